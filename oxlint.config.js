@@ -1,0 +1,170 @@
+// The house rules that a machine can check: the layers, the doors of time and chance, and promises nobody forgets.
+// Run with `npm run lint`; test/package/layers.test.ts proves that each layer rule refuses what it should.
+
+/** Files of src/ that anyone may import and that import nothing of ours. */
+const leaves = ['abort', 'clock', 'diagnostics', 'errors', 'random']
+
+/** Files of src/ that packages import, and nothing inside does. */
+const entries = ['index', 'lock', 'express']
+
+/** Which folders of src/ a folder may import from; leaves go without saying. */
+const layers = {
+  middleware: ['cache'],
+  cache: ['flight', 'store', 'lock', 'redis'],
+  flight: [],
+  store: ['redis'],
+  lock: ['redis'],
+  redis: [],
+}
+
+/** The only file that may import each of our dependencies. */
+const dependencies = {
+  'cluster-key-slot': 'src/redis/hash-slot.ts',
+  devalue: 'src/store/codec.ts',
+  'lru-cache': 'src/store/memory-store.ts',
+  'range-parser': 'src/middleware/replay.ts',
+  'structured-headers': 'src/middleware/targeted-fields.ts',
+}
+
+const doors = {
+  'no-restricted-globals': [
+    'error',
+    {
+      checkGlobalObject: true,
+      globals: [
+        ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'],
+        ...['performance', 'crypto', 'Date'],
+      ].map((name) => ({ name, message: 'Time enters through src/clock.ts, chance through src/random.ts.' })),
+    },
+  ],
+  'no-restricted-properties': [
+    'error',
+    { object: 'Date', property: 'now', message: 'Time enters through src/clock.ts.' },
+    { object: 'AbortSignal', property: 'timeout', message: 'Time enters through src/clock.ts.' },
+    { object: 'process', property: 'hrtime', message: 'Time enters through src/clock.ts.' },
+    { object: 'Math', property: 'random', message: 'Chance enters through src/random.ts.' },
+  ],
+}
+
+const timeModules = ['node:timers', 'node:timers/promises', 'node:perf_hooks']
+
+/** The import rule of some files: which relative paths they must not use, and which package they alone may. */
+function imports(patterns, { allowedPackage, time = false, chance = false } = {}) {
+  return {
+    'no-restricted-imports': [
+      'error',
+      {
+        paths: [
+          ...(time ? [] : timeModules.map((name) => ({ name, message: 'Time enters through src/clock.ts.' }))),
+          // Digests are no chance.
+          ...(chance ? [] : [{ name: 'node:crypto', allowImportNames: ['createHash', 'hash'] }]),
+        ],
+        patterns: [
+          ...patterns,
+          {
+            group: [
+              ...['*', '!./**', '!../**', '!node:*', '!node:*/**'],
+              ...(allowedPackage === undefined ? [] : [`!${allowedPackage}`]),
+            ],
+            message: 'Clients and requests are structural types; each dependency has one file that may import it.',
+          },
+        ],
+      },
+    ],
+  }
+}
+
+function folderPatterns(folder) {
+  const foreign = Object.keys(layers).filter((other) => other !== folder && !layers[folder].includes(other))
+  return [
+    {
+      regex: `^(\\.\\./)+(${foreign.join('|')})/`,
+      message: `src/${folder} may import from: ${['the leaves', ...layers[folder]].join(', ')}.`,
+    },
+    { regex: `^(\\.\\./)+(${entries.join('|')})\\.ts$`, message: 'Nothing inside imports the entry files.' },
+  ]
+}
+
+const cachePatterns = [
+  ...folderPatterns('cache'),
+  { regex: '/redis/script(s/|\\.ts$)', message: 'The cache wires connections; only stores and locks speak to Redis.' },
+]
+
+const patternsOf = (folder) => (folder === 'cache' ? cachePatterns : folderPatterns(folder))
+
+export default {
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest'],
+  options: { reportUnusedDisableDirectives: 'error' },
+  ignorePatterns: ['dist', 'coverage', 'test/package/consumers'],
+  categories: { correctness: 'error' },
+  rules: {
+    eqeqeq: 'error',
+    'no-var': 'error',
+    'prefer-const': 'error',
+    'no-throw-literal': 'off', // a loader's reason is passed on by identity, whatever it is
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+    'import/no-default-export': 'error',
+    'typescript/await-thenable': 'error',
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-deprecated': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/return-await': ['error', 'error-handling-correctness-only'],
+    'typescript/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    'vitest/no-focused-tests': 'error',
+    'vitest/no-disabled-tests': 'error',
+    'vitest/no-restricted-vi-methods': [
+      'error',
+      { mock: 'Test against the real thing.', doMock: 'Test against the real thing.' },
+    ],
+    // A test may also assert by awaiting an event that must come, and await an expectation later than it states it.
+    'vitest/expect-expect': 'off',
+    'vitest/valid-expect': 'off',
+    'vitest/require-to-throw-message': 'off',
+    // Our interfaces are made of closures: their methods work detached, by promise.
+    'typescript/unbound-method': 'off',
+    // A copy is no waste where the loop changes the original.
+    'unicorn/no-useless-spread': 'off',
+  },
+  overrides: [
+    { files: ['src/**'], rules: { ...doors, 'max-lines': ['error', { max: 400 }], 'no-console': 'error' } },
+    { files: entries.map((name) => `src/${name}.ts`), rules: imports([]) },
+    {
+      files: leaves.map((name) => `src/${name}.ts`),
+      rules: imports([{ regex: '^\\.', message: 'Leaves import nothing of ours.' }]),
+    },
+    ...Object.keys(layers).map((folder) => ({ files: [`src/${folder}/**`], rules: imports(patternsOf(folder)) })),
+    ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
+      files: [file],
+      rules: imports(patternsOf(file.split('/')[1]), { allowedPackage }),
+    })),
+    // HTTP dates are text in headers: parsing one asks no clock.
+    { files: ['src/middleware/**'], rules: { 'no-restricted-globals': doorsWithout('Date') } },
+    {
+      files: ['src/clock.ts'],
+      rules: {
+        'no-restricted-globals': 'off',
+        'no-restricted-properties': 'off',
+        ...imports([{ regex: '^\\.', message: 'Leaves import nothing of ours.' }], { time: true }),
+      },
+    },
+    {
+      files: ['src/random.ts'],
+      rules: {
+        'no-restricted-properties': 'off',
+        ...imports([{ regex: '^\\.', message: 'Leaves import nothing of ours.' }], { chance: true }),
+      },
+    },
+    {
+      files: ['*.config.ts', '*.config.js', 'test/support/global-setup.ts'],
+      rules: { 'import/no-default-export': 'off' },
+    },
+  ],
+}
+
+function doorsWithout(allowed) {
+  const [severity, options] = doors['no-restricted-globals']
+  return [severity, { ...options, globals: options.globals.filter(({ name }) => name !== allowed) }]
+}

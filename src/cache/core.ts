@@ -1,0 +1,25 @@
+import type { Clock } from '../clock.ts'
+import type { Flights } from '../flight/flights.ts'
+import type { MemoryStore } from '../store/memory-store.ts'
+import type { Events } from './events.ts'
+import type { Memory } from './memory.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { RedisTier } from './redis-tier.ts'
+import type { Reentrance } from './reentrance.ts'
+
+/** What the parts of one cache share. */
+export interface CacheCore {
+  readonly options: ResolvedOptions
+  /** Aborts with `ClosedError` when the cache is closed. */
+  readonly closing: AbortSignal
+  readonly clock: Clock
+  readonly events: Events
+  readonly flights: Flights
+  readonly reentrance: Reentrance
+  /** L1, unless it is switched off. */
+  readonly memory: Memory | undefined
+  /** L2 and everything that is shared with other processes; absent without Redis. */
+  readonly redis: RedisTier | undefined
+  /** Key → end of the time in which its results are taken for unshareable. */
+  readonly passes: MemoryStore<{ readonly until: number }>
+}

@@ -1,0 +1,14 @@
+import { systemClock, type Clock } from '../clock.ts'
+import { systemRandom, type Random } from '../random.ts'
+import { RefillCache, type Cache } from './cache.ts'
+import { resolveOptions, type CacheOptions } from './options.ts'
+
+/** A cache in memory and, with `redis`, in all processes that share it. Throws when an option cannot be honoured. */
+export function createCache(options: CacheOptions): Cache {
+  return createCacheOn(options, systemClock, systemRandom)
+}
+
+/** For tests, which own time and chance. */
+export function createCacheOn(options: CacheOptions, clock: Clock, random: Random): Cache {
+  return new RefillCache(resolveOptions(options), clock, random)
+}

@@ -1,0 +1,36 @@
+import { onAbort } from '../abort.ts'
+import type { CacheCore } from './core.ts'
+import { LoadRecord, type Loader } from './loader-context.ts'
+import type { CallSettings } from './options.ts'
+import { runLoader } from './run-loader.ts'
+
+/** Runs a loader for one caller, sharing and storing nothing. */
+export async function loadAlone<V>(
+  core: CacheCore,
+  key: string,
+  loader: Loader<V>,
+  settings: CallSettings<V>,
+): Promise<V> {
+  const { clock, events, closing } = core
+  const controller = new AbortController()
+  const abort = (reason: unknown): void => controller.abort(reason)
+  const stops = [settings.signal, closing].map((signal) => signal && forward(signal, abort))
+  const record = new LoadRecord<V>(key, controller.signal, undefined, false, () => {})
+  const startedAt = clock.now()
+  try {
+    const value = await runLoader(loader, record, settings.loadTimeout, abort, clock)
+    events.emit('refilled', () => ({ key, loadTime: clock.now() - startedAt }))
+    return value
+  } catch (error) {
+    events.emit('refill-failed', () => ({ key, error }))
+    throw error
+  } finally {
+    for (const stop of stops) stop?.()
+  }
+}
+
+function forward(signal: AbortSignal, abort: (reason: unknown) => void): () => void {
+  if (!signal.aborted) return onAbort(signal, () => abort(signal.reason))
+  abort(signal.reason)
+  return () => {}
+}

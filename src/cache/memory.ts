@@ -1,0 +1,117 @@
+import { defaultCodec, type Codec } from '../store/codec.ts'
+import type { Entry } from '../store/entry.ts'
+import { freezePlain } from '../store/isolation.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** An entry as memory keeps it; instants are those of the process's monotonic clock. */
+export interface MemoryEntry<V = unknown> extends Entry<V> {
+  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
+  readonly trustedUntil: number
+  /** Resolved with the value: every hit returns this one promise. */
+  readonly promise: Promise<V>
+  /** Makes the reader's own copy of a value that cannot be frozen; absent where the value itself may be shared. */
+  readonly copy: (() => V) | undefined
+  /** End of memory's own ttl: after it, Redis is asked again. */
+  readonly memoryUntil: number
+  /** After a failed refill the stale value is served until then without another attempt. */
+  retryAt: number
+  /** Refills in a row that have failed; each doubles the pause before the next. */
+  failures: number
+}
+
+/** A value that is about to be seen by more than one caller. */
+export interface Isolated<V> {
+  /** Makes a reader's own copy; absent where the value itself may be shared. */
+  readonly copy: (() => V) | undefined
+  /** The encoded value, made at the first call. Throws as the codec does. */
+  encode(): Uint8Array
+}
+
+/**
+ * Keeps what one caller does to a value from the next: plain values are frozen, of others each later reader gets a
+ * copy. To be called before any caller has the value. A value that its caller brings a codec of its own for is shared
+ * as it is. Throws `SerializationError` for what can be neither frozen nor copied.
+ */
+export function isolate<V>(value: V, codec: Codec<V>): Isolated<V> {
+  let encoded: Uint8Array | undefined
+  const encode = (): Uint8Array => (encoded ??= codec.encode(value))
+  if (codec !== (defaultCodec as Codec<V>) || freezePlain(value)) return { copy: undefined, encode }
+  const original = encode()
+  return { copy: () => codec.decode(original.slice()), encode }
+}
+
+/** Pause in ms after the first failed refill of a stale value, and the longest. */
+const FIRST_RETRY = 1000
+const LONGEST_RETRY = 30_000
+
+/** L1: the entries in this process, and the cache's rules for them. */
+export class Memory {
+  readonly #entries: MemoryStore<MemoryEntry>
+  readonly #ttl: number
+  readonly #maxBytes: number | undefined
+
+  constructor(options: Exclude<ResolvedOptions['memory'], false>) {
+    this.#entries = new MemoryStore(options.maxEntries, options.maxBytes)
+    this.#ttl = options.ttl
+    this.#maxBytes = options.maxBytes
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get<V>(key: string): MemoryEntry<V> | undefined {
+    return this.#entries.get(key) as MemoryEntry<V> | undefined
+  }
+
+  /**
+   * Keeps an entry; `isolated` is what `isolate` made of its value. `bytes` is the size of the encoded value, needed
+   * where `maxBytes` is set: a larger value is not kept, and `RangeError` tells so.
+   */
+  put<V>(key: string, entry: Entry<V>, isolated: Isolated<V>, now: number): void {
+    const { copy } = isolated
+    const bytes = this.#maxBytes === undefined ? undefined : isolated.encode().byteLength
+    const memoryUntil = now + this.#ttl
+    const kept: MemoryEntry<V> = {
+      value: entry.value,
+      freshUntil: entry.freshUntil,
+      staleUntil: entry.staleUntil,
+      errorUntil: entry.errorUntil,
+      loadTime: entry.loadTime,
+      trustedUntil: copy === undefined ? Math.min(entry.freshUntil, memoryUntil) : -Infinity,
+      promise: Promise.resolve(entry.value),
+      copy,
+      memoryUntil,
+      retryAt: 0,
+      failures: 0,
+    }
+    this.#entries.set(key, kept as MemoryEntry, bytes)
+    if (bytes !== undefined && bytes > (this.#maxBytes as number)) {
+      throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
+    }
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+}
+
+/** The reader's own value of an entry, or the one that all share. */
+export function valueOf<V>(entry: MemoryEntry<V>): V {
+  return entry.copy === undefined ? entry.value : entry.copy()
+}
+
+export function promiseOf<V>(entry: MemoryEntry<V>): Promise<V> {
+  return entry.copy === undefined ? entry.promise : Promise.resolve(entry.copy())
+}
+
+/** Notes a failed refill: for a growing pause the stale value is served without another attempt. */
+export function backOff(entry: MemoryEntry, now: number): void {
+  entry.retryAt = now + Math.min(FIRST_RETRY * 2 ** entry.failures, LONGEST_RETRY)
+  entry.failures++
+}

@@ -1,0 +1,216 @@
+import { outOfRange, wrongType } from '../errors.ts'
+import { listClients, type RedisClient } from '../redis/client.ts'
+import { defaultCodec, type Codec } from '../store/codec.ts'
+
+/** Options of `createCache`. All durations are whole milliseconds. */
+export interface CacheOptions {
+  /** ms that an entry is fresh. Required. */
+  ttl: number
+  /** ms after `ttl` in which the stale value is served at once while one caller refills it (RFC 5861). Default 0. */
+  staleWhileRevalidate?: number
+  /** ms after `ttl` in which the stale value is served when the refill fails (RFC 5861). Default 0. */
+  staleIfError?: number
+  /** An ioredis `Redis` or `Cluster`, or several for a migration. Absent: memory only. Never closed by the cache. */
+  redis?: RedisClient | readonly RedisClient[]
+  /** First part of every key and channel in Redis. Default `'herdlock'`. */
+  prefix?: string
+  /** The tier in this process's memory, L1. `false` only with `redis`. Default `{ maxEntries: 10_000 }`. */
+  memory?: false | MemoryOptions
+  /**
+   * ms for which the refill's lease is taken; extended while the loader runs. After a crash others wait no longer than
+   * this. Default 3000.
+   */
+  lockTtl?: number
+  /** ms after which a loader is given up: its `signal` aborts, callers get `LoadTimeoutError`. Default 30 000. */
+  loadTimeout?: number
+  /** ms to wait for a refill in another process. Default 30 000. */
+  waitTimeout?: number
+  /** ms to wait for the fresh value when a stale one could be served at once. Default 0. */
+  softTimeout?: number
+  /** After `waitTimeout`: `'load'` runs this caller's loader without storing, `'throw'` rejects with `WaitTimeoutError`. Default `'load'`. */
+  onWaitTimeout?: 'load' | 'throw'
+  /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
+  commandTimeout?: number
+  /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
+  codec?: Codec
+}
+
+export interface MemoryOptions {
+  /** Default 10 000. */
+  maxEntries?: number
+  /** Upper bound on the bytes of all values as encoded by the codec. Default: none. */
+  maxBytes?: number
+  /** ms for which memory may answer before Redis is asked again, where that is shorter than the entry's `ttl`. */
+  ttl?: number
+}
+
+/** How long an entry may be used and by which tags it is found. */
+export interface Lifetime {
+  ttl?: number
+  staleWhileRevalidate?: number
+  staleIfError?: number
+}
+
+/** Options of one call; they override the cache's. Of callers that share a flight, the leader's count. */
+export interface CallOptions<V = unknown> extends Lifetime {
+  /** Aborts this caller's waiting, and the load when nobody else waits for it. */
+  signal?: AbortSignal
+  softTimeout?: number
+  waitTimeout?: number
+  loadTimeout?: number
+  onWaitTimeout?: 'load' | 'throw'
+  codec?: Codec<V>
+}
+
+/** What counts for one call: its own options, and the cache's where it has none. */
+export interface CallSettings<V> {
+  readonly signal: AbortSignal | undefined
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly softTimeout: number
+  readonly waitTimeout: number
+  readonly loadTimeout: number
+  readonly onWaitTimeout: 'load' | 'throw'
+  readonly codec: Codec<V>
+}
+
+export interface ResolvedOptions {
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly redis: readonly RedisClient[]
+  readonly prefix: string
+  readonly memory: false | { readonly maxEntries: number; readonly maxBytes: number | undefined; readonly ttl: number }
+  readonly lockTtl: number
+  readonly loadTimeout: number
+  readonly waitTimeout: number
+  readonly softTimeout: number
+  readonly onWaitTimeout: 'load' | 'throw'
+  readonly commandTimeout: number
+  readonly codec: Codec
+}
+
+/** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
+export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
+
+const DEFAULT_MAX_ENTRIES = 10_000
+
+/** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
+export function resolveOptions(options: CacheOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with a ttl', options)
+  const redis = options.redis === undefined ? [] : listClients('redis', options.redis)
+  return {
+    ttl: positiveDuration('ttl', options.ttl),
+    staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0),
+    staleIfError: duration('staleIfError', options.staleIfError ?? 0),
+    redis,
+    prefix: resolvePrefix(options.prefix ?? 'herdlock'),
+    memory: resolveMemory(options.memory, redis.length > 0),
+    lockTtl: positiveDuration('lockTtl', options.lockTtl ?? 3000),
+    loadTimeout: positiveDuration('loadTimeout', options.loadTimeout ?? 30_000),
+    waitTimeout: positiveDuration('waitTimeout', options.waitTimeout ?? 30_000),
+    softTimeout: duration('softTimeout', options.softTimeout ?? 0),
+    onWaitTimeout: resolveOnWaitTimeout(options.onWaitTimeout ?? 'load'),
+    commandTimeout: positiveDuration('commandTimeout', options.commandTimeout ?? 1000),
+    codec: resolveCodec(options.codec ?? defaultCodec),
+  }
+}
+
+/** Throws for options of a call that cannot be honoured, before anything is done. */
+export function checkCallOptions<V>(options: CallOptions<V>): void {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const { signal, ttl, onWaitTimeout, codec } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+  if (ttl !== undefined) positiveDuration('ttl', ttl)
+  for (const name of ['staleWhileRevalidate', 'staleIfError', 'softTimeout'] as const) {
+    if (options[name] !== undefined) duration(name, options[name])
+  }
+  for (const name of ['waitTimeout', 'loadTimeout'] as const) {
+    if (options[name] !== undefined) positiveDuration(name, options[name])
+  }
+  if (onWaitTimeout !== undefined) resolveOnWaitTimeout(onWaitTimeout)
+  if (codec !== undefined) resolveCodec(codec)
+}
+
+/** Completes checked call options. */
+export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: ResolvedOptions): CallSettings<V> {
+  return {
+    signal: options?.signal,
+    ttl: cap(options?.ttl ?? defaults.ttl),
+    staleWhileRevalidate: cap(options?.staleWhileRevalidate ?? defaults.staleWhileRevalidate),
+    staleIfError: cap(options?.staleIfError ?? defaults.staleIfError),
+    softTimeout: options?.softTimeout ?? defaults.softTimeout,
+    waitTimeout: options?.waitTimeout ?? defaults.waitTimeout,
+    loadTimeout: options?.loadTimeout ?? defaults.loadTimeout,
+    onWaitTimeout: options?.onWaitTimeout ?? defaults.onWaitTimeout,
+    codec: options?.codec ?? (defaults.codec as Codec<V>),
+  }
+}
+
+export function cap(duration: number): number {
+  return Math.min(duration, MAX_DURATION)
+}
+
+/** Throws unless `key` is a text that can be told from every other in UTF-8. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string') throw wrongType('key', 'a non-empty string', key)
+  if (key === '') throw outOfRange('key', 'a non-empty string', key)
+  if (!key.isWellFormed()) throw outOfRange('key', 'a string without lone surrogates', key)
+}
+
+export function checkLoader(loader: unknown): void {
+  if (typeof loader !== 'function') throw wrongType('loader', 'a function', loader)
+}
+
+export function positiveDuration(option: string, value: unknown): number {
+  return wholeNumber(option, value, 1, 'a whole number of milliseconds above 0')
+}
+
+export function duration(option: string, value: unknown): number {
+  return wholeNumber(option, value, 0, 'a whole number of milliseconds, 0 or more')
+}
+
+function wholeNumber(option: string, value: unknown, least: number, expected: string): number {
+  if (typeof value !== 'number') throw wrongType(option, expected, value)
+  if (value >= MAX_DURATION) return MAX_DURATION
+  if (!Number.isInteger(value) || value < least) throw outOfRange(option, expected, value)
+  return value
+}
+
+function resolveMemory(memory: CacheOptions['memory'], hasRedis: boolean): ResolvedOptions['memory'] {
+  if (memory === false) {
+    if (!hasRedis) throw new RangeError('memory must not be false without redis: nothing would be cached')
+    return false
+  }
+  if (memory !== undefined && (typeof memory !== 'object' || memory === null)) {
+    throw wrongType('memory', 'false or an object', memory)
+  }
+  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl = MAX_DURATION } = memory ?? {}
+  return {
+    maxEntries: wholeNumber('memory.maxEntries', maxEntries, 1, 'a whole number above 0'),
+    maxBytes: maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
+    ttl: positiveDuration('memory.ttl', ttl),
+  }
+}
+
+function resolvePrefix(prefix: unknown): string {
+  if (typeof prefix !== 'string') throw wrongType('prefix', 'a string', prefix)
+  // Braces would move the hash tag that keeps the keys of an entry in one Cluster slot.
+  if (prefix === '' || /[{}]/.test(prefix) || !prefix.isWellFormed()) {
+    throw outOfRange('prefix', 'a non-empty string without braces', prefix)
+  }
+  return prefix
+}
+
+function resolveOnWaitTimeout(value: unknown): 'load' | 'throw' {
+  if (value !== 'load' && value !== 'throw') throw outOfRange('onWaitTimeout', "'load' or 'throw'", value)
+  return value
+}
+
+function resolveCodec<V>(codec: Codec<V>): Codec<V> {
+  if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
+    throw wrongType('codec', 'an object with encode and decode', codec)
+  }
+  return codec
+}

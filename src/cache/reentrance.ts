@@ -1,0 +1,53 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { ReentrantRefillError } from '../errors.ts'
+
+/** A flight as the search for circles sees it: whose loader runs, and which flights that loader waits for. */
+interface Node {
+  readonly key: string
+  readonly waitsFor: Set<Node>
+}
+
+/**
+ * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that
+ * others have started. Keeps the graph of who waits for whom among the flights of this process.
+ */
+export class Reentrance {
+  readonly #running = new AsyncLocalStorage<Node>()
+  readonly #nodes = new WeakMap<object, Node>()
+
+  /** Runs the loader of `flight` so that what it asks for is known to be asked by it. */
+  run<T>(flight: object, key: string, load: () => T): T {
+    return this.#running.run(this.#nodeOf(flight, key), load)
+  }
+
+  /** Joins `flight`, noting that the loader in which this happens, if it does, waits for it; throws on a circle. */
+  enter<T>(flight: object, key: string, join: () => Promise<T>): Promise<T> {
+    const waiting = this.#running.getStore()
+    if (waiting === undefined) return join()
+    const target = this.#nodeOf(flight, key)
+    const chain = path(target, waiting)
+    if (chain !== undefined) throw new ReentrantRefillError([waiting.key, ...chain.map((node) => node.key)])
+    waiting.waitsFor.add(target)
+    const result = join()
+    const leave = (): boolean => waiting.waitsFor.delete(target)
+    result.then(leave, leave)
+    return result
+  }
+
+  #nodeOf(flight: object, key: string): Node {
+    let node = this.#nodes.get(flight)
+    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Set() }))
+    return node
+  }
+}
+
+/** The nodes from `from` to `to` along the edges, both included. */
+function path(from: Node, to: Node, seen: Set<Node> = new Set()): Node[] | undefined {
+  if (from === to) return [to]
+  seen.add(from)
+  for (const next of from.waitsFor) {
+    const rest = seen.has(next) ? undefined : path(next, to, seen)
+    if (rest !== undefined) return [from, ...rest]
+  }
+  return undefined
+}

@@ -1,0 +1,166 @@
+/**
+ * Every error that herdlock itself raises is a `HerdlockError` with a stable `code`. Errors of Redis, of loaders and
+ * of abort signals are never wrapped: they surface as the same object.
+ */
+export class HerdlockError extends Error {
+  override readonly name: string = 'HerdlockError'
+  /** Stable, machine readable; the class may be told by it across realms and package copies. */
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The lock is held by someone else. */
+export class LockNotAcquiredError extends HerdlockError {
+  override readonly name = 'LockNotAcquiredError'
+
+  constructor(key: string, options?: ErrorOptions) {
+    super('LOCK_NOT_ACQUIRED', `lock ${quote(key)} was not acquired: it is held elsewhere`, options)
+  }
+}
+
+/** The lock had expired, was deleted, or is held by someone else, at the moment it was to be released or extended. */
+export class LockNotHeldError extends HerdlockError {
+  override readonly name = 'LockNotHeldError'
+
+  constructor(key: string, options?: ErrorOptions) {
+    super('LOCK_NOT_HELD', `lock ${quote(key)} was not held: it expired or was taken by another holder`, options)
+  }
+}
+
+/** A lock in several instances could not be released on all of them. On the others it was. */
+export class LockReleaseError extends HerdlockError {
+  override readonly name = 'LockReleaseError'
+  /** As in an `AggregateError`: what each instance that failed had to say, in the order in which they were tried. */
+  readonly errors: readonly unknown[]
+
+  constructor(key: string, errors: readonly unknown[]) {
+    const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)))
+    super('LOCK_RELEASE', `lock ${quote(key)} was not released everywhere: ${messages.join('; ')}`)
+    this.errors = errors
+  }
+}
+
+/** The reason of `lock.signal` when the lock is known, or must be presumed, to be lost. */
+export class LockLostError extends HerdlockError {
+  override readonly name = 'LockLostError'
+
+  constructor(key: string, why: string, options?: ErrorOptions) {
+    super('LOCK_LOST', `lock ${quote(key)} was lost: ${why}`, options)
+  }
+}
+
+/** The refill that this caller waited for failed in another process; the message is that of the loader's error. */
+export class RefillFailedError extends HerdlockError {
+  override readonly name = 'RefillFailedError'
+  /** `name` of the error that the loader raised there. */
+  readonly remoteName: string
+  /** Host and process id of the process whose loader failed. */
+  readonly origin: string
+
+  constructor(key: string, remote: { name: string; message: string; origin: string }) {
+    super(
+      'REFILL_FAILED',
+      `refill of ${quote(key)} failed in ${remote.origin}: ${remote.name}: ${remote.message}`,
+    )
+    this.remoteName = remote.name
+    this.origin = remote.origin
+  }
+}
+
+/** The loader did not settle within `loadTimeout`. */
+export class LoadTimeoutError extends HerdlockError {
+  override readonly name = 'LoadTimeoutError'
+
+  constructor(key: string, loadTimeout: number) {
+    super('LOAD_TIMEOUT', `loader of ${quote(key)} did not settle within loadTimeout (${loadTimeout} ms)`)
+  }
+}
+
+/** Another caller's refill did not end within `waitTimeout`, and `onWaitTimeout` is `'throw'`. */
+export class WaitTimeoutError extends HerdlockError {
+  override readonly name = 'WaitTimeoutError'
+
+  constructor(key: string, waitTimeout: number) {
+    super(
+      'WAIT_TIMEOUT',
+      `the refill of ${quote(key)} by another caller did not end within waitTimeout (${waitTimeout} ms)`,
+    )
+  }
+}
+
+/** A loader asked, directly or through other loaders, for the very key that it is refilling. */
+export class ReentrantRefillError extends HerdlockError {
+  override readonly name = 'ReentrantRefillError'
+
+  constructor(chain: readonly string[]) {
+    super('REENTRANT_REFILL', `a loader waits for its own refill: ${chain.map(quote).join(' → ')}`)
+  }
+}
+
+/** The value cannot be encoded without loss. The caller gets the value; it is not stored; this error is reported. */
+export class SerializationError extends HerdlockError {
+  override readonly name = 'SerializationError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('SERIALIZATION', message, options)
+  }
+}
+
+/** The cache or locker was closed. */
+export class ClosedError extends HerdlockError {
+  override readonly name = 'ClosedError'
+
+  constructor(what: string) {
+    super('CLOSED', `the ${what} is closed`)
+  }
+}
+
+/** Redis did not answer an operation within herdlock's own deadline (`commandTimeout`). */
+export class RedisTimeoutError extends HerdlockError {
+  override readonly name = 'RedisTimeoutError'
+  /** Host and port of the instance, never its credentials. */
+  readonly instance: string
+
+  constructor(instance: string, commandTimeout: number) {
+    super('REDIS_TIMEOUT', `${instance} did not answer within commandTimeout (${commandTimeout} ms)`)
+    this.instance = instance
+  }
+}
+
+/** `TypeError` of an option or argument of the wrong type: names the option, what was expected and what came. */
+export function wrongType(option: string, expected: string, received: unknown): TypeError {
+  return new TypeError(`${option} must be ${expected}, received ${describe(received)}`)
+}
+
+/** `RangeError` of an option or argument of the right type but out of range. */
+export function outOfRange(option: string, expected: string, received: unknown): RangeError {
+  return new RangeError(`${option} must be ${expected}, received ${describe(received)}`)
+}
+
+/** A key or other text from outside, shortened and with control characters escaped, for use in messages. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 120 ? `${text.slice(0, 119)}…` : text)
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return quote(value)
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value)
+    case 'bigint':
+      return `${value}n`
+    case 'function':
+      return 'a function'
+    case 'symbol':
+      return 'a symbol'
+    default:
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object'
+  }
+}

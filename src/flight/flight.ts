@@ -1,0 +1,102 @@
+import { onAbort } from '../abort.ts'
+
+/** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
+const RELEASED: unique symbol = Symbol('released')
+
+type Outcome<V> = V | typeof RELEASED
+
+/**
+ * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
+ * release, upon which every waiter loads for itself.
+ *
+ * A waiter costs one promise and one slot, because thousands may wait: what to do on release is kept in a queue, and
+ * as reactions of a promise run in the order in which they were attached, each takes its own from the front.
+ */
+export class Flight<V> {
+  /** Aborts when the last caller has left and the flight is not wanted in the background. */
+  readonly #controller = new AbortController()
+  readonly #outcome: Promise<Outcome<V>>
+  /** Set by the constructor; called by settle, fail and release, of which the first counts. */
+  #resolve!: (outcome: Outcome<V>) => void
+  #reject!: (reason: unknown) => void
+  /** One for each waiter, in the order of arrival. */
+  readonly #alone: (() => V | Promise<V>)[] = []
+  /** How many waiters have been served. */
+  #delivered = 0
+  #settled = false
+  /** Callers that have joined and not left. */
+  #callers = 0
+  /** Callers without a signal never leave; nor does the interest of a background refill. */
+  #lasting = false
+
+  constructor() {
+    this.#outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#outcome.catch(() => {}) // its failure is delivered to those who joined; there may be none left
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  /** The shared result; `alone` is run instead, for this caller only, if the flight turns out not to be shareable. */
+  join(alone: () => V | Promise<V>, signal: AbortSignal | undefined): Promise<V> {
+    if (signal !== undefined) return this.#joinUntilAborted(alone, signal)
+    this.#lasting = true
+    return this.#enqueue(alone)
+  }
+
+  /** Keeps the flight going although no caller waits for it. */
+  keep(): void {
+    this.#lasting = true
+  }
+
+  settle(value: V): void {
+    this.#settled = true
+    this.#resolve(value)
+  }
+
+  fail(reason: unknown): void {
+    this.#settled = true
+    this.#reject(reason)
+  }
+
+  release(): void {
+    this.#settled = true
+    this.#resolve(RELEASED)
+  }
+
+  /** Ends the execution itself, whoever waits. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason)
+  }
+
+  readonly #deliver = (outcome: Outcome<V>): V | Promise<V> => {
+    const alone = this.#alone[this.#delivered++] as () => V | Promise<V>
+    return outcome === RELEASED ? alone() : (outcome as V)
+  }
+
+  #enqueue(alone: () => V | Promise<V>): Promise<V> {
+    this.#alone.push(alone)
+    return this.#outcome.then(this.#deliver)
+  }
+
+  #joinUntilAborted(alone: () => V | Promise<V>, signal: AbortSignal): Promise<V> {
+    this.#callers++
+    const result = this.#enqueue(() => (signal.aborted ? Promise.reject(signal.reason) : alone()))
+    return new Promise((resolve, reject) => {
+      const leave = onAbort(signal, () => {
+        this.#callers--
+        if (this.#callers === 0 && !this.#lasting && !this.#settled) this.#controller.abort(signal.reason)
+        reject(signal.reason)
+      })
+      result.then(resolve, reject).finally(leave)
+    })
+  }
+}

@@ -1,0 +1,13 @@
+export { Locker } from './lock/locker.ts'
+export type { Lock } from './lock/lock.ts'
+export type { AcquireOptions, LockerOptions } from './lock/options.ts'
+export type { RedisClient } from './redis/client.ts'
+export {
+  ClosedError,
+  HerdlockError,
+  LockLostError,
+  LockNotAcquiredError,
+  LockNotHeldError,
+  LockReleaseError,
+  RedisTimeoutError,
+} from './errors.ts'

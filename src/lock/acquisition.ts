@@ -1,0 +1,120 @@
+import { LockLostError, LockNotAcquiredError } from '../errors.ts'
+import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
+import { type Attempt, type Busy, TAKEN } from './instance.ts'
+import type { Place, WaitingRoom } from './waiting.ts'
+
+export interface Refusal {
+  readonly index: number
+  readonly busy: Busy
+}
+
+export interface Wanted {
+  readonly key: string
+  readonly token: string
+  readonly ttl: number
+  readonly fencing: boolean
+}
+
+/** One call's way to a lock on all instances or on none. */
+export class Acquisition {
+  readonly #keeper: Keeper
+  readonly #wanted: Wanted
+  /** Where to wait when refused, one room an instance. Absent: a refusal is final. */
+  readonly #rooms: readonly WaitingRoom[] | undefined
+  /** The place at the instance that refused last. */
+  #waiting: { readonly index: number; readonly place: Place } | undefined
+  /** The last instance that an attempt got to. */
+  #reached = 0
+  /** The instance whose answer is awaited, or never came. */
+  #unanswered: number | undefined
+  /** Before the first command of the attempt that counts. */
+  #sentAt = 0
+  #fencingToken: number | undefined
+
+  constructor(keeper: Keeper, wanted: Wanted, rooms?: readonly WaitingRoom[]) {
+    this.#keeper = keeper
+    this.#wanted = wanted
+    this.#rooms = rooms
+  }
+
+  /** The place to wait at after a refusal, if this call waits. */
+  get place(): Place | undefined {
+    return this.#waiting?.place
+  }
+
+  /**
+   * Takes the lock on every instance, in order. When one refuses, those taken are released again. When one fails this
+   * rejects with its error, and `abandon` is due.
+   */
+  async attempt(): Promise<Refusal | undefined> {
+    const { instances, clock } = this.#keeper
+    this.#sentAt = clock.now()
+    this.#fencingToken = undefined
+    for (let index = 0; index < instances.length; index++) {
+      this.#reached = Math.max(this.#reached, index)
+      this.#unanswered = index
+      const attempt = await this.#take(index)
+      this.#unanswered = undefined
+      if (!attempt.taken) {
+        await this.#releaseAllBut(index)
+        return { index, busy: attempt }
+      }
+      if (attempt.fencingToken !== undefined) {
+        this.#fencingToken = Math.max(attempt.fencingToken, this.#fencingToken ?? 0)
+      }
+    }
+    return undefined
+  }
+
+  /** The lock after a successful attempt; throws, and gives it back, when getting it took longer than it lasts. */
+  acquired(): Acquired {
+    const { key, token, ttl } = this.#wanted
+    const validUntil = validityEnd(this.#sentAt, ttl)
+    if (this.#keeper.clock.now() < validUntil) return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
+    const cause = new LockLostError(key, `acquiring it took longer than its ttl (${ttl} ms)`)
+    throw new LockNotAcquiredError(key, { cause })
+  }
+
+  /**
+   * Leaves nothing behind on any instance that was reached, in reverse order; never fails. The one that failed is
+   * cleaned as well, since it may carry out yet what it was sent, but it is not waited for.
+   */
+  async abandon(): Promise<void> {
+    for (let index = this.#reached; index >= 0; index--) {
+      const released = this.#release(index)
+      if (index === this.#unanswered) this.#keeper.inBackground(released)
+      else await released
+    }
+  }
+
+  leave(): void {
+    this.#waiting?.place.leave()
+    this.#waiting = undefined
+  }
+
+  async #take(index: number): Promise<Attempt> {
+    const { key, token, ttl, fencing } = this.#wanted
+    const instance = this.#keeper.instances[index] as Keeper['instances'][number]
+    const room = this.#rooms?.[index]
+    if (room === undefined) {
+      return fencing ? instance.acquire(key, token, ttl, { queue: false, fencing }) : instance.set(key, token, ttl)
+    }
+    const waitsHere = this.#waiting?.index === index
+    // Where others of this process wait the lock is not free: the first command would be in vain.
+    if (!fencing && !waitsHere && !room.hasLine(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
+    if (!waitsHere) {
+      this.leave()
+      this.#waiting = { index, place: room.join(key, token) }
+    }
+    return instance.acquire(key, token, ttl, { queue: instance.inbox.ready, fencing })
+  }
+
+  async #releaseAllBut(refused: number): Promise<void> {
+    for (let index = this.#reached; index >= 0; index--) if (index !== refused) await this.#release(index)
+  }
+
+  async #release(index: number): Promise<void> {
+    const { key, token } = this.#wanted
+    await this.#keeper.instances[index]?.release(key, token).catch(() => {})
+  }
+}

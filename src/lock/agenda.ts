@@ -1,0 +1,113 @@
+import type { Clock, Timer } from '../clock.ts'
+
+/** Something to be done at an instant of the monotonic clock; may be moved or cancelled until then. */
+export interface Appointment {
+  moveTo(at: number): void
+  cancel(): void
+}
+
+interface Entry extends Appointment {
+  at: number
+  /** Its place in the heap, -1 when it is not in it. */
+  index: number
+  readonly callback: () => void
+}
+
+/** Any number of appointments on one timer: a binary heap by instant. */
+export class Agenda {
+  readonly #clock: Clock
+  readonly #heap: Entry[] = []
+  #timer: Timer | undefined
+  /** For when the timer is set; Infinity when it is not. */
+  #timerAt = Infinity
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get size(): number {
+    return this.#heap.length
+  }
+
+  add(at: number, callback: () => void): Appointment {
+    const entry: Entry = {
+      at,
+      index: -1,
+      callback,
+      moveTo: (later) => this.#place(entry, later),
+      cancel: () => this.#remove(entry),
+    }
+    this.#place(entry, at)
+    return entry
+  }
+
+  #place(entry: Entry, at: number): void {
+    if (entry.index === -1) entry.index = this.#heap.push(entry) - 1
+    entry.at = at
+    this.#settle(entry)
+    this.#schedule()
+  }
+
+  #remove(entry: Entry): void {
+    const { index } = entry
+    if (index === -1) return
+    entry.index = -1
+    const last = this.#heap.pop() as Entry
+    if (last !== entry) {
+      this.#heap[index] = last
+      last.index = index
+      this.#settle(last)
+    }
+    if (this.#heap.length === 0) this.#stop()
+  }
+
+  /** Moves an entry up or down to where its instant belongs. */
+  #settle(entry: Entry): void {
+    const heap = this.#heap
+    let { index } = entry
+    while (index > 0) {
+      const parent = heap[(index - 1) >> 1] as Entry
+      if (parent.at <= entry.at) break
+      heap[index] = parent
+      parent.index = index
+      index = (index - 1) >> 1
+    }
+    for (;;) {
+      let child = heap[2 * index + 1]
+      const right = heap[2 * index + 2]
+      if (child !== undefined && right !== undefined && right.at < child.at) child = right
+      if (child === undefined || child.at >= entry.at) break
+      const next = child.index
+      heap[index] = child
+      child.index = index
+      index = next
+    }
+    heap[index] = entry
+    entry.index = index
+  }
+
+  /** Sets the timer for the first appointment. One that is set too early is left alone: it finds nothing and goes on. */
+  #schedule(): void {
+    const first = this.#heap[0]
+    if (first === undefined || first.at >= this.#timerAt) return
+    this.#stop()
+    this.#timerAt = first.at
+    // Alone it must not keep a process alive: the connection to Redis does.
+    this.#timer = this.#clock.setTimeout(() => this.#run(), first.at - this.#clock.now(), { keepAlive: false })
+  }
+
+  #run(): void {
+    this.#stop()
+    for (let first = this.#heap[0]; first !== undefined && first.at <= this.#clock.now(); first = this.#heap[0]) {
+      this.#remove(first)
+      first.callback()
+    }
+    this.#schedule()
+  }
+
+  #stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = Infinity
+  }
+}

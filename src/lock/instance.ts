@@ -1,0 +1,91 @@
+import type { Connection } from '../redis/connection.ts'
+import type { Inbox } from '../redis/inbox.ts'
+import { lockKeys } from '../redis/lock-keys.ts'
+import type { Script } from '../redis/script.ts'
+import { lockAcquire } from '../redis/scripts/lock-acquire.ts'
+import { lockExtend } from '../redis/scripts/lock-extend.ts'
+import { lockRelease } from '../redis/scripts/lock-release.ts'
+import { lockRemaining } from '../redis/scripts/lock-remaining.ts'
+
+/** What an attempt to take a lock on one instance came to. */
+export type Attempt = Taken | Busy
+
+export interface Taken {
+  readonly taken: true
+  readonly fencingToken?: number
+}
+
+export interface Busy {
+  readonly taken: false
+  /** ms until the lock lapses, -1 when it never does. */
+  readonly remaining: number
+  /** Whether its release will be told to those in the queue. */
+  readonly holderIsOurs: boolean
+  /** Whether the token waits in the queue, where a release finds it. */
+  readonly queued: boolean
+  /** Whether it was not there before. */
+  readonly added: boolean
+}
+
+/** Taken, without a fencing number. */
+export const TAKEN: Taken = { taken: true }
+const REFUSED: Busy = { taken: false, remaining: -1, holderIsOurs: false, queued: false, added: false }
+const SCRIPTS: readonly Script[] = [lockAcquire, lockRelease, lockExtend, lockRemaining]
+
+/** The locks of one Redis: what can be done to one of them in a single round trip. */
+export class Instance {
+  readonly connection: Connection
+  /** Where hand-offs of this instance are received. */
+  readonly inbox: Inbox
+  /** ARGV of the scripts that hand off. */
+  readonly #countsSubscribers: string
+
+  constructor(connection: Connection, inbox: Inbox) {
+    this.connection = connection
+    this.inbox = inbox
+    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
+  }
+
+  async prepare(): Promise<void> {
+    await Promise.all(SCRIPTS.map((script) => this.connection.load(script)))
+  }
+
+  /** The wire recipe that all implementations share. Resolves with whether the lock was free. */
+  async setIfFree(key: string, token: string, ttl: number): Promise<boolean> {
+    return (await this.connection.command('set', key, token, 'NX', 'PX', ttl)) === 'OK'
+  }
+
+  /** `setIfFree`, and finds out when the lock is the token's already because the reply that said so was lost. */
+  async set(key: string, token: string, ttl: number): Promise<Attempt> {
+    if (await this.setIfFree(key, token, ttl)) return TAKEN
+    return (await this.connection.command('get', key)) === token ? TAKEN : REFUSED
+  }
+
+  /** Takes the lock as `setIfFree` does, unless others wait for it; may join the queue and take a fencing number along. */
+  async acquire(key: string, token: string, ttl: number, wants: { queue: boolean; fencing: boolean }): Promise<Attempt> {
+    const { lock, queue, fence } = lockKeys(this.connection.client, key)
+    const keys = wants.fencing ? [lock, queue, fence] : [lock, queue]
+    const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
+    const reply = (await this.connection.run(lockAcquire, keys, args)) as (number | string)[]
+    const [taken, number, ours, added] = reply.map(Number)
+    if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number as number } : TAKEN
+    return { taken: false, remaining: number as number, holderIsOurs: ours === 1, queued: wants.queue, added: added === 1 }
+  }
+
+  /** Gives up the lock or the place in its queue. Resolves with whether the lock was the token's. */
+  async release(key: string, token: string): Promise<boolean> {
+    const { lock, queue } = lockKeys(this.connection.client, key)
+    return Number(await this.connection.run(lockRelease, [lock, queue], [token, this.#countsSubscribers])) === 1
+  }
+
+  /** Resolves with whether the lock was the token's and has now `ttl` ms left. */
+  async extend(key: string, token: string, ttl: number): Promise<boolean> {
+    return Number(await this.connection.run(lockExtend, [key], [token, ttl])) === 1
+  }
+
+  /** ms that the lock has left in Redis, 0 when it is not the token's. */
+  async remaining(key: string, token: string): Promise<number> {
+    const remaining = Number(await this.connection.run(lockRemaining, [key], [token]))
+    return remaining === -1 ? Infinity : remaining
+  }
+}

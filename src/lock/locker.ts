@@ -1,0 +1,215 @@
+import { onAbort } from '../abort.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { ClosedError, LockNotAcquiredError, wrongType } from '../errors.ts'
+import { type Random, systemRandom } from '../random.ts'
+import { listClients, type RedisClient } from '../redis/client.ts'
+import { Connection } from '../redis/connection.ts'
+import { Inbox } from '../redis/inbox.ts'
+import { abandonable } from './abandonable.ts'
+import { Acquisition } from './acquisition.ts'
+import { Agenda } from './agenda.ts'
+import { HeldLock, type Keeper, validityEnd } from './held-lock.ts'
+import { Instance } from './instance.ts'
+import type { Lock } from './lock.ts'
+import {
+  type AcquireOptions,
+  checkKey,
+  checkSignal,
+  type LockerOptions,
+  resolveAcquireOptions,
+  resolveCommandTimeout,
+  resolveTtl,
+} from './options.ts'
+import { createToken } from './token.ts'
+import { WaitingRoom } from './waiting.ts'
+
+/** What the cache shares with its locker, and tests replace. Not part of the public face. */
+export interface LockerParts {
+  readonly clock?: Clock
+  readonly random?: Random
+  /** In place of those that the locker would make of its clients; all inboxes under one id. Closing them is the caller's. */
+  readonly instances?: readonly Instance[]
+}
+
+/**
+ * Locks that are held in one Redis or in several at once.
+ *
+ * Not for correctness: a lock of this kind can be lost without its holder noticing in time. It saves work that had
+ * better not be done twice.
+ */
+export class Locker {
+  readonly #keeper: Keeper
+  readonly #rooms: readonly WaitingRoom[]
+  readonly #random: Random
+  readonly #inboxId: string
+  /** Inboxes that this locker made, and closes. */
+  readonly #ownInboxes: readonly Inbox[]
+  readonly #background = new Set<Promise<void>>()
+  #closed = false
+
+  /** Throws `TypeError` or `RangeError` that names the option at fault: no client, a client named twice, … */
+  constructor(options: LockerOptions, parts: LockerParts = {}) {
+    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with clients', options)
+    const { clock = systemClock, random = systemRandom } = parts
+    const clients = listClients('clients', options.clients)
+    const instances = parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
+    this.#random = random
+    this.#inboxId = (instances[0] as Instance).inbox.id
+    this.#ownInboxes = parts.instances === undefined ? instances.map(({ inbox }) => inbox) : []
+    this.#rooms = instances.map(({ inbox }) => new WaitingRoom(inbox, clock, random))
+    this.#keeper = {
+      instances,
+      clock,
+      agenda: new Agenda(clock),
+      watched: new Set(),
+      inBackground: (work) => {
+        this.#background.add(work)
+        void work.finally(() => this.#background.delete(work))
+      },
+    }
+  }
+
+  /**
+   * Loads the scripts into every instance, so that their sources need not be sent later. Optional: every operation
+   * survives the scripts being unknown. Rejects with Redis's error, also where the user may not run scripts.
+   */
+  async prepare(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#assertOpen()
+    checkSignal(options.signal)
+    options.signal?.throwIfAborted()
+    const work = Promise.all(this.#keeper.instances.map((instance) => instance.prepare()))
+    await abandonable(options.signal, work, () => {})
+  }
+
+  /**
+   * One attempt to take the lock of `key` for `ttl` ms. Rejects with `LockNotAcquiredError` when it is held elsewhere,
+   * with Redis's error or a `RedisTimeoutError` when an instance fails, with `signal.reason` when `signal` aborts. In
+   * every such case all instances are released again.
+   */
+  async tryAcquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+    const { acquisition, signal, autoExtend } = this.#begin(key, ttl, options, undefined)
+    return abandonable(signal, this.#tryOnce(acquisition, key, autoExtend), giveBack)
+  }
+
+  /**
+   * Waits until the lock of `key` can be taken for `ttl` ms. Waiters get it in the order in which they came.
+   *
+   * It is critical that the caller bounds the waiting by a `signal`: without one, and with the lock never released, the
+   * promise never settles. Rejects with `signal.reason`, with Redis's error or a `RedisTimeoutError` when an instance
+   * fails, with `ClosedError` when the locker is closed, and leaves nothing behind then.
+   */
+  async acquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+    const { acquisition, signal, autoExtend } = this.#begin(key, ttl, options, this.#rooms)
+    return abandonable(signal, this.#waitInLine(acquisition, signal, autoExtend), giveBack)
+  }
+
+  /**
+   * `acquire`, then `fn`, then `release`, whatever `fn` comes to. Rejects with what `fn` threw; else with what
+   * `release` has to say, `LockNotHeldError` when the lock was lost before `fn` ended.
+   */
+  async withLock<T>(
+    key: string,
+    ttl: number,
+    fn: (lock: Lock) => T | Promise<T>,
+    options?: AcquireOptions,
+  ): Promise<Awaited<T>> {
+    if (typeof fn !== 'function') throw wrongType('fn', 'a function', fn)
+    const lock = await this.acquire(key, ttl, options)
+    let result: Awaited<T>
+    try {
+      result = await fn(lock)
+    } catch (error) {
+      await lock[Symbol.asyncDispose]().catch(() => {})
+      throw error
+    }
+    await lock[Symbol.asyncDispose]()
+    return result
+  }
+
+  /**
+   * Ends all waiting with `ClosedError`, and all keeping of locks: those with `autoExtend`, and those whose `signal`
+   * somebody has, count as lost. Locks that are held stay in Redis until they are released, which goes on working, or
+   * until their ttl runs out. Resolves when nothing more will be sent; the clients are left open.
+   */
+  async close(): Promise<void> {
+    this.#closed = true
+    const emptied = this.#rooms.map((room) => room.close(new ClosedError('locker')))
+    for (const lock of this.#keeper.watched) lock.lose('its locker was closed')
+    for (const inbox of this.#ownInboxes) inbox.close()
+    await Promise.all([...emptied, ...this.#background])
+  }
+
+  /** A new token, under which the lock may be taken by others' means and then adopted. Internal. */
+  createToken(): string {
+    return createToken(this.#inboxId, this.#random)
+  }
+
+  /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. Internal. */
+  adopt(taken: { key: string; token: string; ttl: number; takenAt: number; autoExtend?: boolean }): HeldLock {
+    const { key, token, ttl, takenAt, autoExtend = false } = taken
+    const lock = new HeldLock(this.#keeper, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })
+    if (autoExtend) lock.keepExtending()
+    return lock
+  }
+
+  #begin(key: string, ttl: number, options: AcquireOptions | undefined, rooms: readonly WaitingRoom[] | undefined) {
+    this.#assertOpen()
+    checkKey(key)
+    const { signal, fencing = false, autoExtend = false } = resolveAcquireOptions(options)
+    const wanted = { key, token: this.createToken(), ttl: resolveTtl(ttl), fencing }
+    signal?.throwIfAborted()
+    return { acquisition: new Acquisition(this.#keeper, wanted, rooms), signal, autoExtend }
+  }
+
+  async #tryOnce(acquisition: Acquisition, key: string, autoExtend: boolean): Promise<HeldLock> {
+    try {
+      if ((await acquisition.attempt()) === undefined) return this.#hold(acquisition, autoExtend)
+    } catch (error) {
+      await acquisition.abandon()
+      throw error
+    }
+    throw new LockNotAcquiredError(key)
+  }
+
+  async #waitInLine(acquisition: Acquisition, signal: AbortSignal | undefined, autoExtend: boolean): Promise<HeldLock> {
+    const stop = signal && onAbort(signal, () => acquisition.place?.fail(signal.reason))
+    try {
+      for (;;) {
+        const refusal = await acquisition.attempt()
+        signal?.throwIfAborted()
+        if (refusal === undefined) return this.#hold(acquisition, autoExtend)
+        await acquisition.place?.turn(refusal.busy)
+      }
+    } catch (error) {
+      await acquisition.abandon()
+      throw error
+    } finally {
+      stop?.()
+      acquisition.leave()
+    }
+  }
+
+  #hold(acquisition: Acquisition, autoExtend: boolean): HeldLock {
+    this.#assertOpen()
+    const lock = new HeldLock(this.#keeper, acquisition.acquired())
+    if (autoExtend) lock.keepExtending()
+    return lock
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new ClosedError('locker')
+  }
+}
+
+function createInstances(clients: readonly RedisClient[], commandTimeout: number, clock: Clock, random: Random): Instance[] {
+  const inboxId = random.token()
+  return clients.map((client) => {
+    const connection = new Connection(client, clock, commandTimeout)
+    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId))
+  })
+}
+
+/** Releases a lock that came too late for whoever wanted it. */
+function giveBack(lock: HeldLock): void {
+  lock.release().catch(() => {})
+}

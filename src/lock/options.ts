@@ -1,0 +1,70 @@
+import { MAX_DELAY } from '../clock.ts'
+import { outOfRange, wrongType } from '../errors.ts'
+import type { RedisClient } from '../redis/client.ts'
+
+/** Options of `new Locker`. */
+export interface LockerOptions {
+  /**
+   * One ioredis `Redis` or `Cluster`, or several in which every lock is then held. The order is the order of
+   * acquisition: to avoid deadlocks it must be the same in all processes. The locker never closes them.
+   */
+  clients: RedisClient | readonly RedisClient[]
+  /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
+  commandTimeout?: number
+}
+
+/** Options of one acquisition. */
+export interface AcquireOptions {
+  /** Gives up the acquisition, not the lock: the call rejects with `signal.reason` and leaves nothing behind. */
+  signal?: AbortSignal
+  /** Takes a fencing token along with the lock, in the same round trip. Default `false`. */
+  fencing?: boolean
+  /** Extends the lock again and again until it is released or lost. Default `false`. */
+  autoExtend?: boolean
+}
+
+const DEFAULT_COMMAND_TIMEOUT = 1000
+/** The longest ttl in ms, 24.8 days; longer ones, `Infinity` included, are cut to it. */
+export const MAX_TTL: number = MAX_DELAY
+
+export function resolveCommandTimeout(value: unknown = DEFAULT_COMMAND_TIMEOUT): number {
+  return wholeMilliseconds('commandTimeout', value)
+}
+
+/** Throws unless `key` is a text that can be told from every other in UTF-8. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string') throw wrongType('key', 'a non-empty string', key)
+  if (key === '') throw outOfRange('key', 'a non-empty string', key)
+  if (!key.isWellFormed()) throw outOfRange('key', 'a string without lone surrogates', key)
+}
+
+/** The ttl that is in force; throws when it is none. */
+export function resolveTtl(ttl: unknown): number {
+  return wholeMilliseconds('ttl', ttl)
+}
+
+/** The options that are in force; throws when they are none. */
+export function resolveAcquireOptions(options: AcquireOptions | undefined): AcquireOptions {
+  if (options === undefined) return {}
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkSignal(options.signal)
+  checkFlag('fencing', options.fencing)
+  checkFlag('autoExtend', options.autoExtend)
+  return options
+}
+
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+}
+
+function checkFlag(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw wrongType(option, 'a boolean', value)
+}
+
+function wholeMilliseconds(option: string, value: unknown): number {
+  const expected = 'a whole number of milliseconds above 0'
+  if (typeof value !== 'number') throw wrongType(option, expected, value)
+  if (value >= MAX_TTL) return MAX_TTL
+  if (!Number.isInteger(value) || value < 1) throw outOfRange(option, expected, value)
+  return value
+}

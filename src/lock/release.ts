@@ -1,0 +1,24 @@
+import { LockNotHeldError, LockReleaseError } from '../errors.ts'
+import type { Instance } from './instance.ts'
+
+/**
+ * Releases on every instance, in reverse order: the first instance guards those behind it, so it is freed last. One
+ * that fails does not keep the others from being released.
+ */
+export async function releaseEverywhere(instances: readonly Instance[], key: string, token: string): Promise<void> {
+  const errors: unknown[] = []
+  let held = true
+  for (const instance of instances.toReversed()) {
+    try {
+      if (!(await instance.release(key, token))) held = false
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) {
+    if (instances.length === 1) throw errors[0]
+    if (!held) errors.push(new LockNotHeldError(key))
+    throw new LockReleaseError(key, errors)
+  }
+  if (!held) throw new LockNotHeldError(key)
+}

@@ -1,0 +1,201 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { Random } from '../random.ts'
+import type { Inbox } from '../redis/inbox.ts'
+import type { Busy } from './instance.ts'
+
+/** ms after which waiters look for themselves though nothing has happened: a message may be lost, a waiter frozen. */
+const RECHECK = 2000
+/** ms between two looks at a lock whose holder tells nobody of its release. */
+const FOREIGN_POLL = 50
+
+/** How long to wait before the next look, in ms. Pure: `chance` is uniform in [0, 1). */
+export function recheckDelay({ remaining, holderIsOurs, queued }: Busy, chance: number): number {
+  const lapse = remaining < 0 ? Infinity : remaining + 1
+  if (!holderIsOurs || !queued) return Math.min(lapse, FOREIGN_POLL * (0.8 + 0.2 * chance))
+  return Math.min(lapse + 20 * chance, RECHECK * (1 + 0.2 * chance))
+}
+
+/** Where those of this process wait who were refused by one instance. */
+export class WaitingRoom {
+  readonly #inbox: Inbox
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #lines = new Map<string, Line>()
+  #onEmpty: (() => void) | undefined
+  #error: Error | undefined
+  readonly #stopListening: () => void
+
+  constructor(inbox: Inbox, clock: Clock, random: Random) {
+    this.#inbox = inbox
+    this.#clock = clock
+    this.#random = random
+    this.#stopListening = inbox.onReset(() => this.#reset())
+  }
+
+  /** Takes a place in the line of `key`, to be left by all means. */
+  join(key: string, token: string): Place {
+    const line = this.#lines.get(key) ?? new Line(this.#clock, this.#random, () => this.#remove(key))
+    this.#lines.set(key, line)
+    const place = new Place(line)
+    if (this.#error !== undefined) place.fail(this.#error)
+    else this.#inbox.open().catch(() => {})
+    const stop = this.#inbox.listen(token, (payload) => place.grant(Number(payload.toString('latin1'))))
+    place.onLeave(stop)
+    line.add(place)
+    return place
+  }
+
+  /** Whether others of this process wait for `key`. */
+  hasLine(key: string): boolean {
+    return this.#lines.has(key)
+  }
+
+  /** Wakes everyone with `error`, now and in future. Resolves when all have left. */
+  close(error: Error): Promise<void> {
+    this.#error = error
+    this.#stopListening()
+    for (const line of this.#lines.values()) line.fail(error)
+    if (this.#lines.size === 0) return Promise.resolve()
+    return new Promise((resolve) => (this.#onEmpty = resolve))
+  }
+
+  #remove(key: string): void {
+    this.#lines.delete(key)
+    if (this.#lines.size === 0) this.#onEmpty?.()
+  }
+
+  /** Messages may have been missed. As long as more would be, one of each line goes on looking for all. */
+  #reset(): void {
+    for (const line of this.#lines.values()) {
+      if (this.#inbox.ready) line.wakeAll()
+      else line.wakeFirst()
+    }
+  }
+}
+
+/** Those of this process who wait for one lock. They share one timer: however many they are, one looks for all. */
+class Line {
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #onEmpty: () => void
+  /** In order of arrival. */
+  readonly #places = new Set<Place>()
+  /** While there are places, a timer is set or one of them is looking. */
+  #timer: Timer | undefined
+  #timerAt = Infinity
+  /** Counts the queues in Redis that this line has seen: a new one begins when the old was lost. */
+  queueNumber = 0
+
+  constructor(clock: Clock, random: Random, onEmpty: () => void) {
+    this.#clock = clock
+    this.#random = random
+    this.#onEmpty = onEmpty
+  }
+
+  add(place: Place): void {
+    this.#places.add(place)
+  }
+
+  remove(place: Place): void {
+    this.#places.delete(place)
+    if (this.#places.size === 0) {
+      this.#stop()
+      this.#onEmpty()
+    } else if (this.#timer === undefined) {
+      this.wakeFirst()
+    }
+  }
+
+  /** One of the line was refused: the next look follows from what it was told. */
+  refused(busy: Busy): void {
+    const at = this.#clock.now() + recheckDelay(busy, this.#random.uniform())
+    if (at >= this.#timerAt) return
+    this.#stop()
+    this.#timerAt = at
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#stop()
+        this.wakeFirst()
+      },
+      at - this.#clock.now(),
+    )
+  }
+
+  /** The queue vanished from Redis: those who believe to be in it must join again. */
+  queueLost(finder: Place): void {
+    this.queueNumber++
+    for (const place of this.#places) if (place !== finder) place.wake()
+  }
+
+  wakeFirst(): void {
+    for (const place of this.#places) return place.wake()
+  }
+
+  wakeAll(): void {
+    for (const place of this.#places) place.wake()
+  }
+
+  fail(error: Error): void {
+    for (const place of this.#places) place.fail(error)
+  }
+
+  #stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = Infinity
+  }
+}
+
+/** One waiter. A wake that comes while it is looking is kept for its next `turn`. */
+export class Place {
+  readonly #line: Line
+  #onLeave: () => void = () => {}
+  #woken = false
+  #error: Error | undefined
+  #resume: (() => void) | undefined
+  /** The queue that it joined last. */
+  #queueNumber = -1
+  /** ms on Redis's clock at which the grant ends that this waiter was told of. */
+  grantedUntil: number | undefined
+
+  constructor(line: Line) {
+    this.#line = line
+  }
+
+  onLeave(callback: () => void): void {
+    this.#onLeave = callback
+  }
+
+  /** Resolves when it is time to look again after a refusal; rejects when the room is closed. */
+  async turn(busy: Busy): Promise<void> {
+    if (busy.queued) {
+      if (busy.added && this.#queueNumber === this.#line.queueNumber) this.#line.queueLost(this)
+      this.#queueNumber = this.#line.queueNumber
+    }
+    this.#line.refused(busy)
+    if (!this.#woken && this.#error === undefined) await new Promise<void>((resolve) => (this.#resume = resolve))
+    this.#woken = false
+    this.#resume = undefined
+    if (this.#error !== undefined) throw this.#error
+  }
+
+  grant(until: number): void {
+    this.grantedUntil = until
+    this.wake()
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#resume?.()
+  }
+
+  fail(error: Error): void {
+    this.#error = error
+    this.#resume?.()
+  }
+
+  leave(): void {
+    this.#onLeave()
+    this.#line.remove(this)
+  }
+}

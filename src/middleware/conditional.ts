@@ -1,0 +1,102 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+
+import { parseHttpDate } from './http-date.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** Request fields that ask for less than the whole response. A fill must never see those of the client. */
+const NARROWING = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'] as const
+
+export function isNarrowed(headers: IncomingHttpHeaders): boolean {
+  return NARROWING.some((name) => headers[name] !== undefined)
+}
+
+/**
+ * Takes the narrowing fields off a request and, if a stored response is to be validated, puts its validators on; the
+ * function returned puts everything back.
+ */
+export function asWholeRequest(req: IncomingMessage, validate: StoredResponse | undefined): () => void {
+  const { headers, rawHeaders } = req
+  const before = NARROWING.map((name) => [name, headers[name]] as const)
+  const validators: Array<readonly [name: (typeof NARROWING)[number], spelled: string, value: string]> = []
+  if (validate?.etag !== undefined) validators.push(['if-none-match', 'If-None-Match', validate.etag])
+  if (validate?.lastModified !== undefined) {
+    validators.push(['if-modified-since', 'If-Modified-Since', validate.lastModified])
+  }
+  const raw: string[] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index])
+    if (!NARROWING.includes(name.toLowerCase() as (typeof NARROWING)[number])) {
+      raw.push(name, String(rawHeaders[index + 1]))
+    }
+  }
+  for (const name of NARROWING) delete headers[name]
+  for (const [name, spelled, value] of validators) {
+    headers[name] = value
+    raw.push(spelled, value)
+  }
+  req.rawHeaders = raw
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete headers[name]
+      else headers[name] = value
+    }
+    req.rawHeaders = rawHeaders
+  }
+}
+
+export type Precondition = 'none' | 'not-modified' | 'failed'
+
+/** Evaluates the preconditions of a GET or HEAD against the stored response, in the order of RFC 9110 section 13.2.2. */
+export function precondition(headers: IncomingHttpHeaders, stored: StoredResponse): Precondition {
+  if (stored.status < 200 || stored.status > 299) return 'none'
+  const { etag } = stored
+  const ifMatch = headers['if-match']
+  if (ifMatch !== undefined) {
+    const matches = ifMatch.trim() === '*' || (etag !== undefined && isListed(ifMatch, etag, true))
+    if (!matches) return 'failed'
+  } else if (headers['if-unmodified-since'] !== undefined) {
+    const since = parseHttpDate(headers['if-unmodified-since'], stored.respondedAt)
+    const modifiedAt = modificationTime(stored)
+    if (since !== undefined && modifiedAt > since) return 'failed'
+  }
+  const ifNoneMatch = headers['if-none-match']
+  if (ifNoneMatch !== undefined) {
+    const matches = ifNoneMatch.trim() === '*' || (etag !== undefined && isListed(ifNoneMatch, etag, false))
+    return matches ? 'not-modified' : 'none'
+  }
+  const ifModifiedSince = headers['if-modified-since']
+  if (ifModifiedSince !== undefined) {
+    const since = parseHttpDate(ifModifiedSince, stored.respondedAt)
+    if (since !== undefined && modificationTime(stored) <= since) return 'not-modified'
+  }
+  return 'none'
+}
+
+/** Whether a Range may be applied: RFC 9110 section 13.1.5. */
+export function rangeApplies(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
+  const ifRange = headers['if-range']
+  if (ifRange === undefined) return true
+  const { etag, lastModified } = stored
+  if (ifRange.includes('"')) return etag !== undefined && isListed(ifRange, etag, true)
+  return lastModified !== undefined && lastModified === ifRange
+}
+
+/** Last-Modified, else Date: RFC 9111 section 4.3.2. */
+function modificationTime(stored: StoredResponse): number {
+  return (
+    parseHttpDate(stored.lastModified ?? '', stored.respondedAt) ??
+    parseHttpDate(stored.get('date') ?? '', stored.respondedAt) ??
+    stored.respondedAt
+  )
+}
+
+const WEAK = /^W\//
+
+function isListed(list: string, etag: string, strong: boolean): boolean {
+  if (strong && WEAK.test(etag)) return false
+  const opaque = etag.replace(WEAK, '')
+  for (const [member] of list.matchAll(/(?:W\/)?"[^"]*"|[^\s,]+/g)) {
+    if (strong ? member === etag : member.replace(WEAK, '') === opaque) return true
+  }
+  return false
+}

@@ -1,0 +1,39 @@
+const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
+
+const IMF_FIXDATE = /^[a-z]{3}, (\d{2}) ([a-z]{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) gmt$/i
+const RFC_850 = /^[a-z]{6,9}, (\d{2})-([a-z]{3})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) gmt$/i
+const ASCTIME = /^[a-z]{3} ([a-z]{3}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/i
+
+/**
+ * Milliseconds since 1970 of an HTTP date in any of its three formats (RFC 9110 section 5.6.7), or undefined.
+ * `Date.parse` is too kind for a cache: it reads `0` as the year 2000.
+ *
+ * @param now decides the century of a two-digit year: one that seems over 50 years ahead lies in the past.
+ */
+export function parseHttpDate(text: string, now: number): number | undefined {
+  let match = IMF_FIXDATE.exec(text)
+  if (match) return instant(match[3], match[2], match[1], match[4], match[5], match[6])
+  match = RFC_850.exec(text)
+  if (match) {
+    const thisYear = new Date(now).getUTCFullYear()
+    let year = thisYear - (thisYear % 100) + Number(match[3])
+    if (year > thisYear + 50) year -= 100
+    return instant(String(year), match[2], match[1], match[4], match[5], match[6])
+  }
+  match = ASCTIME.exec(text)
+  if (match) return instant(match[6], match[1], match[2], match[3], match[4], match[5])
+  return undefined
+}
+
+function instant(
+  year: string | undefined,
+  month: string | undefined,
+  day: string | undefined,
+  hour: string | undefined,
+  minute: string | undefined,
+  second: string | undefined,
+): number | undefined {
+  const monthIndex = MONTHS.indexOf(String(month).toLowerCase())
+  if (monthIndex < 0) return undefined
+  return Date.UTC(Number(year), monthIndex, Number(day), Number(hour), Number(minute), Number(second))
+}

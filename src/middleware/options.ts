@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http'
+
+import type { Cache } from '../cache/cache.ts'
+import { outOfRange, wrongType } from '../errors.ts'
+
+/** Options of `singleFlight`. All durations are whole milliseconds. */
+export interface SingleFlightOptions {
+  /** Where responses are kept. Default: a memory-only cache of this middleware's own. */
+  cache?: Cache
+  /**
+   * ms of freshness for responses that state none (no max-age, s-maxage or Expires). Only for statuses that mean the
+   * same for some time: never for 400, 405, 413, 414, 431 and 5xx. Default: such responses are not stored.
+   */
+  ttl?: number
+  /**
+   * ms after `ttl` in which the stale response is sent at once while the handler runs in the background. For responses
+   * that state their own freshness their own `stale-while-revalidate` counts (RFC 5861). Default 0.
+   */
+  staleWhileRevalidate?: number
+  /** ms after `ttl` in which the stale response is sent when the handler fails with 500, 502, 503 or 504. Default 0. */
+  staleIfError?: number
+  /**
+   * What identifies a response, in place of scheme, host and URL (the method and Vary still count). `undefined`: this
+   * request is none of the cache's business. Default: the exact bytes of host and URL.
+   */
+  key?: (req: IncomingMessage) => string | undefined
+  /** Names of request header fields whose values are part of the key, for handlers that use them without saying Vary. */
+  keyHeaders?: readonly string[]
+  /**
+   * `true`: the handler's answers do not depend on the request's cookies, so that requests with cookies share answers as
+   * those without do. Default `false`: they share only what says `public` or `s-maxage`.
+   */
+  ignoreCookies?: boolean
+  /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */
+  maxBodyBytes?: number
+  /** Most variants of one URL (Vary) that this process keeps; the oldest goes. Default 64. */
+  maxVariants?: number
+  /** Most requests that wait for one handler run; further ones run their own. Default 10 000. */
+  maxWaiters?: number
+  /** ms after a response that may not be shared, in which requests for it do not wait for one another. Default 60 000. */
+  unsharedFor?: number
+  /**
+   * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
+   * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control']`.
+   */
+  targetedFields?: readonly string[]
+  /** `true`: a response with Last-Modified alone is fresh for a tenth of its age (RFC 9111 section 4.2.2). Default `false`. */
+  heuristicFreshness?: boolean
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly ttl: number | undefined
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly key: ((req: IncomingMessage) => string | undefined) | undefined
+  readonly keyHeaders: readonly string[]
+  readonly ignoreCookies: boolean
+  readonly maxBodyBytes: number
+  readonly maxVariants: number
+  readonly maxWaiters: number
+  readonly unsharedFor: number
+  readonly targetedFields: readonly string[]
+  readonly heuristicFreshness: boolean
+}
+
+/** Longest duration that is honoured, one year in ms; longer ones are cut to it. */
+const MAX_DURATION = 365 * 24 * 60 * 60 * 1000
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Throws `TypeError` or `RangeError` naming the option at fault. */
+export function resolveOptions(options: SingleFlightOptions): Settings {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const { cache, key } = options
+  if (cache !== undefined && typeof cache?.getOrRefill !== 'function') throw wrongType('cache', 'a Cache', cache)
+  if (key !== undefined && typeof key !== 'function') throw wrongType('key', 'a function', key)
+  return {
+    ttl: options.ttl === undefined ? undefined : duration('ttl', options.ttl, 1),
+    staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0, 0),
+    staleIfError: duration('staleIfError', options.staleIfError ?? 0, 0),
+    key,
+    keyHeaders: fieldNames('keyHeaders', options.keyHeaders ?? []),
+    ignoreCookies: flag('ignoreCookies', options.ignoreCookies),
+    maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
+    maxVariants: count('maxVariants', options.maxVariants ?? 64),
+    maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
+    unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000, 0),
+    targetedFields: fieldNames('targetedFields', options.targetedFields ?? ['SingleFlight-Cache-Control']),
+    heuristicFreshness: flag('heuristicFreshness', options.heuristicFreshness),
+  }
+}
+
+function duration(option: string, value: unknown, least: number): number {
+  const expected = `a whole number of milliseconds, ${least} or more`
+  if (typeof value !== 'number') throw wrongType(option, expected, value)
+  if (value >= MAX_DURATION) return MAX_DURATION
+  if (!Number.isInteger(value) || value < least) throw outOfRange(option, expected, value)
+  return value
+}
+
+function count(option: string, value: unknown): number {
+  const expected = 'a whole number above 0'
+  if (typeof value !== 'number') throw wrongType(option, expected, value)
+  if (!(Number.isSafeInteger(value) || value === Infinity) || value < 1) throw outOfRange(option, expected, value)
+  return value
+}
+
+function flag(option: string, value: unknown): boolean {
+  if (value === undefined) return false
+  if (typeof value !== 'boolean') throw wrongType(option, 'a boolean', value)
+  return value
+}
+
+function fieldNames(option: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw wrongType(option, 'an array of field names', value)
+  return value.map((name: unknown, index) => {
+    const where = `${option}[${index}]`
+    if (typeof name !== 'string') throw wrongType(where, 'a field name', name)
+    if (!FIELD_NAME.test(name)) throw outOfRange(where, 'a field name', name)
+    return name.toLowerCase()
+  })
+}

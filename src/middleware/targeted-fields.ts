@@ -1,0 +1,69 @@
+import { type BareItem, type InnerList, type Item, parseDictionary, parseList, Token } from 'structured-headers'
+
+import { type CacheControl, cacheControlOf, type Directive, parseCacheControl } from './cache-control.ts'
+import type { FieldMap } from './fields.ts'
+
+/** What the response says to this cache, and whether a field addressed to caches like it said so. */
+export interface Instructions {
+  readonly control: CacheControl
+  /** With a targeted field, Cache-Control and Expires count for nothing: RFC 9213 section 2.1. */
+  readonly targeted: boolean
+}
+
+/**
+ * Finds the directives that count, RFC 9213: the first of `targetedFields` that is present, well-formed and not empty,
+ * else Cache-Control.
+ */
+export function instructionsOf(fields: FieldMap, targetedFields: readonly string[]): Instructions {
+  for (const name of targetedFields) {
+    const value = fields.get(name)
+    if (value === undefined) continue
+    const control = name === 'surrogate-control' ? surrogateControl(value) : targetedControl(value)
+    if (control !== undefined) return { control, targeted: true }
+  }
+  return { control: parseCacheControl(fields.get('cache-control')), targeted: false }
+}
+
+function targetedControl(value: string): CacheControl | undefined {
+  let members: Map<string, Item | InnerList>
+  try {
+    members = parseDictionary(value)
+  } catch {
+    return undefined
+  }
+  return members.size === 0 ? undefined : cacheControlOf([...members].map(([name, [bare]]) => directive(name, bare)))
+}
+
+function directive(name: string, bare: BareItem | unknown[]): Directive {
+  if (bare === true) return [name, true]
+  if (typeof bare === 'number' && Number.isInteger(bare) && bare >= 0) return [name, String(bare)]
+  if (bare instanceof Token) return [name, bare.toString()]
+  return [name, typeof bare === 'string' ? bare : undefined]
+}
+
+/** The name by which a directive of Surrogate-Control may address this cache alone. */
+export const SURROGATE_NAME = 'herdlock'
+
+/**
+ * Surrogate-Control is older than Structured Fields and not one of them: the Edge Architecture note lets each
+ * directive name the surrogate that it is meant for. Those for others are left out.
+ */
+function surrogateControl(value: string): CacheControl | undefined {
+  const forUs: string[] = []
+  for (const member of value.split(',')) {
+    const [directiveText = '', target] = member.split(';')
+    if (target === undefined || target.trim() === SURROGATE_NAME) forUs.push(directiveText)
+  }
+  const text = forUs.join(',')
+  return text.trim() === '' ? undefined : parseCacheControl(text)
+}
+
+/** The groups of a Cache-Groups or Cache-Group-Invalidation field, RFC 9875: a list of strings; else none. */
+export function parseGroups(value: string | undefined): readonly string[] {
+  if (value === undefined) return []
+  try {
+    return parseList(value).flatMap(([bare]) => (typeof bare === 'string' && bare !== '' ? [bare] : []))
+  } catch {
+    return []
+  }
+}

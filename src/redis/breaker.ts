@@ -1,0 +1,63 @@
+import type { Clock } from '../clock.ts'
+import { HerdlockError, RedisTimeoutError } from '../errors.ts'
+
+/** Failures in a row that open the breaker, and ms until it lets one operation try again. */
+const THRESHOLD = 3
+const OPEN_FOR = 1000
+
+/** An operation was not tried because the breaker of its Redis is open. */
+export class BreakerOpenError extends HerdlockError {
+  override readonly name = 'BreakerOpenError'
+
+  constructor(instance: string) {
+    super('BREAKER_OPEN', `${instance} has failed ${THRESHOLD} times in a row and is left alone for a while`)
+  }
+}
+
+/**
+ * Keeps callers from waiting for a Redis that does not answer. Closed, it lets everything through; after THRESHOLD
+ * failures in a row it opens and refuses at once; after OPEN_FOR ms it is half open: one operation at a time may try,
+ * and its outcome closes or opens it. (M. Nygard, Release It!, "Circuit Breaker".)
+ */
+export class Breaker {
+  readonly #clock: Clock
+  readonly #instance: string
+  #failures = 0
+  /** Instant until which nothing is tried. */
+  #openUntil = -Infinity
+
+  constructor(clock: Clock, instance: string) {
+    this.#clock = clock
+    this.#instance = instance
+  }
+
+  get state(): 'closed' | 'half-open' | 'open' {
+    if (this.#failures < THRESHOLD) return 'closed'
+    return this.#clock.now() < this.#openUntil ? 'open' : 'half-open'
+  }
+
+  async run<T>(operation: () => Promise<T>): Promise<T> {
+    const { state } = this
+    if (state === 'open') throw new BreakerOpenError(this.#instance)
+    if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
+    try {
+      const result = await operation()
+      this.#failures = 0
+      return result
+    } catch (error) {
+      if (isOutage(error)) this.#noteFailure()
+      else this.#failures = 0
+      throw error
+    }
+  }
+
+  #noteFailure(): void {
+    this.#failures++
+    if (this.#failures >= THRESHOLD) this.#openUntil = this.#clock.now() + OPEN_FOR
+  }
+}
+
+/** Whether Redis did not answer at all; an error reply, however unwelcome, came at once. */
+function isOutage(error: unknown): boolean {
+  return error instanceof RedisTimeoutError || !(error instanceof Error && error.name === 'ReplyError')
+}

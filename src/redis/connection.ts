@@ -1,0 +1,115 @@
+import type { Clock } from '../clock.ts'
+import { RedisTimeoutError } from '../errors.ts'
+import { labelOf, type RedisClient } from './client.ts'
+import type { Script } from './script.ts'
+
+type Argument = string | number | Buffer
+
+/** An operation that may take more than one command. */
+interface Call {
+  /** Set at its deadline. */
+  expired: boolean
+}
+
+/**
+ * One Redis, reached through the user's client, with a deadline of our own on every operation: with a default ioredis
+ * client a frozen or absent Redis answers after minutes or never.
+ */
+export class Connection {
+  readonly client: RedisClient
+  /** Host and port for messages, never credentials. */
+  readonly label: string
+  readonly #clock: Clock
+  readonly #commandTimeout: number
+  /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
+  readonly #loaded = new Set<Script>()
+
+  constructor(client: RedisClient, clock: Clock, commandTimeout: number) {
+    this.client = client
+    this.label = labelOf(client)
+    this.#clock = clock
+    this.#commandTimeout = commandTimeout
+  }
+
+  /** A connection of the same kind to another client, such as one node of a Cluster. */
+  to(client: RedisClient): Connection {
+    return new Connection(client, this.#clock, this.#commandTimeout)
+  }
+
+  /** Sends one command; strings come back as strings. Rejects with Redis's error or `RedisTimeoutError`. */
+  command(name: string, ...args: Argument[]): Promise<unknown> {
+    return this.#withDeadline(this.client.call(name, ...args))
+  }
+
+  /** Like `command`; strings come back as Buffers. */
+  commandBuffer(name: string, ...args: Argument[]): Promise<unknown> {
+    return this.#withDeadline(this.client.callBuffer(name, ...args))
+  }
+
+  /** Runs a script in one round trip, its source sent along only when the server may not know it. */
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const call = { expired: false }
+    return this.#withDeadline(this.#evaluate(script, [keys.length, ...keys, ...args], this.client.call, call), call)
+  }
+
+  /** Like `run`; strings come back as Buffers. */
+  runBuffer(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const call = { expired: false }
+    return this.#withDeadline(this.#evaluate(script, [keys.length, ...keys, ...args], this.client.callBuffer, call), call)
+  }
+
+  /** Makes the script known ahead of its first use, on every node of a Cluster. */
+  async load(script: Script): Promise<void> {
+    const nodes = this.client.nodes?.('master') ?? [this.client]
+    await Promise.all(nodes.map((node) => this.#withDeadline(node.call('script', 'load', script.source))))
+    this.#loaded.add(script)
+  }
+
+  async #evaluate(script: Script, args: Argument[], send: RedisClient['call'], call: Call): Promise<unknown> {
+    if (this.#loaded.has(script)) {
+      try {
+        return await send.call(this.client, 'evalsha', script.sha, ...args)
+      } catch (error) {
+        // After the deadline nothing more is sent: whoever cleans up has already done so.
+        if (!isReply(error, 'NOSCRIPT') || call.expired) throw error
+      }
+    }
+    const reply = await send.call(this.client, 'eval', script.source, ...args)
+    this.#loaded.add(script)
+    return reply
+  }
+
+  #withDeadline(reply: Promise<unknown>, call: Call = { expired: false }): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const expire = (): void => {
+        call.expired = true
+        reject(new RedisTimeoutError(this.label, this.#commandTimeout))
+      }
+      // A blocked event loop makes timers lie: two turns let a reply that has already arrived be read first.
+      const giveUp = (): void => this.#clock.setImmediate(() => this.#clock.setImmediate(expire))
+      const timer = this.#clock.setTimeout(giveUp, this.#commandTimeout)
+      reply.then(
+        (value) => {
+          timer.cancel()
+          resolve(value)
+        },
+        (error: unknown) => {
+          timer.cancel()
+          reject(this.#labelled(error))
+        },
+      )
+    })
+  }
+
+  /** Redis's error itself, with the instance it came from as a property. */
+  #labelled(error: unknown): Error {
+    const labelled = error instanceof Error ? error : new Error(String(error))
+    if (!('instance' in labelled)) Object.defineProperty(labelled, 'instance', { value: this.label, enumerable: true })
+    return labelled
+  }
+}
+
+/** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */
+export function isReply(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.startsWith(code)
+}

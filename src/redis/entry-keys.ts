@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+
+/** The keys of one cache entry: one Cluster slot, bounded length, readable, and no two user keys share any. */
+export interface EntryKeys {
+  readonly value: string
+  /** The refill's lock, in the format of `Locker`. */
+  readonly lease: string
+  /** Set of the inboxes that wait for the running refill. */
+  readonly waiters: string
+}
+
+const LONGEST_READABLE = 200
+const READABLE_REST = 100
+
+export function entryKeys(prefix: string, key: string): EntryKeys {
+  const value = `${prefix}:{${readable(key)}}`
+  return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
+}
+
+/** Injective: `%` is escaped wherever it stands, so that neither an escape nor the hash's `%#` can be imitated. */
+function readable(key: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not reach logs and terminals
+  const escaped = key.replace(/[%{}\u0000-\u001f\u007f-\u009f]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  if (escaped.length <= LONGEST_READABLE) return escaped
+  return `${escaped.slice(0, READABLE_REST).toWellFormed()}%#${createHash('sha256').update(key).digest('base64url')}`
+}

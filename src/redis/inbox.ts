@@ -1,0 +1,184 @@
+import type { Clock, Timer } from '../clock.ts'
+import { ClosedError } from '../errors.ts'
+import type { Random } from '../random.ts'
+import type { RedisClient } from './client.ts'
+import type { Connection } from './connection.ts'
+
+const CHANNEL_PREFIX = 'herdlock:inbox:'
+/** While somebody waits, a message to ourselves goes round every so many ms: a half-open subscriber looks healthy. */
+const HEARTBEAT = 1000
+const HEARTBEAT_TOPIC = ''
+
+type Listener = (payload: Buffer) => void
+
+/**
+ * Where this process receives its messages from other processes: one subscriber connection, opened at the first need.
+ *
+ * Delivery is best effort, as Redis's is. Whenever messages may have been missed, `onReset` callbacks run, and whoever
+ * waits must look for itself; nobody may wait for a message without a timer of its own behind it.
+ */
+export class Inbox {
+  /** Names this process to others: they publish to the channel of this id. */
+  readonly id: string
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #channel: string
+  readonly #broadcastChannels: readonly string[]
+  readonly #onBroadcast: Listener
+  /** Topic → listener; one waiter per topic. */
+  readonly #listeners = new Map<string, Listener>()
+  readonly #resetListeners = new Set<() => void>()
+  #subscriber: RedisClient | undefined
+  #opening: Promise<void> | undefined
+  #resolveOpening: (() => void) | undefined
+  /** Between a confirmed SUBSCRIBE and the loss of the connection. */
+  #ready = false
+  #closed = false
+  #heartbeat: Timer | undefined
+  /** Set when a heartbeat leaves, cleared by whatever message arrives. */
+  #awaitsHeartbeat = false
+
+  constructor(
+    connection: Connection,
+    clock: Clock,
+    random: Random,
+    broadcast: { channel: string; onMessage: Listener } | undefined = undefined,
+    /** To be named where a process has several inboxes, one an instance, under one id. */
+    id: string = random.token(),
+  ) {
+    this.id = id
+    this.#connection = connection
+    this.#clock = clock
+    this.#channel = CHANNEL_PREFIX + this.id
+    this.#broadcastChannels = broadcast === undefined ? [] : [broadcast.channel]
+    this.#onBroadcast = broadcast?.onMessage ?? (() => {})
+  }
+
+  /** Whether a message published now would arrive. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** Opens the subscriber if need be; resolves when the inbox is ready. It never rejects but for `ClosedError`. */
+  open(): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosedError('inbox'))
+    if (this.#ready) return Promise.resolve()
+    this.#subscriber ??= this.#connect()
+    this.#opening ??= new Promise((resolve) => (this.#resolveOpening = resolve))
+    return this.#opening
+  }
+
+  /** Hands every message of `topic` to `listener` until the returned function is called. */
+  listen(topic: string, listener: Listener): () => void {
+    this.#listeners.set(topic, listener)
+    this.#scheduleHeartbeat()
+    return () => {
+      if (this.#listeners.get(topic) === listener) this.#listeners.delete(topic)
+    }
+  }
+
+  /** Calls `listener` whenever messages may have been missed, until the returned function is called. */
+  onReset(listener: () => void): () => void {
+    this.#resetListeners.add(listener)
+    return () => this.#resetListeners.delete(listener)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#ready = false
+    this.#heartbeat?.cancel()
+    this.#listeners.clear()
+    this.#resetListeners.clear()
+    this.#resolveOpening?.()
+    this.#subscriber?.disconnect()
+    this.#subscriber = undefined
+  }
+
+  #connect(): RedisClient {
+    const subscriber = duplicate(this.#connection.client)
+    subscriber.on('error', () => {})
+    subscriber.on('close', () => this.#lost())
+    subscriber.on('ready', () => void this.#subscribe(subscriber))
+    subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => this.#receive(channel, message))
+    return subscriber
+  }
+
+  async #subscribe(subscriber: RedisClient): Promise<void> {
+    try {
+      await subscriber.call('subscribe', this.#channel, ...this.#broadcastChannels)
+    } catch {
+      return // the connection went away: `close` has been or will be emitted, and `ready` again after it
+    }
+    if (this.#closed) return
+    this.#ready = true
+    this.#awaitsHeartbeat = false
+    this.#resolveOpening?.()
+    this.#opening = undefined
+    this.#resolveOpening = undefined
+    this.#reset()
+  }
+
+  #lost(): void {
+    if (!this.#ready) return
+    this.#ready = false
+    this.#reset()
+  }
+
+  #reset(): void {
+    for (const listener of [...this.#resetListeners]) listener()
+  }
+
+  /** A message is the length of its topic, a colon, the topic, and the payload. */
+  #receive(channel: Buffer, message: Buffer): void {
+    this.#awaitsHeartbeat = false
+    if (channel.toString() !== this.#channel) {
+      this.#onBroadcast(message)
+      return
+    }
+    const colon = message.indexOf(':')
+    const topicEnd = colon + 1 + Number(message.toString('latin1', 0, colon))
+    if (colon === -1 || !(topicEnd <= message.length)) return
+    const topic = message.toString('utf8', colon + 1, topicEnd)
+    this.#listeners.get(topic)?.(message.subarray(topicEnd))
+  }
+
+  #scheduleHeartbeat(): void {
+    this.#heartbeat ??= this.#clock.setTimeout(() => this.#beat(), HEARTBEAT, { keepAlive: false })
+  }
+
+  #beat(): void {
+    this.#heartbeat = undefined
+    if (this.#listeners.size === 0) return
+    if (this.#ready && this.#awaitsHeartbeat) {
+      this.#lost()
+      this.#subscriber?.disconnect(true)
+    } else if (this.#ready) {
+      this.#awaitsHeartbeat = true
+      const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
+      this.#connection.command('publish', this.#channel, message).catch(() => {})
+    }
+    this.#scheduleHeartbeat()
+  }
+}
+
+/** A connection like the user's, except that it must reconnect for ever and never give up a command early. */
+function duplicate(client: RedisClient): RedisClient {
+  const options = {
+    connectionName: 'herdlock-inbox',
+    lazyConnect: false,
+    enableOfflineQueue: true,
+    autoResubscribe: false,
+    maxRetriesPerRequest: null,
+    reconnectOnError: null,
+    retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000),
+    commandTimeout: undefined,
+    socketTimeout: undefined,
+  }
+  // On a Cluster, ioredis itself keeps the subscription alive from node to node.
+  if (!client.isCluster) return client.duplicate(options)
+  return client.duplicate([], {
+    lazyConnect: false,
+    enableOfflineQueue: true,
+    clusterRetryStrategy: (attempt: number) => Math.min(attempt * 50, 1000),
+  })
+}

@@ -1,0 +1,42 @@
+import { keyPrefixOf, type RedisClient } from './client.ts'
+import { hashSlot } from './hash-slot.ts'
+
+/** The keys of one lock. All lie in the Cluster slot of the caller's own key, so that one script may touch them. */
+export interface LockKeys {
+  /** The caller's key itself, unprefixed: other implementations of the recipe use the same. */
+  readonly lock: string
+  /** Sorted set of the tokens that wait, by order of arrival. */
+  readonly queue: string
+  /** The last fencing number that was given out. */
+  readonly fence: string
+}
+
+export function lockKeys(client: RedisClient, key: string): LockKeys {
+  const tag = hashTagFor(keyPrefixOf(client) + key)
+  return { lock: key, queue: `herdlock:queue:{${tag}}:${key}`, fence: `herdlock:fence:{${tag}}:${key}` }
+}
+
+/**
+ * A text that, between braces, hashes to the slot of `key`. Redis hashes what stands between the first `{` and the
+ * next `}` if that is not empty, and else the whole key. A whole key that contains `}` cannot stand between braces
+ * itself, so a number of the same slot stands in for it.
+ */
+function hashTagFor(key: string): string {
+  const open = key.indexOf('{')
+  const close = open === -1 ? -1 : key.indexOf('}', open + 1)
+  if (close > open + 1) return key.slice(open + 1, close)
+  return key.includes('}') ? numberInSlot(hashSlot(key)) : key
+}
+
+/** The lowest number of each slot met so far: at most 16384, found by walking the integers once. */
+const numbersBySlot = new Map<number, string>()
+let nextNumber = 0
+
+function numberInSlot(slot: number): string {
+  while (!numbersBySlot.has(slot)) {
+    const number = String(nextNumber++)
+    const itsSlot = hashSlot(number)
+    if (!numbersBySlot.has(itsSlot)) numbersBySlot.set(itsSlot, number)
+  }
+  return numbersBySlot.get(slot) as string
+}

@@ -1,0 +1,33 @@
+/** ms for which a waiter gets the lock before it has said that it is there: what a frozen waiter costs those behind it. */
+export const GRANT = 1000
+
+/** How every token of ours begins. What follows is the id of the inbox where its owner is told of a hand-off. */
+export const TOKEN_PREFIX = 'herdlock:'
+
+/**
+ * Lua function `handOff(lock, queue, counts, own)`: passes a lock that its holder gives up, or that has lapsed, to the
+ * first waiter that can be reached. To be called only where the lock is the caller's or nobody's.
+ *
+ *     counts  whether PUBLISH counts every subscriber; on a Cluster it counts those of one node only
+ *     own     a token whose turn ends the search without a message, or nil
+ *
+ * Returns the token whose turn it is: `own`, for which the caller sets the lock, or another, which has the lock for
+ * GRANT ms and was sent a message under its own topic, with the ms on Redis's clock at which the grant ends. Returns
+ * nil when nobody waits: the lock is then as it was.
+ */
+export const handOff: string = `
+local function handOff(lock, queue, counts, own)
+  while true do
+    local token = redis.call('ZPOPMIN', queue)[1]
+    if not token or token == own then return token end
+    local granted = redis.pcall('SET', lock, token, 'PX', ${GRANT})
+    if granted.err then return nil end
+    local time = redis.call('TIME')
+    local untilMs = time[1] * 1000 + math.floor(time[2] / 1000) + ${GRANT}
+    local inbox = string.match(token, '^${TOKEN_PREFIX}([^:]*):') or ''
+    local receivers = redis.pcall('PUBLISH', 'herdlock:inbox:' .. inbox, #token .. ':' .. token .. string.format('%.0f', untilMs))
+    if type(receivers) == 'table' then return nil end
+    if receivers > 0 or not counts then return token end
+  end
+end
+`

@@ -1,0 +1,48 @@
+import { defineScript, type Script } from '../script.ts'
+import { handOff, TOKEN_PREFIX } from './hand-off.ts'
+
+/** ms after which a queue that nobody looked after is forgotten: several times the longest pause between two looks. */
+const QUEUE_TTL = 15_000
+/** ms for which the last fencing number is kept. After it the clock carries the numbers on; it may step back in between. */
+const FENCE_TTL = 24 * 60 * 60 * 1000
+
+/**
+ * Takes a lock that is free and that nobody waits for, or that was handed to this token, or that this token has
+ * already because a first reply was lost. Else joins the queue, if asked to.
+ *
+ *     KEYS  1 lock   2 queue   3 fence, only when a fencing number is wanted
+ *     ARGV  1 token   2 ms of ttl   3 '1' to wait in the queue   4 '1' where PUBLISH counts every subscriber
+ *
+ * Replies { 1, fencing number or 0 } when the lock is the token's; else { 0, ms, ours, added }:
+ *     ms     until the lock lapses, -1 when it never does
+ *     ours   1 when its holder uses this same queue
+ *     added  1 when the token was not in the queue before
+ */
+export const lockAcquire: Script = defineScript(`
+${handOff}
+local lock, queue, fence, token = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+local holder = redis.call('GET', lock)
+if holder == token then
+  redis.call('PEXPIRE', lock, ARGV[2])
+elseif not holder then
+  holder = handOff(lock, queue, ARGV[4] == '1', token) or token
+  if holder == token then redis.call('SET', lock, token, 'PX', ARGV[2]) end
+end
+if holder == token then
+  local number = 0
+  if fence then
+    local time = redis.call('TIME')
+    number = math.max((tonumber(redis.call('GET', fence)) or 0) + 1, time[1] * 1000000 + time[2])
+    redis.call('SET', fence, string.format('%.0f', number), 'PX', ${FENCE_TTL})
+  end
+  return { 1, number }
+end
+local added = 0
+if ARGV[3] == '1' then
+  local time = redis.call('TIME')
+  added = redis.call('ZADD', queue, 'NX', string.format('%.0f', time[1] * 1000000 + time[2]), token)
+  redis.call('PEXPIRE', queue, ${QUEUE_TTL})
+end
+local ours = string.sub(holder, 1, ${TOKEN_PREFIX.length}) == '${TOKEN_PREFIX}' and 1 or 0
+return { 0, redis.call('PTTL', lock), ours, added }
+`)

@@ -1,0 +1,21 @@
+import { defineScript, type Script } from '../script.ts'
+import { wakeWaiters } from './wake-waiters.ts'
+
+/**
+ * Sets or deletes an entry from outside a refill. A refill that runs loses its lease in the same step, so that what it
+ * read before cannot come back; every process hears of it on the backplane.
+ *
+ *     KEYS  1 value   2 lease   3 waiters
+ *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes   3 topic   4 payload for waiters
+ *           5 channel of the backplane   6 message for it
+ *
+ * Replies 1.
+ */
+export const overwrite: Script = defineScript(`
+${wakeWaiters}
+if ARGV[1] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1]) end
+redis.call('DEL', KEYS[2])
+wakeWaiters(KEYS[3], ARGV[3], ARGV[4])
+redis.pcall('PUBLISH', ARGV[5], ARGV[6])
+return 1
+`)

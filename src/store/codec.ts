@@ -1,0 +1,92 @@
+import { parse, stringify } from 'devalue'
+import { SerializationError } from '../errors.ts'
+
+/** How values become bytes for Redis and back. `decode(encode(value))` must equal `value`. */
+export interface Codec<V = unknown> {
+  /** Throws when the value cannot be encoded without loss; the value is then handed out but not stored. */
+  encode(value: V): Uint8Array
+  /** Throws when the bytes are not what `encode` makes; the entry then counts as a miss. */
+  decode(bytes: Uint8Array): V
+}
+
+const JSON_TEXT = 0x4a // J
+const RICH_TEXT = 0x52 // R
+const RAW_BUFFER = 0x42 // B
+const RAW_UINT8_ARRAY = 0x55 // U
+
+/** devalue knows typed arrays, of which Buffer is a kind of its own. */
+const reducers = { Buffer: (value: unknown) => Buffer.isBuffer(value) && value.toString('base64') }
+const revivers = { Buffer: (text: string) => Buffer.from(text, 'base64') }
+
+/**
+ * The default codec. A first byte tells how the rest is written: JSON where JSON says it all, which redis-cli shows
+ * readably; bytes as they are; and for all else (Date, Map, Set, BigInt, typed arrays inside, NaN, -0, undefined
+ * fields, cycles) devalue's extension of JSON. What none can say throws `SerializationError`.
+ */
+export const defaultCodec: Codec = {
+  encode(value) {
+    try {
+      if (Buffer.isBuffer(value)) return tagged(RAW_BUFFER, value)
+      if (isUint8Array(value)) return tagged(RAW_UINT8_ARRAY, value)
+      if (isPlain(value, 0)) return tagged(JSON_TEXT, Buffer.from(JSON.stringify(value)))
+      return tagged(RICH_TEXT, Buffer.from(stringify(value, reducers)))
+    } catch (cause) {
+      throw new SerializationError(`the value cannot be encoded: ${String((cause as Error)?.message ?? cause)}`, { cause })
+    }
+  },
+  decode(bytes) {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1)
+    switch (bytes[0]) {
+      case JSON_TEXT:
+        return JSON.parse(body.toString())
+      case RICH_TEXT:
+        return parse(body.toString(), revivers)
+      case RAW_BUFFER:
+        return body
+      case RAW_UINT8_ARRAY:
+        return new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
+      default:
+        throw new SerializationError(`unknown encoding ${String(bytes[0])}`)
+    }
+  },
+}
+
+const MAX_PLAIN_DEPTH = 200
+
+/** Whether JSON reproduces the value exactly. Too deep for the stack, or a cycle, counts as not plain. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (depth > MAX_PLAIN_DEPTH) return false
+  if (Array.isArray(value)) {
+    // A loop by index, not `every`, which would pass over holes.
+    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false
+    return true
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype) return false
+  if (Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value || Object.hasOwn(value, '__proto__')) return false
+  for (const name in value) if (!isPlain((value as Record<string, unknown>)[name], depth + 1)) return false
+  return true
+}
+
+function isUint8Array(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && Object.getPrototypeOf(value) === Uint8Array.prototype
+}
+
+function tagged(tag: number, bytes: Uint8Array): Buffer {
+  const result = Buffer.allocUnsafe(bytes.length + 1)
+  result[0] = tag
+  result.set(bytes, 1)
+  return result
+}

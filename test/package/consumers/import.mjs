@@ -1,0 +1,16 @@
+import * as root from 'herdlock'
+import * as lock from 'herdlock/lock'
+import * as express from 'herdlock/express'
+
+console.log(
+  JSON.stringify({
+    root: Object.keys(root),
+    lock: Object.keys(lock),
+    express: Object.keys(express),
+    same: root.Locker === lock.Locker,
+  }),
+)
+
+const cache = root.createCache({ ttl: 1000 })
+console.log(await cache.getOrRefill('key', () => 'value'))
+await cache.close()

@@ -1,0 +1,189 @@
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { type LintCase, lintCases } from './lint-case.ts'
+
+const LAYERS: Record<string, string[]> = {
+  middleware: ['cache'],
+  cache: ['flight', 'store', 'lock', 'redis'],
+  flight: [],
+  store: ['redis'],
+  lock: ['redis'],
+  redis: [],
+}
+const FOLDERS = Object.keys(LAYERS)
+const LEAVES = ['abort', 'clock', 'diagnostics', 'errors', 'random']
+
+const importing = (file: string, from: string): LintCase => ({
+  file,
+  code: `import { x } from '${from}'\nexport const y = x\n`,
+})
+const pairs = FOLDERS.flatMap((from) => FOLDERS.filter((to) => to !== from).map((to) => [from, to] as const))
+const everywhere = [...FOLDERS.map((folder) => `src/${folder}/*.ts`), 'src/redis/scripts/*.ts']
+
+async function expectRefused(rule: string, cases: readonly LintCase[]): Promise<void> {
+  const found = await lintCases(cases)
+  const missed = cases.filter((_, index) => !found[index]?.includes(rule))
+  expect(missed).toEqual([])
+}
+
+async function expectAccepted(cases: readonly LintCase[]): Promise<void> {
+  const found = await lintCases(cases)
+  expect(cases.map(({ file, code }, index) => ({ file, code, found: found[index] }))).toEqual(
+    cases.map(({ file, code }) => ({ file, code, found: [] })),
+  )
+}
+
+describe('the layers', () => {
+  it('cover every folder and file of src', async () => {
+    const names = await readdir(fileURLToPath(new URL('../../src/', import.meta.url)))
+    const known = [...FOLDERS, ...[...LEAVES, 'index', 'lock', 'express'].map((name) => `${name}.ts`)]
+    expect(names.filter((name) => !known.includes(name))).toEqual([])
+  })
+
+  it('refuse imports against the arrows and among siblings', async () => {
+    const forbidden = pairs.filter(([from, to]) => !LAYERS[from]?.includes(to))
+    await expectRefused('no-restricted-imports', [
+      ...forbidden.map(([from, to]) => importing(`src/${from}/*.ts`, `../${to}/other.ts`)),
+      importing('src/redis/scripts/*.ts', '../../store/other.ts'),
+    ])
+  })
+
+  it('accept imports along the arrows, and of leaves', async () => {
+    const allowed = pairs.filter(([from, to]) => LAYERS[from]?.includes(to))
+    await expectAccepted([
+      ...allowed.map(([from, to]) => importing(`src/${from}/*.ts`, `../${to}/other.ts`)),
+      ...FOLDERS.flatMap((folder) => LEAVES.map((leaf) => importing(`src/${folder}/*.ts`, `../${leaf}.ts`))),
+      importing('src/redis/scripts/*.ts', '../script.ts'),
+      importing('src/index.ts', './cache/cache.ts'),
+    ])
+  })
+
+  it('refuse them in every way of importing', async () => {
+    await expectRefused('no-restricted-imports', [
+      { file: 'src/flight/*.ts', code: "export { x } from '../cache/x.ts'\n" },
+      { file: 'src/flight/*.ts', code: "export * from '../cache/x.ts'\n" },
+      { file: 'src/flight/*.ts', code: "import '../cache/x.ts'\n" },
+      { file: 'src/flight/*.ts', code: "export const x = import('../cache/x.ts')\n" },
+      { file: 'src/flight/*.ts', code: "import type { X } from '../cache/x.ts'\nexport type Y = X\n" },
+    ])
+  })
+
+  it('keep the leaves free of imports', async () => {
+    await expectRefused(
+      'no-restricted-imports',
+      LEAVES.flatMap((leaf) => [
+        importing(`src/${leaf}.ts`, leaf === 'errors' ? './clock.ts' : './errors.ts'),
+        importing(`src/${leaf}.ts`, './redis/client.ts'),
+      ]),
+    )
+  })
+
+  it('keep the entry files out of src', async () => {
+    await expectRefused(
+      'no-restricted-imports',
+      everywhere.flatMap((file) =>
+        ['index', 'lock', 'express'].map((entry) =>
+          importing(file, `${'../'.repeat(file.split('/').length - 2)}${entry}.ts`),
+        ),
+      ),
+    )
+  })
+
+  it('keep the cache from speaking to Redis past the stores and locks', async () => {
+    await expectRefused('no-restricted-imports', [
+      importing('src/cache/*.ts', '../redis/scripts/claim.ts'),
+      importing('src/cache/*.ts', '../redis/script.ts'),
+    ])
+  })
+
+  it('refuse cycles', async () => {
+    const circle = [
+      { file: 'src/lock/a.ts', code: "import { b } from './b.ts'\nexport const a = (): unknown => b\n" },
+      { file: 'src/lock/b.ts', code: "import { a } from './a.ts'\nexport const b = (): unknown => a\n" },
+      { file: 'src/lock/c.ts', code: "import type { D } from './d.ts'\nexport type C = D[]\n" },
+      { file: 'src/lock/d.ts', code: "import type { C } from './c.ts'\nexport type D = C[]\n" },
+    ]
+    await expectRefused('no-cycle', circle)
+  })
+})
+
+describe('packages', () => {
+  it('of clients and of web frameworks are not imported, not even as types', async () => {
+    await expectRefused(
+      'no-restricted-imports',
+      [...everywhere, 'src/index.ts', 'src/express.ts'].flatMap((file) =>
+        ['ioredis', 'express', '@types/express', 'connect'].flatMap((name) => [
+          importing(file, name),
+          { file, code: `import type { X } from '${name}'\nexport type Y = X\n` },
+        ]),
+      ),
+    )
+  })
+
+  it('that we depend on are imported by one file each', async () => {
+    const owners = {
+      'cluster-key-slot': 'src/redis/hash-slot.ts',
+      devalue: 'src/store/codec.ts',
+      'lru-cache': 'src/store/memory-store.ts',
+      'range-parser': 'src/middleware/replay.ts',
+      'structured-headers': 'src/middleware/targeted-fields.ts',
+    }
+    await expectAccepted(Object.entries(owners).map(([name, file]) => importing(file, name)))
+    await expectRefused('no-restricted-imports', [
+      ...Object.keys(owners).flatMap((name) => everywhere.map((file) => importing(file, name))),
+      importing('src/store/memory-store.ts', 'devalue'),
+      importing('src/store/memory-store.ts', '../lock/locker.ts'),
+    ])
+  })
+})
+
+describe('the doors', () => {
+  const clockAndChance = [
+    'setTimeout(() => {}, 1)',
+    'setInterval(() => {}, 1)',
+    'setImmediate(() => {})',
+    'clearTimeout(undefined)',
+    'export const x = performance.now()',
+    'export const x = globalThis.performance.now()',
+    'export const x = crypto.randomUUID()',
+  ]
+
+  it('let no other file tell the time, set a timer or use chance', async () => {
+    await expectRefused(
+      'no-restricted-globals',
+      everywhere.flatMap((file) => clockAndChance.map((code) => ({ file, code }))),
+    )
+    await expectRefused(
+      'no-restricted-properties',
+      everywhere.flatMap((file) =>
+        ['Date.now()', 'Math.random()', 'AbortSignal.timeout(1)', 'process.hrtime()'].map((call) => ({
+          file,
+          code: `export const x = ${call}`,
+        })),
+      ),
+    )
+    await expectRefused('no-restricted-globals', [{ file: 'src/store/*.ts', code: 'export const x = new Date()' }])
+    await expectRefused(
+      'no-restricted-imports',
+      everywhere.flatMap((file) => [
+        importing(file, 'node:timers'),
+        importing(file, 'node:timers/promises'),
+        importing(file, 'node:perf_hooks'),
+        { file, code: "import { randomBytes } from 'node:crypto'\nexport const x = randomBytes(1)\n" },
+      ]),
+    )
+  })
+
+  it('are open where they are', async () => {
+    await expectAccepted([
+      { file: 'src/clock.ts', code: 'export const x = (): number => performance.now() + Date.now()\n' },
+      { file: 'src/random.ts', code: "import { randomBytes } from 'node:crypto'\nexport const x = randomBytes(1)\n" },
+      {
+        file: 'src/redis/*.ts',
+        code: "import { createHash } from 'node:crypto'\nexport const x = createHash('sha1')\n",
+      },
+      { file: 'src/middleware/*.ts', code: 'export const x = (text: string): number => Date.parse(text)\n' },
+    ])
+  })
+})

@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Consumer, installed, pack, type Packed, ROOT, run } from './packed.ts'
+
+const TIMEOUT = 120_000
+const PUBLINT = join(ROOT, 'node_modules', 'publint', 'src', 'cli.js')
+const ATTW = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
+
+describe('the package as published', { timeout: TIMEOUT }, () => {
+  let packed: Packed
+  let consumer: Consumer
+
+  beforeAll(async () => {
+    packed = await pack()
+    consumer = await installed(packed.tarball)
+  }, TIMEOUT)
+  afterAll(async () => {
+    await consumer?.remove()
+    await packed?.remove()
+  })
+
+  it('satisfies publint', async () => {
+    await run(process.execPath, [PUBLINT, 'run', packed.tarball, '--strict'], ROOT)
+  })
+
+  it('has types that resolve as its code does', async () => {
+    await run(process.execPath, [ATTW, packed.tarball, '--profile', 'esm-only'], ROOT)
+  })
+
+  it('holds what it needs and nothing of ours', async () => {
+    const listed = await run('tar', ['-tzf', packed.tarball], ROOT)
+    const files = listed.trim().split('\n')
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'package/LICENSE',
+        'package/README.md',
+        'package/CHANGELOG.md',
+        'package/dist/index.d.ts',
+      ]),
+    )
+    expect(files.filter((file) => !/^package\/(dist\/|[A-Z]+(\.md)?$|package\.json$)/.test(file))).toEqual([])
+  })
+
+  it('can be imported', async () => {
+    const [names, value] = (await consumer.node('import.mjs')).trim().split('\n')
+    expectPublicNames(names)
+    expect(value).toBe('value')
+  })
+
+  it('can be required', async () => {
+    expectPublicNames(await consumer.node('require.cjs'))
+  })
+
+  it('type-checks in a strict nodenext project, libraries included', async () => {
+    await consumer.node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json')
+  })
+})
+
+function expectPublicNames(json: string | undefined): void {
+  const names = JSON.parse(json ?? '') as { root: string[]; lock: string[]; express: string[]; same: boolean }
+  expect(names.root).toEqual(
+    expect.arrayContaining([
+      'createCache',
+      'singleFlight',
+      'Locker',
+      'HerdlockError',
+      'LockNotAcquiredError',
+      'LockNotHeldError',
+    ]),
+  )
+  expect(names.lock).toEqual(expect.arrayContaining(['Locker', 'LockNotAcquiredError', 'LockNotHeldError']))
+  expect(names.express).toContain('singleFlight')
+  expect(names.same).toBe(true)
+}

@@ -1,0 +1,49 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { type Channel, channelTo } from './message-channel.ts'
+import { ended, own } from './owned-process.ts'
+
+/** A process that runs one file of `test/integration/workers/`, which speaks to us through `worker-side.ts`. */
+export interface Worker extends Channel {
+  readonly pid: number
+  /** SIGKILL; resolves when the process has ended. */
+  kill(): Promise<void>
+  /** SIGSTOP: the process is frozen, its sockets stay open. */
+  pause(): void
+  /** SIGCONT. */
+  resume(): void
+  /** Resolves when the process has ended, with how. */
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+const WORKERS = new URL('../integration/workers/', import.meta.url)
+
+/**
+ * Starts `count` processes that run `test/integration/workers/<name>.ts` with `args`; resolves when each has called
+ * `ready()`. They end with the test process; a test that is done with them earlier stops them with `stopWorkers`.
+ */
+export async function startWorkers(name: string, count: number, args: readonly string[] = []): Promise<Worker[]> {
+  return Promise.all(Array.from({ length: count }, () => startWorker(name, args)))
+}
+
+async function startWorker(name: string, args: readonly string[]): Promise<Worker> {
+  const file = fileURLToPath(new URL(`${name}.ts`, WORKERS))
+  const child = own(fork(file, args, { execPath: process.execPath, execArgv: ['--import', 'tsx'] }))
+  const channel = channelTo(child, `worker ${name} (pid ${child.pid})`)
+  await channel.next('ready')
+  return {
+    ...channel,
+    pid: child.pid as number,
+    async kill() {
+      child.kill('SIGKILL')
+      await ended(child)
+    },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    exited: ended(child),
+  }
+}
+
+export async function stopWorkers(workers: readonly Worker[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.kill()))
+}
