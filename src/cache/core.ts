@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
 import type { Flights } from '../flight/flights.ts'
 import type { MemoryStore } from '../store/memory-store.ts'
 import type { Events } from './events.ts'
@@ -13,6 +14,7 @@ export interface CacheCore {
   /** Aborts with `ClosedError` when the cache is closed. */
   readonly closing: AbortSignal
   readonly clock: Clock
+  readonly random: Random
   readonly events: Events
   readonly flights: Flights
   readonly reentrance: Reentrance

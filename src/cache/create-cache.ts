@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../clock.ts'
 import { systemRandom, type Random } from '../random.ts'
-import { RefillCache, type Cache } from './cache.ts'
+import type { Cache } from './cache.ts'
+import { RefillCache } from './refill-cache.ts'
 import { resolveOptions, type CacheOptions } from './options.ts'
 
 /** A cache in memory and, with `redis`, in all processes that share it. Throws when an option cannot be honoured. */

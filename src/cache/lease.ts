@@ -1,6 +1,8 @@
 import { onAbort } from '../abort.ts'
 import type { HeldLock } from '../lock/held-lock.ts'
-import type { RedisStore, RemoteFailure, StoredLifetime } from '../store/redis-store.ts'
+import type { RemoteFailure } from '../store/notice.ts'
+import type { Possession, RedisStore, Storing } from '../store/redis-store.ts'
+import type { RedisMember } from './redis-member.ts'
 
 /**
  * The right of one refill to store its result. Each of the endings ends it and resolves with whether it was still held,
@@ -10,9 +12,9 @@ export interface Lease {
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
-  commit(payload: Uint8Array, lifetime: StoredLifetime, loadTime: number): Promise<boolean | undefined>
+  commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
   /** Hands the value to waiters without storing it. */
-  deliver(payload: Uint8Array, lifetime: StoredLifetime): Promise<boolean | undefined>
+  deliver(payload: Uint8Array): Promise<boolean | undefined>
   /** Hands the failure to waiters. */
   fail(failure: RemoteFailure): Promise<boolean | undefined>
   /** Waiters, and those who follow for `duration` ms, load for themselves. */
@@ -21,26 +23,20 @@ export interface Lease {
   abandon(): Promise<boolean | undefined>
 }
 
-/** A lease in Redis, extended while the loader runs, so that the end of its owner is noticed quickly. */
+/** A lease in every Redis of the cache, extended while the loader runs, so that a crash of its owner is noticed soon. */
 export class RedisLease implements Lease {
-  readonly #store: RedisStore
+  readonly #members: readonly RedisMember[]
+  readonly #possessions: readonly Possession[]
   readonly #lock: HeldLock
   readonly #key: string
-  /** Runs an operation; reports its failure and resolves with `undefined`. */
-  readonly #attempt: <T>(operation: () => Promise<T>) => Promise<T | undefined>
   #ended = false
   #stopListening: () => void = () => {}
 
-  constructor(
-    store: RedisStore,
-    lock: HeldLock,
-    key: string,
-    attempt: <T>(operation: () => Promise<T>) => Promise<T | undefined>,
-  ) {
-    this.#store = store
+  constructor(members: readonly RedisMember[], possessions: readonly Possession[], lock: HeldLock, key: string) {
+    this.#members = members
+    this.#possessions = possessions
     this.#lock = lock
     this.#key = key
-    this.#attempt = attempt
   }
 
   onLost(listener: (reason: unknown) => void): void {
@@ -48,43 +44,62 @@ export class RedisLease implements Lease {
     this.#stopListening = onAbort(signal, () => listener(signal.reason))
   }
 
-  async commit(payload: Uint8Array, lifetime: StoredLifetime, loadTime: number): Promise<boolean | undefined> {
-    const { token } = this.#lock
-    const stored = await this.#end(() => this.#store.commit(this.#key, token, payload, lifetime, loadTime))
-    // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
-    if (stored === undefined) await this.#attempt(() => this.#store.deliver(this.#key, token, payload, lifetime))
-    return stored
+  commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
+    return this.#end(
+      (store, possession) => store.commit(this.#key, possession, payload, storing, loadTime),
+      // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
+      (store, { token }) => store.deliver(this.#key, token, payload),
+    )
   }
 
-  deliver(payload: Uint8Array, lifetime: StoredLifetime): Promise<boolean | undefined> {
-    return this.#end(() => this.#store.deliver(this.#key, this.#lock.token, payload, lifetime))
+  deliver(payload: Uint8Array): Promise<boolean | undefined> {
+    return this.#end((store, { token }) => store.deliver(this.#key, token, payload))
   }
 
   fail(failure: RemoteFailure): Promise<boolean | undefined> {
-    return this.#end(() => this.#store.fail(this.#key, this.#lock.token, failure))
+    return this.#end((store, { token }) => store.fail(this.#key, token, failure))
   }
 
-  async pass(duration: number): Promise<boolean | undefined> {
-    const { token } = this.#lock
-    const stored = await this.#end(() => this.#store.pass(this.#key, token, duration))
-    if (stored === undefined) await this.#attempt(() => this.#store.abandon(this.#key, token))
-    return stored
+  pass(duration: number): Promise<boolean | undefined> {
+    return this.#end(
+      (store, { token }) => store.pass(this.#key, token, duration),
+      (store, { token }) => store.abandon(this.#key, token),
+    )
   }
 
   abandon(): Promise<boolean | undefined> {
-    return this.#end(() => this.#store.abandon(this.#key, this.#lock.token))
+    return this.#end((store, { token }) => store.abandon(this.#key, token))
   }
 
-  async #end(operation: () => Promise<boolean>): Promise<boolean | undefined> {
+  /** Ends the lease on every member, the last first; where one had lost it, the rest are only given back. */
+  async #end(operation: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return false
     this.#ended = true
     this.#stopListening()
     this.#lock.forget()
-    return this.#attempt(operation)
+    let outcome: boolean | undefined = true
+    for (let i = this.#members.length - 1; i >= 0; i--) {
+      const member = this.#members[i] as RedisMember
+      const possession = this.#possessions[i] as Possession
+      const ending: Ending = outcome === false ? (store, { token }) => store.abandon(this.#key, token) : operation
+      const ended = await member.attempt((store) => ending(store, possession))
+      if (ended === undefined && fallback !== undefined) await member.attempt((store) => fallback(store, possession))
+      if (outcome !== false && ended !== true) outcome = ended
+    }
+    return outcome
   }
 }
+
+type Ending = (store: RedisStore, possession: Possession) => Promise<boolean>
 
 const held = (): Promise<boolean> => Promise.resolve(true)
 
 /** Stands in where no other process takes part: without Redis, and while Redis cannot be reached. */
-export const localLease: Lease = { onLost: () => {}, commit: held, deliver: held, fail: held, pass: held, abandon: held }
+export const localLease: Lease = {
+  onLost: () => {},
+  commit: held,
+  deliver: held,
+  fail: held,
+  pass: held,
+  abandon: held,
+}

@@ -1,4 +1,4 @@
-import { duration, type Lifetime } from './options.ts'
+import { checkTags, duration, type Lifetime } from './options.ts'
 
 /** Produces the value of a key. It may return the value or a promise of it. */
 export type Loader<V> = (context: LoaderContext<V>) => V | Promise<V>
@@ -17,9 +17,9 @@ export interface LoaderContext<V> {
   readonly background: boolean
   /**
    * Lifetime of this result, where it is known only after loading; overrides the call's and the cache's options. A `ttl`
-   * of 0 makes the result stale from the start.
+   * of 0 makes the result stale from the start. Tags add to those of the call.
    */
-  cacheFor(options: Lifetime): void
+  cacheFor(options: Lifetime & { tags?: readonly string[] }): void
   /** Those who wait get the result; nobody keeps it. */
   doNotStore(): void
   /**
@@ -36,17 +36,12 @@ export class LoadRecord<V> implements LoaderContext<V> {
   readonly stale: V | undefined
   readonly background: boolean
   readonly lifetime: Lifetime = {}
+  readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
   readonly #onDoNotShare: () => void
 
-  constructor(
-    key: string,
-    signal: AbortSignal,
-    stale: V | undefined,
-    background: boolean,
-    onDoNotShare: () => void,
-  ) {
+  constructor(key: string, signal: AbortSignal, stale: V | undefined, background: boolean, onDoNotShare: () => void) {
     this.key = key
     this.signal = signal
     this.stale = stale
@@ -54,8 +49,12 @@ export class LoadRecord<V> implements LoaderContext<V> {
     this.#onDoNotShare = onDoNotShare
   }
 
-  readonly cacheFor = (options: Lifetime): void => {
-    const { ttl, staleWhileRevalidate, staleIfError } = options
+  readonly cacheFor = (options: Lifetime & { tags?: readonly string[] }): void => {
+    const { ttl, staleWhileRevalidate, staleIfError, tags } = options
+    if (tags !== undefined) {
+      checkTags(tags)
+      this.tags.push(...tags)
+    }
     if (ttl !== undefined) this.lifetime.ttl = duration('ttl', ttl)
     if (staleWhileRevalidate !== undefined) {
       this.lifetime.staleWhileRevalidate = duration('staleWhileRevalidate', staleWhileRevalidate)

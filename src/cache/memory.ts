@@ -2,6 +2,7 @@ import { defaultCodec, type Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
 import { freezePlain } from '../store/isolation.ts'
 import { MemoryStore } from '../store/memory-store.ts'
+import { earliestRefill } from './lifetime.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** An entry as memory keeps it; instants are those of the process's monotonic clock. */
@@ -51,10 +52,17 @@ export class Memory {
   readonly #ttl: number
   readonly #maxBytes: number | undefined
 
-  constructor(options: Exclude<ResolvedOptions['memory'], false>) {
-    this.#entries = new MemoryStore(options.maxEntries, options.maxBytes)
+  readonly #beta: number
+  /** Tag, in readable form, → keys of the entries that have it. */
+  readonly #byTag = new Map<string, Set<string>>()
+
+  constructor(options: Exclude<ResolvedOptions['memory'], false>, beta: number) {
+    this.#entries = new MemoryStore(options.maxEntries, options.maxBytes, (entry, key) => {
+      if (entry.tags.length > 0) this.#untag(entry, key)
+    })
     this.#ttl = options.ttl
     this.#maxBytes = options.maxBytes
+    this.#beta = beta
   }
 
   get size(): number {
@@ -72,14 +80,20 @@ export class Memory {
   put<V>(key: string, entry: Entry<V>, isolated: Isolated<V>, now: number): void {
     const { copy } = isolated
     const bytes = this.#maxBytes === undefined ? undefined : isolated.encode().byteLength
+    if (bytes !== undefined && bytes > (this.#maxBytes as number)) {
+      this.#entries.delete(key)
+      throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
+    }
     const memoryUntil = now + this.#ttl
+    const trustedUntil = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : entry.freshUntil, memoryUntil)
     const kept: MemoryEntry<V> = {
       value: entry.value,
       freshUntil: entry.freshUntil,
       staleUntil: entry.staleUntil,
       errorUntil: entry.errorUntil,
       loadTime: entry.loadTime,
-      trustedUntil: copy === undefined ? Math.min(entry.freshUntil, memoryUntil) : -Infinity,
+      tags: entry.tags,
+      trustedUntil: copy === undefined ? trustedUntil : -Infinity,
       promise: Promise.resolve(entry.value),
       copy,
       memoryUntil,
@@ -87,13 +101,27 @@ export class Memory {
       failures: 0,
     }
     this.#entries.set(key, kept as MemoryEntry, bytes)
-    if (bytes !== undefined && bytes > (this.#maxBytes as number)) {
-      throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
+    for (const tag of entry.tags) {
+      const keys = this.#byTag.get(tag) ?? new Set()
+      this.#byTag.set(tag, keys.add(key))
     }
   }
 
   delete(key: string): void {
     this.#entries.delete(key)
+  }
+
+  /** Forgets all entries that have the tag, named in readable form. */
+  deleteTagged(tag: string): void {
+    for (const key of this.#byTag.get(tag) ?? []) this.#entries.delete(key)
+  }
+
+  #untag(entry: MemoryEntry, key: string): void {
+    for (const tag of entry.tags) {
+      const keys = this.#byTag.get(tag)
+      keys?.delete(key)
+      if (keys?.size === 0) this.#byTag.delete(tag)
+    }
   }
 
   clear(): void {

@@ -31,6 +31,15 @@ export interface CacheOptions {
   onWaitTimeout?: 'load' | 'throw'
   /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
   commandTimeout?: number
+  /** ms for which a `null` is fresh, in place of `ttl`: "there is none" is often worth remembering for less time. */
+  negativeTtl?: number
+  /** Share of the ttl, from 0 to below 1, by which it is shortened at random. Default 0. */
+  jitter?: number
+  /**
+   * Refills a fresh entry before it expires, with odds that grow towards its end and with the time its load took
+   * (XFetch). `beta` above 1 refills earlier, below 1 later; 1 is the usual choice. Default: off.
+   */
+  earlyExpiration?: { beta: number }
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
   codec?: Codec
 }
@@ -44,7 +53,7 @@ export interface MemoryOptions {
   ttl?: number
 }
 
-/** How long an entry may be used and by which tags it is found. */
+/** How long an entry may be used. */
 export interface Lifetime {
   ttl?: number
   staleWhileRevalidate?: number
@@ -53,12 +62,16 @@ export interface Lifetime {
 
 /** Options of one call; they override the cache's. Of callers that share a flight, the leader's count. */
 export interface CallOptions<V = unknown> extends Lifetime {
+  /** Names under which the entry can be invalidated together with others. */
+  tags?: readonly string[]
   /** Aborts this caller's waiting, and the load when nobody else waits for it. */
   signal?: AbortSignal
   softTimeout?: number
   waitTimeout?: number
   loadTimeout?: number
   onWaitTimeout?: 'load' | 'throw'
+  negativeTtl?: number
+  jitter?: number
   codec?: Codec<V>
 }
 
@@ -72,6 +85,9 @@ export interface CallSettings<V> {
   readonly waitTimeout: number
   readonly loadTimeout: number
   readonly onWaitTimeout: 'load' | 'throw'
+  readonly negativeTtl: number | undefined
+  readonly jitter: number
+  readonly tags: readonly string[]
   readonly codec: Codec<V>
 }
 
@@ -88,12 +104,18 @@ export interface ResolvedOptions {
   readonly softTimeout: number
   readonly onWaitTimeout: 'load' | 'throw'
   readonly commandTimeout: number
+  readonly negativeTtl: number | undefined
+  readonly jitter: number
+  /** 0: off. */
+  readonly beta: number
   readonly codec: Codec
 }
 
 /** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
 export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
 
+/** Tags that one entry may have. */
+const MAX_TAGS = 100
 const DEFAULT_MAX_ENTRIES = 10_000
 
 /** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
@@ -113,6 +135,9 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     softTimeout: duration('softTimeout', options.softTimeout ?? 0),
     onWaitTimeout: resolveOnWaitTimeout(options.onWaitTimeout ?? 'load'),
     commandTimeout: positiveDuration('commandTimeout', options.commandTimeout ?? 1000),
+    negativeTtl: options.negativeTtl === undefined ? undefined : positiveDuration('negativeTtl', options.negativeTtl),
+    jitter: share('jitter', options.jitter ?? 0),
+    beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
   }
 }
@@ -120,9 +145,12 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
 /** Throws for options of a call that cannot be honoured, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
-  const { signal, ttl, onWaitTimeout, codec } = options
+  const { signal, ttl, negativeTtl, jitter, tags, onWaitTimeout, codec } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
   if (ttl !== undefined) positiveDuration('ttl', ttl)
+  if (negativeTtl !== undefined) positiveDuration('negativeTtl', negativeTtl)
+  if (jitter !== undefined) share('jitter', jitter)
+  if (tags !== undefined) checkTags(tags)
   for (const name of ['staleWhileRevalidate', 'staleIfError', 'softTimeout'] as const) {
     if (options[name] !== undefined) duration(name, options[name])
   }
@@ -132,6 +160,8 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   if (onWaitTimeout !== undefined) resolveOnWaitTimeout(onWaitTimeout)
   if (codec !== undefined) resolveCodec(codec)
 }
+
+const NO_TAGS: readonly string[] = []
 
 /** Completes checked call options. */
 export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: ResolvedOptions): CallSettings<V> {
@@ -144,6 +174,9 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
     waitTimeout: options?.waitTimeout ?? defaults.waitTimeout,
     loadTimeout: options?.loadTimeout ?? defaults.loadTimeout,
     onWaitTimeout: options?.onWaitTimeout ?? defaults.onWaitTimeout,
+    negativeTtl: options?.negativeTtl ?? defaults.negativeTtl,
+    jitter: options?.jitter ?? defaults.jitter,
+    tags: options?.tags ?? NO_TAGS,
     codec: options?.codec ?? (defaults.codec as Codec<V>),
   }
 }
@@ -153,10 +186,17 @@ export function cap(duration: number): number {
 }
 
 /** Throws unless `key` is a text that can be told from every other in UTF-8. */
-export function checkKey(key: unknown): asserts key is string {
-  if (typeof key !== 'string') throw wrongType('key', 'a non-empty string', key)
-  if (key === '') throw outOfRange('key', 'a non-empty string', key)
-  if (!key.isWellFormed()) throw outOfRange('key', 'a string without lone surrogates', key)
+export function checkKey(key: unknown, option = 'key'): asserts key is string {
+  if (typeof key !== 'string') throw wrongType(option, 'a non-empty string', key)
+  if (key === '') throw outOfRange(option, 'a non-empty string', key)
+  if (!key.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
+}
+
+/** Throws unless all are texts, and few enough to be stored with an entry. */
+export function checkTags(tags: unknown): asserts tags is readonly string[] {
+  if (!Array.isArray(tags)) throw wrongType('tags', 'an array of non-empty strings', tags)
+  for (const tag of tags) checkKey(tag, 'tag')
+  if (tags.length > MAX_TAGS) throw outOfRange('tags', `at most ${MAX_TAGS} strings`, tags)
 }
 
 export function checkLoader(loader: unknown): void {
@@ -178,6 +218,21 @@ function wholeNumber(option: string, value: unknown, least: number, expected: st
   return value
 }
 
+function share(option: string, value: unknown): number {
+  const expected = 'a number from 0 to below 1'
+  if (typeof value !== 'number') throw wrongType(option, expected, value)
+  if (!(value >= 0 && value < 1)) throw outOfRange(option, expected, value)
+  return value
+}
+
+function resolveBeta(option: unknown): number {
+  if (typeof option !== 'object' || option === null) throw wrongType('earlyExpiration', 'an object with a beta', option)
+  const { beta } = option as { beta?: unknown }
+  if (typeof beta !== 'number') throw wrongType('earlyExpiration.beta', 'a number above 0', beta)
+  if (!(beta > 0 && Number.isFinite(beta))) throw outOfRange('earlyExpiration.beta', 'a number above 0', beta)
+  return beta
+}
+
 function resolveMemory(memory: CacheOptions['memory'], hasRedis: boolean): ResolvedOptions['memory'] {
   if (memory === false) {
     if (!hasRedis) throw new RangeError('memory must not be false without redis: nothing would be cached')
@@ -189,7 +244,8 @@ function resolveMemory(memory: CacheOptions['memory'], hasRedis: boolean): Resol
   const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl = MAX_DURATION } = memory ?? {}
   return {
     maxEntries: wholeNumber('memory.maxEntries', maxEntries, 1, 'a whole number above 0'),
-    maxBytes: maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
+    maxBytes:
+      maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
     ttl: positiveDuration('memory.ttl', ttl),
   }
 }

@@ -1,93 +1,111 @@
 import type { Clock } from '../clock.ts'
-import { Instance } from '../lock/instance.ts'
 import { Locker } from '../lock/locker.ts'
 import type { Random } from '../random.ts'
-import { Breaker, BreakerOpenError } from '../redis/breaker.ts'
-import type { RedisClient } from '../redis/client.ts'
-import { Connection } from '../redis/connection.ts'
-import { Inbox } from '../redis/inbox.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
-import { RedisStore, type Claim, type Notice, type StoredLifetime } from '../store/redis-store.ts'
-import { Backplane, type BackplaneMessage } from './backplane.ts'
+import type { Notice } from '../store/notice.ts'
+import type { Busy, Claim, Possession, RedisStore, Storing } from '../store/redis-store.ts'
+import { Backplane, type Change } from './backplane.ts'
 import { RedisLease, type Lease } from './lease.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ResolvedOptions } from './options.ts'
+import { RedisMember } from './redis-member.ts'
 
-/** Waiters look again this many ms after the lease should have ended, plus up to as many again at random. */
+/** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
 const JITTER = 40
 /** How often those look who cannot be told, because the inbox is not open. */
 const POLL = 100
 
 export interface RedisTierHooks {
-  /** Told of what fails and costs nobody an answer. */
+  /** Something failed that costs nobody an answer. */
   report(error: unknown): void
-  /** Another process has changed an entry, or all. */
-  onChange(change: BackplaneMessage): void
+  /** Another process has changed entries. */
+  onChange(change: Change): void
   /** Changes may have been missed. */
   onGap(): void
 }
 
-/** What one cache shares with other processes by way of Redis: entries, leases, waiting, changes. */
+/** A lease on every member, as claimed; in the order of the members. */
+export interface TierLeased<V> {
+  readonly state: 'leased'
+  readonly stale: Entry<V> | undefined
+  readonly possessions: readonly Possession[]
+}
+
+export type TierClaim<V> = Exclude<Claim<V>, { state: 'leased' }> | TierLeased<V> | { readonly state: 'unavailable' }
+
+/**
+ * What one cache shares with other processes by way of Redis: entries, leases, waiting, changes. With several
+ * instances the lease is held in all, taken in their order; the first hit is read; everything is written to all.
+ */
 export class RedisTier {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #breaker: Breaker
-  readonly #inbox: Inbox
-  readonly #store: RedisStore
+  readonly #members: readonly RedisMember[]
   readonly #locker: Locker
   readonly #backplane: Backplane
   readonly #lockTtl: number
-  readonly #hooks: RedisTierHooks
 
-  constructor(client: RedisClient, options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
-    const connection = new Connection(client, clock, options.commandTimeout)
+  constructor(options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
     this.#clock = clock
     this.#random = random
-    this.#hooks = hooks
     this.#lockTtl = options.lockTtl
-    this.#breaker = new Breaker(clock, connection.label)
-    this.#backplane = new Backplane(options.prefix, random)
-    this.#inbox = new Inbox(connection, clock, random, {
-      channel: this.#backplane.channel,
-      onMessage: (message) => this.#onBackplane(message),
-    })
-    this.#inbox.onReset(() => hooks.onGap())
-    this.#store = new RedisStore(connection, this.#inbox, clock, options.prefix, hooks.report)
-    const instances = [new Instance(connection, this.#inbox)]
-    this.#locker = new Locker({ clients: client }, { clock, random, instances })
+    const backplane = new Backplane(options.prefix, random)
+    const inboxId = random.token()
+    const onBackplane = (message: Buffer): void => {
+      const change = backplane.read(message)
+      if (change !== undefined) hooks.onChange(change)
+    }
+    this.#backplane = backplane
+    this.#members = options.redis.map(
+      (client) =>
+        new RedisMember(client, options, backplane, inboxId, { clock, random }, { report: hooks.report, onBackplane }),
+    )
+    for (const { inbox } of this.#members) inbox.onReset(hooks.onGap)
+    const instances = this.#members.map(({ instance }) => instance)
+    this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
   }
 
-  /** One round trip: the fresh value, the lease, or a place among the waiters; `unavailable` when Redis fails. */
-  async claim<V>(key: string, codec: Codec<V>): Promise<Claim<V> | 'unavailable'> {
-    void this.#inbox.open().catch(() => {}) // at the first claim; the claim does not wait for it
+  /**
+   * One round trip a member: the fresh value, the lease, or a place among the waiters; `unavailable` when a member
+   * fails. What is fresh no longer than `freshBeyond` counts as stale.
+   */
+  async claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<TierClaim<V>> {
     const token = this.#locker.createToken()
-    const claim = await this.attempt(() => this.#store.claim(key, token, this.#lockTtl, codec))
-    if (claim === undefined) this.#cleanUp(key, token)
-    return claim ?? 'unavailable'
+    const possessions: Possession[] = []
+    let stale: Entry<V> | undefined
+    for (const member of this.#members) {
+      member.inbox.open().catch(() => {}) // at the first claim, which does not wait for it
+      const claim = await member.attempt((store) => store.claim(key, token, this.#lockTtl, codec, freshBeyond))
+      if (claim?.state !== 'leased') {
+        // A claim that failed here may yet take the lease over there; on the same connection the release comes after it.
+        this.#giveBack(key, token, possessions.length + (claim === undefined ? 1 : 0))
+        return claim ?? { state: 'unavailable' }
+      }
+      possessions.push(claim.possession)
+      stale ??= claim.stale
+    }
+    return { state: 'leased', stale, possessions }
   }
 
-  /** Takes in the notices for `key` from now on; interrupted when they may be missed, and when `signal` aborts. */
+  /** Takes in the notices for `key` from now on; interrupted whenever they may have been missed. */
   openMailbox<V>(key: string, codec: Codec<V>): { mailbox: Mailbox<Notice<V>>; close: () => void } {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
-    const stopListening = this.#store.listen(key, codec, mailbox.deliver)
-    const stopWatching = this.#inbox.onReset(mailbox.interrupt)
+    const stops = this.#members.flatMap(({ store, inbox }) => [
+      store.listen(key, codec, mailbox.deliver),
+      inbox.onReset(mailbox.interrupt),
+    ])
     return {
       mailbox,
       close() {
-        stopListening()
-        stopWatching()
+        for (const stop of stops) stop()
       },
     }
   }
 
   /** The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. */
-  async waitForNotice<V>(
-    mailbox: Mailbox<Notice<V>>,
-    claim: { readonly leaseEndsIn: number; readonly registered: boolean },
-    ms: number,
-  ): Promise<Notice<V> | undefined> {
+  async waitForNotice<V>(mailbox: Mailbox<Notice<V>>, claim: Busy<V>, ms: number): Promise<Notice<V> | undefined> {
     // Not registered, because the inbox was not open yet: its opening resets it, and so interrupts this wait.
     const untilNextLook = claim.registered ? claim.leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
     const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
@@ -95,50 +113,52 @@ export class RedisTier {
   }
 
   /** The lease that a claim has taken, kept alive until it is ended. */
-  lease(key: string, token: string, takenAt: number): Lease {
-    const leaseKey = this.#store.leaseKey(key)
-    const lock = this.#locker.adopt({ key: leaseKey, token, ttl: this.#lockTtl, takenAt, autoExtend: true })
-    return new RedisLease(this.#store, lock, key, (operation) => this.attempt(operation))
+  lease(key: string, possessions: readonly Possession[]): Lease {
+    const { token, sentAt } = possessions[0] as Possession
+    const { store } = this.#members[0] as RedisMember
+    const taken = { key: store.leaseKey(key), token, ttl: this.#lockTtl, takenAt: sentAt, autoExtend: true }
+    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key)
   }
 
-  read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
-    return this.#breaker.run(() => this.#store.read(key, codec))
+  /** The first fresh entry that a member has; failing that a stale one. */
+  async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
+    let stale: Entry<V> | undefined
+    for (const member of this.#members) {
+      const entry = await member.attempt((store) => store.read(key, codec))
+      if (entry !== undefined && this.#clock.now() < entry.freshUntil) return entry
+      stale ??= entry
+    }
+    return stale
   }
 
-  write(key: string, payload: Uint8Array, lifetime: StoredLifetime): Promise<void> {
-    return this.#breaker.run(() => this.#store.write(key, payload, lifetime, this.#backplane.changed(key)))
+  write(key: string, payload: Uint8Array, storing: Storing): Promise<void> {
+    return this.#onAll((store) => store.write(key, payload, storing, this.#backplane.announce({ kind: 'key', key })))
   }
 
   remove(key: string): Promise<void> {
-    return this.#breaker.run(() => this.#store.remove(key, this.#backplane.changed(key)))
+    return this.#onAll((store) => store.remove(key, this.#backplane.announce({ kind: 'key', key })))
   }
 
   removeAll(): Promise<void> {
-    return this.#breaker.run(() => this.#store.removeAll(this.#backplane.cleared()))
+    return this.#onAll((store) => store.removeAll(this.#backplane.announce({ kind: 'all' })))
   }
 
-  /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
-  async attempt<T>(operation: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await this.#breaker.run(operation)
-    } catch (error) {
-      if (!(error instanceof BreakerOpenError)) this.#hooks.report(error)
-      return undefined
-    }
+  invalidateTag(tag: string): Promise<void> {
+    return this.#onAll((store) => store.invalidateTag(tag, this.#backplane.announce({ kind: 'tag', tag })))
   }
 
   async close(): Promise<void> {
-    this.#inbox.close()
+    for (const { inbox } of this.#members) inbox.close()
     await this.#locker.close()
   }
 
-  /** A claim that failed here may yet take the lease over there; on the same connection this comes after it. */
-  #cleanUp(key: string, token: string): void {
-    this.#store.abandon(key, token).catch(() => {})
+  /** Every member is tried; rejects with the first error if any failed. */
+  async #onAll(operation: (store: RedisStore) => Promise<void>): Promise<void> {
+    const results = await Promise.allSettled(this.#members.map((member) => member.run(operation)))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  #onBackplane(bytes: Buffer): void {
-    const change = this.#backplane.read(bytes)
-    if (change !== undefined) this.#hooks.onChange(change)
+  #giveBack(key: string, token: string, count: number): void {
+    for (const { store } of this.#members.slice(0, count).reverse()) store.abandon(key, token).catch(() => {})
   }
 }

@@ -4,7 +4,8 @@ import { ReentrantRefillError } from '../errors.ts'
 /** A flight as the search for circles sees it: whose loader runs, and which flights that loader waits for. */
 interface Node {
   readonly key: string
-  readonly waitsFor: Set<Node>
+  /** With how often: a loader may ask for one key twice, and give up one of the two. */
+  readonly waitsFor: Map<Node, number>
 }
 
 /**
@@ -27,25 +28,31 @@ export class Reentrance {
     const target = this.#nodeOf(flight, key)
     const chain = path(target, waiting)
     if (chain !== undefined) throw new ReentrantRefillError([waiting.key, ...chain.map((node) => node.key)])
-    waiting.waitsFor.add(target)
+    count(waiting.waitsFor, target, 1)
     const result = join()
-    const leave = (): boolean => waiting.waitsFor.delete(target)
+    const leave = (): void => count(waiting.waitsFor, target, -1)
     result.then(leave, leave)
     return result
   }
 
   #nodeOf(flight: object, key: string): Node {
     let node = this.#nodes.get(flight)
-    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Set() }))
+    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Map() }))
     return node
   }
+}
+
+function count(waits: Map<Node, number>, target: Node, change: 1 | -1): void {
+  const waiting = (waits.get(target) ?? 0) + change
+  if (waiting === 0) waits.delete(target)
+  else waits.set(target, waiting)
 }
 
 /** The nodes from `from` to `to` along the edges, both included. */
 function path(from: Node, to: Node, seen: Set<Node> = new Set()): Node[] | undefined {
   if (from === to) return [to]
   seen.add(from)
-  for (const next of from.waitsFor) {
+  for (const next of from.waitsFor.keys()) {
     const rest = seen.has(next) ? undefined : path(next, to, seen)
     if (rest !== undefined) return [from, ...rest]
   }

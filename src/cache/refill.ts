@@ -4,50 +4,54 @@ import { onAbort } from '../abort.ts'
 import type { Timer } from '../clock.ts'
 import { RefillFailedError, WaitTimeoutError } from '../errors.ts'
 import type { Flight } from '../flight/flight.ts'
+import { readable } from '../redis/entry-keys.ts'
 import type { Entry } from '../store/entry.ts'
-import type { Claim, Notice, StoredLifetime } from '../store/redis-store.ts'
+import type { Notice, RemoteFailure } from '../store/notice.ts'
+import type { Busy } from '../store/redis-store.ts'
 import type { CacheCore } from './core.ts'
-import { loadAlone } from './load-alone.ts'
 import { localLease, type Lease } from './lease.ts'
+import { instantsOf, isDueEarly, storingOf } from './lifetime.ts'
+import { loadAlone } from './load-alone.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
 import { backOff, isolate, type Isolated } from './memory.ts'
-import { cap, type CallSettings } from './options.ts'
+import type { CallSettings } from './options.ts'
 import type { RedisTier } from './redis-tier.ts'
 import { isAbandoned, runLoader } from './run-loader.ts'
 
 /** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
-const PASS_DURATION = 5000
+export const PASS_DURATION = 5000
+
+/** What is to be refilled, and how. */
+export interface RefillOrder<V> {
+  readonly key: string
+  readonly loader: Loader<V>
+  readonly settings: CallSettings<V>
+  /** The callers have been served already: nobody waits for this. */
+  readonly background: boolean
+  /** What is fresh no longer than this instant is to be refilled all the same. */
+  readonly freshBeyond?: number
+  /** Called once it is known whether the loader is run here, or has been. */
+  readonly onDecided?: () => void
+}
 
 /** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */
 export class Refill<V> {
   readonly #core: CacheCore
-  readonly #key: string
-  readonly #loader: Loader<V>
-  readonly #settings: CallSettings<V>
+  readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
-  /** Whether the callers have been served before the flight began. */
-  readonly #background: boolean
+  #freshBeyond: number | undefined
   /** The value to be replaced, as found in memory and then in Redis. */
   #stale: Entry<V> | undefined
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
   #softTimer: Timer | undefined
 
-  constructor(
-    core: CacheCore,
-    key: string,
-    loader: Loader<V>,
-    settings: CallSettings<V>,
-    flight: Flight<V>,
-    background: boolean,
-  ) {
+  constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
     this.#core = core
-    this.#key = key
-    this.#loader = loader
-    this.#settings = settings
+    this.#order = order
     this.#flight = flight
-    this.#background = background
-    this.#stale = core.memory?.get<V>(key)
+    this.#freshBeyond = order.freshBeyond
+    this.#stale = core.memory?.get<V>(order.key)
   }
 
   /** Never rejects: the flight carries the outcome. Resolves when nothing is left to be done. */
@@ -58,49 +62,44 @@ export class Refill<V> {
     } catch (error) {
       this.#flight.fail(error)
     } finally {
+      this.#order.onDecided?.()
       this.#softTimer?.cancel()
-      flights.end(this.#key, this.#flight)
+      flights.end(this.#order.key, this.#flight)
     }
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
-  readonly leadersOwn = (): Promise<V> => this.#loaded ?? loadAlone(this.#core, this.#key, this.#loader, this.#settings)
+  readonly leadersOwn = (): Promise<V> => {
+    const { key, loader, settings } = this.#order
+    return this.#loaded ?? loadAlone(this.#core, key, loader, settings)
+  }
 
+  /** With Redis: until the flight is at its end, claim, then load if the lease is ours, else wait to be told. */
   async #claimAndWait(redis: RedisTier): Promise<void> {
+    const { key, settings, onDecided } = this.#order
     const { clock } = this.#core
-    const { codec, waitTimeout } = this.#settings
-    const waitUntil = clock.now() + waitTimeout
-    const { mailbox, close } = redis.openMailbox(this.#key, codec)
-    const stopWatching = onAbort(this.#flight.signal, mailbox.interrupt)
+    const { signal } = this.#flight
+    const waitUntil = clock.now() + settings.waitTimeout
+    const { mailbox, close } = redis.openMailbox(key, settings.codec)
+    const stopWatching = onAbort(signal, mailbox.interrupt)
     try {
-      while (!this.#flight.signal.aborted) {
-        const claim = await redis.claim(this.#key, codec)
-        if (claim === 'unavailable') return await this.#load(localLease)
-        if (claim.state === 'leased') return await this.#lead(redis.lease(this.#key, claim.token, claim.sentAt), claim.stale)
-        if (this.#accept(claim)) return
-        if (claim.state !== 'busy') continue
-        const notice = await redis.waitForNotice(mailbox, claim, waitUntil - clock.now())
-        if (this.#accept(notice)) return
-        if (clock.now() >= waitUntil) return await this.#giveUpWaiting()
+      while (!signal.aborted) {
+        const claim = await redis.claim(key, settings.codec, this.#freshBeyond)
+        if (claim.state === 'unavailable') return await this.#load(localLease)
+        if (claim.state === 'leased') return await this.#lead(redis.lease(key, claim.possessions), claim.stale)
+        if (claim.state === 'pass') return this.#pass()
+        if (claim.state === 'fresh') {
+          if (!this.#adopt(claim.entry, 'redis')) continue
+          return
+        }
+        onDecided?.()
+        if (await this.#waitWhileBusy(redis, mailbox, claim, waitUntil)) return
       }
-      this.#flight.fail(this.#flight.signal.reason)
+      this.#flight.fail(signal.reason)
     } finally {
       stopWatching()
       close()
     }
-  }
-
-  /** Takes what a claim or a notice brings; answers whether the flight is at its end. */
-  #accept(news: Claim<V> | Notice<V> | undefined): boolean {
-    if (news === undefined) return false
-    if ('entry' in news) this.#adopt(news.entry)
-    else if ('failure' in news) this.#fail(new RefillFailedError(this.#key, news.failure))
-    else if (('state' in news && news.state === 'pass') || ('kind' in news && news.kind === 'pass')) this.#pass()
-    else {
-      if ('stale' in news && news.stale !== undefined) this.#offerStale(news.stale)
-      return false
-    }
-    return true
   }
 
   async #lead(lease: Lease, stale: Entry<V> | undefined): Promise<void> {
@@ -108,32 +107,71 @@ export class Refill<V> {
     await this.#load(lease)
   }
 
+  /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
+  async #waitWhileBusy(
+    redis: RedisTier,
+    mailbox: Parameters<typeof redis.waitForNotice<V>>[0],
+    claim: Busy<V>,
+    waitUntil: number,
+  ): Promise<boolean> {
+    const { clock } = this.#core
+    if (claim.stale !== undefined) this.#offerStale(claim.stale)
+    const notice = await redis.waitForNotice(mailbox, claim, waitUntil - clock.now())
+    if (notice !== undefined && notice.kind !== 'again') {
+      this.#accept(notice)
+      return true
+    }
+    if (clock.now() < waitUntil) return false
+    await this.#giveUpWaiting()
+    return true
+  }
+
+  #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): void {
+    if (notice.kind === 'entry') this.#adopt(notice.entry, undefined)
+    else if (notice.kind === 'pass') this.#pass()
+    else this.#fail(new RefillFailedError(this.#order.key, notice.failure))
+  }
+
+  async #giveUpWaiting(): Promise<void> {
+    const { key, loader, settings } = this.#order
+    if (this.#flight.settled) return
+    if (settings.onWaitTimeout === 'throw') {
+      this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
+    } else {
+      this.#flight.settle(await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.signal }))
+    }
+  }
+
   /** Runs the loader as the one whose result is stored. */
   async #load(lease: Lease): Promise<void> {
+    const { key, loader, settings, background, onDecided } = this.#order
     const { clock, events, reentrance } = this.#core
-    const { loadTimeout } = this.#settings
+    const { signal } = this.#flight
     const abort = (reason: unknown): void => this.#flight.abort(reason)
-    const record = new LoadRecord<V>(this.#key, this.#flight.signal, this.#stale?.value, this.#background || this.#flight.settled, () => {
+    const record = new LoadRecord<V>(key, signal, this.#stale?.value, background || this.#flight.settled, () => {
       this.#pass()
       void lease.pass(PASS_DURATION)
     })
     lease.onLost((reason) => {
-      events.emit('lease-lost', () => ({ key: this.#key }))
+      events.emit('lease-lost', () => ({ key }))
       abort(reason)
     })
     const startedAt = clock.now()
-    this.#loaded = reentrance.run(this.#flight, this.#key, () => runLoader(this.#loader, record, loadTimeout, abort, clock))
+    this.#loaded = reentrance.run(this.#flight, key, () =>
+      runLoader(loader, record, settings.loadTimeout, abort, clock),
+    )
+    onDecided?.()
     let value: V
     try {
       value = await this.#loaded
     } catch (reason) {
-      events.emit('refill-failed', () => ({ key: this.#key, error: reason }))
+      events.emit('refill-failed', () => ({ key, error: reason }))
       this.#fail(reason)
-      await (isAbandoned(record.signal) ? lease.abandon() : lease.fail(describeFailure(reason)))
+      await (isAbandoned(signal) ? lease.abandon() : lease.fail(describeFailure(reason)))
       return
     }
     const loadTime = clock.now() - startedAt
-    events.emit('refilled', () => ({ key: this.#key, loadTime }))
+    events.emit('refilled', () => ({ key, loadTime }))
     const isolated = this.#isolate(value)
     this.#flight.settle(value)
     if (record.sharing !== 'do-not-share') await this.#store(value, isolated, record, lease, loadTime)
@@ -147,84 +185,80 @@ export class Refill<V> {
     lease: Lease,
     loadTime: number,
   ): Promise<void> {
-    const { clock, flights } = this.#core
-    const lifetime = this.#lifetimeOf(record)
-    const freshUntil = clock.now() + lifetime.ttl
-    const staleUntil = freshUntil + lifetime.staleWhileRevalidate
-    const errorUntil = freshUntil + lifetime.staleIfError
-    const storable = record.sharing === 'share' && value !== undefined
-    // What cannot be encoded cannot be handed on: others load for themselves, and not one after another.
-    const payload = isolated && lease !== localLease ? this.#orReport(isolated.encode) : undefined
-    if (isolated === undefined || (payload === undefined && lease !== localLease)) await lease.pass(PASS_DURATION)
-    else if (!storable) await lease.deliver(payload as Uint8Array, lifetime)
-    else if ((await lease.commit(payload as Uint8Array, lifetime, loadTime)) !== false) {
-      const entry = { value, freshUntil, staleUntil, errorUntil, loadTime }
-      if (flights.isCurrent(this.#key, this.#flight)) this.#keep(entry, isolated)
+    const { key, settings } = this.#order
+    const { clock, flights, random } = this.#core
+    const storing = storingOf(value, settings, record, random.uniform())
+    const instants = instantsOf(storing, clock.now())
+    const payload = isolated && lease !== localLease ? this.#orReport(isolated.encode) : NO_PAYLOAD
+    if (isolated === undefined || payload === undefined) {
+      await lease.pass(PASS_DURATION) // what cannot be encoded cannot be shared: others need not wait for one another
+    } else if (record.sharing === 'do-not-store' || value === undefined) {
+      await lease.deliver(payload)
+    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.isCurrent(key, this.#flight)) {
+      this.#keep({ value, ...instants, loadTime, tags: storing.tags.map(readable) }, isolated)
     }
   }
 
-  #lifetimeOf({ lifetime }: LoadRecord<V>): StoredLifetime {
-    return {
-      ttl: cap(lifetime.ttl ?? this.#settings.ttl),
-      staleWhileRevalidate: cap(lifetime.staleWhileRevalidate ?? this.#settings.staleWhileRevalidate),
-      staleIfError: cap(lifetime.staleIfError ?? this.#settings.staleIfError),
-    }
-  }
-
-  /** The result of another process. */
-  #adopt(entry: Entry<V>): void {
+  /**
+   * Takes over what another process has loaded; `tier`: where it was found, if it was not sent. Answers whether the
+   * flight is at its end: an entry that is due early is refilled in the background.
+   */
+  #adopt(entry: Entry<V>, tier: 'redis' | undefined): boolean {
+    const { key } = this.#order
+    const { clock, events, flights, options, random } = this.#core
     const isolated = this.#isolate(entry.value)
-    if (isolated !== undefined && this.#core.flights.isCurrent(this.#key, this.#flight)) this.#keep(entry, isolated)
+    if (isolated !== undefined && flights.isCurrent(key, this.#flight)) this.#keep(entry, isolated)
+    if (tier !== undefined && !this.#flight.settled) events.emit('hit', () => ({ key, tier }))
     this.#flight.settle(entry.value)
+    const { beta } = options
+    if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
+    this.#flight.keep()
+    this.#stale = entry
+    this.#freshBeyond = entry.freshUntil
+    return false
   }
 
   #pass(): void {
-    this.#core.passes.set(this.#key, { until: this.#core.clock.now() + PASS_DURATION }, undefined)
+    this.#core.passes.set(this.#order.key, { until: this.#core.clock.now() + PASS_DURATION }, undefined)
     this.#flight.release()
   }
 
   /** Callers get the reason, or in its place the stale value while that may be used; then retries back off. */
   #fail(reason: unknown): void {
     const now = this.#core.clock.now()
-    const inMemory = this.#core.memory?.get(this.#key)
+    const inMemory = this.#core.memory?.get(this.#order.key)
     if (inMemory !== undefined) backOff(inMemory, now)
     const stale = this.#stale
     if (stale === undefined || now >= Math.max(stale.staleUntil, stale.errorUntil)) this.#flight.fail(reason)
-    else this.#flight.settle(stale.value)
+    else this.#serveStale(stale)
   }
 
   /** Lets the callers go with a stale value of Redis that may be served while it is refilled. */
   #offerStale(stale: Entry<V>): void {
     const { clock, memory } = this.#core
+    const { key, settings } = this.#order
     this.#stale = stale
     const isolated = this.#isolate(stale.value)
-    if (isolated !== undefined && memory?.get(this.#key) === undefined) this.#keep(stale, isolated)
+    if (isolated !== undefined && memory?.get(key) === undefined) this.#keep(stale, isolated)
     if (clock.now() >= stale.staleUntil) return
     this.#flight.keep()
-    const { softTimeout } = this.#settings
-    const serve = (): void => {
-      if (this.#flight.settled) return
-      this.#core.events.emit('stale', () => ({ key: this.#key }))
-      this.#flight.settle(stale.value)
-    }
-    if (softTimeout === 0) serve()
-    else this.#softTimer ??= clock.setTimeout(serve, softTimeout)
+    if (settings.softTimeout === 0) this.#serveStale(stale)
+    else this.#softTimer ??= clock.setTimeout(() => this.#serveStale(stale), settings.softTimeout)
   }
 
-  async #giveUpWaiting(): Promise<void> {
-    const { waitTimeout, onWaitTimeout } = this.#settings
+  #serveStale(stale: Entry<V>): void {
     if (this.#flight.settled) return
-    if (onWaitTimeout === 'throw') this.#fail(new WaitTimeoutError(this.#key, waitTimeout))
-    else this.#flight.settle(await loadAlone(this.#core, this.#key, this.#loader, { ...this.#settings, signal: this.#flight.signal }))
+    this.#core.events.emit('stale', () => ({ key: this.#order.key }))
+    this.#flight.settle(stale.value)
   }
 
   #isolate(value: V): Isolated<V> | undefined {
-    return this.#orReport(() => isolate(value, this.#settings.codec))
+    return this.#orReport(() => isolate(value, this.#order.settings.codec))
   }
 
   #keep(entry: Entry<V>, isolated: Isolated<V>): void {
     const { memory, clock } = this.#core
-    this.#orReport(() => memory?.put(this.#key, entry, isolated, clock.now()))
+    this.#orReport(() => memory?.put(this.#order.key, entry, isolated, clock.now()))
   }
 
   /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
@@ -238,7 +272,9 @@ export class Refill<V> {
   }
 }
 
-function describeFailure(reason: unknown): { name: string; message: string; origin: string } {
+const NO_PAYLOAD = new Uint8Array()
+
+function describeFailure(reason: unknown): RemoteFailure {
   const origin = `${hostname()}:${process.pid}`
   if (reason instanceof Error) return { name: reason.name, message: reason.message, origin }
   return { name: typeof reason, message: inspect(reason), origin }

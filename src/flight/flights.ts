@@ -3,8 +3,8 @@ import { Flight } from './flight.ts'
 /** The flights of this process by key: at most one that new callers may join. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
-  /** All that have started and not ended, the revoked ones too. */
-  readonly #all = new Set<Flight<unknown>>()
+  /** All that have started and not ended, the revoked ones too, and under which tags. */
+  readonly #all = new Map<Flight<unknown>, { readonly key: string; readonly tags: readonly string[] }>()
 
   get size(): number {
     return this.#all.size
@@ -16,10 +16,10 @@ export class Flights {
     return flight === undefined || flight.signal.aborted ? undefined : flight
   }
 
-  start<V>(key: string): Flight<V> {
+  start<V>(key: string, tags: readonly string[]): Flight<V> {
     const flight = new Flight<V>()
     this.#byKey.set(key, flight as Flight<unknown>)
-    this.#all.add(flight as Flight<unknown>)
+    this.#all.set(flight as Flight<unknown>, { key, tags })
     return flight
   }
 
@@ -39,12 +39,16 @@ export class Flights {
     this.#byKey.delete(key)
   }
 
+  revokeTagged(tag: string): void {
+    for (const { key, tags } of this.#all.values()) if (tags.includes(tag)) this.revoke(key)
+  }
+
   revokeAll(): void {
     this.#byKey.clear()
   }
 
   /** Ends every execution, whoever waits. */
   abortAll(reason: unknown): void {
-    for (const flight of this.#all) flight.abort(reason)
+    for (const flight of this.#all.keys()) flight.abort(reason)
   }
 }

@@ -1,4 +1,5 @@
 import { LockLostError, LockNotAcquiredError } from '../errors.ts'
+import { GRANT } from '../redis/scripts/hand-off.ts'
 import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
 import { type Attempt, type Busy, TAKEN } from './instance.ts'
 import type { Place, WaitingRoom } from './waiting.ts'
@@ -40,6 +41,17 @@ export class Acquisition {
   /** The place to wait at after a refusal, if this call waits. */
   get place(): Place | undefined {
     return this.#waiting?.place
+  }
+
+  /**
+   * After a refusal: resolves when it is time for another attempt, or with the lock if it has been handed over. A
+   * hand-over is the lock itself only where there is one instance and no number to fetch.
+   */
+  async turn({ busy }: Refusal): Promise<Acquired | undefined> {
+    const { key, token, ttl, fencing } = this.#wanted
+    const validUntil = await this.#waiting?.place.turn(busy, this.#sentAt)
+    if (validUntil === undefined || fencing || this.#keeper.instances.length > 1) return undefined
+    return validUntil - this.#keeper.clock.now() > GRANT / 2 ? { key, token, ttl, validUntil } : undefined
   }
 
   /**

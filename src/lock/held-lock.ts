@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { HerdlockError, LockLostError, LockNotHeldError } from '../errors.ts'
+import { LockLostError, LockNotHeldError } from '../errors.ts'
 import type { Agenda, Appointment } from './agenda.ts'
 import type { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
@@ -50,7 +50,8 @@ export class HeldLock implements Lock {
   #controller: AbortController | undefined
   #lostError: LockLostError | undefined
   #appointment: Appointment | undefined
-  /** Next extension, Infinity without `autoExtend`. */
+  #autoExtend = false
+  /** The next extension, Infinity when none is due. */
   #extendAt = Infinity
   #extending = false
 
@@ -123,8 +124,18 @@ export class HeldLock implements Lock {
 
   /** From now on the lock is extended until it is released or lost. */
   keepExtending(): void {
-    this.#extendAt = this.#nextExtension()
-    this.#meet()
+    this.#autoExtend = true
+    if (!this.#extending) this.#scheduleExtension()
+  }
+
+  /**
+   * Sets the whole ttl of a lock that was handed over for a moment; tried again while that lasts. Sending takes longer
+   * than all the rest of waking up, so the new holder goes first; one that blocks the event loop for longer than the
+   * grant loses the lock.
+   */
+  confirm(): void {
+    this.#extending = true
+    this.#keeper.clock.setImmediate(() => void this.#extendOnce())
   }
 
   /** The lock is lost, for the reason named; nothing revives it. */
@@ -169,22 +180,23 @@ export class HeldLock implements Lock {
   }
 
   async #extendOnce(): Promise<void> {
-    if (this.#extending) return
+    if (this.#state !== 'held') return
     this.#extending = true
+    let again: boolean
     try {
       await this.extend(this.#ttl)
+      again = this.#autoExtend
     } catch (error) {
       // Redis did not answer, or refused: there may be time to try again. The end of validity is watched all the same.
-      if (error instanceof HerdlockError && error.code === 'LOCK_NOT_HELD') return
-    } finally {
-      this.#extending = false
+      again = !(error instanceof LockNotHeldError)
     }
-    this.#extendAt = this.#nextExtension()
-    if (this.#state === 'held') this.#meetAgain()
+    this.#extending = false
+    if (again && this.#state === 'held') this.#scheduleExtension()
   }
 
-  #nextExtension(): number {
+  #scheduleExtension(): void {
     const now = this.#keeper.clock.now()
-    return now + (this.#validUntil - now) * (1 - EXTEND_AT)
+    this.#extendAt = now + (this.#validUntil - now) * (1 - EXTEND_AT)
+    this.#meet()
   }
 }

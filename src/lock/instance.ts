@@ -25,11 +25,13 @@ export interface Busy {
   readonly queued: boolean
   /** Whether it was not there before. */
   readonly added: boolean
+  /** ms on Redis's clock when it refused. */
+  readonly redisNow: number
 }
 
 /** Taken, without a fencing number. */
 export const TAKEN: Taken = { taken: true }
-const REFUSED: Busy = { taken: false, remaining: -1, holderIsOurs: false, queued: false, added: false }
+const REFUSED: Busy = { taken: false, remaining: -1, holderIsOurs: false, queued: false, added: false, redisNow: 0 }
 const SCRIPTS: readonly Script[] = [lockAcquire, lockRelease, lockExtend, lockRemaining]
 
 /** The locks of one Redis: what can be done to one of them in a single round trip. */
@@ -67,9 +69,9 @@ export class Instance {
     const keys = wants.fencing ? [lock, queue, fence] : [lock, queue]
     const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
     const reply = (await this.connection.run(lockAcquire, keys, args)) as (number | string)[]
-    const [taken, number, ours, added] = reply.map(Number)
-    if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number as number } : TAKEN
-    return { taken: false, remaining: number as number, holderIsOurs: ours === 1, queued: wants.queue, added: added === 1 }
+    const [taken, number, ours, added, redisNow] = reply.map(Number) as [number, number, number, number, number]
+    if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number } : TAKEN
+    return { taken: false, remaining: number, holderIsOurs: ours === 1, queued: wants.queue, added: added === 1, redisNow }
   }
 
   /** Gives up the lock or the place in its queue. Resolves with whether the lock was the token's. */

@@ -8,7 +8,7 @@ import { Inbox } from '../redis/inbox.ts'
 import { abandonable } from './abandonable.ts'
 import { Acquisition } from './acquisition.ts'
 import { Agenda } from './agenda.ts'
-import { HeldLock, type Keeper, validityEnd } from './held-lock.ts'
+import { type Acquired, HeldLock, type Keeper, validityEnd } from './held-lock.ts'
 import { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
 import {
@@ -163,7 +163,7 @@ export class Locker {
 
   async #tryOnce(acquisition: Acquisition, key: string, autoExtend: boolean): Promise<HeldLock> {
     try {
-      if ((await acquisition.attempt()) === undefined) return this.#hold(acquisition, autoExtend)
+      if ((await acquisition.attempt()) === undefined) return this.#hold(acquisition.acquired(), autoExtend)
     } catch (error) {
       await acquisition.abandon()
       throw error
@@ -177,8 +177,9 @@ export class Locker {
       for (;;) {
         const refusal = await acquisition.attempt()
         signal?.throwIfAborted()
-        if (refusal === undefined) return this.#hold(acquisition, autoExtend)
-        await acquisition.place?.turn(refusal.busy)
+        if (refusal === undefined) return this.#hold(acquisition.acquired(), autoExtend)
+        const granted = await acquisition.turn(refusal)
+        if (granted !== undefined) return this.#hold(granted, autoExtend, 'confirm')
       }
     } catch (error) {
       await acquisition.abandon()
@@ -189,9 +190,11 @@ export class Locker {
     }
   }
 
-  #hold(acquisition: Acquisition, autoExtend: boolean): HeldLock {
+  /** A lock that was handed over lasts only a moment until its owner has confirmed it. */
+  #hold(acquired: Acquired, autoExtend: boolean, confirm?: 'confirm'): HeldLock {
     this.#assertOpen()
-    const lock = new HeldLock(this.#keeper, acquisition.acquired())
+    const lock = new HeldLock(this.#keeper, acquired)
+    if (confirm !== undefined) lock.confirm()
     if (autoExtend) lock.keepExtending()
     return lock
   }

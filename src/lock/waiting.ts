@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Inbox } from '../redis/inbox.ts'
+import { GRANT } from '../redis/scripts/hand-off.ts'
 import type { Busy } from './instance.ts'
 
 /** ms after which waiters look for themselves though nothing has happened: a message may be lost, a waiter frozen. */
@@ -36,7 +37,7 @@ export class WaitingRoom {
   join(key: string, token: string): Place {
     const line = this.#lines.get(key) ?? new Line(this.#clock, this.#random, () => this.#remove(key))
     this.#lines.set(key, line)
-    const place = new Place(line)
+    const place = new Place(line, this.#clock)
     if (this.#error !== undefined) place.fail(this.#error)
     else this.#inbox.open().catch(() => {})
     const stop = this.#inbox.listen(token, (payload) => place.grant(Number(payload.toString('latin1'))))
@@ -149,25 +150,32 @@ class Line {
 /** One waiter. A wake that comes while it is looking is kept for its next `turn`. */
 export class Place {
   readonly #line: Line
+  readonly #clock: Clock
   #onLeave: () => void = () => {}
   #woken = false
   #error: Error | undefined
   #resume: (() => void) | undefined
   /** The queue that it joined last. */
   #queueNumber = -1
-  /** ms on Redis's clock at which the grant ends that this waiter was told of. */
-  grantedUntil: number | undefined
+  /** The last refusal, on both clocks: what ties the end of a grant to ours. */
+  #refusedAt = { local: 0, redis: 0 }
+  #grantedUntil: number | undefined
 
-  constructor(line: Line) {
+  constructor(line: Line, clock: Clock) {
     this.#line = line
+    this.#clock = clock
   }
 
   onLeave(callback: () => void): void {
     this.#onLeave = callback
   }
 
-  /** Resolves when it is time to look again after a refusal; rejects when the room is closed. */
-  async turn(busy: Busy): Promise<void> {
+  /**
+   * After a refusal that was asked for at `sentAt`: resolves when it is time to look again, or with the local instant
+   * until which the lock has been granted. Rejects when the room is closed.
+   */
+  async turn(busy: Busy, sentAt: number): Promise<number | undefined> {
+    this.#refusedAt = { local: sentAt, redis: busy.redisNow }
     if (busy.queued) {
       if (busy.added && this.#queueNumber === this.#line.queueNumber) this.#line.queueLost(this)
       this.#queueNumber = this.#line.queueNumber
@@ -177,10 +185,19 @@ export class Place {
     this.#woken = false
     this.#resume = undefined
     if (this.#error !== undefined) throw this.#error
+    const until = this.#grantedUntil
+    this.#grantedUntil = undefined
+    return until
   }
 
-  grant(until: number): void {
-    this.grantedUntil = until
+  /**
+   * The lock was handed to this waiter until `redisUntil`, on Redis's clock. Redis refused after `refusedAt.local`, so
+   * counting from there errs on the safe side however long messages take. Should Redis's clock have leapt since, the
+   * grant cannot last longer than from now.
+   */
+  grant(redisUntil: number): void {
+    const sinceRefusal = this.#refusedAt.local + (redisUntil - this.#refusedAt.redis)
+    this.#grantedUntil = Math.min(sinceRefusal, this.#clock.now() + GRANT)
     this.wake()
   }
 

@@ -16,7 +16,8 @@ export function isNarrowed(headers: IncomingHttpHeaders): boolean {
  */
 export function asWholeRequest(req: IncomingMessage, validate: StoredResponse | undefined): () => void {
   const { headers, rawHeaders } = req
-  const before = NARROWING.map((name) => [name, headers[name]] as const)
+  const plain: Record<string, string | string[] | undefined> = headers
+  const before = NARROWING.map((name) => [name, plain[name]] as const)
   const validators: Array<readonly [name: (typeof NARROWING)[number], spelled: string, value: string]> = []
   if (validate?.etag !== undefined) validators.push(['if-none-match', 'If-None-Match', validate.etag])
   if (validate?.lastModified !== undefined) {
@@ -29,16 +30,16 @@ export function asWholeRequest(req: IncomingMessage, validate: StoredResponse | 
       raw.push(name, String(rawHeaders[index + 1]))
     }
   }
-  for (const name of NARROWING) delete headers[name]
+  for (const name of NARROWING) delete plain[name]
   for (const [name, spelled, value] of validators) {
-    headers[name] = value
+    plain[name] = value
     raw.push(spelled, value)
   }
   req.rawHeaders = raw
   return () => {
     for (const [name, value] of before) {
-      if (value === undefined) delete headers[name]
-      else headers[name] = value
+      if (value === undefined) delete plain[name]
+      else plain[name] = value
     }
     req.rawHeaders = rawHeaders
   }
@@ -50,7 +51,7 @@ export type Precondition = 'none' | 'not-modified' | 'failed'
 export function precondition(headers: IncomingHttpHeaders, stored: StoredResponse): Precondition {
   if (stored.status < 200 || stored.status > 299) return 'none'
   const { etag } = stored
-  const ifMatch = headers['if-match']
+  const ifMatch = textOf(headers['if-match'])
   if (ifMatch !== undefined) {
     const matches = ifMatch.trim() === '*' || (etag !== undefined && isListed(ifMatch, etag, true))
     if (!matches) return 'failed'
@@ -74,7 +75,7 @@ export function precondition(headers: IncomingHttpHeaders, stored: StoredRespons
 
 /** Whether a Range may be applied: RFC 9110 section 13.1.5. */
 export function rangeApplies(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
-  const ifRange = headers['if-range']
+  const ifRange = textOf(headers['if-range'])
   if (ifRange === undefined) return true
   const { etag, lastModified } = stored
   if (ifRange.includes('"')) return etag !== undefined && isListed(ifRange, etag, true)
@@ -88,6 +89,10 @@ function modificationTime(stored: StoredResponse): number {
     parseHttpDate(stored.get('date') ?? '', stored.respondedAt) ??
     stored.respondedAt
   )
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
 }
 
 const WEAK = /^W\//

@@ -15,6 +15,7 @@ export function parseHttpDate(text: string, now: number): number | undefined {
   if (match) return instant(match[3], match[2], match[1], match[4], match[5], match[6])
   match = RFC_850.exec(text)
   if (match) {
+    // oxlint-disable-next-line no-restricted-globals -- takes an instant apart, asks no clock
     const thisYear = new Date(now).getUTCFullYear()
     let year = thisYear - (thisYear % 100) + Number(match[3])
     if (year > thisYear + 50) year -= 100
@@ -23,6 +24,12 @@ export function parseHttpDate(text: string, now: number): number | undefined {
   match = ASCTIME.exec(text)
   if (match) return instant(match[6], match[1], match[2], match[3], match[4], match[5])
   return undefined
+}
+
+/** The text of an instant, ms since 1970, as HTTP sends it. */
+export function formatHttpDate(at: number): string {
+  // oxlint-disable-next-line no-restricted-globals -- formats an instant, asks no clock
+  return new Date(at).toUTCString()
 }
 
 function instant(
@@ -35,5 +42,6 @@ function instant(
 ): number | undefined {
   const monthIndex = MONTHS.indexOf(String(month).toLowerCase())
   if (monthIndex < 0) return undefined
+  // oxlint-disable-next-line no-restricted-globals -- puts an instant together, asks no clock
   return Date.UTC(Number(year), monthIndex, Number(day), Number(hour), Number(minute), Number(second))
 }

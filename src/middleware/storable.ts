@@ -48,8 +48,8 @@ const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 40
 /** Statuses that mean the same for some time. Errors about the one request at hand are left out on purpose. */
 const DEFAULT_TTL_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
-/** Statuses for which RFC 9110 section 15.1 allows heuristics, less those that an odd request can provoke. */
-const HEURISTIC_STATUSES = DEFAULT_TTL_STATUSES
+/** Statuses for which RFC 9110 section 15.1 allows heuristics; only with a Last-Modified, which errors rarely have. */
+const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
 
 /**
  * Decides at its header whether a response may be given to others: RFC 9111 section 3 for a shared cache, stricter where
@@ -70,7 +70,8 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
   }
   const isPublic = control.public || control.sharedMaxAge !== undefined
   if (asked.cookie && !isPublic) return no('cookie')
-  if (asked.authorization && !isPublic && !control.mustRevalidate) return no('authorization')
+  const isExplicit = isPublic || (asked.authorization && control.mustRevalidate)
+  if (asked.authorization && !isExplicit) return no('authorization')
   const vary = varyFields(fields.get('vary'))
   if (vary === undefined) return no('vary')
   // An endless answer: whoever followed it would follow for ever.
@@ -94,7 +95,7 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
     staleIfError: window(control.staleIfError, byDefault.staleIfError),
   }
   if (lifetime.age >= freshness + lifetime.staleWhileRevalidate) return no('stale')
-  return { share: true, lifetime, explicit: isPublic, withheld, vary }
+  return { share: true, lifetime, explicit: isExplicit, withheld, vary }
 }
 
 /** Freshness where the handler states none: the `ttl` option, or by heuristics where they are switched on. */

@@ -38,6 +38,7 @@ export class Connection {
 
   /** Sends one command; strings come back as strings. Rejects with Redis's error or `RedisTimeoutError`. */
   command(name: string, ...args: Argument[]): Promise<unknown> {
+    this.#gather()
     return this.#withDeadline(this.client.call(name, ...args))
   }
 
@@ -55,7 +56,10 @@ export class Connection {
   /** Like `run`; strings come back as Buffers. */
   runBuffer(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const call = { expired: false }
-    return this.#withDeadline(this.#evaluate(script, [keys.length, ...keys, ...args], this.client.callBuffer, call), call)
+    return this.#withDeadline(
+      this.#evaluate(script, [keys.length, ...keys, ...args], this.client.callBuffer, call),
+      call,
+    )
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
@@ -66,6 +70,7 @@ export class Connection {
   }
 
   async #evaluate(script: Script, args: Argument[], send: RedisClient['call'], call: Call): Promise<unknown> {
+    this.#gather()
     if (this.#loaded.has(script)) {
       try {
         return await send.call(this.client, 'evalsha', script.sha, ...args)
@@ -77,6 +82,18 @@ export class Connection {
     const reply = await send.call(this.client, 'eval', script.source, ...args)
     this.#loaded.add(script)
     return reply
+  }
+
+  #gathering = false
+  #gather(): void {
+    const stream = (this.client as any).stream
+    if (this.#gathering || stream?.cork === undefined || process.env.NOCORK) return
+    this.#gathering = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#gathering = false
+      stream.uncork()
+    })
   }
 
   #withDeadline(reply: Promise<unknown>, call: Call = { expired: false }): Promise<unknown> {

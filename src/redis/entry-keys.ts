@@ -17,10 +17,21 @@ export function entryKeys(prefix: string, key: string): EntryKeys {
   return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
 }
 
-/** Injective: `%` is escaped wherever it stands, so that neither an escape nor the hash's `%#` can be imitated. */
-function readable(key: string): string {
+/** What the keys of all tags begin with; a tag in readable form and `}` follow. */
+export function tagKeysBeginning(prefix: string): string {
+  return `${prefix}:tag:{`
+}
+
+/**
+ * The form in which a user's key or tag stands in Redis. Injective: `%` is escaped wherever it stands, so that neither
+ * an escape nor the hash's `%#` can be imitated.
+ */
+export function readable(key: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what must not reach logs and terminals
-  const escaped = key.replace(/[%{}\u0000-\u001f\u007f-\u009f]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const escaped = key.replace(
+    /[%{}\u0000-\u001f\u007f-\u009f]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
   if (escaped.length <= LONGEST_READABLE) return escaped
   return `${escaped.slice(0, READABLE_REST).toWellFormed()}%#${createHash('sha256').update(key).digest('base64url')}`
 }

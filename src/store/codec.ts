@@ -14,8 +14,11 @@ const RICH_TEXT = 0x52 // R
 const RAW_BUFFER = 0x42 // B
 const RAW_UINT8_ARRAY = 0x55 // U
 
-/** devalue knows typed arrays, of which Buffer is a kind of its own. */
-const reducers = { Buffer: (value: unknown) => Buffer.isBuffer(value) && value.toString('base64') }
+/** devalue knows typed arrays, of which Buffer is a kind of its own. It asks of every object whether one applies. */
+const reducers = {
+  Buffer: (value: unknown) => Buffer.isBuffer(value) && value.toString('base64'),
+  Refused: (value: unknown) => typeof value === 'object' && value !== null && refuseLossy(value),
+}
 const revivers = { Buffer: (text: string) => Buffer.from(text, 'base64') }
 
 /**
@@ -31,14 +34,16 @@ export const defaultCodec: Codec = {
       if (isPlain(value, 0)) return tagged(JSON_TEXT, Buffer.from(JSON.stringify(value)))
       return tagged(RICH_TEXT, Buffer.from(stringify(value, reducers)))
     } catch (cause) {
-      throw new SerializationError(`the value cannot be encoded: ${String((cause as Error)?.message ?? cause)}`, { cause })
+      throw new SerializationError(`the value cannot be encoded: ${String((cause as Error)?.message ?? cause)}`, {
+        cause,
+      })
     }
   },
   decode(bytes) {
     const body = Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1)
     switch (bytes[0]) {
       case JSON_TEXT:
-        return JSON.parse(body.toString())
+        return parseJson(body.toString())
       case RICH_TEXT:
         return parse(body.toString(), revivers)
       case RAW_BUFFER:
@@ -69,15 +74,44 @@ function isPlain(value: unknown, depth: number): boolean {
   if (value === null) return true
   if (depth > MAX_PLAIN_DEPTH) return false
   if (Array.isArray(value)) {
+    if (Object.getPrototypeOf(value) !== Array.prototype || Object.keys(value).length !== value.length) return false
     // A loop by index, not `every`, which would pass over holes.
     for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false
     return true
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype) return false
-  if (Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value || Object.hasOwn(value, '__proto__')) return false
+  if (Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value || Object.hasOwn(value, '__proto__'))
+    return false
   for (const name in value) if (!isPlain((value as Record<string, unknown>)[name], depth + 1)) return false
   return true
+}
+
+const SUBCLASSABLE = [Map, Set, Date, RegExp]
+
+/** devalue takes an instance of a subclass for one of its base, and the further fields of an array for nothing. */
+function refuseLossy(value: object): false {
+  if (Array.isArray(value)) {
+    if (Object.getPrototypeOf(value) !== Array.prototype) throw new TypeError('a subclass of Array')
+    const last = Object.keys(value).at(-1) // indices come first
+    if (last !== undefined && !/^\d+$/.test(last)) throw new TypeError('an array with further fields')
+  }
+  for (const base of SUBCLASSABLE) {
+    if (value instanceof base && Object.getPrototypeOf(value) !== base.prototype) {
+      throw new TypeError(`a subclass of ${base.name}`)
+    }
+  }
+  return false
+}
+
+/** `encode` makes no field called `__proto__`; bytes that have one want to harm whoever copies the value. */
+function parseJson(text: string): unknown {
+  // As it stands or with escapes, of which `encode` makes these only for control characters.
+  if (!text.includes('__proto__') && !text.includes('\\u00')) return JSON.parse(text)
+  return JSON.parse(text, (name, value: unknown) => {
+    if (name === '__proto__') throw new SerializationError('a field called __proto__')
+    return value
+  })
 }
 
 function isUint8Array(value: unknown): value is Uint8Array {

@@ -8,4 +8,5 @@ export interface Entry<V = unknown> {
   readonly errorUntil: number
   /** ms that the loader took. */
   readonly loadTime: number
+  readonly tags: readonly string[]
 }

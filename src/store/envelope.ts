@@ -1,13 +1,16 @@
 /**
- * What is stored in Redis under an entry's key: a header of fixed width in ASCII, which scripts read by position and
- * people read in redis-cli, and the codec's bytes.
+ * What is stored in Redis under an entry's key: a header in ASCII, which scripts read by position and people read in
+ * redis-cli, the entry's tags if it has any, and the codec's bytes.
  *
- *     hl1v 1763972400000 1763972430000 1763972400000 0000000042 J{"name":"Ada"}
- *     │  │ │             │             │             │          └ payload
- *     │  │ │             │             │             └ ms that the loader took
+ *     hl1v 1763972400000 1763972430000 1763972400000 1763972399900 0000000042 00010 ["user:7"]J{"name":"Ada"}
+ *     │  │ │             │             │             │             │          │     │         └ payload
+ *     │  │ │             │             │             │             │          │     └ tags, as a JSON array
+ *     │  │ │             │             │             │             │          └ bytes of the tags
+ *     │  │ │             │             │             │             └ ms that the loader took
+ *     │  │ │             │             │             └ begin of the load
  *     │  │ │             │             └ end of staleIfError
  *     │  │ │             └ end of staleWhileRevalidate
- *     │  │ └ end of ttl; all three are instants in ms on Redis's clock
+ *     │  │ └ end of ttl; all four are instants in ms on Redis's clock
  *     │  └ kind: v a value, p a hit-for-pass marker
  *     └ magic and version
  */
@@ -16,24 +19,31 @@ export interface Envelope {
   readonly freshUntil: number
   readonly staleUntil: number
   readonly errorUntil: number
+  readonly startedAt: number
   readonly loadTime: number
+  readonly tags: readonly string[]
   readonly payload: Uint8Array
 }
 
 const MAGIC = 'hl1'
-const HEADER = /^hl1([vp]) (\d{13}) (\d{13}) (\d{13}) (\d{10}) $/
-const HEADER_LENGTH = 58
+const HEADER = /^hl1([vp]) (\d{13}) (\d{13}) (\d{13}) (\d{13}) (\d{10}) (\d{5}) $/
+const HEADER_LENGTH = 78
 const LAST_INSTANT = 9_999_999_999_999
 const LONGEST_LOAD = 9_999_999_999
+/** Bytes that the tags of one entry may take together. */
+export const LONGEST_TAGS = 99_999
 
 export function encodeEnvelope(envelope: Envelope): Buffer {
-  const { kind, freshUntil, staleUntil, errorUntil, loadTime, payload } = envelope
+  const { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, payload } = envelope
+  const tags = envelope.tags.length === 0 ? '' : JSON.stringify(envelope.tags)
+  const tagBytes = Buffer.byteLength(tags)
   const header =
     `${MAGIC}${kind === 'value' ? 'v' : 'p'} ${instant(freshUntil)} ${instant(staleUntil)} ${instant(errorUntil)} ` +
-    `${String(Math.min(Math.round(loadTime), LONGEST_LOAD)).padStart(10, '0')} `
-  const bytes = Buffer.allocUnsafe(HEADER_LENGTH + payload.byteLength)
+    `${instant(startedAt)} ${digits(Math.min(Math.round(loadTime), LONGEST_LOAD), 10)} ${digits(tagBytes, 5)} `
+  const bytes = Buffer.allocUnsafe(HEADER_LENGTH + tagBytes + payload.byteLength)
   bytes.write(header, 'latin1')
-  bytes.set(payload, HEADER_LENGTH)
+  bytes.write(tags, HEADER_LENGTH)
+  bytes.set(payload, HEADER_LENGTH + tagBytes)
   return bytes
 }
 
@@ -41,16 +51,34 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
 export function decodeEnvelope(bytes: Buffer): Envelope | undefined {
   const fields = HEADER.exec(bytes.toString('latin1', 0, HEADER_LENGTH))
   if (fields === null) return undefined
+  const payloadAt = HEADER_LENGTH + Number(fields[7])
+  const tags = payloadAt === HEADER_LENGTH ? [] : parseTags(bytes.toString('utf8', HEADER_LENGTH, payloadAt))
+  if (tags === undefined || payloadAt > bytes.length) return undefined
   return {
     kind: fields[1] === 'v' ? 'value' : 'pass',
     freshUntil: Number(fields[2]),
     staleUntil: Number(fields[3]),
     errorUntil: Number(fields[4]),
-    loadTime: Number(fields[5]),
-    payload: bytes.subarray(HEADER_LENGTH),
+    startedAt: Number(fields[5]),
+    loadTime: Number(fields[6]),
+    tags,
+    payload: bytes.subarray(payloadAt),
+  }
+}
+
+function parseTags(json: string): string[] | undefined {
+  try {
+    const tags: unknown = JSON.parse(json)
+    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : undefined
+  } catch {
+    return undefined
   }
 }
 
 function instant(at: number): string {
-  return String(Math.min(Math.max(Math.round(at), 0), LAST_INSTANT)).padStart(13, '0')
+  return digits(Math.min(Math.max(Math.round(at), 0), LAST_INSTANT), 13)
+}
+
+function digits(number: number, length: number): string {
+  return String(number).padStart(length, '0')
 }

@@ -24,7 +24,7 @@ function isPlainTree(value: unknown, above: Set<object>): boolean {
 }
 
 function freeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
-  Object.freeze(value)
+  if (typeof value !== 'object' || value === null) return
+  Object.freeze(value) // also what is frozen already: what is below it may not be
   for (const name of Reflect.ownKeys(value)) freeze((value as Record<PropertyKey, unknown>)[name])
 }

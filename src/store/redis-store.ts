@@ -1,62 +1,82 @@
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
-import { entryKeys } from '../redis/entry-keys.ts'
+import { entryKeys, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { keyPrefixOf } from '../redis/client.ts'
 import type { Inbox } from '../redis/inbox.ts'
-import { claim } from '../redis/scripts/claim.ts'
+import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
+import { needTag } from '../redis/scripts/need-tag.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
+import { ClaimBatch, type ClaimReply } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
 import { decodeEnvelope, encodeEnvelope, type Envelope } from './envelope.ts'
+import { AGAIN, failureNotice, PASS, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 
 /** What Redis answers to a caller that has no fresh value. */
 export type Claim<V> =
   | { readonly state: 'fresh'; readonly entry: Entry<V> }
   /** A marker: results of this key are not shareable for now; load alone, without a lock. */
   | { readonly state: 'pass' }
-  | { readonly state: 'leased'; readonly token: string; readonly stale: Entry<V> | undefined; readonly sentAt: number }
-  | { readonly state: 'busy'; readonly leaseEndsIn: number; readonly registered: boolean; readonly stale: Entry<V> | undefined }
+  | Leased<V>
+  | Busy<V>
 
-/** What a waiter hears when the refill that it waits for ends. */
-export type Notice<V> =
-  | { readonly kind: 'entry'; readonly entry: Entry<V> }
-  | { readonly kind: 'failed'; readonly failure: RemoteFailure }
-  | { readonly kind: 'pass' }
-  /** Look again: the value was too large for the message, or the refill was revoked. */
-  | { readonly kind: 'again' }
-
-export interface RemoteFailure {
-  readonly name: string
-  readonly message: string
-  readonly origin: string
+export interface Leased<V> {
+  readonly state: 'leased'
+  readonly stale: Entry<V> | undefined
+  readonly possession: Possession
 }
 
-/** Durations in ms from the moment the value was loaded. */
-export interface StoredLifetime {
+export interface Busy<V> {
+  readonly state: 'busy'
+  readonly stale: Entry<V> | undefined
+  readonly leaseEndsIn: number
+  /** Whether this process will be told of the result. */
+  readonly registered: boolean
+}
+
+/** A lease that was taken: by which token, and when. */
+export interface Possession {
+  readonly token: string
+  /** Local instant at which the claim was sent. */
+  readonly sentAt: number
+  /** ms on Redis's clock at which it was granted. */
+  readonly grantedAt: number
+}
+
+/** How a value is to be stored. Durations in ms from the moment at which it is stored. */
+export interface Storing {
   readonly ttl: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
+  readonly tags: readonly string[]
+}
+
+/** What every process is told of a change: the channel of the backplane and the message for it. */
+export interface Broadcast {
+  readonly channel: string
+  readonly message: string
 }
 
 /** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
 const LARGEST_IN_MESSAGE = 64 * 1024
-
 /** ms after which a measured clock offset is measured again: clocks drift, and a failover brings another one. */
 const CLOCK_VALID_FOR = 10_000
+/** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
+const TAG_REMEMBERED_FOR = 60 * 60 * 1000
 
-const FAILED = 'f'
-const PASS = 'p'
-const AGAIN = 'a'
-const ENVELOPE = 'h'
-
-/** The entries in Redis, L2, and the protocol by which one process of all refills them. */
+/** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
 export class RedisStore {
   readonly #connection: Connection
   readonly #inbox: Inbox
   readonly #clock: Clock
   readonly #prefix: string
   readonly #report: (error: unknown) => void
+  readonly #claims: ClaimBatch
+  readonly #isCluster: boolean
+  /** Argument of scripts that check tags themselves, '' on a Cluster, where they cannot. */
+  readonly #tagKeys: string
   /**
    * Redis's clock minus ours in ms, as measured by the last claim. What it errs, at most that claim's time under way,
    * makes entries expire early here, never late.
@@ -77,57 +97,76 @@ export class RedisStore {
     this.#clock = clock
     this.#prefix = prefix
     this.#report = report
+    this.#isCluster = connection.client.isCluster === true
+    // Keys that a script makes up itself do not get the client's own prefix.
+    this.#tagKeys = this.#isCluster ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
+    this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''))
   }
 
   leaseKey(key: string): string {
     return entryKeys(this.#prefix, key).lease
   }
 
-  /** One round trip: reads the entry and, unless it is fresh, takes the lease under `token` or registers as a waiter. */
-  async claim<V>(key: string, token: string, lockTtl: number, codec: Codec<V>): Promise<Claim<V>> {
+  /**
+   * One round trip: reads the entry and, unless it is fresh, takes the lease under `token` or registers as a waiter.
+   * What is fresh no longer than `freshBeyond`, on the local clock, counts as stale.
+   */
+  async claim<V>(
+    key: string,
+    token: string,
+    lockTtl: number,
+    codec: Codec<V>,
+    freshBeyond?: number,
+  ): Promise<Claim<V>> {
     const keys = entryKeys(this.#prefix, key)
     const sentAt = this.#clock.now()
     const registered = this.#inbox.ready
-    const reply = await this.#connection.runBuffer(
-      claim,
-      [keys.value, keys.lease, keys.waiters],
-      [token, lockTtl, registered ? this.#inbox.id : '', ''],
-    )
-    const [now, bytes, state, corrupt] = reply as [number | string, Buffer | null, Buffer | number, Buffer | undefined]
-    this.#setClock(Number(now), sentAt)
-    if (corrupt !== undefined) this.#report(new Error(`the entry of ${JSON.stringify(key)} in Redis was damaged`))
-    const found = bytes === null ? undefined : this.#decode(bytes, codec)
-    if (typeof state !== 'number') {
-      if (state.toString() === 'leased') return { state: 'leased', token, stale: asEntry(found), sentAt }
-      if (found === 'pass') return { state: 'pass' }
-      if (found !== undefined) return { state: 'fresh', entry: found }
-      // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
-      await this.#connection.command('del', keys.value)
-      return { state: 'busy', leaseEndsIn: 0, registered, stale: undefined }
+    const beyond = freshBeyond === undefined ? undefined : Math.round(freshBeyond + this.#clockOffset + CLOCK_TOLERANCE)
+    const reply = await this.#claims.claim({ keys, token, lockTtl, freshBeyond: beyond })
+    this.#setClock(reply.now, sentAt)
+    if (reply.damaged) this.#report(new Error(`what stood in Redis under ${JSON.stringify(keys.value)} was no entry`))
+    const found = await this.#read(reply, codec)
+    if (reply.state === 'leased') {
+      return { state: 'leased', stale: asEntry(found), possession: { token, sentAt, grantedAt: reply.now } }
     }
-    return { state: 'busy', leaseEndsIn: state, registered, stale: asEntry(found) }
+    if (reply.state !== 'fresh') return { state: 'busy', leaseEndsIn: reply.state, registered, stale: asEntry(found) }
+    if (found === 'pass') return { state: 'pass' }
+    if (found !== undefined) return { state: 'fresh', entry: found }
+    // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
+    await this.#connection.command('del', keys.value)
+    return this.claim(key, token, lockTtl, codec)
   }
 
-  /** Stores a loaded value and hands it to the waiters, if the lease is still `token`'s; answers whether it was. */
-  async commit(key: string, token: string, payload: Uint8Array, lifetime: StoredLifetime, loadTime: number): Promise<boolean> {
-    const bytes = this.#seal('value', payload, lifetime, loadTime)
-    return this.#settle(key, token, longest(lifetime), bytes, bytes.length <= LARGEST_IN_MESSAGE ? '' : AGAIN)
+  /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
+  async commit(
+    key: string,
+    { token, grantedAt }: Possession,
+    payload: Uint8Array,
+    storing: Storing,
+    loadTime: number,
+  ): Promise<boolean> {
+    if (!(await this.#needTags(storing, grantedAt))) {
+      await this.abandon(key, token)
+      return false
+    }
+    const bytes = this.#seal('value', payload, storing, grantedAt, loadTime)
+    return this.#settle(key, token, storedFor(storing), bytes, bytes.length <= LARGEST_IN_MESSAGE ? '' : AGAIN)
   }
 
   /** Hands a value that is not to be kept to the waiters. One too large for a message each must load for itself. */
-  async deliver(key: string, token: string, payload: Uint8Array, lifetime: StoredLifetime): Promise<boolean> {
-    const bytes = this.#seal('value', payload, { ...lifetime, ttl: 0 }, 0)
-    return this.#settle(key, token, 0, '', bytes.length <= LARGEST_IN_MESSAGE ? bytes : AGAIN)
+  async deliver(key: string, token: string, payload: Uint8Array): Promise<boolean> {
+    const bytes = this.#seal('value', payload, NOT_KEPT, 0, 0)
+    return this.#settle(key, token, 0, '', bytes.length <= LARGEST_IN_MESSAGE ? bytes : PASS)
   }
 
   /** Ends the lease; the waiters of this attempt get its failure. */
   fail(key: string, token: string, failure: RemoteFailure): Promise<boolean> {
-    return this.#settle(key, token, 0, '', FAILED + JSON.stringify(failure))
+    return this.#settle(key, token, 0, '', failureNotice(failure))
   }
 
   /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
   pass(key: string, token: string, duration: number): Promise<boolean> {
-    const bytes = this.#seal('pass', new Uint8Array(), { ttl: duration, staleWhileRevalidate: 0, staleIfError: 0 }, 0)
+    const bytes = this.#seal('pass', new Uint8Array(), { ...NOT_KEPT, ttl: duration }, 0, 0)
     return this.#settle(key, token, duration, bytes, PASS)
   }
 
@@ -136,18 +175,23 @@ export class RedisStore {
     return this.#settle(key, token, 0, '', AGAIN)
   }
 
-  /** Reads without claiming: the fresh entry or nothing. */
+  /** Reads without claiming: the entry, fresh or stale, or nothing. */
   async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
     await this.#readClock()
     const bytes = (await this.#connection.commandBuffer('get', entryKeys(this.#prefix, key).value)) as Buffer | null
-    return bytes === null ? undefined : asEntry(this.#decode(bytes, codec))
+    const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
+    if (envelope === undefined || !(await this.#areTagsValid(envelope))) return undefined
+    return asEntry(this.#decode(envelope, codec))
   }
 
   /** Puts a value in place of whatever there is; a running refill loses its lease in the same step. */
-  async write(key: string, payload: Uint8Array, lifetime: StoredLifetime, backplane: Broadcast): Promise<void> {
+  async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
     await this.#readClock()
-    const bytes = this.#seal('value', payload, lifetime, 0)
-    await this.#overwrite(key, longest(lifetime), bytes, bytes.length <= LARGEST_IN_MESSAGE ? bytes : AGAIN, backplane)
+    const now = this.#clock.now() + this.#clockOffset
+    await this.#needTags(storing, now)
+    if (!this.#isCluster) for (const tag of storing.tags) await this.#needTag(tag, storedFor(storing))
+    const bytes = this.#seal('value', payload, storing, now, 0)
+    await this.#overwrite(key, storedFor(storing), bytes, bytes.length <= LARGEST_IN_MESSAGE ? bytes : AGAIN, backplane)
   }
 
   /** Deletes the entry; a running refill loses its lease in the same step. */
@@ -155,15 +199,108 @@ export class RedisStore {
     await this.#overwrite(key, 0, '', AGAIN, backplane)
   }
 
-  /** Deletes all entries and leases of the prefix, then tells every process. Refills that run lose their lease. */
-  async removeAll(backplane: Broadcast): Promise<void> {
+  /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
+  async invalidateTag(tag: string, { channel, message }: Broadcast): Promise<void> {
+    await this.#connection.run(invalidateTag, [this.#tagKey(tag)], [TAG_REMEMBERED_FOR, channel, message])
+  }
+
+  /** Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. */
+  async removeAll({ channel, message }: Broadcast): Promise<void> {
     await deleteBeginningWith(this.#connection, `${this.#prefix}:{`)
-    await this.#connection.command('publish', backplane.channel, backplane.message)
+    await this.#connection.command('publish', channel, message)
   }
 
   /** Calls `onNotice` with what the refill of `key` ends in, until the returned function is called. */
   listen<V>(key: string, codec: Codec<V>, onNotice: (notice: Notice<V>) => void): () => void {
-    return this.#inbox.listen(entryKeys(this.#prefix, key).value, (payload) => onNotice(this.#readNotice(payload, codec)))
+    const decode = (bytes: Buffer): Entry<V> | undefined => {
+      const envelope = decodeEnvelope(bytes)
+      return envelope && asEntry(this.#decode(envelope, codec))
+    }
+    return this.#inbox.listen(entryKeys(this.#prefix, key).value, (payload) => onNotice(readNotice(payload, decode)))
+  }
+
+  async #settle(
+    key: string,
+    token: string,
+    storeFor: number,
+    bytes: Buffer | string,
+    notice: Buffer | string,
+  ): Promise<boolean> {
+    const keys = entryKeys(this.#prefix, key)
+    const args = [token, storeFor, bytes, keys.value, notice, this.#tagKeys, AGAIN]
+    return Number(await this.#connection.run(settle, [keys.value, keys.lease, keys.waiters], args)) === 1
+  }
+
+  async #overwrite(
+    key: string,
+    storeFor: number,
+    bytes: Buffer | string,
+    notice: Buffer | string,
+    backplane: Broadcast,
+  ): Promise<void> {
+    const keys = entryKeys(this.#prefix, key)
+    const args = [storeFor, bytes, keys.value, notice, backplane.channel, backplane.message]
+    await this.#connection.run(overwrite, [keys.value, keys.lease, keys.waiters], args)
+  }
+
+  #seal(kind: Envelope['kind'], payload: Uint8Array, storing: Storing, startedAt: number, loadTime: number): Buffer {
+    const freshUntil = this.#clock.now() + this.#clockOffset + storing.ttl
+    return encodeEnvelope({
+      kind,
+      freshUntil,
+      staleUntil: freshUntil + storing.staleWhileRevalidate,
+      errorUntil: freshUntil + storing.staleIfError,
+      startedAt,
+      loadTime,
+      tags: storing.tags.map(readable),
+      payload,
+    })
+  }
+
+  /** What a claim found: the entry with its instants on our clock, the marker, or nothing that can be used. */
+  async #read<V>({ bytes }: ClaimReply, codec: Codec<V>): Promise<Entry<V> | 'pass' | undefined> {
+    const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
+    if (envelope === undefined) return undefined
+    if (this.#isCluster && !(await this.#areTagsValid(envelope))) return undefined
+    return this.#decode(envelope, codec)
+  }
+
+  #decode<V>(envelope: Envelope, codec: Codec<V>): Entry<V> | 'pass' | undefined {
+    if (envelope.kind === 'pass') return 'pass'
+    try {
+      return {
+        value: codec.decode(envelope.payload),
+        freshUntil: envelope.freshUntil - this.#clockOffset,
+        staleUntil: envelope.staleUntil - this.#clockOffset,
+        errorUntil: envelope.errorUntil - this.#clockOffset,
+        loadTime: envelope.loadTime,
+        tags: envelope.tags,
+      }
+    } catch (error) {
+      this.#report(error)
+      return undefined
+    }
+  }
+
+  async #areTagsValid({ tags, startedAt }: Envelope): Promise<boolean> {
+    const keys = tags.map((tag) => `${tagKeysBeginning(this.#prefix)}${tag}}`)
+    const instants = await Promise.all(keys.map((key) => this.#connection.command('get', key)))
+    return instants.every((invalidatedAt) => invalidatedAt !== null && Number(invalidatedAt) < startedAt)
+  }
+
+  /** On a Cluster, before an entry is stored: answers whether no tag forbids it. Elsewhere the scripts see to it. */
+  async #needTags(storing: Storing, startedAt: number): Promise<boolean> {
+    if (!this.#isCluster || storing.tags.length === 0) return true
+    const instants = await Promise.all(storing.tags.map((tag) => this.#needTag(tag, storedFor(storing))))
+    return instants.every((invalidatedAt) => invalidatedAt < startedAt)
+  }
+
+  async #needTag(tag: string, ms: number): Promise<number> {
+    return Number(await this.#connection.run(needTag, [this.#tagKey(tag)], [ms]))
+  }
+
+  #tagKey(tag: string): string {
+    return `${tagKeysBeginning(this.#prefix)}${readable(tag)}}`
   }
 
   /** Asks Redis for the time, unless a claim has done so lately. */
@@ -178,92 +315,16 @@ export class RedisStore {
     this.#clockOffset = now - sentAt
     this.#clockReadAt = sentAt
   }
-
-  async #settle(key: string, token: string, storeFor: number, bytes: Buffer | string, message: Buffer | string): Promise<boolean> {
-    const keys = entryKeys(this.#prefix, key)
-    const reply = await this.#connection.run(
-      settle,
-      [keys.value, keys.lease, keys.waiters],
-      [token, storeFor, bytes, keys.value, message],
-    )
-    return Number(reply) === 1
-  }
-
-  async #overwrite(key: string, storeFor: number, bytes: Buffer | string, notice: Buffer | string, backplane: Broadcast): Promise<void> {
-    const keys = entryKeys(this.#prefix, key)
-    await this.#connection.run(
-      overwrite,
-      [keys.value, keys.lease, keys.waiters],
-      [storeFor, bytes, keys.value, notice, backplane.channel, backplane.message],
-    )
-  }
-
-  #seal(kind: Envelope['kind'], payload: Uint8Array, lifetime: StoredLifetime, loadTime: number): Buffer {
-    const freshUntil = this.#clock.now() + this.#clockOffset + lifetime.ttl
-    return encodeEnvelope({
-      kind,
-      freshUntil,
-      staleUntil: freshUntil + lifetime.staleWhileRevalidate,
-      errorUntil: freshUntil + lifetime.staleIfError,
-      loadTime,
-      payload,
-    })
-  }
-
-  /** The entry with its instants on our clock, the marker, or nothing where the bytes cannot be understood. */
-  #decode<V>(bytes: Buffer, codec: Codec<V>): Entry<V> | 'pass' | undefined {
-    const envelope = decodeEnvelope(bytes)
-    if (envelope === undefined) return undefined
-    if (envelope.kind === 'pass') return 'pass'
-    try {
-      return {
-        value: codec.decode(envelope.payload),
-        freshUntil: envelope.freshUntil - this.#clockOffset,
-        staleUntil: envelope.staleUntil - this.#clockOffset,
-        errorUntil: envelope.errorUntil - this.#clockOffset,
-        loadTime: envelope.loadTime,
-      }
-    } catch (error) {
-      this.#report(error)
-      return undefined
-    }
-  }
-
-  #readNotice<V>(payload: Buffer, codec: Codec<V>): Notice<V> {
-    switch (payload.toString('latin1', 0, 1)) {
-      case ENVELOPE: {
-        const entry = this.#decode(payload, codec)
-        return entry === undefined || entry === 'pass' ? { kind: 'again' } : { kind: 'entry', entry }
-      }
-      case FAILED:
-        return { kind: 'failed', failure: readFailure(payload.toString('utf8', 1)) }
-      case PASS:
-        return { kind: 'pass' }
-      default:
-        return { kind: 'again' }
-    }
-  }
 }
 
-/** What every process is told of a change: the channel of the backplane and the message for it. */
-export interface Broadcast {
-  readonly channel: string
-  readonly message: string
-}
+/** ms by which two measurements of the clock may differ without a value being newer for it. */
+const CLOCK_TOLERANCE = 5
+const NOT_KEPT: Storing = { ttl: 0, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
 function asEntry<V>(found: Entry<V> | 'pass' | undefined): Entry<V> | undefined {
   return found === 'pass' ? undefined : found
 }
 
-function longest(lifetime: StoredLifetime): number {
-  return lifetime.ttl + Math.max(lifetime.staleWhileRevalidate, lifetime.staleIfError)
-}
-
-function readFailure(json: string): RemoteFailure {
-  try {
-    const { name, message, origin } = JSON.parse(json) as Record<string, unknown>
-    return { name: String(name), message: String(message), origin: String(origin) }
-  } catch {
-    return { name: 'Error', message: json, origin: 'another process' }
-  }
+function storedFor({ ttl, staleWhileRevalidate, staleIfError }: Storing): number {
+  return ttl + Math.max(staleWhileRevalidate, staleIfError)
 }

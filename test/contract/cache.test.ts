@@ -1,29 +1,59 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
 import { ClosedError, LoadTimeoutError, ReentrantRefillError } from '../../src/errors.ts'
+import { startCluster } from '../support/redis-cluster.ts'
+import { startSentinel } from '../support/redis-sentinel.ts'
+import { startRedis } from '../support/redis-server.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
 
 type Setup = { name: string; options: () => Partial<CacheOptions> }
 
-const clients: { ioredis6?: Redis; ioredis5?: Redis5 } = {}
-beforeAll(() => {
-  clients.ioredis6 = new Redis(sharedRedis().url)
-  clients.ioredis5 = new Redis5(sharedRedis().url)
-})
+/** Filled before the first test: the suites below are named before there are servers. */
+const clients = {} as {
+  redis6: Redis
+  redis5: Redis5
+  second: Redis
+  prefixed: Redis
+  cluster: Cluster
+  sentinel: Redis
+}
+const stops: (() => unknown)[] = []
+
+beforeAll(async () => {
+  const [second, cluster, sentinel] = await Promise.all([startRedis(), startCluster(), startSentinel()])
+  clients.redis6 = new Redis(sharedRedis().url)
+  clients.redis5 = new Redis5(sharedRedis().url)
+  clients.prefixed = new Redis(sharedRedis().url, { keyPrefix: 'app:' })
+  clients.second = new Redis(second.url)
+  clients.cluster = new Cluster([...cluster.addresses])
+  clients.sentinel = new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name })
+  stops.push(
+    () => second.stop(),
+    () => cluster.stop(),
+    () => sentinel.stop(),
+  )
+}, 60_000)
 afterAll(async () => {
-  await clients.ioredis6?.quit()
-  await clients.ioredis5?.quit()
+  for (const client of Object.values(clients)) client.disconnect()
+  await Promise.all(stops.map((stop) => stop()))
 })
 
 const setups: Setup[] = [
   { name: 'memory alone', options: () => ({}) },
-  { name: 'memory and Redis (ioredis 6)', options: () => ({ redis: clients.ioredis6 as Redis }) },
-  { name: 'memory and Redis (ioredis 5)', options: () => ({ redis: clients.ioredis5 as Redis5 }) },
-  { name: 'Redis alone', options: () => ({ redis: clients.ioredis6 as Redis, memory: false }) },
+  { name: 'memory and Redis (ioredis 6)', options: () => ({ redis: clients.redis6 }) },
+  { name: 'memory and Redis (ioredis 5)', options: () => ({ redis: clients.redis5 }) },
+  { name: 'Redis alone', options: () => ({ redis: clients.redis6, memory: false }) },
+  { name: 'Redis alone, its client with a keyPrefix', options: () => ({ redis: clients.prefixed, memory: false }) },
+  {
+    name: 'two Redis instances, without memory',
+    options: () => ({ redis: [clients.redis6, clients.second], memory: false }),
+  },
+  { name: 'a Cluster, without memory', options: () => ({ redis: clients.cluster, memory: false }) },
+  { name: 'Sentinel, without memory', options: () => ({ redis: clients.sentinel, memory: false }) },
 ]
 
 describe.each(setups)('getOrRefill on $name', ({ options }) => {
@@ -309,6 +339,140 @@ describe.each(setups)('getOrRefill on $name', ({ options }) => {
       }
     },
   )
+
+  test('getOrRefillMany loads what nobody has in one call, and returns what there is', async () => {
+    const cache = cacheWith()
+    await cache.set('a', 'stored')
+    const asked: string[][] = []
+    const values = await cache.getOrRefillMany(['a', 'b', 'c', 'none', 'b'], (keys) => {
+      asked.push([...keys])
+      return new Map(keys.filter((key) => key !== 'none').map((key) => [key, `loaded ${key}`]))
+    })
+    expect(asked).toEqual([['b', 'c', 'none']])
+    expect([...values]).toEqual([
+      ['a', 'stored'],
+      ['b', 'loaded b'],
+      ['c', 'loaded c'],
+    ])
+    await settled(cache)
+    expect(await cache.get('c')).toBe('loaded c')
+    expect(await cache.get('none')).toBeUndefined()
+  })
+
+  test('getOrRefillMany waits for keys that others load, and loads only the rest', async () => {
+    const cache = cacheWith()
+    const slow = deferred<string>()
+    const loading = deferred<void>()
+    const other = cache.getOrRefill('a', () => {
+      loading.resolve()
+      return slow.promise
+    })
+    await loading.promise
+    const asked: string[][] = []
+    const many = cache.getOrRefillMany(['a', 'b'], (keys) => {
+      asked.push([...keys])
+      slow.resolve('from the other')
+      return new Map([['b', 'own']])
+    })
+    expect(Object.fromEntries(await many)).toEqual({ a: 'from the other', b: 'own' })
+    expect(await other).toBe('from the other')
+    expect(asked).toEqual([['b']])
+  })
+
+  test('getOrRefillMany: a failure of one key rejects the call, and the others are stored all the same', async () => {
+    const cache = cacheWith()
+    const failure = new Error('no b')
+    const many = cache.getOrRefillMany<string>(
+      ['a', 'b'],
+      () =>
+        new Map<string, never>([
+          ['a', 'A' as never],
+          ['b', failure as never],
+        ]),
+    )
+    await expect(many).rejects.toBe(failure)
+    await settled(cache)
+    expect(await cache.get('a')).toBe('A')
+    await expect(cache.getOrRefillMany(['c'], () => Promise.reject(failure))).rejects.toBe(failure)
+  })
+
+  test('invalidateTags forgets all entries of a tag, and only those', async () => {
+    const cache = cacheWith()
+    await cache.getOrRefill('a', () => 'old a', { tags: ['t', '%{}'] })
+    await cache.getOrRefill('b', ({ cacheFor }) => {
+      cacheFor({ tags: ['t'] })
+      return 'old b'
+    })
+    await cache.getOrRefill('c', () => 'old c', { tags: ['other'] })
+    await cache.set('d', 'old d', { tags: ['t'] })
+    await settled(cache)
+    expect(await cache.getOrRefill('a', () => 'no')).toBe('old a')
+    await cache.invalidateTags('t')
+    for (const key of ['a', 'b', 'd']) expect(await cache.getOrRefill(key, () => 'new')).toBe('new')
+    expect(await cache.getOrRefill('c', () => 'new')).toBe('old c')
+  })
+
+  test('a load that began before its tag was invalidated is not stored, nor shared with later callers', async () => {
+    const cache = cacheWith()
+    const slow = deferred<string>()
+    const loading = deferred<void>()
+    const load = (): Promise<string> => {
+      loading.resolve()
+      return slow.promise
+    }
+    const before = cache.getOrRefill('key', load, { tags: ['t'] })
+    await loading.promise
+    await cache.invalidateTags(['t'])
+    const after = cache.getOrRefill('key', () => 'new', { tags: ['t'] })
+    slow.resolve('old')
+    expect(await before).toBe('old')
+    expect(await after).toBe('new')
+    await settled(cache)
+    expect(await cache.getOrRefill('key', () => 'newer')).toBe('new')
+  })
+
+  test('clear forgets everything, and what is being loaded', async () => {
+    const cache = cacheWith()
+    await cache.set('a', 1)
+    await cache.set('b', 2)
+    const slow = deferred<string>()
+    const loading = deferred<void>()
+    const before = cache.getOrRefill('key', () => {
+      loading.resolve()
+      return slow.promise
+    })
+    await loading.promise
+    await cache.clear()
+    slow.resolve('old')
+    expect(await before).toBe('old')
+    await settled(cache)
+    for (const key of ['a', 'b', 'key']) expect(await cache.get(key)).toBeUndefined()
+  })
+
+  test('null is kept for negativeTtl', async () => {
+    const cache = cacheWith({ negativeTtl: 20 })
+    const loads = counter(() => null)
+    expect(await cache.getOrRefill('key', loads.loader)).toBeNull()
+    await settled(cache)
+    await expired(20)
+    await cache.getOrRefill('key', loads.loader)
+    expect(loads.runs).toBe(2)
+  })
+
+  test('with earlyExpiration a fresh value is refilled before it expires, and served meanwhile', async () => {
+    const cache = cacheWith({ earlyExpiration: { beta: 1e9 } })
+    await cache.getOrRefill('key', async () => {
+      await expired(5)
+      return 'old'
+    })
+    await settled(cache)
+    const refilled = deferred<void>()
+    cache.on('refilled', () => refilled.resolve())
+    expect(await cache.getOrRefill('key', () => 'new')).toBe('old')
+    await refilled.promise
+    await settled(cache)
+    expect(await cache.get('key')).toBe('new')
+  })
 
   test('after close, pending calls have settled and later ones reject', async () => {
     const cache = cacheWith()

@@ -183,7 +183,6 @@ describe('the doors', () => {
         file: 'src/redis/*.ts',
         code: "import { createHash } from 'node:crypto'\nexport const x = createHash('sha1')\n",
       },
-      { file: 'src/middleware/*.ts', code: 'export const x = (text: string): number => Date.parse(text)\n' },
     ])
   })
 })

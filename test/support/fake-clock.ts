@@ -19,6 +19,10 @@ export class FakeClock implements Clock {
     this.#wallOffset = wallStart - this.#now
   }
 
+  coarseNow(): number {
+    return this.#now
+  }
+
   now(): number {
     return this.#now
   }

@@ -51,7 +51,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     return child
   }
 
-  let child = await launch()
+  let child = await launch().catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  })
 
   return {
     url: `redis://${password === undefined ? '' : `:${encodeURIComponent(password)}@`}${HOST}:${port}`,

@@ -1,36 +1,55 @@
 import { defineScript, type Script } from '../script.ts'
+import { entryHeader } from './entry-header.ts'
 
 /**
- * Reads an entry and, unless it is fresh, takes the lease of its refill or registers for the result of whoever has it:
- * the one round trip of a miss.
+ * Reads entries and, where one is not fresh, takes the lease of its refill or registers for the result of whoever has
+ * it: the one round trip of a miss. Claims of one tick travel together.
  *
- *     KEYS  1 value   2 lease   3 waiters
- *     ARGV  1 token for the lease   2 ms of lease   3 inbox id to register, or '' for none
- *           4 '1' to refill even what is fresh, else ''
+ *     KEYS  for each entry   value   lease   waiters
+ *     ARGV  1 ms of lease   2 inbox id to register, or '' for none
+ *           3 what the keys of tags begin with, or '' to leave tags to the caller
+ *           for each entry   token for the lease   '' or an instant: what is fresh no longer than that counts as stale
  *
- * Replies { now, bytes or nil, state }: `now` in ms on Redis's clock, and `state`
+ * Replies { now, and for each entry { bytes or nil, state, damaged } }: \`now\` in ms on Redis's clock, and \`state\`
  *     'fresh'  the bytes are fresh
- *     'leased' the lease is the caller's, under the token of ARGV 1
- *     n        someone else refills; ms until that lease ends (0: the key has no expiry, it is not a lease of ours)
- * Bytes that are no envelope are deleted and answered like none, with 'corrupt' as a fourth element.
+ *     'leased' the lease is the caller's, under its token
+ *     n        someone else refills; ms until that lease ends (0: it never does, so it is none of ours)
+ * Bytes that are no envelope are deleted and answered like none, with 1 in place of \`damaged\`; else 0.
  */
 export const claim: Script = defineScript(`
+${entryHeader}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local value = redis.pcall('GET', KEYS[1])
-local corrupt
-if value and (type(value) == 'table' or string.sub(value, 1, 3) ~= 'hl1' or not tonumber(string.sub(value, 6, 18))) then
-  redis.call('DEL', KEYS[1])
-  value = false
-  corrupt = 'corrupt'
+local lockTtl, inbox, tagKeys = ARGV[1], ARGV[2], ARGV[3]
+
+local function claimOne(valueKey, leaseKey, waitersKey, token, freshBeyond)
+  local value = redis.pcall('GET', valueKey)
+  local damaged = 0
+  if value and not isEnvelope(value) then
+    redis.call('DEL', valueKey)
+    value = false
+    damaged = 1
+  elseif value and tagKeys ~= '' and not isUntagged(value) and not areTagsValid(value, tagKeys) then
+    redis.call('DEL', valueKey)
+    value = false
+  end
+  if value then
+    local freshUntil = instantOf(value, 1)
+    if now < freshUntil and (freshBeyond == '' or freshUntil > tonumber(freshBeyond)) then return { value, 'fresh', damaged } end
+  end
+  if redis.call('SET', leaseKey, token, 'NX', 'PX', lockTtl) or redis.call('GET', leaseKey) == token then
+    return { value, 'leased', damaged }
+  end
+  if inbox ~= '' then
+    redis.call('SADD', waitersKey, inbox)
+    redis.call('PEXPIRE', waitersKey, lockTtl + 60000)
+  end
+  return { value, math.max(redis.call('PTTL', leaseKey), 0), damaged }
 end
-if value and ARGV[4] == '' and now < tonumber(string.sub(value, 6, 18)) then return { now, value, 'fresh' } end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) or redis.call('GET', KEYS[2]) == ARGV[1] then
-  return { now, value, 'leased', corrupt }
+
+local reply = { now }
+for i = 0, #KEYS / 3 - 1 do
+  reply[i + 2] = claimOne(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], ARGV[2 * i + 4], ARGV[2 * i + 5])
 end
-if ARGV[3] ~= '' then
-  redis.call('SADD', KEYS[3], ARGV[3])
-  redis.call('PEXPIRE', KEYS[3], ARGV[2] + 60000)
-end
-return { now, value, math.max(redis.call('PTTL', KEYS[2]), 0), corrupt }
+return reply
 `)

@@ -13,10 +13,11 @@ const FENCE_TTL = 24 * 60 * 60 * 1000
  *     KEYS  1 lock   2 queue   3 fence, only when a fencing number is wanted
  *     ARGV  1 token   2 ms of ttl   3 '1' to wait in the queue   4 '1' where PUBLISH counts every subscriber
  *
- * Replies { 1, fencing number or 0 } when the lock is the token's; else { 0, ms, ours, added }:
+ * Replies { 1, fencing number or 0 } when the lock is the token's; else { 0, ms, ours, added, now }:
  *     ms     until the lock lapses, -1 when it never does
  *     ours   1 when its holder uses this same queue
  *     added  1 when the token was not in the queue before
+ *     now    ms on Redis's clock, on which the end of a later grant will be told
  */
 export const lockAcquire: Script = defineScript(`
 ${handOff}
@@ -38,11 +39,11 @@ if holder == token then
   return { 1, number }
 end
 local added = 0
+local time = redis.call('TIME')
 if ARGV[3] == '1' then
-  local time = redis.call('TIME')
   added = redis.call('ZADD', queue, 'NX', string.format('%.0f', time[1] * 1000000 + time[2]), token)
   redis.call('PEXPIRE', queue, ${QUEUE_TTL})
 end
 local ours = string.sub(holder, 1, ${TOKEN_PREFIX.length}) == '${TOKEN_PREFIX}' and 1 or 0
-return { 0, redis.call('PTTL', lock), ours, added }
+return { 0, redis.call('PTTL', lock), ours, added, time[1] * 1000 + math.floor(time[2] / 1000) }
 `)

@@ -1,0 +1,16 @@
+/** What `npm run demo -- --help` prints. */
+export const help = `herdlock demo: what singleFlight does to a herd
+
+A real Express app has a slow endpoint: its handler takes 200 ms and counts its runs. Another process opens 1000
+connections and sends a request on each, three times over:
+
+  1. without singleFlight, all at once
+  2. with singleFlight, all at once, nothing stored yet
+  3. with singleFlight, over two seconds, in which the stored response expires (staleWhileRevalidate)
+
+usage: npm run demo               one server process, no Redis
+       npm run demo -- --redis    four server processes that share a Redis and, by it, one handler run
+       npm run demo -- --help     this text
+
+The Redis is the one at REDIS_URL; or one of the demo's own, started from REDIS_SERVER_BIN, from the redis-server or
+valkey-server on the PATH, or from a copy that is unpacked under node_modules/.cache (Debian and Ubuntu, no root).`

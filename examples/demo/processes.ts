@@ -1,0 +1,39 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { type Channel, channelTo, type Message } from '../../test/support/message-channel.ts'
+import { ended, own } from '../../test/support/owned-process.ts'
+
+/** How long a process may take to end by itself, in ms. */
+const GRACE = 2000
+
+interface Process extends Channel {
+  stop(): Promise<void>
+}
+
+const running = new Set<Process>()
+
+/** Starts one of the demo's files as a process of its own; resolves when it has said `ready`, with that message. */
+export async function startProcess(
+  name: 'service' | 'load',
+  args: readonly string[] = [],
+): Promise<{ channel: Channel; greeting: Message }> {
+  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url))
+  const child = own(fork(file, args, { execArgv: ['--import', import.meta.resolve('tsx')] }))
+  const channel = channelTo(child, `the ${name} process`)
+  running.add({
+    ...channel,
+    async stop() {
+      if (child.connected) channel.send({ type: 'stop' })
+      const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
+      await ended(child)
+      clearTimeout(timer)
+    },
+  })
+  return { channel, greeting: await channel.next('ready') }
+}
+
+/** Ends every process that was started. */
+export async function stopProcesses(): Promise<void> {
+  await Promise.all([...running].map((process) => process.stop()))
+  running.clear()
+}

@@ -1,0 +1,55 @@
+// One server process of the demo: an Express app with one slow handler, mounted three times.
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import express, { type Request, type Response } from 'express'
+import { createCache } from 'herdlock'
+import { singleFlight } from 'herdlock/express'
+import { Redis } from 'ioredis'
+import { channelTo } from '../../test/support/message-channel.ts'
+import { HANDLER_TIME, STALE_PHASE_TTL } from './timing.ts'
+
+const [redisUrl, prefix] = process.argv.slice(2)
+const redis = redisUrl === undefined ? undefined : new Redis(redisUrl)
+const cache = createCache({
+  ttl: 60_000,
+  ...(redis !== undefined && { redis }),
+  ...(prefix !== undefined && { prefix }),
+})
+
+let runs = 0
+async function report(_request: Request, response: Response): Promise<void> {
+  runs++
+  await delay(HANDLER_TIME) // the query, the rendering, the call of another service
+  response.json({ madeBy: process.pid })
+}
+
+const app = express()
+app.get('/without', report)
+app.get('/warm-up', singleFlight({ cache, ttl: 60_000 }), report)
+app.get('/with', singleFlight({ cache, ttl: 60_000 }), report)
+app.get('/expiring', singleFlight({ cache, ttl: STALE_PHASE_TTL, staleWhileRevalidate: 60_000 }), report)
+
+const parent = channelTo(process, 'the demo')
+const server = app.listen(0, '127.0.0.1', (error) => {
+  if (error) throw error
+  const { port } = server.address() as AddressInfo
+  parent.send({ type: 'ready', port })
+})
+
+void answerCounts()
+await parent.next('stop')
+server.close()
+server.closeAllConnections()
+if (redis !== undefined) await cache.clear()
+await cache.close()
+redis?.disconnect()
+process.exit()
+
+/** Tells how often the handler has run since the last time it was asked. */
+async function answerCounts(): Promise<void> {
+  for (;;) {
+    await parent.next('count')
+    parent.send({ type: 'counted', runs })
+    runs = 0
+  }
+}

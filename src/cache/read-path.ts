@@ -1,0 +1,126 @@
+import type { Flight } from '../flight/flight.ts'
+import type { CacheCore } from './core.ts'
+import { isDueEarly } from './lifetime.ts'
+import { loadAlone } from './load-alone.ts'
+import type { Loader } from './loader-context.ts'
+import { promiseOf, type MemoryEntry } from './memory.ts'
+import type { CallSettings } from './options.ts'
+import { Refill, type RefillOrder } from './refill.ts'
+
+type OnDecided = (() => void) | undefined
+
+function decidedBy(onDecided: OnDecided): { onDecided?: () => void } {
+  return onDecided === undefined ? {} : { onDecided }
+}
+
+/** From a key to its value: memory, then the flight under way, then a new one. */
+export class ReadPath {
+  readonly #core: CacheCore
+  readonly #track: (refill: Promise<void>) => void
+
+  /** `track` is told of every refill, for `close` to wait for. */
+  constructor(core: CacheCore, track: (refill: Promise<void>) => void) {
+    this.#core = core
+    this.#track = track
+  }
+
+  /** `onDecided` is called once it is known whether this call runs the loader, or has run it. */
+  resolve<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
+    const now = this.#core.clock.now()
+    const entry = this.#core.memory?.get<V>(key)
+    if (entry !== undefined && isFresh(entry, now)) return this.#answerFresh(entry, key, loader, settings, onDecided)
+    const pass = this.#core.passes.get(key)
+    if (pass !== undefined && now < pass.until) {
+      const result = loadAlone(this.#core, key, loader, settings)
+      onDecided?.()
+      return result
+    }
+    if (entry !== undefined && isUsableStale(entry, now))
+      return this.#answerStale(entry, key, loader, settings, onDecided)
+    return this.#joinOrStart(key, loader, settings, onDecided)
+  }
+
+  #answerFresh<V>(
+    entry: MemoryEntry<V>,
+    key: string,
+    loader: Loader<V>,
+    settings: CallSettings<V>,
+    onDecided: OnDecided,
+  ): Promise<V> {
+    const { options, flights, random } = this.#core
+    const isDue = options.beta > 0 && isDueEarly(entry, options.beta, this.#core.clock.now(), random.uniform())
+    if (isDue && flights.current(key) === undefined) {
+      this.#start({ key, loader, settings, background: true, freshBeyond: entry.freshUntil, ...decidedBy(onDecided) })
+    } else {
+      onDecided?.()
+    }
+    this.#core.events.hit(key)
+    return promiseOf(entry)
+  }
+
+  /** Serves a stale value at once, or after `softTimeout`, and sees to its refill. */
+  #answerStale<V>(
+    entry: MemoryEntry<V>,
+    key: string,
+    loader: Loader<V>,
+    settings: CallSettings<V>,
+    onDecided: OnDecided,
+  ): Promise<V> {
+    const mayRetry = this.#core.clock.now() >= entry.retryAt
+    if (mayRetry && settings.softTimeout > 0) {
+      return this.#freshInTime(entry, key, this.#joinOrStart(key, loader, settings, onDecided), settings.softTimeout)
+    }
+    if (mayRetry && this.#core.flights.current(key) === undefined) {
+      this.#start({ key, loader, settings, background: true, ...decidedBy(onDecided) })
+    } else {
+      onDecided?.()
+    }
+    this.#core.events.emit('stale', () => ({ key }))
+    return promiseOf(entry)
+  }
+
+  #freshInTime<V>(entry: MemoryEntry<V>, key: string, fresh: Promise<V>, softTimeout: number): Promise<V> {
+    return new Promise((resolve) => {
+      const takeStale = (): void => {
+        this.#core.events.emit('stale', () => ({ key }))
+        resolve(promiseOf(entry))
+      }
+      const timer = this.#core.clock.setTimeout(takeStale, softTimeout)
+      fresh.then(resolve, takeStale).finally(() => timer.cancel())
+    })
+  }
+
+  #joinOrStart<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
+    const { flights, reentrance } = this.#core
+    const { signal } = settings
+    const current = flights.current<V>(key)
+    if (current === undefined) {
+      this.#core.events.emit('miss', () => ({ key }))
+      const { flight, refill } = this.#start({ key, loader, settings, background: false, ...decidedBy(onDecided) })
+      return reentrance.enter(flight, key, () => flight.join(refill.leadersOwn, signal))
+    }
+    onDecided?.()
+    this.#core.events.emit('coalesced', () => ({ key }))
+    const alone = (): Promise<V> => loadAlone(this.#core, key, loader, settings)
+    return reentrance.enter(current, key, () => current.join(alone, signal))
+  }
+
+  #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
+    const flight = this.#core.flights.start<V>(order.key, order.settings.tags)
+    if (order.background) flight.keep()
+    const refill = new Refill(this.#core, order, flight)
+    this.#track(refill.run())
+    return { flight, refill }
+  }
+}
+
+/** Whether memory may answer: neither the entry's ttl nor memory's own is over. */
+export function isFresh(entry: MemoryEntry, now: number): boolean {
+  return now < entry.freshUntil && now < entry.memoryUntil
+}
+
+/** Whether a value that is past its ttl may be served: within its window, or for want of a better one after a failure. */
+function isUsableStale(entry: MemoryEntry, now: number): boolean {
+  if (now < entry.freshUntil) return false // only memory's own ttl is over: Redis knows more
+  return now < entry.staleUntil || (now < entry.errorUntil && now < entry.retryAt)
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '../clock.ts'
+import { Instance } from '../lock/instance.ts'
+import { Breaker, BreakerOpenError } from '../redis/breaker.ts'
+import type { RedisClient } from '../redis/client.ts'
+import { Connection } from '../redis/connection.ts'
+import { Inbox } from '../redis/inbox.ts'
+import type { Random } from '../random.ts'
+import { RedisStore } from '../store/redis-store.ts'
+import type { Backplane } from './backplane.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** What a tier is told by its members. */
+export interface MemberHooks {
+  /** Something failed that costs nobody an answer. */
+  report(error: unknown): void
+  /** A message on the backplane. */
+  onBackplane(message: Buffer): void
+}
+
+/** One Redis of a cache: its entries, its inbox, and the breaker before it. */
+export class RedisMember {
+  readonly store: RedisStore
+  readonly inbox: Inbox
+  /** The same Redis as the locker sees it. */
+  readonly instance: Instance
+  readonly breaker: Breaker
+  readonly #report: (error: unknown) => void
+
+  constructor(
+    client: RedisClient,
+    options: ResolvedOptions,
+    backplane: Backplane,
+    inboxId: string,
+    parts: { clock: Clock; random: Random },
+    hooks: MemberHooks,
+  ) {
+    const { clock, random } = parts
+    const connection = new Connection(client, clock, options.commandTimeout)
+    const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane }
+    this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
+    this.store = new RedisStore(connection, this.inbox, clock, options.prefix, hooks.report)
+    this.instance = new Instance(connection, this.inbox)
+    this.breaker = new Breaker(clock, connection.label)
+    this.#report = hooks.report
+  }
+
+  /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */
+  run<T>(operation: (store: RedisStore) => Promise<T>): Promise<T> {
+    return this.breaker.run(() => operation(this.store))
+  }
+
+  /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
+  async attempt<T>(operation: (store: RedisStore) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.run(operation)
+    } catch (error) {
+      if (!(error instanceof BreakerOpenError)) this.#report(error)
+      return undefined
+    }
+  }
+}

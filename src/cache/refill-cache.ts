@@ -1,0 +1,259 @@
+import type { Clock } from '../clock.ts'
+import { ClosedError, wrongType } from '../errors.ts'
+import { Flights } from '../flight/flights.ts'
+import type { Random } from '../random.ts'
+import { readable } from '../redis/entry-keys.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import type { Change } from './backplane.ts'
+import { Batch, type BatchLoader } from './batch.ts'
+import type { Cache, WrapOptions } from './cache.ts'
+import type { CacheCore } from './core.ts'
+import { Events, type CacheEvent, type CacheListener, type CacheStats } from './events.ts'
+import { instantsOf, storingOf } from './lifetime.ts'
+import type { Loader } from './loader-context.ts'
+import { isolate, Memory, valueOf } from './memory.ts'
+import { checkCallOptions, checkKey, checkLoader, checkTags, settingsOf } from './options.ts'
+import type { CallOptions, ResolvedOptions } from './options.ts'
+import { isFresh, ReadPath } from './read-path.ts'
+import { RedisTier } from './redis-tier.ts'
+import { Reentrance } from './reentrance.ts'
+
+const PASSES_KEPT = 10_000
+
+export class RefillCache implements Cache {
+  readonly #core: CacheCore
+  readonly #clock: Clock
+  readonly #memory: Memory | undefined
+  readonly #events: Events
+  /** Refills and their aftermath, such as storing what callers have got already. */
+  readonly #running = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
+  readonly #reads: ReadPath
+
+  constructor(options: ResolvedOptions, clock: Clock, random: Random) {
+    this.#clock = clock
+    this.#events = new Events()
+    this.#memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
+    this.#core = {
+      options,
+      closing: this.#closing.signal,
+      clock,
+      random,
+      events: this.#events,
+      flights: new Flights(),
+      reentrance: new Reentrance(),
+      memory: this.#memory,
+      passes: new MemoryStore(PASSES_KEPT, undefined),
+      redis:
+        options.redis.length === 0
+          ? undefined
+          : new RedisTier(options, clock, random, {
+              report: (error) => this.#events.emit('error', () => ({ error })),
+              onChange: (change) => this.#apply(change),
+              onGap: () => this.#memory?.clear(),
+            }),
+    }
+    this.#reads = new ReadPath(this.#core, (refill) => this.#track(refill))
+  }
+
+  readonly getOrRefill = <V>(key: string, loader: Loader<V>, options?: CallOptions<V>): Promise<V> => {
+    // The hit path: one look-up, one comparison, and the promise that the entry has kept. Memory knows only valid keys.
+    const entry = this.#memory?.get<V>(key)
+    if (entry !== undefined && options === undefined && this.#clock.coarseNow() < entry.trustedUntil) {
+      this.#events.hit(key)
+      return entry.promise
+    }
+    try {
+      return this.#answer(key, loader, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #answer<V>(key: string, loader: Loader<V>, options: CallOptions<V> | undefined): Promise<V> {
+    this.#check(key, options)
+    checkLoader(loader)
+    options?.signal?.throwIfAborted()
+    return this.#reads.resolve(key, loader, settingsOf(options, this.#core.options), undefined)
+  }
+
+  readonly getOrRefillMany = async <V>(
+    keys: readonly string[],
+    loader: BatchLoader<V>,
+    options?: CallOptions<V>,
+  ): Promise<Map<string, V>> => {
+    if (!Array.isArray(keys)) throw wrongType('keys', 'an array of non-empty strings', keys)
+    for (const key of keys as string[]) this.#check(key, options)
+    this.#assertOpen()
+    checkLoader(loader)
+    options?.signal?.throwIfAborted()
+    const settings = settingsOf(options, this.#core.options)
+    const distinct = [...new Set(keys as string[])]
+    const batch = new Batch(loader, distinct.length)
+    const results = await Promise.allSettled(
+      distinct.map(async (key) => {
+        const decided = once(() => batch.decided())
+        try {
+          return await this.#reads.resolve(key, batch.loader, settings, decided)
+        } finally {
+          decided() // also where nothing began, because the call was refused
+        }
+      }),
+    )
+    const values = new Map<string, V>()
+    for (const [i, result] of results.entries()) {
+      if (result.status === 'rejected') throw result.reason
+      if (result.value !== undefined) values.set(distinct[i] as string, result.value)
+    }
+    return values
+  }
+
+  readonly wrap = <A extends unknown[], V>(
+    fn: (...args: A) => V | Promise<V>,
+    options: WrapOptions<A, V>,
+  ): ((...args: A) => Promise<V>) => {
+    const { key, ...callOptions } = options
+    const given = Object.keys(callOptions).length > 0 ? (callOptions as CallOptions<V>) : undefined
+    return (...args) => this.getOrRefill(key(...args), () => fn(...args), given)
+  }
+
+  readonly peek = <V>(key: string): V | undefined => {
+    const entry = this.#memory?.get<V>(key)
+    if (entry === undefined) return undefined
+    if (this.#clock.coarseNow() < entry.trustedUntil) return entry.value
+    return isFresh(entry, this.#clock.now()) ? valueOf(entry) : undefined
+  }
+
+  readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {
+    this.#check(key, options)
+    const { codec } = settingsOf(options, this.#core.options)
+    const inMemory = this.peek<V>(key)
+    if (inMemory !== undefined) return inMemory
+    const entry = await this.#core.redis?.read(key, codec)
+    if (entry === undefined || this.#clock.now() >= entry.freshUntil) return undefined
+    return entry.value
+  }
+
+  readonly set = async <V>(key: string, value: V, options?: CallOptions<V>): Promise<void> => {
+    this.#check(key, options)
+    const settings = settingsOf(options, this.#core.options)
+    const { redis, clock, random } = this.#core
+    if (value === undefined) return this.invalidate(key)
+    const isolated = isolate(value, settings.codec)
+    const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
+    this.#forget(key)
+    if (redis !== undefined) await redis.write(key, isolated.encode(), storing)
+    this.#forget(key) // also what was read from Redis in the meantime
+    const now = clock.now()
+    const entry = { value, ...instantsOf(storing, now), loadTime: 0, tags: storing.tags.map(readable) }
+    this.#memory?.put(key, entry, isolated, now)
+  }
+
+  readonly invalidate = async (key: string | readonly string[]): Promise<void> => {
+    const keys = typeof key === 'string' ? [key] : key
+    for (const each of keys) this.#check(each, undefined)
+    for (const each of keys) this.#forget(each)
+    const { redis } = this.#core
+    if (redis === undefined) return
+    await Promise.all(keys.map((each) => redis.remove(each)))
+    for (const each of keys) this.#forget(each) // also what was read from Redis in the meantime
+  }
+
+  readonly invalidateTags = async (tags: string | readonly string[]): Promise<void> => {
+    const all = typeof tags === 'string' ? [tags] : tags
+    checkTags(all)
+    this.#assertOpen()
+    const { redis } = this.#core
+    for (const tag of all) this.#forgetTagged(tag)
+    if (redis === undefined) return
+    await Promise.all(all.map((tag) => redis.invalidateTag(tag)))
+    for (const tag of all) this.#forgetTagged(tag) // also what was read from Redis in the meantime
+  }
+
+  readonly clear = async (): Promise<void> => {
+    this.#assertOpen()
+    this.#forgetAll()
+    await this.#core.redis?.removeAll()
+    this.#forgetAll()
+  }
+
+  readonly stats = (): CacheStats => {
+    const { counts } = this.#events
+    return {
+      hits: counts.hit,
+      staleHits: counts.stale,
+      misses: counts.miss,
+      coalesced: counts.coalesced,
+      refills: counts.refilled,
+      refillFailures: counts['refill-failed'],
+      leasesLost: counts['lease-lost'],
+      errors: counts.error,
+      entries: this.#memory?.size ?? 0,
+      flights: this.#core.flights.size,
+    }
+  }
+
+  readonly on = <E extends CacheEvent>(event: E, listener: CacheListener<E>): (() => void) => {
+    if (typeof listener !== 'function') throw wrongType('listener', 'a function', listener)
+    return this.#events.on(event, listener)
+  }
+
+  readonly close = async (): Promise<void> => {
+    const closed = new ClosedError('cache')
+    this.#closing.abort(closed)
+    this.#core.flights.abortAll(closed)
+    await Promise.all(this.#running)
+    await this.#core.redis?.close()
+    this.#forgetAll()
+    this.#events.clear()
+  }
+
+  /** Throws for what no call can honour, and after `close`. */
+  #check<V>(key: string, options: CallOptions<V> | undefined): void {
+    checkKey(key)
+    if (options !== undefined) checkCallOptions(options)
+    this.#assertOpen()
+  }
+
+  #assertOpen(): void {
+    this.#closing.signal.throwIfAborted()
+  }
+
+  /** Callers that come from now on find nothing in memory and join nothing that began before. */
+  #forget(key: string): void {
+    this.#memory?.delete(key)
+    this.#core.passes.delete(key)
+    this.#core.flights.revoke(key)
+  }
+
+  #forgetTagged(tag: string): void {
+    this.#memory?.deleteTagged(readable(tag))
+    this.#core.flights.revokeTagged(tag)
+  }
+
+  #apply(change: Change): void {
+    if (change.kind === 'key') this.#forget(change.key)
+    else if (change.kind === 'tag') this.#forgetTagged(change.tag)
+    else this.#forgetAll()
+  }
+
+  #forgetAll(): void {
+    this.#memory?.clear()
+    this.#core.passes.clear()
+    this.#core.flights.revokeAll()
+  }
+
+  #track(work: Promise<void>): void {
+    this.#running.add(work)
+    void work.finally(() => this.#running.delete(work))
+  }
+}
+
+function once(callback: () => void): () => void {
+  let called = false
+  return () => {
+    if (called) return
+    called = true
+    callback()
+  }
+}

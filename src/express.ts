@@ -1,0 +1,3 @@
+export { singleFlight } from './middleware/single-flight.ts'
+export type { Handler, Middleware, Next } from './middleware/single-flight.ts'
+export type { SingleFlightOptions } from './middleware/options.ts'

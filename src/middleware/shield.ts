@@ -1,0 +1,99 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+
+import { SinkSocket } from './sink-socket.ts'
+import { watchSocket } from './socket-watch.ts'
+
+/** Events by which Node tells a handler that its client has left. */
+const LEAVING = new Set(['aborted', 'error', 'close'])
+
+type Emit = (event: string | symbol, ...args: unknown[]) => boolean
+
+/** Node's own flag for "close was emitted"; without clearing it the response would never close again. */
+interface Closable {
+  destroyed: boolean
+  _closed: boolean
+}
+
+/**
+ * Keeps a handler at work when its client leaves: the events that would tell it are held back, and its response gets a
+ * connection that takes everything. HTTP/1 only: a response of HTTP/2 has no connection of its own to put in place.
+ */
+export class Shield {
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #onCut: () => void
+  readonly #socket: IncomingMessage['socket']
+  readonly #endWatch: () => void
+  readonly #reqEmit: Emit
+  readonly #resEmit: Emit
+  readonly #ownReqEmit: Emit
+  readonly #ownResEmit: Emit
+  #up = true
+  #cut = false
+  #sink: SinkSocket | undefined
+
+  static isPossible(res: ServerResponse): boolean {
+    return res instanceof ServerResponse && res.req?.socket != null
+  }
+
+  constructor(req: IncomingMessage, res: ServerResponse, onCut: () => void) {
+    this.#req = req
+    this.#res = res
+    this.#onCut = onCut
+    this.#socket = req.socket
+    this.#endWatch = watchSocket(req.socket, () => this.#noteCut())
+    this.#reqEmit = req.emit
+    this.#resEmit = res.emit
+    this.#ownReqEmit = (event, ...args) =>
+      this.#up && this.#isAboutLeaving(event) ? false : this.#reqEmit.call(req, event, ...args)
+    this.#ownResEmit = (event, ...args) => {
+      if (this.#up && event === 'close' && !this.#cut && !res.writableFinished && this.#sink === undefined) {
+        this.#putSink()
+        return false
+      }
+      return this.#resEmit.call(res, event, ...args)
+    }
+    req.emit = this.#ownReqEmit
+    res.emit = this.#ownResEmit
+  }
+
+  /** Whether the client has left. */
+  get clientLeft(): boolean {
+    return this.#sink !== undefined
+  }
+
+  /** Ends the protection. A handler whose answer nobody needs any more now learns that its client has left. */
+  lower(): void {
+    if (!this.#up) return
+    this.#up = false
+    this.#endWatch()
+    if (this.#req.emit === this.#ownReqEmit) this.#req.emit = this.#reqEmit
+    if (this.#res.emit === this.#ownResEmit) this.#res.emit = this.#resEmit
+    if (this.#sink !== undefined && !this.#res.writableEnded) this.#sink.destroy()
+  }
+
+  #isAboutLeaving(event: string | symbol): boolean {
+    return this.#socket.destroyed && !this.#cut && LEAVING.has(String(event))
+  }
+
+  #noteCut(): void {
+    this.#cut = true
+    this.#onCut()
+  }
+
+  #putSink(): void {
+    const res = this.#res
+    const sink = new SinkSocket(this.#socket)
+    this.#sink = sink
+    const closable = res as unknown as Closable
+    closable.destroyed = false
+    closable._closed = false
+    this.#req.socket = sink as unknown as IncomingMessage['socket']
+    this.#req.aborted = false
+    sink.once('close', () => {
+      if (this.#up && !res.writableEnded) this.#noteCut()
+    })
+    res.once('finish', () => process.nextTick(() => sink.destroy()))
+    res.assignSocket(sink as unknown as IncomingMessage['socket'])
+  }
+}

@@ -1,0 +1,194 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import type { Cache } from '../cache/cache.ts'
+import { createCache } from '../cache/create-cache.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { type Random, systemRandom } from '../random.ts'
+import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'
+import { cacheStatusForward } from './cache-status.ts'
+import { Exchange, type RunHandler } from './exchange.ts'
+import { HttpFlights } from './http-flights.ts'
+import { watchUnsafe } from './invalidation.ts'
+import { resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
+import { DIRECT, replay } from './replay.ts'
+import { resourceKey } from './request-key.ts'
+import { allKeys, keysOf, type ResourceKeys } from './resource-keys.ts'
+import type { Stored } from './stored-codec.ts'
+import { StoredResponse } from './stored-response.ts'
+import { VaryIndex } from './vary-index.ts'
+
+/** Goes on with the request; with an error to the framework's error handling. */
+export type Next = (error?: unknown) => void
+export type Handler<Req = IncomingMessage, Res = ServerResponse> = (req: Req, res: Res, next: Next) => unknown
+
+/** `(req, res, next)` for Express 4 and 5, Connect and bare `node:http`. */
+export interface Middleware {
+  (req: IncomingMessage, res: ServerResponse, next: Next): void
+  /**
+   * The same for one handler or router. Refills in the background then run at once, on a response of their own, and an
+   * error that the handler passes to `next` is seen as what it is.
+   */
+  wrap<Req extends IncomingMessage, Res extends ServerResponse>(
+    handler: Handler<Req, Res>,
+  ): (req: Req, res: Res, next: Next) => void
+  /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
+  readonly cache: Cache
+  /** Closes the cache if this middleware has made it itself; a cache from the options stays open. */
+  close(): Promise<void>
+}
+
+/** Doors of time and chance; tests own them. */
+export interface Doors {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const GATEWAY_TIMEOUT = 504
+
+/**
+ * Makes the middleware that answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in
+ * this process and, with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
+ *
+ * @throws TypeError or RangeError for options that cannot be honoured
+ */
+export function singleFlight(options: SingleFlightOptions = {}): Middleware {
+  return createMiddleware(options, { clock: systemClock, random: systemRandom })
+}
+
+/** `singleFlight` with the doors in the caller's hands. */
+export function createMiddleware(options: SingleFlightOptions, { clock, random }: Doors): Middleware {
+  const settings = resolveOptions(options)
+  const cache = options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 } })
+  const flights = new HttpFlights(cache, settings, clock, random)
+
+  function handle(req: IncomingMessage, res: ServerResponse, detachable: boolean, run: RunHandler): void {
+    const bypass = bypassReason(req, res)
+    const resource = bypass === 'bypass' ? undefined : resourceKey(req, settings)
+    if (bypass !== undefined || resource === undefined) {
+      passThrough(req, res, resource, bypass ?? 'bypass', run)
+      return
+    }
+    const identity = identityOf(req, settings)
+    const keys = keysOf(resource, req.method === 'HEAD', identity !== NOBODY)
+    const stored = lookUp(cache, keys, req)
+    if (stored !== undefined) {
+      replay(req, res, stored, stored.hitFields(clock.wallNow()), DIRECT)
+      return
+    }
+    const { noStore, onlyIfCached } = requestDirectives(req)
+    if (onlyIfCached) refuse(res)
+    else if (noStore) passThrough(req, res, undefined, 'request', run)
+    else {
+      markHandled(req)
+      const asked = { ...identity, at: clock.wallNow() }
+      const exchange = new Exchange({ req, res, keys, asked, detachable, run })
+      selectVariant(cache, exchange)
+      flights.enter(exchange)
+    }
+  }
+
+  function passThrough(
+    req: IncomingMessage,
+    res: ServerResponse,
+    resource: string | undefined,
+    reason: 'method' | 'bypass' | 'request',
+    run: RunHandler,
+  ): void {
+    if (reason === 'method' && isUnsafe(req.method)) {
+      const label = (before: string | undefined, status: number) => cacheStatusForward({ reason, status }, before)
+      watchUnsafe(req, res, resource, label, (resources) => {
+        const keys = resources.flatMap(allKeys)
+        flights.forget(keys)
+        cache.invalidate(keys).catch(() => {})
+      })
+    } else if (!res.headersSent && req.headers.upgrade === undefined && !res.hasHeader('Cache-Status')) {
+      res.setHeader('Cache-Status', cacheStatusForward({ reason }, undefined))
+    }
+    run(req, res, () => {})
+  }
+
+  function middleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
+    handle(req, res, false, (_req, _res, onError) => follow(next() as unknown, onError))
+  }
+
+  middleware.wrap = <Req extends IncomingMessage, Res extends ServerResponse>(handler: Handler<Req, Res>) => {
+    return (req: Req, res: Res, next: Next): void => {
+      handle(req, res, true, (_req, itsRes, onError) => {
+        const itsNext: Next = (error) => {
+          if (error !== undefined && error !== null) onError(error)
+          // A response of its own has no client, and nothing that comes after the handler.
+          if (itsRes === res) next(error)
+        }
+        callHandler(handler, req, itsRes as Res, itsNext)
+      })
+    }
+  }
+  middleware.cache = cache
+  middleware.close = async (): Promise<void> => {
+    if (options.cache === undefined) await cache.close()
+  }
+  return middleware
+}
+
+/** The fresh response in memory, if there is one that this request may have. */
+function lookUp(cache: Cache, keys: ResourceKeys, req: IncomingMessage): StoredResponse | undefined {
+  const own = peekVariant(cache, keys.get, req) ?? (keys.own === keys.get ? undefined : peekVariant(cache, keys.own, req))
+  if (own !== undefined || keys.get === keys.anonymous) return own
+  const anonymous = peekVariant(cache, keys.anonymous, req)
+  return anonymous?.explicit === true ? anonymous : undefined
+}
+
+function peekVariant(cache: Cache, key: string, req: IncomingMessage): StoredResponse | undefined {
+  const found = cache.peek<Stored>(key)
+  if (found instanceof StoredResponse) return found.isSelectedBy(req.headers) ? found : undefined
+  if (!(found instanceof VaryIndex)) return undefined
+  const variant = cache.peek<Stored>(found.variantKey(key, req.headers))
+  return variant instanceof StoredResponse && variant.isSelectedBy(req.headers) ? variant : undefined
+}
+
+function selectVariant(cache: Cache, exchange: Exchange): void {
+  const index = cache.peek<Stored>(exchange.rootKey)
+  if (index instanceof VaryIndex) exchange.select(index)
+}
+
+interface Identity {
+  readonly authorization: boolean
+  readonly cookie: boolean
+}
+
+const NOBODY: Identity = { authorization: false, cookie: false }
+
+/** By what the request says who it comes from. */
+function identityOf({ headers }: IncomingMessage, settings: Settings): Identity {
+  const authorization = headers.authorization !== undefined
+  const cookie = headers.cookie !== undefined && !settings.ignoreCookies
+  return authorization || cookie ? { authorization, cookie } : NOBODY
+}
+
+function refuse(res: ServerResponse): void {
+  res.statusCode = GATEWAY_TIMEOUT
+  res.setHeader('Cache-Status', cacheStatusForward({ reason: 'request', detail: 'only-if-cached' }, undefined))
+  res.end()
+}
+
+/** Learns of a promise's failure without taking it from whoever would have seen it without us. */
+function follow(outcome: unknown, onError: (error: unknown) => void): void {
+  if (!(outcome instanceof Promise)) return
+  outcome.then(undefined, (error: unknown) => {
+    onError(error)
+    throw error
+  })
+}
+
+function callHandler<Req, Res>(handler: Handler<Req, Res>, req: Req, res: Res, next: Next): void {
+  let outcome: unknown
+  try {
+    outcome = handler(req, res, next)
+  } catch (error) {
+    next(error ?? new Error('the handler threw nothing'))
+    return
+  }
+  if (outcome instanceof Promise) {
+    outcome.then(undefined, (error: unknown) => next(error ?? new Error('the handler rejected with nothing')))
+  }
+}

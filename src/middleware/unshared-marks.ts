@@ -1,0 +1,41 @@
+import type { Clock } from '../clock.ts'
+
+const MOST = 10_000
+
+/**
+ * Remembers which responses could not be shared lately, so that requests for them do not line up behind one another to
+ * learn it again (hit-for-pass). The oldest marks go first when there are too many.
+ */
+export class UnsharedMarks {
+  readonly #untilByKey = new Map<string, number>()
+  readonly #duration: number
+  readonly #clock: Clock
+
+  constructor(duration: number, clock: Clock) {
+    this.#duration = duration
+    this.#clock = clock
+  }
+
+  add(key: string): void {
+    if (this.#duration === 0) return
+    this.#untilByKey.delete(key)
+    this.#untilByKey.set(key, this.#clock.now() + this.#duration)
+    if (this.#untilByKey.size <= MOST) return
+    for (const oldest of this.#untilByKey.keys()) {
+      this.#untilByKey.delete(oldest)
+      break
+    }
+  }
+
+  has(key: string): boolean {
+    const until = this.#untilByKey.get(key)
+    if (until === undefined) return false
+    if (this.#clock.now() < until) return true
+    this.#untilByKey.delete(key)
+    return false
+  }
+
+  remove(key: string): void {
+    this.#untilByKey.delete(key)
+  }
+}

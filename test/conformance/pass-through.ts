@@ -1,0 +1,42 @@
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+
+/** How the handler hands the origin's header on: both must make no difference to the middleware. */
+export type Style = 'writeHead' | 'setHeader'
+
+/** Fields of the connection to the origin, which are not the origin's words about the response. */
+const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding'])
+
+/** A handler that asks an origin and hands on what it says, the bluntest proxy there can be. */
+export function passThrough(port: number, style: Style): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    const { connection: _connection, ...headers } = req.headers
+    headers['surrogate-capability'] = 'herdlock="Surrogate/1.0"'
+    const upstream = request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers, agent: false })
+    let isComplete = (): boolean => false
+    upstream.on('response', (response) => {
+      isComplete = () => response.complete
+      const fields: string[] = []
+      for (let index = 0; index + 1 < response.rawHeaders.length; index += 2) {
+        const name = response.rawHeaders[index] ?? ''
+        const value = response.rawHeaders[index + 1] ?? ''
+        const listsFields = name.toLowerCase() === 'connection' && !/^(close|keep-alive)$/i.test(value)
+        if (!OF_THE_CONNECTION.has(name.toLowerCase()) || listsFields) fields.push(name, value)
+      }
+      const status = response.statusCode ?? 502
+      if (style === 'writeHead') {
+        res.writeHead(status, response.statusMessage, fields)
+      } else {
+        res.statusCode = status
+        for (let index = 0; index + 1 < fields.length; index += 2) res.appendHeader(fields[index] ?? '', fields[index + 1] ?? '')
+      }
+      response.pipe(res)
+    })
+    upstream.on('error', () => {
+      // Some origins of the suite send more than they have announced: that is an error only after the response.
+      if (isComplete()) return
+      if (res.headersSent) res.destroy()
+      else res.writeHead(502).end('no answer from the origin')
+    })
+    req.pipe(upstream)
+  }
+}

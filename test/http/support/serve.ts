@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import connect from 'connect'
+import express from 'express'
+import express4 from 'express4'
+import { onTestFinished } from 'vitest'
+
+import type { Cache } from '../../../src/cache/cache.ts'
+import { createCacheOn } from '../../../src/cache/create-cache.ts'
+import type { CacheOptions } from '../../../src/cache/options.ts'
+import { systemRandom } from '../../../src/random.ts'
+import type { SingleFlightOptions } from '../../../src/middleware/options.ts'
+import { createMiddleware, type Handler, type Middleware } from '../../../src/middleware/single-flight.ts'
+import { SkippingClock } from './skipping-clock.ts'
+
+export const MOUNTS = ['Express 5', 'Express 4', 'Connect', 'node:http', 'in front of Express 5', 'wrap'] as const
+export type Mount = (typeof MOUNTS)[number]
+
+export interface Served {
+  url: string
+  server: Server
+  flight: Middleware
+  cache: Cache
+  clock: SkippingClock
+}
+
+export type PlainHandler = (req: IncomingMessage, res: ServerResponse) => unknown
+
+export interface ServeOptions extends Omit<SingleFlightOptions, 'cache'> {
+  cacheOptions?: Partial<CacheOptions>
+}
+
+/** A middleware with a memory-only cache, both on a clock that the test may set forward. Closed after the test. */
+export function makeFlight({ cacheOptions, ...options }: ServeOptions = {}): Omit<Served, 'url' | 'server'> {
+  const clock = new SkippingClock()
+  const cache = createCacheOn({ ttl: 60_000, ...cacheOptions }, clock, systemRandom)
+  const flight = createMiddleware({ ...options, cache }, { clock, random: systemRandom })
+  onTestFinished(() => cache.close())
+  return { clock, cache, flight }
+}
+
+/** Serves `handler` behind a middleware, mounted in one of the documented ways. */
+export async function serve(handler: PlainHandler, options: ServeOptions = {}, mount: Mount = 'node:http'): Promise<Served> {
+  const made = makeFlight(options)
+  return { ...made, ...(await listen(createServer(mounted(mount, made.flight, handler)))) }
+}
+
+/** Listens until the test is over. */
+export async function listen(server: Server): Promise<{ url: string; server: Server }> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+function mounted(mount: Mount, flight: Middleware, handler: PlainHandler): (req: IncomingMessage, res: ServerResponse) => void {
+  switch (mount) {
+    case 'Express 5':
+      return express().use(flight).use(handler as never)
+    case 'Express 4':
+      return express4().use(flight).use(handler as never) as never
+    case 'Connect':
+      return connect().use(flight as never).use(handler)
+    case 'node:http':
+      return (req, res) => flight(req, res, () => handler(req, res))
+    case 'in front of Express 5': {
+      const app = express().use(handler as never)
+      return (req, res) => flight(req, res, () => app(req as never, res as never))
+    }
+    case 'wrap':
+      return express().use(flight.wrap(handler as Handler) as never)
+  }
+}
+
+/** Resolves when the cache has taken the result of a loader: what a background run brings is stored then. */
+export function refilled(cache: Cache): Promise<void> {
+  return new Promise((resolve) => {
+    const off = cache.on('refilled', () => {
+      off()
+      setImmediate(resolve)
+    })
+  })
+}

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
+import type { Page } from './pages.ts'
+import { ROOT, run } from './packed.ts'
+
+/**
+ * The code in our pages, run as a reader would run it. Every block in ts or js is a program of its own, unless the word
+ * `continues` follows its language: then what it continues, the block before it in the page, comes first.
+ *
+ * Two things stand for the reader's own and are replaced here: the Redis at `redis://localhost:6379`, which is also that
+ * of `new Redis()`, and port 3000.
+ */
+export interface Snippet {
+  /** As in `README.md:12`. */
+  readonly name: string
+  /** Path in the project of the program that was made of it, once `compile` has run. */
+  readonly program: string
+}
+
+const LANGUAGES = ['ts', 'js']
+const REDIS = /new Redis\(\)|redis:\/\/localhost:6379/g
+const PORT = /\b3000\b/g
+
+/** A folder in the project, where programs find herdlock by its name. Ignored by git. */
+const HOME = join(ROOT, '.snippets')
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+const HARNESS = join(ROOT, 'test', 'package', 'snippet-harness.js')
+
+export interface Snippets {
+  readonly list: readonly Snippet[]
+  /** Type-checks all of them in a strict project and makes programs of them. Rejects with the compiler's errors. */
+  compile(): Promise<void>
+  /** Runs one to its end. If it listens, its routes are asked for. Rejects with what it printed when it fails. */
+  run(snippet: Snippet): Promise<string>
+  remove(): Promise<void>
+}
+
+export async function prepareSnippets(pages: readonly Page[], redisUrl: string): Promise<Snippets> {
+  await mkdir(HOME, { recursive: true })
+  const folder = await mkdtemp(join(HOME, 'run-'))
+  const port = await freePort()
+  const list: Snippet[] = []
+  for (const page of pages) {
+    for (const { name, text, extension } of programsOf(page)) {
+      const file = `${name.replaceAll('/', '-').replace(':', '-')}.${extension}`
+      await writeFile(join(folder, file), substitute(text, redisUrl, port))
+      list.push({ name, program: join(folder, 'out', file.replace(/\.ts$/, '.js')) })
+    }
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  return {
+    list,
+    compile: async () => void (await run(process.execPath, [TSC, '-p', folder], ROOT)),
+    run: ({ program }) => run(process.execPath, [HARNESS, program, String(port)], ROOT),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+const tsconfig = {
+  compilerOptions: {
+    ...{ module: 'nodenext', target: 'es2023', lib: ['es2023', 'esnext.disposable'], types: ['node'] },
+    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true },
+    ...{ allowJs: true, skipLibCheck: true, rootDir: '.', outDir: 'out' },
+  },
+  include: ['*.ts', '*.js'],
+}
+
+/** Each block with what it continues, at the lines where they stand in the page: errors name the right ones. */
+function programsOf({ path, blocks }: Page): { name: string; text: string; extension: string }[] {
+  const programs = []
+  let lines: string[] = []
+  for (const { language, words, line, lines: own } of blocks) {
+    if (!LANGUAGES.includes(language)) continue
+    if (!words.includes('continues')) lines = []
+    while (lines.length < line - 1) lines.push('')
+    lines.push(...own)
+    programs.push({ name: `${path}:${line}`, text: `${lines.join('\n')}\nexport {}\n`, extension: language })
+  }
+  return programs
+}
+
+function substitute(code: string, redisUrl: string, port: number): string {
+  return code
+    .replace(REDIS, (match) => (match.startsWith('new') ? `new Redis('${redisUrl}')` : redisUrl))
+    .replace(PORT, String(port))
+}

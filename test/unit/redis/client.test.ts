@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { labelOf, listClients, type RedisClient } from '../../../src/redis/client.ts'
+
+/** The shape of a client, for what looks at shapes only. */
+const shape = (options: object = {}, isCluster = false): RedisClient =>
+  ({ options, isCluster, call: () => {}, callBuffer: () => {}, duplicate: () => {} }) as unknown as RedisClient
+
+describe('listClients', () => {
+  it('takes one client or several', () => {
+    const [one, other] = [shape(), shape()]
+    expect(listClients('redis', one)).toEqual([one])
+    expect(listClients('redis', [one, other])).toEqual([one, other])
+  })
+
+  it('does not hand out the array of the caller, who may change it', () => {
+    const given = [shape()]
+    expect(listClients('redis', given)).not.toBe(given)
+  })
+
+  it.each([
+    ['no client', []],
+    ['one client twice', [shape()].flatMap((client) => [client, client])],
+  ])('refuses %s with a RangeError that names the option', (_what, clients) => {
+    expect(() => listClients('redis', clients)).toThrow(expect.objectContaining({ name: 'RangeError' }))
+    expect(() => listClients('redis', clients)).toThrow(/^redis must/)
+  })
+
+  it.each([undefined, null, 7, 'redis://localhost', {}, () => {}])('refuses %o with a TypeError', (stranger) => {
+    expect(() => listClients('redis', stranger as unknown as RedisClient)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^redis must be an ioredis/) as string }),
+    )
+    expect(() => listClients('redis', [shape(), stranger as unknown as RedisClient])).toThrow(TypeError)
+  })
+})
+
+describe('labelOf', () => {
+  it.each([
+    [{ host: 'db', port: 6380, username: 'ada', password: 'secret' }, 'redis db:6380'],
+    [{ path: '/run/redis.sock', password: 'secret' }, 'redis /run/redis.sock'],
+    [{ sentinels: [{ host: 's', port: 26379 }], name: 'main', sentinelPassword: 'secret' }, 'redis sentinel main'],
+  ])('says where %j is and not how to get in', (options, label) => {
+    expect(labelOf(shape(options))).toBe(label)
+  })
+
+  it('calls a Cluster a Cluster', () => {
+    expect(labelOf(shape({ redisOptions: { password: 'secret' } }, true))).toBe('redis cluster')
+  })
+})

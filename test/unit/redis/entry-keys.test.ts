@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { entryKeys } from '../../../src/redis/entry-keys.ts'
+import { hashSlot } from '../../../src/redis/hash-slot.ts'
+
+/** Keys as users make them, and keys made of the very pieces that our own are made of. */
+const key = fc.oneof(
+  fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed()),
+  fc
+    .array(fc.constantFrom('{', '}', '%', '%7b', '%#', ':lease', ':waiters', '\0', '\n', 'a', 'ü', '🦜'), { minLength: 1 })
+    .map((parts) => parts.join('')),
+  fc.string({ unit: 'grapheme', minLength: 150, maxLength: 400 }).filter((text) => text.isWellFormed()),
+)
+
+const all = (userKey: string, prefix = 'herdlock'): string[] => Object.values(entryKeys(prefix, userKey)) as string[]
+
+/** The slot as Redis finds it: of what stands between the first `{` and the next `}`, if anything does. */
+function slotOf(redisKey: string): number {
+  return hashSlot(/\{([^}]+)\}/.exec(redisKey)?.[1] ?? redisKey)
+}
+
+describe('entryKeys', () => {
+  it('gives no two user keys a key in common', () => {
+    fc.assert(
+      fc.property(key, key, (one, other) => {
+        fc.pre(one !== other)
+        const ours = new Set(all(one))
+        expect(all(other).filter((each) => ours.has(each))).toEqual([])
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('gives no two long keys that begin alike a key in common', () => {
+    const start = 'x'.repeat(300)
+    fc.assert(
+      fc.property(key, key, (one, other) => {
+        fc.pre(one !== other)
+        expect(entryKeys('p', start + one).value).not.toBe(entryKeys('p', start + other).value)
+      }),
+    )
+  })
+
+  it('cannot be made to give a short key the name of a long one', () => {
+    const long = 'x'.repeat(1000)
+    const shown = /\{(.*)\}/.exec(entryKeys('p', long).value)?.[1] as string
+    expect(entryKeys('p', shown).value).not.toBe(entryKeys('p', long).value)
+  })
+
+  it('keeps the keys of one entry in one slot', () => {
+    fc.assert(
+      fc.property(key, (userKey) => {
+        expect(new Set(all(userKey).map(slotOf)).size).toBe(1)
+      }),
+    )
+  })
+
+  it.each([1, 200, 201, 10_000, 1 << 20])('is bounded for a key of %i characters', (length) => {
+    for (const unit of ['x', '%', '\0', 'ü', '🦜']) {
+      for (const ours of all(unit.repeat(length))) expect(Buffer.byteLength(ours)).toBeLessThan(1000)
+    }
+  })
+
+  it('shows no control character and is well formed', () => {
+    fc.assert(
+      fc.property(key, (userKey) => {
+        for (const ours of all(userKey)) {
+          expect(ours).not.toMatch(/\p{Cc}/u)
+          expect(ours.isWellFormed()).toBe(true)
+        }
+      }),
+    )
+  })
+
+  it('stays readable for ordinary keys', () => {
+    expect(entryKeys('herdlock', 'user:42')).toMatchObject({
+      value: 'herdlock:{user:42}',
+      lease: 'herdlock:{user:42}:lease',
+      waiters: 'herdlock:{user:42}:waiters',
+    })
+  })
+})

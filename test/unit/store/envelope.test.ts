@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeEnvelope, encodeEnvelope, type Envelope } from '../../../src/store/envelope.ts'
+
+const instant = fc.integer({ min: 0, max: 9_999_999_999_999 })
+const envelope: fc.Arbitrary<Envelope> = fc.record({
+  kind: fc.constantFrom('value', 'pass'),
+  freshUntil: instant,
+  staleUntil: instant,
+  errorUntil: instant,
+  startedAt: instant,
+  loadTime: fc.integer({ min: 0, max: 9_999_999_999 }),
+  tags: fc.array(fc.string({ unit: 'binary' }).filter((tag) => tag.isWellFormed())),
+  payload: fc.uint8Array({ maxLength: 300 }),
+})
+
+const sample: Envelope = {
+  kind: 'value',
+  freshUntil: 1_763_972_400_000,
+  staleUntil: 1_763_972_430_000,
+  errorUntil: 1_763_972_460_000,
+  startedAt: 1_763_972_399_900,
+  loadTime: 42,
+  tags: ['user:7', 'ü "quoted"'],
+  payload: Buffer.from('J{"name":"Ada"}'),
+}
+
+/** The golden file of a version is never changed once that version is released: entries outlive deployments. */
+const golden = readFileSync(new URL('golden/hl1.bin', import.meta.url))
+
+function plain(decoded: Envelope | undefined): unknown {
+  return decoded && { ...decoded, payload: Buffer.from(decoded.payload) }
+}
+
+describe('envelope', () => {
+  it('gives back whatever was put in', () => {
+    fc.assert(
+      fc.property(envelope, (given) => {
+        expect(plain(decodeEnvelope(encodeEnvelope(given)))).toEqual(plain(given))
+      }),
+    )
+  })
+
+  it('reads and writes version 1 to the byte', () => {
+    expect(plain(decodeEnvelope(golden))).toEqual(plain(sample))
+    expect(encodeEnvelope(sample).equals(golden)).toBe(true)
+  })
+
+  it('is readable', () => {
+    const text = encodeEnvelope({ ...sample, tags: [] }).toString()
+    expect(text).toMatch(/^hl1v 1763972400000 1763972430000 1763972460000 1763972399900 0000000042 .*J\{"name":"Ada"\}$/)
+  })
+
+  it('takes every truncation of the header and the tags for nothing', () => {
+    const headLength = golden.length - sample.payload.length
+    for (let length = 0; length < headLength; length++) {
+      expect(decodeEnvelope(golden.subarray(0, length)), `${length} bytes`).toBeUndefined()
+    }
+  })
+
+  it('takes bytes of others, and of other versions, for nothing', () => {
+    for (const text of ['', 'hl2', '{"value":1}', '(nil)', golden.toString().replace('hl1', 'hl2')]) {
+      expect(decodeEnvelope(Buffer.from(text))).toBeUndefined()
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(decodeEnvelope(Buffer.from(bytes))).toBeUndefined()
+      }),
+    )
+  })
+
+  it('never throws for a damaged byte, and never reads beyond the end', () => {
+    fc.assert(
+      fc.property(fc.nat(golden.length - 1), fc.nat(255), (at, byte) => {
+        const damaged = Buffer.from(golden)
+        damaged[at] = byte
+        const decoded = decodeEnvelope(damaged)
+        expect(decoded === undefined || decoded.payload.length <= golden.length).toBe(true)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('keeps instants and durations within their width', () => {
+    const odd = { freshUntil: 1e20, staleUntil: -5, errorUntil: 1.6, startedAt: Infinity, loadTime: 1e15 }
+    expect(plain(decodeEnvelope(encodeEnvelope({ ...sample, ...odd })))).toMatchObject({
+      freshUntil: 9_999_999_999_999,
+      staleUntil: 0,
+      errorUntil: 2,
+      startedAt: 9_999_999_999_999,
+      loadTime: 9_999_999_999,
+    })
+  })
+})
