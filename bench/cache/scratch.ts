@@ -1,4 +1,4 @@
-import { createCache } from '../../src/cache/create-cache.ts'
+import { createCache } from '../../dist/index.js'
 import { LRUCache } from 'lru-cache'
 const cache = createCache({ ttl: 600_000 })
 const loader = () => 'v'

@@ -10,7 +10,12 @@ const HOLD_FOR = 2
 const GATHER = 300
 
 /** Pairs per second with 100 at once, each round in every contender before the next round. */
-export async function measurePairs(names: readonly string[], url: string, rounds: number, pairs: number): Promise<Map<string, number[]>> {
+export async function measurePairs(
+  names: readonly string[],
+  url: string,
+  rounds: number,
+  pairs: number,
+): Promise<Map<string, number[]>> {
   const workers = new Map<string, Worker>()
   const figures = new Map<string, number[]>(names.map((name) => [name, []]))
   for (const name of names) {
@@ -20,7 +25,9 @@ export async function measurePairs(names: readonly string[], url: string, rounds
   }
   for (let round = 0; round < rounds; round++) {
     for (const name of rotated(names, round)) {
-      figures.get(name)?.push((await workers.get(name)?.obey<number>({ do: 'pairs', pairs, concurrency: 100 })) as number)
+      figures
+        .get(name)
+        ?.push((await workers.get(name)?.obey<number>({ do: 'pairs', pairs, concurrency: 100 })) as number)
     }
   }
   for (const worker of workers.values()) worker.end()
@@ -59,7 +66,9 @@ async function oneChain(workers: readonly Worker[], url: string, key: string, wa
   const [first] = workers as [Worker]
   await first.obey({ do: 'hold', key })
   const counts = workers.map((_, index) => Math.floor((waiters + index) / workers.length)).toReversed()
-  await Promise.all(workers.map((worker, index) => worker.obey({ do: 'queue', key, waiters: counts[index] ?? 0, holdFor: HOLD_FOR })))
+  await Promise.all(
+    workers.map((worker, index) => worker.obey({ do: 'queue', key, waiters: counts[index] ?? 0, holdFor: HOLD_FOR })),
+  )
   await delay(GATHER)
   // Watching every command slows Redis down: chains are either timed or counted.
   const counter = count ? await countCommands(url) : undefined
@@ -74,7 +83,9 @@ export async function measureWaiting(name: string, url: string, waiters: number,
   const workers = await startWorkers(name, url, PROCESSES)
   const [first] = workers as [Worker]
   await first.obey({ do: 'hold', key: 'waiting' })
-  await Promise.all(workers.map((worker) => worker.obey({ do: 'queue', key: 'waiting', waiters: waiters / PROCESSES, holdFor: 0 })))
+  await Promise.all(
+    workers.map((worker) => worker.obey({ do: 'queue', key: 'waiting', waiters: waiters / PROCESSES, holdFor: 0 })),
+  )
   await delay(GATHER)
   const counter = await countCommands(url)
   await delay(seconds * 1000)
@@ -106,7 +117,9 @@ async function countCommands(url: string): Promise<{ stop(): Promise<number> }> 
 }
 
 function gaps(spans: readonly Span[]): number[] {
-  const ordered = spans.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) })).toSorted((a, b) => (a.from < b.from ? -1 : 1))
+  const ordered = spans
+    .map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }))
+    .toSorted((a, b) => (a.from < b.from ? -1 : 1))
   return ordered.slice(1).map(({ from }, index) => Number(from - (ordered[index]?.to ?? from)) / 1e6)
 }
 

@@ -21,11 +21,17 @@ const results: Record<string, Record<string, number>> = {}
 
 const pairs = await measurePairs(pairNames, url, quick ? 9 : 25, quick ? 3000 : 6000)
 const [limit = ''] = pairNames
-report('pairs per second, 100 at once, as a share of the limit', pairNames, (name) => median(pairs.get(name) ?? []) / median(pairs.get(limit) ?? []))
+report(
+  'pairs per second, 100 at once, as a share of the limit',
+  pairNames,
+  (name) => median(pairs.get(name) ?? []) / median(pairs.get(limit) ?? []),
+)
 
 for (const waiters of [2, 10, 100]) {
   const handOffs = await measureHandOffs(handOffNames, url, waiters, quick ? 6 : waiters === 100 ? 9 : 30)
-  report(`hand-off p50 in ms, ${waiters} waiters in 4 processes`, handOffNames, (name) => median(handOffs.get(name)?.latencies ?? []))
+  report(`hand-off p50 in ms, ${waiters} waiters in 4 processes`, handOffNames, (name) =>
+    median(handOffs.get(name)?.latencies ?? []),
+  )
   report(`commands a hand-off, ${waiters} waiters`, handOffNames, (name) => median(handOffs.get(name)?.commands ?? []))
 }
 const seconds = quick ? 5 : 15

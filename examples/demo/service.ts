@@ -20,7 +20,7 @@ let runs = 0
 async function report(_request: Request, response: Response): Promise<void> {
   runs++
   await delay(HANDLER_TIME) // the query, the rendering, the call of another service
-  response.json({ madeBy: process.pid })
+  response.json({ madeOn: Date.now() })
 }
 
 const app = express()

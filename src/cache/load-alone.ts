@@ -18,7 +18,7 @@ export async function loadAlone<V>(
   const record = new LoadRecord<V>(key, controller.signal, undefined, false, () => {})
   const startedAt = clock.now()
   try {
-    const value = await runLoader(loader, record, settings.loadTimeout, abort, clock)
+    const value = await runLoader(loader, record, settings.loadTimeout, abort, core)
     events.emit('refilled', () => ({ key, loadTime: clock.now() - startedAt }))
     return value
   } catch (error) {

@@ -39,7 +39,8 @@ export function isolate<V>(value: V, codec: Codec<V>): Isolated<V> {
   const encode = (): Uint8Array => (encoded ??= codec.encode(value))
   if (codec !== (defaultCodec as Codec<V>) || freezePlain(value)) return { copy: undefined, encode }
   const original = encode()
-  return { copy: () => codec.decode(original.slice()), encode }
+  // `slice` of a Buffer would be a view on the same bytes.
+  return { copy: () => codec.decode(new Uint8Array(original)), encode }
 }
 
 /** Pause in ms after the first failed refill of a stale value, and the longest. */

@@ -68,7 +68,7 @@ export class ReadPath {
   ): Promise<V> {
     const mayRetry = this.#core.clock.now() >= entry.retryAt
     if (mayRetry && settings.softTimeout > 0) {
-      return this.#freshInTime(entry, key, this.#joinOrStart(key, loader, settings, onDecided), settings.softTimeout)
+      return this.#freshInTime(entry, key, this.#joinOrStart(key, loader, settings, onDecided), settings)
     }
     if (mayRetry && this.#core.flights.current(key) === undefined) {
       this.#start({ key, loader, settings, background: true, ...decidedBy(onDecided) })
@@ -79,14 +79,19 @@ export class ReadPath {
     return promiseOf(entry)
   }
 
-  #freshInTime<V>(entry: MemoryEntry<V>, key: string, fresh: Promise<V>, softTimeout: number): Promise<V> {
-    return new Promise((resolve) => {
+  #freshInTime<V>(entry: MemoryEntry<V>, key: string, fresh: Promise<V>, settings: CallSettings<V>): Promise<V> {
+    const { softTimeout, signal } = settings
+    const { clock, events, flights } = this.#core
+    return new Promise((resolve, reject) => {
       const takeStale = (): void => {
-        this.#core.events.emit('stale', () => ({ key }))
+        events.emit('stale', () => ({ key }))
         resolve(promiseOf(entry))
       }
-      const timer = this.#core.clock.setTimeout(takeStale, softTimeout)
-      fresh.then(resolve, takeStale).finally(() => timer.cancel())
+      const timer = clock.setTimeout(() => {
+        flights.current(key)?.keep() // from now on it is a background refill, which this caller's signal must not end
+        takeStale()
+      }, softTimeout)
+      fresh.then(resolve, () => (signal?.aborted ? reject(signal.reason) : takeStale())).finally(() => timer.cancel())
     })
   }
 

@@ -33,6 +33,11 @@ export interface TierLeased<V> {
   readonly possessions: readonly Possession[]
 }
 
+export interface OpenMailbox<V> {
+  readonly mailbox: Mailbox<Notice<V>>
+  close(): void
+}
+
 export type TierClaim<V> = Exclude<Claim<V>, { state: 'leased' }> | TierLeased<V> | { readonly state: 'unavailable' }
 
 /**
@@ -89,12 +94,12 @@ export class RedisTier {
     return { state: 'leased', stale, possessions }
   }
 
-  /** Takes in the notices for `key` from now on; interrupted whenever they may have been missed. */
-  openMailbox<V>(key: string, codec: Codec<V>): { mailbox: Mailbox<Notice<V>>; close: () => void } {
+  /** Takes in the notices for `key` from the instant `since` on; interrupted whenever they may have been missed. */
+  openMailbox<V>(key: string, codec: Codec<V>, since: number): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
     const stops = this.#members.flatMap(({ store, inbox }) => [
-      store.listen(key, codec, mailbox.deliver),
-      inbox.onReset(mailbox.interrupt),
+      store.listen(key, codec, since, mailbox.deliver),
+      inbox.onReset(mailbox.interrupt, since),
     ])
     return {
       mailbox,

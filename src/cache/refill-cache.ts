@@ -151,7 +151,9 @@ export class RefillCache implements Cache {
 
   readonly invalidate = async (key: string | readonly string[]): Promise<void> => {
     const keys = typeof key === 'string' ? [key] : key
-    for (const each of keys) this.#check(each, undefined)
+    if (!Array.isArray(keys)) throw wrongType('key', 'a non-empty string or an array of them', key)
+    this.#assertOpen()
+    for (const each of keys) checkKey(each)
     for (const each of keys) this.#forget(each)
     const { redis } = this.#core
     if (redis === undefined) return

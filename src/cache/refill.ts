@@ -71,35 +71,31 @@ export class Refill<V> {
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
   readonly leadersOwn = (): Promise<V> => {
     const { key, loader, settings } = this.#order
-    return this.#loaded ?? loadAlone(this.#core, key, loader, settings)
+    const loaded = this.#loaded
+    if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
+    // Nobody else has an interest in it now.
+    const { signal } = settings
+    const stop = signal && onAbort(signal, () => this.#flight.abort(signal.reason))
+    return stop === undefined ? loaded : loaded.finally(stop)
   }
 
   /** With Redis: until the flight is at its end, claim, then load if the lease is ours, else wait to be told. */
   async #claimAndWait(redis: RedisTier): Promise<void> {
-    const { key, settings, onDecided } = this.#order
-    const { clock } = this.#core
-    const { signal } = this.#flight
-    const waitUntil = clock.now() + settings.waitTimeout
-    const { mailbox, close } = redis.openMailbox(key, settings.codec)
-    const stopWatching = onAbort(signal, mailbox.interrupt)
-    try {
-      while (!signal.aborted) {
-        const claim = await redis.claim(key, settings.codec, this.#freshBeyond)
-        if (claim.state === 'unavailable') return await this.#load(localLease)
-        if (claim.state === 'leased') return await this.#lead(redis.lease(key, claim.possessions), claim.stale)
-        if (claim.state === 'pass') return this.#pass()
-        if (claim.state === 'fresh') {
-          if (!this.#adopt(claim.entry, 'redis')) continue
-          return
-        }
-        onDecided?.()
-        if (await this.#waitWhileBusy(redis, mailbox, claim, waitUntil)) return
+    const { key, settings } = this.#order
+    const waitUntil = this.#core.clock.now() + settings.waitTimeout
+    while (!this.#flight.aborted) {
+      const claim = await redis.claim(key, settings.codec, this.#freshBeyond)
+      if (claim.state === 'fresh') {
+        if (this.#adopt(claim.entry, 'redis')) return
+      } else if (claim.state === 'leased') {
+        return this.#lead(redis.lease(key, claim.possessions), claim.stale)
+      } else if (claim.state === 'busy') {
+        if (await this.#waitWhileBusy(redis, claim, waitUntil)) return
+      } else {
+        return claim.state === 'pass' ? this.#pass() : this.#load(localLease)
       }
-      this.#flight.fail(signal.reason)
-    } finally {
-      stopWatching()
-      close()
     }
+    this.#flight.fail(this.#flight.signal.reason)
   }
 
   async #lead(lease: Lease, stale: Entry<V> | undefined): Promise<void> {
@@ -108,15 +104,11 @@ export class Refill<V> {
   }
 
   /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
-  async #waitWhileBusy(
-    redis: RedisTier,
-    mailbox: Parameters<typeof redis.waitForNotice<V>>[0],
-    claim: Busy<V>,
-    waitUntil: number,
-  ): Promise<boolean> {
+  async #waitWhileBusy(redis: RedisTier, claim: Busy<V>, waitUntil: number): Promise<boolean> {
     const { clock } = this.#core
+    this.#order.onDecided?.()
     if (claim.stale !== undefined) this.#offerStale(claim.stale)
-    const notice = await redis.waitForNotice(mailbox, claim, waitUntil - clock.now())
+    const notice = await this.#nextNotice(redis, claim, waitUntil - clock.now())
     if (notice !== undefined && notice.kind !== 'again') {
       this.#accept(notice)
       return true
@@ -124,6 +116,20 @@ export class Refill<V> {
     if (clock.now() < waitUntil) return false
     await this.#giveUpWaiting()
     return true
+  }
+
+  async #nextNotice(redis: RedisTier, claim: Busy<V>, ms: number): Promise<Notice<V> | undefined> {
+    const { key, settings } = this.#order
+    const { signal } = this.#flight
+    if (signal.aborted) return undefined
+    const { mailbox, close } = redis.openMailbox(key, settings.codec, claim.sentAt)
+    const stopWatching = onAbort(signal, mailbox.interrupt)
+    try {
+      return await redis.waitForNotice(mailbox, claim, ms)
+    } finally {
+      stopWatching()
+      close()
+    }
   }
 
   #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): void {
@@ -158,7 +164,7 @@ export class Refill<V> {
     })
     const startedAt = clock.now()
     this.#loaded = reentrance.run(this.#flight, key, () =>
-      runLoader(loader, record, settings.loadTimeout, abort, clock),
+      runLoader(loader, record, settings.loadTimeout, abort, this.#core),
     )
     onDecided?.()
     let value: V

@@ -13,8 +13,8 @@ type Outcome<V> = V | typeof RELEASED
  * as reactions of a promise run in the order in which they were attached, each takes its own from the front.
  */
 export class Flight<V> {
-  /** Aborts when the last caller has left and the flight is not wanted in the background. */
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: most flights end before anyone does, and it costs more than all the rest. */
+  #controller: AbortController | undefined
   readonly #outcome: Promise<Outcome<V>>
   /** Set by the constructor; called by settle, fail and release, of which the first counts. */
   #resolve!: (outcome: Outcome<V>) => void
@@ -37,8 +37,14 @@ export class Flight<V> {
     this.#outcome.catch(() => {}) // its failure is delivered to those who joined; there may be none left
   }
 
+  /** Aborts when the last caller has left and the flight is not wanted in the background, and by `abort`. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
     return this.#controller.signal
+  }
+
+  get aborted(): boolean {
+    return this.#controller !== undefined && this.#controller.signal.aborted
   }
 
   get settled(): boolean {
@@ -74,6 +80,7 @@ export class Flight<V> {
 
   /** Ends the execution itself, whoever waits. */
   abort(reason: unknown): void {
+    this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
 
@@ -93,7 +100,7 @@ export class Flight<V> {
     return new Promise((resolve, reject) => {
       const leave = onAbort(signal, () => {
         this.#callers--
-        if (this.#callers === 0 && !this.#lasting && !this.#settled) this.#controller.abort(signal.reason)
+        if (this.#callers === 0 && !this.#lasting && !this.#settled) this.abort(signal.reason)
         reject(signal.reason)
       })
       result.then(resolve, reject).finally(leave)

@@ -13,7 +13,7 @@ export class Flights {
   /** The flight that a caller of `key` may join. */
   current<V>(key: string): Flight<V> | undefined {
     const flight = this.#byKey.get(key) as Flight<V> | undefined
-    return flight === undefined || flight.signal.aborted ? undefined : flight
+    return flight === undefined || flight.aborted ? undefined : flight
   }
 
   start<V>(key: string, tags: readonly string[]): Flight<V> {

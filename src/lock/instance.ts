@@ -64,14 +64,26 @@ export class Instance {
   }
 
   /** Takes the lock as `setIfFree` does, unless others wait for it; may join the queue and take a fencing number along. */
-  async acquire(key: string, token: string, ttl: number, wants: { queue: boolean; fencing: boolean }): Promise<Attempt> {
+  async acquire(
+    key: string,
+    token: string,
+    ttl: number,
+    wants: { queue: boolean; fencing: boolean },
+  ): Promise<Attempt> {
     const { lock, queue, fence } = lockKeys(this.connection.client, key)
     const keys = wants.fencing ? [lock, queue, fence] : [lock, queue]
     const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
     const reply = (await this.connection.run(lockAcquire, keys, args)) as (number | string)[]
     const [taken, number, ours, added, redisNow] = reply.map(Number) as [number, number, number, number, number]
     if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number } : TAKEN
-    return { taken: false, remaining: number, holderIsOurs: ours === 1, queued: wants.queue, added: added === 1, redisNow }
+    return {
+      taken: false,
+      remaining: number,
+      holderIsOurs: ours === 1,
+      queued: wants.queue,
+      added: added === 1,
+      redisNow,
+    }
   }
 
   /** Gives up the lock or the place in its queue. Resolves with whether the lock was the token's. */

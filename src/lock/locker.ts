@@ -52,7 +52,8 @@ export class Locker {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with clients', options)
     const { clock = systemClock, random = systemRandom } = parts
     const clients = listClients('clients', options.clients)
-    const instances = parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
+    const instances =
+      parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
     this.#random = random
     this.#inboxId = (instances[0] as Instance).inbox.id
     this.#ownInboxes = parts.instances === undefined ? instances.map(({ inbox }) => inbox) : []
@@ -204,7 +205,12 @@ export class Locker {
   }
 }
 
-function createInstances(clients: readonly RedisClient[], commandTimeout: number, clock: Clock, random: Random): Instance[] {
+function createInstances(
+  clients: readonly RedisClient[],
+  commandTimeout: number,
+  clock: Clock,
+  random: Random,
+): Instance[] {
   const inboxId = random.token()
   return clients.map((client) => {
     const connection = new Connection(client, clock, commandTimeout)

@@ -113,13 +113,10 @@ class Line {
     if (at >= this.#timerAt) return
     this.#stop()
     this.#timerAt = at
-    this.#timer = this.#clock.setTimeout(
-      () => {
-        this.#stop()
-        this.wakeFirst()
-      },
-      at - this.#clock.now(),
-    )
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#stop()
+      this.wakeFirst()
+    }, at - this.#clock.now())
   }
 
   /** The queue vanished from Redis: those who believe to be in it must join again. */

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Baseline } from './background.ts'
 import { isNarrowed } from './conditional.ts'
@@ -14,6 +14,8 @@ export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: (e
 export class Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The request's fields as they came: handlers may change those of the request, and that must not change the key. */
+  readonly headers: IncomingHttpHeaders
   /** Where responses to requests like it belong, or the index of their variants. */
   readonly rootKey: string
   /** Where its response belongs: `rootKey`, or the key of a variant once an index is known. */
@@ -45,6 +47,7 @@ export class Exchange {
   }) {
     this.req = parts.req
     this.res = parts.res
+    this.headers = { ...parts.req.headers }
     this.keys = parts.keys
     this.rootKey = parts.keys.own
     this.key = parts.keys.own
@@ -75,7 +78,7 @@ export class Exchange {
   /** Goes over to the variant that its request selects. */
   select(index: VaryIndex): void {
     this.index = index
-    this.key = index.variantKey(this.rootKey, this.req.headers)
+    this.key = index.variantKey(this.rootKey, this.headers)
     this.reason = 'vary-miss'
   }
 

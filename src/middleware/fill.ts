@@ -5,6 +5,7 @@ import { asWholeRequest } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { FieldMap, type FlatFields, without } from './fields.ts'
 import { Follower } from './follower.ts'
+import { tagsOf } from './groups.ts'
 import type { Settings } from './options.ts'
 import { Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
@@ -28,6 +29,14 @@ export interface FillHost {
   onUnshared(): void
 }
 
+/** What the cache is told of a response: times in ms, and the groups that it belongs to. */
+export interface StoredFor {
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly tags: readonly string[]
+}
+
 type Shared = Extract<Verdict, { share: true }>
 
 const CACHE_STATUS = new Set(['cache-status'])
@@ -43,7 +52,7 @@ export class Fill implements RecordingObserver {
   /** Set when the header is known to be shareable. */
   verdict: Shared | undefined
   /** How long the cache is to keep the response; known with the verdict. */
-  storedFor: { ttl: number; staleWhileRevalidate: number; staleIfError: number } | undefined
+  storedFor: StoredFor | undefined
   /** The pieces of the body so far; emptied when it has grown too large to be stored. */
   readonly log: Buffer[] = []
   status = 0
@@ -89,7 +98,7 @@ export class Fill implements RecordingObserver {
     this.#host = parts.host
     this.#hasClient = parts.hasClient
     const { stale } = parts.context
-    this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(parts.exchange.req.headers) ? stale : undefined
+    this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(parts.exchange.headers) ? stale : undefined
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -115,7 +124,7 @@ export class Fill implements RecordingObserver {
     const status = cacheStatusForward(forwarded, new FieldMap(this.fields).get('cache-status'))
     exchange.within(() => {
       const fields = without(this.fields, CACHE_STATUS)
-      const followed = { status: this.status, message: this.message, fields, log: this.log }
+      const followed = { status: this.status, message: this.message, fields, removed: this.#removed, log: this.log }
       this.#followers.add(new Follower(exchange, followed, status, (follower) => this.#followers.delete(follower)))
     })
     return true
@@ -128,7 +137,7 @@ export class Fill implements RecordingObserver {
       this.#validated = head
       return 'hold'
     }
-    if (SERVER_FAILED.has(head.status) && this.#stale?.mayServeOnError(this.#respondedAt)) {
+    if (SERVER_FAILED.has(head.status) && this.#canDoWithout(this.#respondedAt)) {
       this.#failed = true
       this.#settle(() => this.#reject(new FillFailedError(`the handler answered ${head.status}`)))
       return 'hold'
@@ -147,11 +156,25 @@ export class Fill implements RecordingObserver {
     this.message = head.message
     this.fields = kept
     this.#removed = removed
-    this.#announceLifetime(verdict)
-    this.#host.onShare(this)
-    if (this.#hasClient && this.exchange.narrowed && head.status === 200) return 'hold'
+    this.#announceLifetime(verdict, fields)
+    if (this.#hasClient && this.exchange.narrowed && head.status === 200) {
+      this.#host.onShare(this)
+      return 'hold'
+    }
     this.#label({ reason: this.exchange.reason, status: head.status, stored: true })
     return 'send'
+  }
+
+  /** Layers outside ours may have had their say meanwhile: a session that sets its cookie, a guard that forbids storing. */
+  onHeadSent(head: ResponseHead): void {
+    if (this.verdict === undefined || this.#state !== 'running') return
+    const answered = { status: head.status, fields: new FieldMap(head.fields), at: this.#respondedAt }
+    const verdict = judge(this.exchange.asked, answered, this.#settings)
+    if (verdict.share) this.#host.onShare(this)
+    else {
+      this.verdict = undefined
+      this.#goUnshared(verdict.reason)
+    }
   }
 
   onChunk(chunk: Buffer): boolean {
@@ -220,6 +243,12 @@ export class Fill implements RecordingObserver {
     return unbegun
   }
 
+  /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
+  #canDoWithout(now: number): boolean {
+    const stale = this.#stale
+    return stale !== undefined && (stale.mayServeOnError(now) || (!this.#hasClient && stale.mayServeStale(now)))
+  }
+
   #goUnshared(detail: string): 'send' {
     this.#label({ reason: this.exchange.reason, ...(this.#head && { status: this.#head.status }), detail })
     this.#context.doNotShare()
@@ -280,7 +309,7 @@ export class Fill implements RecordingObserver {
     this.status = stale.status
     if (verdict.share) {
       this.verdict = verdict
-      this.#announceLifetime(verdict)
+      this.#announceLifetime(verdict, fields)
       this.#deliver(response)
     } else {
       this.#context.doNotShare()
@@ -304,7 +333,7 @@ export class Fill implements RecordingObserver {
     body: Buffer,
     removed: readonly string[],
   ): StoredResponse {
-    const { headers } = this.exchange.req
+    const { headers } = this.exchange
     return new StoredResponse({
       status: head.status,
       statusMessage: head.message,
@@ -343,16 +372,17 @@ export class Fill implements RecordingObserver {
     })
   }
 
-  #announceLifetime({ lifetime }: Shared): void {
+  #announceLifetime({ lifetime }: Shared, fields: FieldMap): void {
     const left = lifetime.freshness - lifetime.age
-    const hasValidator = new FieldMap(this.fields.length > 0 ? this.fields : (this.#stale?.fields ?? [])).has('etag')
-    const window = hasValidator || new FieldMap(this.fields).has('last-modified') ? validationWindow(lifetime.freshness) : 0
+    const hasValidator = fields.has('etag') || fields.has('last-modified')
+    const window = hasValidator ? validationWindow(lifetime.freshness) : 0
     const late = Math.min(0, left)
     this.storedFor = {
       ttl: Math.max(1, Math.floor(left)),
       staleWhileRevalidate: Math.max(0, Math.floor(lifetime.staleWhileRevalidate + late)),
       // Longer than it may be served: what cannot be used as it is can still be validated.
       staleIfError: Math.max(0, Math.floor(Math.max(lifetime.staleIfError + late, window))),
+      tags: tagsOf(this.exchange.req, fields),
     }
     this.#context.cacheFor(this.storedFor)
   }

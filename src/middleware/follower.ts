@@ -9,6 +9,7 @@ export interface Followed {
   readonly status: number
   readonly message: string
   readonly fields: FlatFields
+  readonly removed: readonly string[]
   /** Grows while the fill runs. */
   readonly log: readonly Buffer[]
 }
@@ -32,6 +33,7 @@ export class Follower {
     this.#log = followed.log
     const fields = blockOf(followed.fields)
     fields.push('Cache-Status', cacheStatus)
+    for (const name of followed.removed) this.#res.removeHeader(name)
     DIRECT.writeHead(this.#res, followed.status, followed.message, fields)
     this.#res.on('drain', this.#onDrain)
     this.#res.once('close', () => {

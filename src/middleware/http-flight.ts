@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { detached, renew } from './background.ts'
 import type { Exchange } from './exchange.ts'
-import { Fill, FillFailedError, type FillHost } from './fill.ts'
+import { Fill, FillFailedError, type FillHost, type StoredFor } from './fill.ts'
 import type { Settings } from './options.ts'
 import { DIRECT, replay } from './replay.ts'
 import { type Stored, storedCodec } from './stored-codec.ts'
@@ -28,6 +28,7 @@ export interface FlightHost {
   markUnshared(key: string): void
   /** Nobody may join this flight any more. */
   leave(flight: HttpFlight): void
+  isCurrent(flight: HttpFlight): boolean
   /** Tells where to offer an exchange that was sent a stale response, when a refill needs one. */
   readonly backgrounds: Map<string, (exchange: Exchange) => void>
 }
@@ -35,7 +36,7 @@ export interface FlightHost {
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
 /** An index outlives the variants that it leads to; losing it costs one run of the handler. */
-const INDEX_LIFETIME = { ttl: 7 * 24 * 60 * 60 * 1000, staleWhileRevalidate: 0, staleIfError: 0 }
+const INDEX_LIFETIME: StoredFor = { ttl: 7 * 24 * 60 * 60 * 1000, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
 /** All requests of this process that wait for the response of one key, and how they get it. */
 export class HttpFlight implements FillHost {
@@ -47,12 +48,14 @@ export class HttpFlight implements FillHost {
   #fill: Fill | undefined
   /** Set when the fill's header shows that responses vary otherwise than was known. */
   #index: VaryIndex | undefined
-  /** Sent a stale response by this flight: one of them lends its response to the refill. */
-  readonly #servedStale: Exchange[] = []
-  #isServingStale = false
+  /** Sent a stored response by this flight: if a refill in the background needs one, it borrows it of them. */
+  readonly #answered: Exchange[] = []
+  /** GET and HEAD wait for the same fill, but only those with the method of the first can run the handler for it. */
+  readonly #ownKey: string
 
   constructor(first: Exchange, host: FlightHost) {
     this.key = first.key
+    this.#ownKey = first.keys.own
     this.#host = host
     this.#waiting.add(first)
   }
@@ -88,20 +91,10 @@ export class HttpFlight implements FillHost {
 
   async #load(context: Context): Promise<Stored | undefined> {
     context.signal.addEventListener('abort', () => this.#host.leave(this), { once: true })
-    if (await this.#isBackground(context)) return this.#refillInBackground(context)
-    const runner = this.#takeWaiting(1)[0]
+    if (context.background) return this.#refillInBackground(context)
+    const runner = this.#takeRunner()
     if (runner === undefined) throw new FillFailedError('every client has left')
     return this.#run(runner, runner.res, true, context)
-  }
-
-  /** Whether the callers have been sent a stale response. Answers at once where there is none to send. */
-  #isBackground(context: Context): boolean | Promise<boolean> {
-    if (context.background) return true
-    const { stale } = context
-    const { clock } = this.#host
-    if (!(stale instanceof StoredResponse) || !stale.mayServeStale(clock.wallNow())) return false
-    // The stale response is on its way to us if the cache serves it; then it is here before the next turn.
-    return new Promise((resolve) => clock.setImmediate(() => resolve(this.#isServingStale)))
   }
 
   async #refillInBackground(context: Context): Promise<Stored | undefined> {
@@ -116,13 +109,12 @@ export class HttpFlight implements FillHost {
     const { backgrounds } = this.#host
     return new Promise<Exchange>((resolve, reject) => {
       const offer = (exchange: Exchange): void => {
+        if (exchange.keys.own !== this.#ownKey) return
         if (exchange.detachable || exchange.res.closed) resolve(exchange)
         else exchange.res.once('close', () => resolve(exchange))
       }
       backgrounds.set(this.key, offer)
-      for (const exchange of [...this.#servedStale, ...this.#waiting]) {
-        if (this.#servedStale.includes(exchange)) offer(exchange)
-      }
+      for (const exchange of this.#answered) offer(exchange)
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     }).finally(() => backgrounds.delete(this.key))
   }
@@ -146,25 +138,35 @@ export class HttpFlight implements FillHost {
 
   /** Puts a response where requests will look for it; returns what belongs at this flight's own key. */
   async #keep(response: StoredResponse, fill: Fill, context: Context): Promise<Stored> {
-    const { cache, settings } = this.#host
+    const { cache } = this.#host
     const { exchange, storedFor = INDEX_LIFETIME } = fill
     const index = this.#index
     const codec = storedCodec as never
     if (index === undefined) {
-      exchange.index?.remember(this.key, settings.maxVariants)
-      const isForAll = response.explicit && exchange.keys.own !== exchange.keys.anonymous && this.key === exchange.keys.get
-      if (isForAll) await cache.set(exchange.keys.anonymous, response, { codec, ...storedFor }).catch(() => {})
+      this.#capVariants(exchange.index, this.key)
+      // What anybody may have is stored for those who identify themselves and for those who do not.
+      const isForAll = response.explicit && this.key === exchange.keys.get && this.key !== exchange.keys.anonymous
+      if (isForAll && !this.#isOver) {
+        await cache.set(exchange.keys.anonymous, response, { codec, ...storedFor }).catch(() => {})
+      }
       return response
     }
-    const variantKey = index.variantKey(exchange.rootKey, exchange.req.headers)
-    await cache.set(variantKey, response, { codec, ...storedFor }).catch(() => {})
+    const variantKey = index.variantKey(exchange.rootKey, exchange.headers)
+    if (!this.#isOver) await cache.set(variantKey, response, { codec, ...storedFor }).catch(() => {})
+    this.#capVariants(index, variantKey)
     if (this.key === exchange.rootKey) {
       context.cacheFor(INDEX_LIFETIME)
       return index
     }
-    await cache.set(exchange.rootKey, index, { codec, ...INDEX_LIFETIME }).catch(() => {})
+    if (!this.#isOver) await cache.set(exchange.rootKey, index, { codec, ...INDEX_LIFETIME }).catch(() => {})
     context.doNotStore()
     return response
+  }
+
+  #capVariants(index: VaryIndex | undefined, variantKey: string): void {
+    const { cache, settings } = this.#host
+    const oldest = index?.remember(variantKey, settings.maxVariants)
+    if (oldest !== undefined) cache.invalidate(oldest).catch(() => {})
   }
 
   /** The index that a response calls for, if none or another one led here. */
@@ -174,15 +176,15 @@ export class HttpFlight implements FillHost {
     if (known === undefined) return vary.length === 0 ? undefined : new VaryIndex(this.#host.random.token(), vary)
     const missing = vary.some((name) => !known.fields.includes(name))
     const fields = missing ? joinedFields(known.fields, vary) : undefined
-    return fields === undefined ? undefined : new VaryIndex(known.generation, fields)
+    return fields === undefined ? undefined : new VaryIndex(this.#host.random.token(), fields)
   }
 
   /** Lets a waiting exchange follow the fill, or sends it to the variant that it selects. */
   #route(exchange: Exchange, fill: Fill): void {
     const index = this.#index
     if (index !== undefined) {
-      const own = index.variantKey(exchange.rootKey, exchange.req.headers)
-      if (own !== index.variantKey(exchange.rootKey, fill.exchange.req.headers)) {
+      const own = index.variantKey(exchange.rootKey, exchange.headers)
+      if (own !== index.variantKey(exchange.rootKey, fill.exchange.headers)) {
         this.#waiting.delete(exchange)
         exchange.select(index)
         this.#host.enter(exchange)
@@ -197,7 +199,6 @@ export class HttpFlight implements FillHost {
     const now = this.#host.clock.wallNow()
     if (value instanceof StoredResponse && this.#isUsable(value, now)) {
       this.#fill?.answerWith(value)
-      this.#isServingStale = value.freshFor(now) <= 0
       for (const exchange of this.#takeWaiting()) this.#answer(exchange, value, now)
       return
     }
@@ -212,15 +213,12 @@ export class HttpFlight implements FillHost {
   }
 
   #answer(exchange: Exchange, stored: StoredResponse, now: number): void {
-    if (!stored.isSelectedBy(exchange.req.headers)) {
+    if (!stored.isSelectedBy(exchange.headers)) {
       this.#tryAgain(exchange)
       return
     }
-    const { backgrounds } = this.#host
-    if (this.#isServingStale) {
-      this.#servedStale.push(exchange)
-      backgrounds.get(this.key)?.(exchange)
-    }
+    this.#answered.push(exchange)
+    this.#host.backgrounds.get(this.key)?.(exchange)
     exchange.within(() => replay(exchange.req, exchange.res, stored, stored.hitFields(now), DIRECT))
   }
 
@@ -240,17 +238,30 @@ export class HttpFlight implements FillHost {
     for (const exchange of this.#takeWaiting()) this.#tryAgain(exchange)
   }
 
+  /** Whether nobody may join any more: what it stores outside its own key could bring back what was invalidated. */
+  get #isOver(): boolean {
+    return !this.#host.isCurrent(this)
+  }
+
   #tryAgain(exchange: Exchange): void {
     if (++exchange.attempts < MAX_ATTEMPTS) this.#host.enter(exchange)
     else this.#host.runAlone(exchange, 'gave-up')
   }
 
-  /** Those who wait and whose clients are still there, at most `most` of them; they wait no longer. */
-  #takeWaiting(most = Number.POSITIVE_INFINITY): Exchange[] {
+  #takeRunner(): Exchange | undefined {
+    for (const exchange of this.#waiting) {
+      if (exchange.keys.own !== this.#ownKey || exchange.isOver) continue
+      this.#waiting.delete(exchange)
+      return exchange
+    }
+    return undefined
+  }
+
+  /** Those who wait and whose clients are still there; they wait no longer. */
+  #takeWaiting(): Exchange[] {
     for (const exchange of this.#fill?.takeUnbegun() ?? []) this.#waiting.add(exchange)
     const taken: Exchange[] = []
     for (const exchange of this.#waiting) {
-      if (taken.length >= most) break
       this.#waiting.delete(exchange)
       if (!exchange.isOver) taken.push(exchange)
     }

@@ -55,8 +55,16 @@ export class HttpFlights implements FlightHost {
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
   }
 
+  isCurrent(flight: HttpFlight): boolean {
+    return this.#flights.get(flight.key) === flight
+  }
+
   /** What is under way for these keys was asked for before they changed: nobody may join it any more. */
   forget(keys: readonly string[]): void {
     for (const key of keys) this.#flights.delete(key)
+  }
+
+  forgetAll(): void {
+    this.#flights.clear()
   }
 }

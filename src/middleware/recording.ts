@@ -17,6 +17,8 @@ export interface RecordingObserver {
    * `sendHeld` or `answerInstead`.
    */
   onHead(head: ResponseHead): 'send' | 'hold'
+  /** Called with `send` once the header has gone through the layers outside ours, as it is then. */
+  onHeadSent?(head: ResponseHead): void
   /** Called with each piece of the body, copied. Returns whether the handler may write on without waiting. */
   onChunk(chunk: Buffer): boolean
   onEnd(): void
@@ -156,7 +158,9 @@ export class Recording {
       Object.defineProperty(this.res, 'headersSent', { configurable: true, get: () => true })
       return this.res
     }
-    return this.#callBase('writeHead', this.res.statusCode)
+    const sent = this.#callBase('writeHead', this.res.statusCode)
+    if (this.#state === 'sending') this.#observer.onHeadSent?.(readHead(this.res))
+    return sent
   }
 
   #write(args: unknown[]): unknown {
@@ -267,7 +271,13 @@ function readHead(res: ServerResponse): ResponseHead {
     if (Array.isArray(value)) for (const line of value) fields.push(name, String(line))
     else fields.push(name, String(value))
   }
-  return { status: res.statusCode, message: res.statusMessage || STATUS_CODES[res.statusCode] || 'unknown', fields }
+  return { status: res.statusCode, message: reasonOf(res), fields }
+}
+
+function reasonOf(res: ServerResponse): string {
+  // HTTP/2 has none, and Node warns of every look at it.
+  const own = res.req.httpVersionMajor < 2 ? res.statusMessage : ''
+  return own || STATUS_CODES[res.statusCode] || 'unknown'
 }
 
 /** What Node would state for a body that is given to `end` whole; stated early, because the header is read early. */

@@ -25,7 +25,8 @@ export interface Outlet {
 export const DIRECT: Outlet = {
   writeHead(res, status, message, fields) {
     // @types/node does not know that a value may be an array here.
-    res.writeHead(status, message, fields as string[])
+    if (res.req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
+    else res.writeHead(status, fields as string[])
   },
   end(res, body) {
     if (body === undefined) res.end()

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
+import { wrongType } from '../errors.ts'
 import type { Settings } from './options.ts'
 
 /**
@@ -38,6 +39,7 @@ export function resourceKey(req: RoutedRequest, settings: Settings): string | un
   } else {
     const custom = settings.key(req)
     if (custom === undefined) return undefined
+    if (typeof custom !== 'string') throw wrongType('the result of key', 'a string or undefined', custom)
     key = `k${part(custom)}`
   }
   const { headers } = req

@@ -7,6 +7,7 @@ import { type Random, systemRandom } from '../random.ts'
 import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'
 import { cacheStatusForward } from './cache-status.ts'
 import { Exchange, type RunHandler } from './exchange.ts'
+import { invalidatedTags } from './groups.ts'
 import { HttpFlights } from './http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
 import { resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
@@ -96,10 +97,15 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   ): void {
     if (reason === 'method' && isUnsafe(req.method)) {
       const label = (before: string | undefined, status: number) => cacheStatusForward({ reason, status }, before)
-      watchUnsafe(req, res, resource, label, (resources) => {
+      watchUnsafe(req, res, resource, label, (resources, fields) => {
         const keys = resources.flatMap(allKeys)
         flights.forget(keys)
+        // Redis's failures are reported by the cache's own events; the answer to the client does not wait.
         cache.invalidate(keys).catch(() => {})
+        const tags = invalidatedTags(req, fields)
+        if (tags.length === 0) return
+        flights.forgetAll()
+        cache.invalidateTags(tags).catch(() => {})
       })
     } else if (!res.headersSent && req.headers.upgrade === undefined && !res.hasHeader('Cache-Status')) {
       res.setHeader('Cache-Status', cacheStatusForward({ reason }, undefined))

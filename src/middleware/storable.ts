@@ -74,6 +74,8 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
   if (asked.authorization && !isExplicit) return no('authorization')
   const vary = varyFields(fields.get('vary'))
   if (vary === undefined) return no('vary')
+  // Stored responses have no trailers, and whoever sends some means them.
+  if (fields.has('trailer')) return no('trailer')
   // An endless answer: whoever followed it would follow for ever.
   if (fields.get('content-type')?.startsWith('text/event-stream')) return no('event-stream')
 

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
+
 import type { Clock } from '../clock.ts'
 
 const MOST = 10_000
+const LONGEST = 256
 
 /**
  * Remembers which responses could not be shared lately, so that requests for them do not line up behind one another to
@@ -16,8 +19,9 @@ export class UnsharedMarks {
     this.#clock = clock
   }
 
-  add(key: string): void {
+  add(text: string): void {
     if (this.#duration === 0) return
+    const key = brief(text)
     this.#untilByKey.delete(key)
     this.#untilByKey.set(key, this.#clock.now() + this.#duration)
     if (this.#untilByKey.size <= MOST) return
@@ -27,7 +31,8 @@ export class UnsharedMarks {
     }
   }
 
-  has(key: string): boolean {
+  has(text: string): boolean {
+    const key = brief(text)
     const until = this.#untilByKey.get(key)
     if (until === undefined) return false
     if (this.#clock.now() < until) return true
@@ -35,7 +40,12 @@ export class UnsharedMarks {
     return false
   }
 
-  remove(key: string): void {
-    this.#untilByKey.delete(key)
+  remove(text: string): void {
+    this.#untilByKey.delete(brief(text))
   }
+}
+
+/** Clients choose how long a key is; they shall not choose how much we remember. */
+function brief(key: string): string {
+  return key.length <= LONGEST ? key : createHash('sha256').update(key).digest('base64')
 }

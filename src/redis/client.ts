@@ -1,4 +1,5 @@
 import { wrongType } from '../errors.ts'
+import type { Corkable } from './gather-writes.ts'
 
 /**
  * The part of an ioredis `Redis` or `Cluster` (5 or 6) that herdlock uses. Structural, so that ioredis stays an
@@ -17,6 +18,8 @@ export interface RedisClient {
   // oxlint-disable-next-line typescript/no-explicit-any
   off(event: string, listener: (...args: any[]) => void): unknown
   disconnect(reconnect?: boolean): void
+  /** The socket, which a Cluster has not. */
+  readonly stream?: Corkable
   /** Only on a Cluster: its nodes of that role. */
   nodes?(role: 'master'): RedisClient[]
 }
@@ -57,5 +60,6 @@ export function labelOf(client: RedisClient): string {
 /** What ioredis puts before every key on the wire; it takes part in the choice of the Cluster slot. */
 export function keyPrefixOf(client: RedisClient): string {
   const { keyPrefix } = client.options as KnownOptions
-  return keyPrefix === undefined || keyPrefix === null ? '' : String(keyPrefix)
+  if (typeof keyPrefix === 'string') return keyPrefix
+  return Buffer.isBuffer(keyPrefix) ? keyPrefix.toString() : ''
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { RedisTimeoutError } from '../errors.ts'
 import { labelOf, type RedisClient } from './client.ts'
+import { gatherWrites } from './gather-writes.ts'
 import type { Script } from './script.ts'
 
 type Argument = string | number | Buffer
@@ -38,12 +39,13 @@ export class Connection {
 
   /** Sends one command; strings come back as strings. Rejects with Redis's error or `RedisTimeoutError`. */
   command(name: string, ...args: Argument[]): Promise<unknown> {
-    this.#gather()
+    gatherWrites(this.client.stream)
     return this.#withDeadline(this.client.call(name, ...args))
   }
 
   /** Like `command`; strings come back as Buffers. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown> {
+    gatherWrites(this.client.stream)
     return this.#withDeadline(this.client.callBuffer(name, ...args))
   }
 
@@ -70,7 +72,7 @@ export class Connection {
   }
 
   async #evaluate(script: Script, args: Argument[], send: RedisClient['call'], call: Call): Promise<unknown> {
-    this.#gather()
+    gatherWrites(this.client.stream)
     if (this.#loaded.has(script)) {
       try {
         return await send.call(this.client, 'evalsha', script.sha, ...args)
@@ -82,18 +84,6 @@ export class Connection {
     const reply = await send.call(this.client, 'eval', script.source, ...args)
     this.#loaded.add(script)
     return reply
-  }
-
-  #gathering = false
-  #gather(): void {
-    const stream = (this.client as any).stream
-    if (this.#gathering || stream?.cork === undefined || process.env.NOCORK) return
-    this.#gathering = true
-    stream.cork()
-    process.nextTick(() => {
-      this.#gathering = false
-      stream.uncork()
-    })
   }
 
   #withDeadline(reply: Promise<unknown>, call: Call = { expired: false }): Promise<unknown> {

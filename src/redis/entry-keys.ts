@@ -9,6 +9,9 @@ export interface EntryKeys {
   readonly waiters: string
 }
 
+/** Braces would move the hash tag; control characters must not reach logs and terminals; `%` is how both are escaped. */
+// oxlint-disable-next-line no-control-regex
+const UNWELCOME = /[%{}\u0000-\u001f\u007f-\u009f]/g
 const LONGEST_READABLE = 200
 const READABLE_REST = 100
 
@@ -27,11 +30,7 @@ export function tagKeysBeginning(prefix: string): string {
  * an escape nor the hash's `%#` can be imitated.
  */
 export function readable(key: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what must not reach logs and terminals
-  const escaped = key.replace(
-    /[%{}\u0000-\u001f\u007f-\u009f]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  const escaped = key.replace(UNWELCOME, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= LONGEST_READABLE) return escaped
   return `${escaped.slice(0, READABLE_REST).toWellFormed()}%#${createHash('sha256').update(key).digest('base64url')}`
 }

@@ -9,6 +9,10 @@ const CHANNEL_PREFIX = 'herdlock:inbox:'
 const HEARTBEAT = 1000
 const HEARTBEAT_TOPIC = ''
 
+/** Messages that nobody listens for are kept for so many ms, and so many of them, for whoever is about to. */
+const KEPT_FOR = 1000
+const KEPT = 100
+
 type Listener = (payload: Buffer) => void
 
 /**
@@ -28,6 +32,9 @@ export class Inbox {
   /** Topic → listener; one waiter per topic. */
   readonly #listeners = new Map<string, Listener>()
   readonly #resetListeners = new Set<() => void>()
+  /** Topic → last message that nobody listened for, the oldest first. */
+  readonly #kept = new Map<string, { readonly payload: Buffer; readonly receivedAt: number }>()
+  #resetAt = -Infinity
   #subscriber: RedisClient | undefined
   #opening: Promise<void> | undefined
   #resolveOpening: (() => void) | undefined
@@ -42,7 +49,7 @@ export class Inbox {
     connection: Connection,
     clock: Clock,
     random: Random,
-    broadcast: { channel: string; onMessage: Listener } | undefined = undefined,
+    broadcast?: { channel: string; onMessage: Listener },
     /** To be named where a process has several inboxes, one an instance, under one id. */
     id: string = random.token(),
   ) {
@@ -68,18 +75,28 @@ export class Inbox {
     return this.#opening
   }
 
-  /** Hands every message of `topic` to `listener` until the returned function is called. */
-  listen(topic: string, listener: Listener): () => void {
+  /**
+   * Hands every message of `topic` to `listener` until the returned function is called; with `since`, an instant of the
+   * local clock, also one that has come since then and found no listener: it may overtake the reply that tells its
+   * receiver to wait for it.
+   */
+  listen(topic: string, listener: Listener, since: number = Infinity): () => void {
     this.#listeners.set(topic, listener)
     this.#scheduleHeartbeat()
+    const kept = this.#kept.get(topic)
+    if (kept !== undefined && kept.receivedAt >= since) listener(kept.payload)
     return () => {
       if (this.#listeners.get(topic) === listener) this.#listeners.delete(topic)
     }
   }
 
-  /** Calls `listener` whenever messages may have been missed, until the returned function is called. */
-  onReset(listener: () => void): () => void {
+  /**
+   * Calls `listener` whenever messages may have been missed, until the returned function is called; at once if that was
+   * so since the instant `since`.
+   */
+  onReset(listener: () => void, since: number = Infinity): () => void {
     this.#resetListeners.add(listener)
+    if (this.#resetAt >= since) listener()
     return () => this.#resetListeners.delete(listener)
   }
 
@@ -89,6 +106,7 @@ export class Inbox {
     this.#heartbeat?.cancel()
     this.#listeners.clear()
     this.#resetListeners.clear()
+    this.#kept.clear()
     this.#resolveOpening?.()
     this.#subscriber?.disconnect()
     this.#subscriber = undefined
@@ -125,6 +143,7 @@ export class Inbox {
   }
 
   #reset(): void {
+    this.#resetAt = this.#clock.now()
     for (const listener of [...this.#resetListeners]) listener()
   }
 
@@ -139,7 +158,19 @@ export class Inbox {
     const topicEnd = colon + 1 + Number(message.toString('latin1', 0, colon))
     if (colon === -1 || !(topicEnd <= message.length)) return
     const topic = message.toString('utf8', colon + 1, topicEnd)
-    this.#listeners.get(topic)?.(message.subarray(topicEnd))
+    const listener = this.#listeners.get(topic)
+    if (listener !== undefined) listener(message.subarray(topicEnd))
+    else if (topic !== HEARTBEAT_TOPIC) this.#keep(topic, message.subarray(topicEnd))
+  }
+
+  #keep(topic: string, payload: Buffer): void {
+    const now = this.#clock.now()
+    this.#kept.delete(topic) // so that the order of insertion stays that of arrival
+    this.#kept.set(topic, { payload, receivedAt: now })
+    for (const [oldest, { receivedAt }] of this.#kept) {
+      if (this.#kept.size <= KEPT && receivedAt >= now - KEPT_FOR) break
+      this.#kept.delete(oldest)
+    }
   }
 
   #scheduleHeartbeat(): void {

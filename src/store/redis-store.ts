@@ -32,6 +32,8 @@ export interface Busy<V> {
   readonly state: 'busy'
   readonly stale: Entry<V> | undefined
   readonly leaseEndsIn: number
+  /** Local instant at which the claim was sent: nothing that was told since then may be missed. */
+  readonly sentAt: number
   /** Whether this process will be told of the result. */
   readonly registered: boolean
 }
@@ -129,7 +131,8 @@ export class RedisStore {
     if (reply.state === 'leased') {
       return { state: 'leased', stale: asEntry(found), possession: { token, sentAt, grantedAt: reply.now } }
     }
-    if (reply.state !== 'fresh') return { state: 'busy', leaseEndsIn: reply.state, registered, stale: asEntry(found) }
+    if (reply.state !== 'fresh')
+      return { state: 'busy', leaseEndsIn: reply.state, sentAt, registered, stale: asEntry(found) }
     if (found === 'pass') return { state: 'pass' }
     if (found !== undefined) return { state: 'fresh', entry: found }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
@@ -210,13 +213,17 @@ export class RedisStore {
     await this.#connection.command('publish', channel, message)
   }
 
-  /** Calls `onNotice` with what the refill of `key` ends in, until the returned function is called. */
-  listen<V>(key: string, codec: Codec<V>, onNotice: (notice: Notice<V>) => void): () => void {
+  /** Calls `onNotice` with what the refill of `key` ends in, from `since` on until the returned function is called. */
+  listen<V>(key: string, codec: Codec<V>, since: number, onNotice: (notice: Notice<V>) => void): () => void {
     const decode = (bytes: Buffer): Entry<V> | undefined => {
       const envelope = decodeEnvelope(bytes)
       return envelope && asEntry(this.#decode(envelope, codec))
     }
-    return this.#inbox.listen(entryKeys(this.#prefix, key).value, (payload) => onNotice(readNotice(payload, decode)))
+    return this.#inbox.listen(
+      entryKeys(this.#prefix, key).value,
+      (payload) => onNotice(readNotice(payload, decode)),
+      since,
+    )
   }
 
   async #settle(

@@ -16,7 +16,8 @@ describe('systemRandom', () => {
     for (let i = 0; i < 1000; i++) {
       const bytes = Buffer.from(systemRandom.token(), 'base64url')
       expect(bytes).toHaveLength(16)
-      for (let bit = 0; bit < 128; bit++) bits[bit] = (bits[bit] ?? 0) + (((bytes[bit >> 3] as number) >> (bit & 7)) & 1)
+      for (let bit = 0; bit < 128; bit++)
+        bits[bit] = (bits[bit] ?? 0) + (((bytes[bit >> 3] as number) >> (bit & 7)) & 1)
     }
     // Each is set in about 500 of 1000; 8 standard deviations (16 each) either way.
     for (const count of bits) expect(Math.abs(count - 500)).toBeLessThan(128)

@@ -113,7 +113,12 @@ describe('options of createCache', () => {
 
   it('refuses odd memory options by their full name', () => {
     expectRefusal(() => resolve({ memory: true }), 'TypeError', 'memory', 'true')
-    for (const [value, shown] of [[0, '0'], [-1, '-1'], [1.5, '1.5'], [Number.NaN, 'NaN']] as const) {
+    for (const [value, shown] of [
+      [0, '0'],
+      [-1, '-1'],
+      [1.5, '1.5'],
+      [Number.NaN, 'NaN'],
+    ] as const) {
       for (const name of ['maxEntries', 'maxBytes', 'ttl']) {
         expectRefusal(() => resolve({ memory: { [name]: value } }), 'RangeError', `memory.${name}`, shown)
       }
@@ -149,7 +154,8 @@ describe('options of a call', () => {
 
   it.each(names)('refuses a %s of the wrong type or out of range by name', (option) => {
     for (const [value, shown] of wrongTypes) expectRefusal(() => check({ [option]: value }), 'TypeError', option, shown)
-    for (const [value, shown] of outOfRange) expectRefusal(() => check({ [option]: value }), 'RangeError', option, shown)
+    for (const [value, shown] of outOfRange)
+      expectRefusal(() => check({ [option]: value }), 'RangeError', option, shown)
     check({ [option]: undefined })
     check({ [option]: Infinity })
   })

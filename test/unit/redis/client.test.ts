@@ -27,7 +27,10 @@ describe('listClients', () => {
 
   it.each([undefined, null, 7, 'redis://localhost', {}, () => {}])('refuses %o with a TypeError', (stranger) => {
     expect(() => listClients('redis', stranger as unknown as RedisClient)).toThrow(
-      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^redis must be an ioredis/) as string }),
+      expect.objectContaining({
+        name: 'TypeError',
+        message: expect.stringMatching(/^redis must be an ioredis/) as string,
+      }),
     )
     expect(() => listClients('redis', [shape(), stranger as unknown as RedisClient])).toThrow(TypeError)
   })

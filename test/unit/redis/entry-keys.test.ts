@@ -7,7 +7,9 @@ import { hashSlot } from '../../../src/redis/hash-slot.ts'
 const key = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed()),
   fc
-    .array(fc.constantFrom('{', '}', '%', '%7b', '%#', ':lease', ':waiters', '\0', '\n', 'a', 'ü', '🦜'), { minLength: 1 })
+    .array(fc.constantFrom('{', '}', '%', '%7b', '%#', ':lease', ':waiters', '\0', '\n', 'a', 'ü', '🦜'), {
+      minLength: 1,
+    })
     .map((parts) => parts.join('')),
   fc.string({ unit: 'grapheme', minLength: 150, maxLength: 400 }).filter((text) => text.isWellFormed()),
 )

@@ -35,7 +35,13 @@ describe('defaultCodec', () => {
     ['a BigInt', 123456789012345678901234567890n],
     ['a Date', new Date(0)],
     ['an invalid Date', new Date(Number.NaN)],
-    ['a Map', new Map<unknown, unknown>([['a', new Map([[1, -0]])], [Number.NaN, null]])],
+    [
+      'a Map',
+      new Map<unknown, unknown>([
+        ['a', new Map([[1, -0]])],
+        [Number.NaN, null],
+      ]),
+    ],
     ['a Set', new Set([1, 'a', undefined])],
     ['an undefined field', { a: undefined, b: 1 }],
     ['undefined in an array', [undefined, null]],
@@ -95,7 +101,10 @@ describe('defaultCodec', () => {
       withSparseArray: true,
       key: fc.string().filter((name) => name !== '__proto__'),
     })
-    fc.assert(fc.property(anything, (value) => value === undefined || expectSame(value)), { numRuns: 500 })
+    fc.assert(
+      fc.property(anything, (value) => value === undefined || expectSame(value)),
+      { numRuns: 500 },
+    )
   })
 
   it('never gives back something else: what it cannot say it refuses', () => {

@@ -49,7 +49,9 @@ describe('envelope', () => {
 
   it('is readable', () => {
     const text = encodeEnvelope({ ...sample, tags: [] }).toString()
-    expect(text).toMatch(/^hl1v 1763972400000 1763972430000 1763972460000 1763972399900 0000000042 .*J\{"name":"Ada"\}$/)
+    expect(text).toMatch(
+      /^hl1v 1763972400000 1763972430000 1763972460000 1763972399900 0000000042 .*J\{"name":"Ada"\}$/,
+    )
   })
 
   it('takes every truncation of the header and the tags for nothing', () => {

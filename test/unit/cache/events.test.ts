@@ -1,0 +1,62 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Events } from '../../../src/cache/events.ts'
+
+describe('Events', () => {
+  it('counts every event, and builds no description that nobody listens to', () => {
+    const events = new Events()
+    events.emit('miss', () => {
+      throw new Error('nobody listens')
+    })
+    events.hit('key')
+    expect(events.counts).toMatchObject({ miss: 1, hit: 1, stale: 0 })
+  })
+
+  it('tells whoever listens, until that one leaves', () => {
+    const events = new Events()
+    const seen: unknown[] = []
+    const leave = events.on('hit', (event) => seen.push(event))
+    events.on('miss', (event) => seen.push(event))
+    events.hit('a')
+    events.emit('miss', () => ({ key: 'b' }))
+    leave()
+    events.hit('c')
+    expect(seen).toEqual([{ key: 'a', tier: 'memory' }, { key: 'b' }])
+  })
+
+  it('tells one listener twice that was added twice as two functions, and survives one that leaves meanwhile', () => {
+    const events = new Events()
+    let calls = 0
+    const leave = events.on('hit', () => {
+      calls++
+      leave()
+    })
+    events.on('hit', () => calls++)
+    events.hit('a')
+    events.hit('a')
+    expect(calls).toBe(3)
+  })
+
+  it('lets a listener that throws harm neither the caller nor other listeners; its error is uncaught', async () => {
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    onTestFinished(() => others.forEach((listener) => process.on('uncaughtException', listener)))
+    const uncaught = new Promise<unknown>((resolve) => process.once('uncaughtException', resolve))
+    const events = new Events()
+    let reached = false
+    events.on('hit', () => {
+      throw new Error("the listener's own")
+    })
+    events.on('hit', () => (reached = true))
+    expect(() => events.hit('a')).not.toThrow()
+    expect(reached).toBe(true)
+    expect(await uncaught).toMatchObject({ message: "the listener's own" })
+  })
+
+  it('is silent once cleared', () => {
+    const events = new Events()
+    events.on('hit', () => expect.unreachable())
+    events.clear()
+    events.hit('a')
+    expect(events.counts.hit).toBe(1)
+  })
+})
