@@ -36,13 +36,13 @@ async function obey(order: Order): Promise<unknown> {
       const contender = contenders.find(({ name }) => name === order.contender)
       if (contender === undefined) throw new Error(`no contender ${order.contender}`)
       connected = await contender.connect(order.url)
-      return
+      return undefined
     }
     case 'pairs':
       return await pairsPerSecond(order.pairs, order.concurrency)
     case 'hold':
       drop = await connected.acquire(order.key, TTL)
-      return
+      return undefined
     case 'drop': {
       const from = process.hrtime.bigint()
       await drop()
@@ -50,11 +50,11 @@ async function obey(order: Order): Promise<unknown> {
     }
     case 'queue':
       waiting = Promise.all(Array.from({ length: order.waiters }, () => holdOnce(order.key, order.holdFor)))
-      return
+      return undefined
     case 'join':
       return await waiting
     case 'close':
-      await connected.close()
+      return await connected.close()
   }
 }
 

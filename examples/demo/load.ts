@@ -28,7 +28,7 @@ export interface LoadOrder {
 export interface LoadResult {
   /** ms from sending a request to the end of its response, of those that succeeded. */
   readonly latencies: readonly number[]
-  /** Requests that were sent before their answer was made: all but those that were answered from the store. */
+  /** Requests that had arrived before their answer was made: they waited for the handler. */
   readonly waited: number
   readonly errors: readonly string[]
 }
@@ -90,7 +90,6 @@ async function fire(sockets: readonly Socket[], { path, over }: LoadOrder): Prom
 function get(socket: Socket, path: string): Promise<{ took: number; waited: boolean }> {
   return new Promise((resolve, reject) => {
     const sentAt = performance.now()
-    const sentOn = Date.now()
     const outgoing = request({ createConnection: () => socket, path, headers: { host: HOST }, timeout: TIMEOUT })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no response within ${TIMEOUT} ms`)))
     outgoing.on('error', reject)
@@ -103,7 +102,7 @@ function get(socket: Socket, path: string): Promise<{ took: number; waited: bool
         const took = performance.now() - sentAt
         if (response.statusCode !== 200) return reject(new Error(`status ${response.statusCode}`))
         const { madeOn } = JSON.parse(body) as { madeOn: number }
-        resolve({ took, waited: sentOn < madeOn })
+        resolve({ took, waited: Number(response.headers['x-received-on']) < madeOn })
       })
     })
     outgoing.end()

@@ -24,6 +24,10 @@ async function report(_request: Request, response: Response): Promise<void> {
 }
 
 const app = express()
+app.use((_request, response, next) => {
+  response.set('X-Received-On', String(Date.now())) // with `madeOn` it tells who has waited for the handler
+  next()
+})
 app.get('/without', report)
 app.get('/warm-up', singleFlight({ cache, ttl: 60_000 }), report)
 app.get('/with', singleFlight({ cache, ttl: 60_000 }), report)

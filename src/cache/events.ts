@@ -4,7 +4,7 @@ export interface CacheEvents {
   hit: { key: string; tier: 'memory' | 'redis' }
   /** Answered with a stale value. */
   stale: { key: string }
-  /** Nothing usable was stored; this call started a flight. */
+  /** Nothing usable was stored; this call started the load, or is the first here to wait for one elsewhere. */
   miss: { key: string }
   /** Joined a flight that was under way. */
   coalesced: { key: string }
@@ -61,22 +61,26 @@ export class Events {
     }
   }
 
-  /** The one event of the hit path: a count, and nothing else as long as nobody listens. */
+  /** A hit in memory: a count, and nothing else as long as nobody listens. */
   hit(key: string): void {
     this.counts.hit++
-    if (this.#listeners.size > 0) this.#notify('hit', () => ({ key, tier: 'memory' }))
+    if (this.#listeners.size > 0) this.#notify('hit', { key, tier: 'memory' })
   }
 
-  /** `describe` is called only when somebody listens. A listener's error is the listener's: it surfaces as uncaught. */
-  emit<E extends CacheEvent>(event: E, describe: () => CacheEvents[E]): void {
+  /** `detail` is all but the key. A listener's error is the listener's: it surfaces as uncaught. */
+  emit<E extends Exclude<CacheEvent, 'error'>>(event: E, key: string, detail: Omit<CacheEvents[E], 'key'>): void {
     this.counts[event]++
-    this.#notify(event, describe)
+    if (this.#listeners.size > 0) this.#notify(event, { key, ...detail } as CacheEvents[E])
   }
 
-  #notify<E extends CacheEvent>(event: E, describe: () => CacheEvents[E]): void {
+  report(error: unknown): void {
+    this.counts.error++
+    this.#notify('error', { error })
+  }
+
+  #notify<E extends CacheEvent>(event: E, description: CacheEvents[E]): void {
     const listeners = this.#listeners.get(event)
     if (listeners === undefined) return
-    const description = describe()
     for (const listener of [...listeners] as CacheListener<E>[]) {
       try {
         listener(description)

@@ -32,12 +32,13 @@ export interface Isolated<V> {
 /**
  * Keeps what one caller does to a value from the next: plain values are frozen, of others each later reader gets a
  * copy. To be called before any caller has the value. A value that its caller brings a codec of its own for is shared
- * as it is. Throws `SerializationError` for what can be neither frozen nor copied.
+ * as it is, and so is one that memory will not keep. Throws `SerializationError` for what can be neither frozen nor
+ * copied.
  */
-export function isolate<V>(value: V, codec: Codec<V>): Isolated<V> {
+export function isolate<V>(value: V, codec: Codec<V>, isKept: boolean): Isolated<V> {
   let encoded: Uint8Array | undefined
   const encode = (): Uint8Array => (encoded ??= codec.encode(value))
-  if (codec !== (defaultCodec as Codec<V>) || freezePlain(value)) return { copy: undefined, encode }
+  if (!isKept || codec !== (defaultCodec as Codec<V>) || freezePlain(value)) return { copy: undefined, encode }
   const original = encode()
   // `slice` of a Buffer would be a view on the same bytes.
   return { copy: () => codec.decode(new Uint8Array(original)), encode }

@@ -91,26 +91,18 @@ export interface CallSettings<V> {
   readonly codec: Codec<V>
 }
 
-export interface ResolvedOptions {
-  readonly ttl: number
-  readonly staleWhileRevalidate: number
-  readonly staleIfError: number
+/** What counts for calls without options, and for the cache as a whole. */
+export interface ResolvedOptions extends CallSettings<unknown> {
   readonly redis: readonly RedisClient[]
   readonly prefix: string
   readonly memory: false | { readonly maxEntries: number; readonly maxBytes: number | undefined; readonly ttl: number }
   readonly lockTtl: number
-  readonly loadTimeout: number
-  readonly waitTimeout: number
-  readonly softTimeout: number
-  readonly onWaitTimeout: 'load' | 'throw'
   readonly commandTimeout: number
-  readonly negativeTtl: number | undefined
-  readonly jitter: number
-  /** 0: off. */
+  /** 0: no early expiration. */
   readonly beta: number
-  readonly codec: Codec
 }
 
+const NO_TAGS: readonly string[] = []
 /** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
 export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
 
@@ -123,6 +115,8 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with a ttl', options)
   const redis = options.redis === undefined ? [] : listClients('redis', options.redis)
   return {
+    signal: undefined,
+    tags: NO_TAGS,
     ttl: positiveDuration('ttl', options.ttl),
     staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0),
     staleIfError: duration('staleIfError', options.staleIfError ?? 0),
@@ -161,23 +155,22 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   if (codec !== undefined) resolveCodec(codec)
 }
 
-const NO_TAGS: readonly string[] = []
-
 /** Completes checked call options. */
 export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: ResolvedOptions): CallSettings<V> {
+  if (options === undefined) return defaults as CallSettings<V>
   return {
-    signal: options?.signal,
-    ttl: cap(options?.ttl ?? defaults.ttl),
-    staleWhileRevalidate: cap(options?.staleWhileRevalidate ?? defaults.staleWhileRevalidate),
-    staleIfError: cap(options?.staleIfError ?? defaults.staleIfError),
-    softTimeout: options?.softTimeout ?? defaults.softTimeout,
-    waitTimeout: options?.waitTimeout ?? defaults.waitTimeout,
-    loadTimeout: options?.loadTimeout ?? defaults.loadTimeout,
-    onWaitTimeout: options?.onWaitTimeout ?? defaults.onWaitTimeout,
-    negativeTtl: options?.negativeTtl ?? defaults.negativeTtl,
-    jitter: options?.jitter ?? defaults.jitter,
-    tags: options?.tags ?? NO_TAGS,
-    codec: options?.codec ?? (defaults.codec as Codec<V>),
+    signal: options.signal,
+    ttl: cap(options.ttl ?? defaults.ttl),
+    staleWhileRevalidate: cap(options.staleWhileRevalidate ?? defaults.staleWhileRevalidate),
+    staleIfError: cap(options.staleIfError ?? defaults.staleIfError),
+    softTimeout: options.softTimeout ?? defaults.softTimeout,
+    waitTimeout: options.waitTimeout ?? defaults.waitTimeout,
+    loadTimeout: options.loadTimeout ?? defaults.loadTimeout,
+    onWaitTimeout: options.onWaitTimeout ?? defaults.onWaitTimeout,
+    negativeTtl: options.negativeTtl ?? defaults.negativeTtl,
+    jitter: options.jitter ?? defaults.jitter,
+    tags: options.tags ?? NO_TAGS,
+    codec: options.codec ?? (defaults.codec as Codec<V>),
   }
 }
 

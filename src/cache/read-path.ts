@@ -3,6 +3,7 @@ import type { CacheCore } from './core.ts'
 import { isDueEarly } from './lifetime.ts'
 import { loadAlone } from './load-alone.ts'
 import type { Loader } from './loader-context.ts'
+import { FirstLooks } from './first-look.ts'
 import { promiseOf, type MemoryEntry } from './memory.ts'
 import type { CallSettings } from './options.ts'
 import { Refill, type RefillOrder } from './refill.ts'
@@ -16,12 +17,11 @@ function decidedBy(onDecided: OnDecided): { onDecided?: () => void } {
 /** From a key to its value: memory, then the flight under way, then a new one. */
 export class ReadPath {
   readonly #core: CacheCore
-  readonly #track: (refill: Promise<void>) => void
+  readonly #looks: FirstLooks | undefined
 
-  /** `track` is told of every refill, for `close` to wait for. */
-  constructor(core: CacheCore, track: (refill: Promise<void>) => void) {
+  constructor(core: CacheCore) {
     this.#core = core
-    this.#track = track
+    this.#looks = core.redis && new FirstLooks(core, core.redis)
   }
 
   /** `onDecided` is called once it is known whether this call runs the loader, or has run it. */
@@ -75,7 +75,7 @@ export class ReadPath {
     } else {
       onDecided?.()
     }
-    this.#core.events.emit('stale', () => ({ key }))
+    this.#core.events.emit('stale', key, {})
     return promiseOf(entry)
   }
 
@@ -84,7 +84,7 @@ export class ReadPath {
     const { clock, events, flights } = this.#core
     return new Promise((resolve, reject) => {
       const takeStale = (): void => {
-        events.emit('stale', () => ({ key }))
+        events.emit('stale', key, {})
         resolve(promiseOf(entry))
       }
       const timer = clock.setTimeout(() => {
@@ -98,23 +98,45 @@ export class ReadPath {
   #joinOrStart<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
     const { flights, reentrance } = this.#core
     const { signal } = settings
-    const current = flights.current<V>(key)
+    const current = flights.current<V>(key) ?? this.#looks?.flightOf<V>(key)
     if (current === undefined) {
-      this.#core.events.emit('miss', () => ({ key }))
+      if (onDecided === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
       const { flight, refill } = this.#start({ key, loader, settings, background: false, ...decidedBy(onDecided) })
       return reentrance.enter(flight, key, () => flight.join(refill.leadersOwn, signal))
     }
     onDecided?.()
-    this.#core.events.emit('coalesced', () => ({ key }))
+    this.#core.events.emit('coalesced', key, {})
     const alone = (): Promise<V> => loadAlone(this.#core, key, loader, settings)
     return reentrance.enter(current, key, () => current.join(alone, signal))
+  }
+
+  /** Callers of `key` that come from now on join nothing that began before. */
+  revoke(key: string): void {
+    this.#core.flights.revoke(key)
+    this.#looks?.revoke(key)
+  }
+
+  revokeTagged(tag: string): void {
+    this.#core.flights.revokeTagged(tag)
+    this.#looks?.revokeAll() // of what they read the tags are not known yet
+  }
+
+  revokeAll(): void {
+    this.#core.flights.revokeAll()
+    this.#looks?.revokeAll()
+  }
+
+  /** Aborts and rejects whatever is under way; resolves when the last flight has ended. */
+  async close(error: Error): Promise<void> {
+    this.#looks?.close(error)
+    await this.#core.flights.abortAll(error)
   }
 
   #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
     const flight = this.#core.flights.start<V>(order.key, order.settings.tags)
     if (order.background) flight.keep()
     const refill = new Refill(this.#core, order, flight)
-    this.#track(refill.run())
+    refill.run()
     return { flight, refill }
   }
 }

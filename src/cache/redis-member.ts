@@ -38,9 +38,13 @@ export class RedisMember {
     const connection = new Connection(client, clock, options.commandTimeout)
     const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane }
     this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
-    this.store = new RedisStore(connection, this.inbox, clock, options.prefix, hooks.report)
     this.instance = new Instance(connection, this.inbox)
-    this.breaker = new Breaker(clock, connection.label)
+    const breaker = new Breaker(clock, connection.label)
+    this.breaker = breaker
+    const { prefix } = options
+    this.store = new RedisStore(connection, this.inbox, clock, prefix, hooks.report, (operation) =>
+      breaker.run(operation),
+    )
     this.#report = hooks.report
   }
 

@@ -22,23 +22,14 @@ export interface RedisTierHooks {
   report(error: unknown): void
   /** Another process has changed entries. */
   onChange(change: Change): void
-  /** Changes may have been missed. */
+  /** Changes may have been missed, and none will be from now on. */
   onGap(): void
-}
-
-/** A lease on every member, as claimed; in the order of the members. */
-export interface TierLeased<V> {
-  readonly state: 'leased'
-  readonly stale: Entry<V> | undefined
-  readonly possessions: readonly Possession[]
 }
 
 export interface OpenMailbox<V> {
   readonly mailbox: Mailbox<Notice<V>>
   close(): void
 }
-
-export type TierClaim<V> = Exclude<Claim<V>, { state: 'leased' }> | TierLeased<V> | { readonly state: 'unavailable' }
 
 /**
  * What one cache shares with other processes by way of Redis: entries, leases, waiting, changes. With several
@@ -67,28 +58,47 @@ export class RedisTier {
       (client) =>
         new RedisMember(client, options, backplane, inboxId, { clock, random }, { report: hooks.report, onBackplane }),
     )
-    for (const { inbox } of this.#members) inbox.onReset(hooks.onGap)
+    // While the subscriber is away memory goes on answering, most of all when Redis is down; what it missed shows after.
+    for (const { inbox } of this.#members) inbox.onReset(() => inbox.ready && hooks.onGap())
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
   }
 
   /**
-   * One round trip a member: the fresh value, the lease, or a place among the waiters; `unavailable` when a member
-   * fails. What is fresh no longer than `freshBeyond` counts as stale.
+   * One round trip a member: the fresh value, the lease, or a place among the waiters. What is fresh no longer than
+   * `freshBeyond` counts as stale. Never rejects.
    */
-  async claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<TierClaim<V>> {
+  claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const token = this.#locker.createToken()
+    for (const { inbox } of this.#members) inbox.open().catch(() => {}) // at the first claim, which does not wait for it
+    if (this.#members.length > 1) return this.#claimAll(key, token, codec, freshBeyond)
+    const { store } = this.#members[0] as RedisMember
+    return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+  }
+
+  /** Whether plain reads are worth trying before a claim. */
+  get expectsHits(): boolean {
+    return this.#members.length === 1 && (this.#members[0] as RedisMember).store.expectsHits
+  }
+
+  /** A plain read: the entry if it is fresh and can be used without a further question. */
+  look<V>(key: string, codec: Codec<V>, onEntry: (entry: Entry<V> | undefined) => void): void {
+    const [member] = this.#members
+    member?.store.look(key, codec, onEntry)
+  }
+
+  /** In order, and given back in reverse where one does not give the lease. */
+  async #claimAll<V>(key: string, token: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const possessions: Possession[] = []
     let stale: Entry<V> | undefined
-    for (const member of this.#members) {
-      member.inbox.open().catch(() => {}) // at the first claim, which does not wait for it
-      const claim = await member.attempt((store) => store.claim(key, token, this.#lockTtl, codec, freshBeyond))
-      if (claim?.state !== 'leased') {
-        // A claim that failed here may yet take the lease over there; on the same connection the release comes after it.
-        this.#giveBack(key, token, possessions.length + (claim === undefined ? 1 : 0))
-        return claim ?? { state: 'unavailable' }
+    for (const { store } of this.#members) {
+      const claim = await store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+      if (claim.state !== 'leased') {
+        const taken = this.#members.slice(0, possessions.length).reverse()
+        for (const member of taken) member.store.abandon(key, token).catch(() => {})
+        return claim
       }
-      possessions.push(claim.possession)
+      possessions.push(...claim.possessions)
       stale ??= claim.stale
     }
     return { state: 'leased', stale, possessions }
@@ -161,9 +171,5 @@ export class RedisTier {
   async #onAll(operation: (store: RedisStore) => Promise<void>): Promise<void> {
     const results = await Promise.allSettled(this.#members.map((member) => member.run(operation)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
-  }
-
-  #giveBack(key: string, token: string, count: number): void {
-    for (const { store } of this.#members.slice(0, count).reverse()) store.abandon(key, token).catch(() => {})
   }
 }

@@ -16,6 +16,11 @@ export class Reentrance {
   readonly #running = new AsyncLocalStorage<Node>()
   readonly #nodes = new WeakMap<object, Node>()
 
+  /** Whether this is called by a loader, directly or by way of others. */
+  get isInLoader(): boolean {
+    return this.#running.getStore() !== undefined
+  }
+
   /** Runs the loader of `flight` so that what it asks for is known to be asked by it. */
   run<T>(flight: object, key: string, load: () => T): T {
     return this.#running.run(this.#nodeOf(flight, key), load)

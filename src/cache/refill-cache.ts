@@ -25,8 +25,6 @@ export class RefillCache implements Cache {
   readonly #clock: Clock
   readonly #memory: Memory | undefined
   readonly #events: Events
-  /** Refills and their aftermath, such as storing what callers have got already. */
-  readonly #running = new Set<Promise<void>>()
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
 
@@ -48,12 +46,12 @@ export class RefillCache implements Cache {
         options.redis.length === 0
           ? undefined
           : new RedisTier(options, clock, random, {
-              report: (error) => this.#events.emit('error', () => ({ error })),
+              report: (error) => this.#events.report(error),
               onChange: (change) => this.#apply(change),
               onGap: () => this.#memory?.clear(),
             }),
     }
-    this.#reads = new ReadPath(this.#core, (refill) => this.#track(refill))
+    this.#reads = new ReadPath(this.#core)
   }
 
   readonly getOrRefill = <V>(key: string, loader: Loader<V>, options?: CallOptions<V>): Promise<V> => {
@@ -139,7 +137,7 @@ export class RefillCache implements Cache {
     const settings = settingsOf(options, this.#core.options)
     const { redis, clock, random } = this.#core
     if (value === undefined) return this.invalidate(key)
-    const isolated = isolate(value, settings.codec)
+    const isolated = isolate(value, settings.codec, this.#memory !== undefined)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
     this.#forget(key)
     if (redis !== undefined) await redis.write(key, isolated.encode(), storing)
@@ -203,8 +201,7 @@ export class RefillCache implements Cache {
   readonly close = async (): Promise<void> => {
     const closed = new ClosedError('cache')
     this.#closing.abort(closed)
-    this.#core.flights.abortAll(closed)
-    await Promise.all(this.#running)
+    await this.#reads.close(closed)
     await this.#core.redis?.close()
     this.#forgetAll()
     this.#events.clear()
@@ -225,12 +222,12 @@ export class RefillCache implements Cache {
   #forget(key: string): void {
     this.#memory?.delete(key)
     this.#core.passes.delete(key)
-    this.#core.flights.revoke(key)
+    this.#reads.revoke(key)
   }
 
   #forgetTagged(tag: string): void {
     this.#memory?.deleteTagged(readable(tag))
-    this.#core.flights.revokeTagged(tag)
+    this.#reads.revokeTagged(tag)
   }
 
   #apply(change: Change): void {
@@ -242,12 +239,7 @@ export class RefillCache implements Cache {
   #forgetAll(): void {
     this.#memory?.clear()
     this.#core.passes.clear()
-    this.#core.flights.revokeAll()
-  }
-
-  #track(work: Promise<void>): void {
-    this.#running.add(work)
-    void work.finally(() => this.#running.delete(work))
+    this.#reads.revokeAll()
   }
 }
 

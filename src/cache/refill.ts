@@ -7,7 +7,7 @@ import type { Flight } from '../flight/flight.ts'
 import { readable } from '../redis/entry-keys.ts'
 import type { Entry } from '../store/entry.ts'
 import type { Notice, RemoteFailure } from '../store/notice.ts'
-import type { Busy } from '../store/redis-store.ts'
+import type { Busy, Claim } from '../store/redis-store.ts'
 import type { CacheCore } from './core.ts'
 import { localLease, type Lease } from './lease.ts'
 import { instantsOf, isDueEarly, storingOf } from './lifetime.ts'
@@ -45,6 +45,7 @@ export class Refill<V> {
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
   #softTimer: Timer | undefined
+  #missed = false
 
   constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
     this.#core = core
@@ -54,18 +55,34 @@ export class Refill<V> {
     this.#stale = core.memory?.get<V>(order.key)
   }
 
-  /** Never rejects: the flight carries the outcome. Resolves when nothing is left to be done. */
-  async run(): Promise<void> {
-    const { redis, flights } = this.#core
+  /** Begins; the flight carries the outcome. */
+  run(): void {
+    const { redis } = this.#core
+    if (redis === undefined) {
+      void this.#untilEnd(() => this.#load(localLease))
+      return
+    }
+    void redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond).then((claim) => {
+      // A hit in Redis ends here: that path should cost little more than the question.
+      if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) this.#end()
+      else void this.#untilEnd(() => this.#follow(redis, claim))
+    })
+  }
+
+  async #untilEnd(work: () => Promise<void>): Promise<void> {
     try {
-      await (redis === undefined ? this.#load(localLease) : this.#claimAndWait(redis))
+      await work()
     } catch (error) {
       this.#flight.fail(error)
     } finally {
-      this.#order.onDecided?.()
-      this.#softTimer?.cancel()
-      flights.end(this.#order.key, this.#flight)
+      this.#end()
     }
+  }
+
+  #end(): void {
+    this.#order.onDecided?.()
+    this.#softTimer?.cancel()
+    this.#core.flights.end(this.#flight)
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
@@ -79,14 +96,13 @@ export class Refill<V> {
     return stop === undefined ? loaded : loaded.finally(stop)
   }
 
-  /** With Redis: until the flight is at its end, claim, then load if the lease is ours, else wait to be told. */
-  async #claimAndWait(redis: RedisTier): Promise<void> {
+  /** With Redis: until the flight is at its end, load if the lease is ours, else wait to be told and claim again. */
+  async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
     const { key, settings } = this.#order
     const waitUntil = this.#core.clock.now() + settings.waitTimeout
-    while (!this.#flight.aborted) {
-      const claim = await redis.claim(key, settings.codec, this.#freshBeyond)
+    for (let claim = first; !this.#flight.aborted; claim = await redis.claim(key, settings.codec, this.#freshBeyond)) {
       if (claim.state === 'fresh') {
-        if (this.#adopt(claim.entry, 'redis')) return
+        if (claim !== first && this.#adopt(claim.entry, 'redis')) return
       } else if (claim.state === 'leased') {
         return this.#lead(redis.lease(key, claim.possessions), claim.stale)
       } else if (claim.state === 'busy') {
@@ -108,6 +124,7 @@ export class Refill<V> {
     const { clock } = this.#core
     this.#order.onDecided?.()
     if (claim.stale !== undefined) this.#offerStale(claim.stale)
+    this.#noteMiss()
     const notice = await this.#nextNotice(redis, claim, waitUntil - clock.now())
     if (notice !== undefined && notice.kind !== 'again') {
       this.#accept(notice)
@@ -154,12 +171,13 @@ export class Refill<V> {
     const { clock, events, reentrance } = this.#core
     const { signal } = this.#flight
     const abort = (reason: unknown): void => this.#flight.abort(reason)
+    this.#noteMiss()
     const record = new LoadRecord<V>(key, signal, this.#stale?.value, background || this.#flight.settled, () => {
       this.#pass()
       void lease.pass(PASS_DURATION)
     })
     lease.onLost((reason) => {
-      events.emit('lease-lost', () => ({ key }))
+      events.emit('lease-lost', key, {})
       abort(reason)
     })
     const startedAt = clock.now()
@@ -171,13 +189,13 @@ export class Refill<V> {
     try {
       value = await this.#loaded
     } catch (reason) {
-      events.emit('refill-failed', () => ({ key, error: reason }))
+      events.emit('refill-failed', key, { error: reason })
       this.#fail(reason)
       await (isAbandoned(signal) ? lease.abandon() : lease.fail(describeFailure(reason)))
       return
     }
     const loadTime = clock.now() - startedAt
-    events.emit('refilled', () => ({ key, loadTime }))
+    events.emit('refilled', key, { loadTime })
     const isolated = this.#isolate(value)
     this.#flight.settle(value)
     if (record.sharing !== 'do-not-share') await this.#store(value, isolated, record, lease, loadTime)
@@ -191,7 +209,7 @@ export class Refill<V> {
     lease: Lease,
     loadTime: number,
   ): Promise<void> {
-    const { key, settings } = this.#order
+    const { settings } = this.#order
     const { clock, flights, random } = this.#core
     const storing = storingOf(value, settings, record, random.uniform())
     const instants = instantsOf(storing, clock.now())
@@ -200,7 +218,7 @@ export class Refill<V> {
       await lease.pass(PASS_DURATION) // what cannot be encoded cannot be shared: others need not wait for one another
     } else if (record.sharing === 'do-not-store' || value === undefined) {
       await lease.deliver(payload)
-    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.isCurrent(key, this.#flight)) {
+    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.isCurrent(this.#flight)) {
       this.#keep({ value, ...instants, loadTime, tags: storing.tags.map(readable) }, isolated)
     }
   }
@@ -210,11 +228,10 @@ export class Refill<V> {
    * flight is at its end: an entry that is due early is refilled in the background.
    */
   #adopt(entry: Entry<V>, tier: 'redis' | undefined): boolean {
-    const { key } = this.#order
     const { clock, events, flights, options, random } = this.#core
     const isolated = this.#isolate(entry.value)
-    if (isolated !== undefined && flights.isCurrent(key, this.#flight)) this.#keep(entry, isolated)
-    if (tier !== undefined && !this.#flight.settled) events.emit('hit', () => ({ key, tier }))
+    if (isolated !== undefined && flights.isCurrent(this.#flight)) this.#keep(entry, isolated)
+    if (tier !== undefined && !this.#flight.settled) events.emit('hit', this.#order.key, { tier })
     this.#flight.settle(entry.value)
     const { beta } = options
     if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
@@ -252,14 +269,20 @@ export class Refill<V> {
     else this.#softTimer ??= clock.setTimeout(() => this.#serveStale(stale), settings.softTimeout)
   }
 
+  #noteMiss(): void {
+    if (this.#missed || this.#order.background || this.#flight.settled) return
+    this.#missed = true
+    this.#core.events.emit('miss', this.#order.key, {})
+  }
+
   #serveStale(stale: Entry<V>): void {
     if (this.#flight.settled) return
-    this.#core.events.emit('stale', () => ({ key: this.#order.key }))
+    this.#core.events.emit('stale', this.#order.key, {})
     this.#flight.settle(stale.value)
   }
 
   #isolate(value: V): Isolated<V> | undefined {
-    return this.#orReport(() => isolate(value, this.#order.settings.codec))
+    return this.#orReport(() => isolate(value, this.#order.settings.codec, this.#core.memory !== undefined))
   }
 
   #keep(entry: Entry<V>, isolated: Isolated<V>): void {
@@ -272,7 +295,7 @@ export class Refill<V> {
     try {
       return make()
     } catch (error) {
-      this.#core.events.emit('error', () => ({ error }))
+      this.#core.events.report(error)
       return undefined
     }
   }

@@ -28,13 +28,17 @@ export class Flight<V> {
   #callers = 0
   /** Callers without a signal never leave; nor does the interest of a background refill. */
   #lasting = false
+  readonly key: string
+  /** Names under which the flight may be revoked. */
+  readonly tags: readonly string[]
 
-  constructor() {
+  constructor(key: string, tags: readonly string[]) {
+    this.key = key
+    this.tags = tags
     this.#outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#outcome.catch(() => {}) // its failure is delivered to those who joined; there may be none left
   }
 
   /** Aborts when the last caller has left and the flight is not wanted in the background, and by `abort`. */
@@ -70,6 +74,7 @@ export class Flight<V> {
 
   fail(reason: unknown): void {
     this.#settled = true
+    this.#outcome.catch(() => {}) // delivered to those who joined; there may be none left
     this.#reject(reason)
   }
 

@@ -1,10 +1,11 @@
 import { Flight } from './flight.ts'
 
-/** The flights of this process by key: at most one that new callers may join. */
+/** The flights of this process: by key the one that new callers may join, and all that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
-  /** All that have started and not ended, the revoked ones too, and under which tags. */
-  readonly #all = new Map<Flight<unknown>, { readonly key: string; readonly tags: readonly string[] }>()
+  /** The revoked ones too. */
+  readonly #all = new Set<Flight<unknown>>()
+  #onEmpty: (() => void) | undefined
 
   get size(): number {
     return this.#all.size
@@ -17,21 +18,22 @@ export class Flights {
   }
 
   start<V>(key: string, tags: readonly string[]): Flight<V> {
-    const flight = new Flight<V>()
+    const flight = new Flight<V>(key, tags)
     this.#byKey.set(key, flight as Flight<unknown>)
-    this.#all.set(flight as Flight<unknown>, { key, tags })
+    this.#all.add(flight as Flight<unknown>)
     return flight
   }
 
   /** Whether `flight` is still the one of its key: neither ended, nor revoked, nor followed by another. */
-  isCurrent<V>(key: string, flight: Flight<V>): boolean {
-    return this.#byKey.get(key) === (flight as unknown)
+  isCurrent<V>(flight: Flight<V>): boolean {
+    return this.#byKey.get(flight.key) === (flight as unknown)
   }
 
   /** Forgets `flight`; another that has taken its place stays. */
-  end<V>(key: string, flight: Flight<V>): void {
+  end<V>(flight: Flight<V>): void {
+    if (this.isCurrent(flight)) this.#byKey.delete(flight.key)
     this.#all.delete(flight as Flight<unknown>)
-    if (this.isCurrent(key, flight)) this.#byKey.delete(key)
+    if (this.#all.size === 0) this.#onEmpty?.()
   }
 
   /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
@@ -40,15 +42,16 @@ export class Flights {
   }
 
   revokeTagged(tag: string): void {
-    for (const { key, tags } of this.#all.values()) if (tags.includes(tag)) this.revoke(key)
+    for (const flight of this.#all) if (flight.tags.includes(tag) && this.isCurrent(flight)) this.revoke(flight.key)
   }
 
   revokeAll(): void {
     this.#byKey.clear()
   }
 
-  /** Ends every execution, whoever waits. */
-  abortAll(reason: unknown): void {
-    for (const flight of this.#all.keys()) flight.abort(reason)
+  /** Aborts every execution, whoever waits; resolves when the last has ended. */
+  async abortAll(reason: unknown): Promise<void> {
+    for (const flight of this.#all) flight.abort(reason)
+    if (this.#all.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
   }
 }

@@ -60,8 +60,9 @@ function prepare(
   const sink = new SinkSocket(peer?.socket ?? null)
   if (ownReq !== undefined) {
     // A handler that destroys its connection must not meet the next request of the same client on it.
+    // By definition, not assignment: on HTTP/2 both are accessors that cannot be set.
     Object.defineProperty(ownReq, 'socket', { configurable: true, writable: true, value: sink })
-    ownReq.aborted = false
+    Object.defineProperty(ownReq, 'aborted', { configurable: true, writable: true, value: false })
   }
   res.once('finish', () => {
     res.detachSocket(sink as unknown as IncomingMessage['socket'])

@@ -35,14 +35,19 @@ export function asWholeRequest(req: IncomingMessage, validate: StoredResponse | 
     plain[name] = value
     raw.push(spelled, value)
   }
-  req.rawHeaders = raw
+  // By definition, not assignment: on HTTP/2 it is an accessor that cannot be set.
+  setRawHeaders(req, raw)
   return () => {
     for (const [name, value] of before) {
       if (value === undefined) delete plain[name]
       else plain[name] = value
     }
-    req.rawHeaders = rawHeaders
+    setRawHeaders(req, rawHeaders)
   }
+}
+
+function setRawHeaders(req: IncomingMessage, value: string[]): void {
+  Object.defineProperty(req, 'rawHeaders', { configurable: true, writable: true, value })
 }
 
 export type Precondition = 'none' | 'not-modified' | 'failed'

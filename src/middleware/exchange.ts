@@ -32,6 +32,9 @@ export class Exchange {
   reason: 'uri-miss' | 'vary-miss' | 'stale' = 'uri-miss'
   /** How many fills that it waited for have come to nothing. */
   attempts = 0
+  /** What the last of them failed with, and how often that was met again. */
+  failure: unknown
+  patience = 0
   /** `wrap` alone: the handler can be called with another response. */
   readonly detachable: boolean
   readonly #run: RunHandler

@@ -39,6 +39,8 @@ export interface StoredFor {
 
 type Shared = Extract<Verdict, { share: true }>
 
+/** How far, in bytes, a client may be behind a body that is not kept. */
+const MOST_BEHIND = 1024 * 1024
 const CACHE_STATUS = new Set(['cache-status'])
 const SERVER_FAILED = new Set([500, 502, 503, 504])
 const MAX_VALIDATION_WINDOW = 24 * 60 * 60 * 1000
@@ -99,6 +101,7 @@ export class Fill implements RecordingObserver {
     this.#hasClient = parts.hasClient
     const { stale } = parts.context
     this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(parts.exchange.headers) ? stale : undefined
+    if (this.#stale !== undefined) this.exchange.reason = 'stale'
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -181,7 +184,7 @@ export class Fill implements RecordingObserver {
     if (this.#failed) return this.#growHeld(chunk)
     if (this.#unkept) {
       for (const follower of this.#followers) {
-        if (!follower.take(chunk, this.#settings.maxBodyBytes)) follower.cut()
+        if (!follower.take(chunk, Math.max(this.#settings.maxBodyBytes, MOST_BEHIND))) follower.cut()
       }
       return false
     }

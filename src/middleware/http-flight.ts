@@ -35,6 +35,9 @@ export interface FlightHost {
 
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
+/** ms between, and number of, attempts to get past a flight that has failed and is not gone yet. */
+const RETRY_DELAY = 10
+const MAX_PATIENCE = 20
 /** An index outlives the variants that it leads to; losing it costs one run of the handler. */
 const INDEX_LIFETIME: StoredFor = { ttl: 7 * 24 * 60 * 60 * 1000, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
@@ -121,7 +124,14 @@ export class HttpFlight implements FillHost {
 
   async #run(runner: Exchange, res: Exchange['res'], hasClient: boolean, context: Context): Promise<Stored | undefined> {
     const { settings, clock } = this.#host
-    const fill = new Fill({ exchange: runner, res, hasClient, context, settings, clock, host: this })
+    let fill: Fill
+    try {
+      fill = new Fill({ exchange: runner, res, hasClient, context, settings, clock, host: this })
+    } catch (error) {
+      // A request or response of a kind that we do not understand: its own handler may.
+      if (hasClient) this.#host.runAlone(runner, 'gave-up')
+      throw error
+    }
     this.#fill = fill
     try {
       runner.run(res, (error) => fill.fail(error))
@@ -232,10 +242,17 @@ export class HttpFlight implements FillHost {
     )
   }
 
-  #giveUp(_error: unknown): void {
+  #giveUp(error: unknown): void {
+    const { clock } = this.#host
     this.#host.leave(this)
     this.#fill?.giveHandlersAnswer()
-    for (const exchange of this.#takeWaiting()) this.#tryAgain(exchange)
+    for (const exchange of this.#takeWaiting()) {
+      // The cache needs a moment to be done with the flight that has failed; until then it hands out the same failure.
+      const isSameFailure = exchange.failure === error
+      exchange.failure = error
+      if (isSameFailure && ++exchange.patience < MAX_PATIENCE) clock.setTimeout(() => this.#host.enter(exchange), RETRY_DELAY)
+      else clock.setImmediate(() => this.#tryAgain(exchange))
+    }
   }
 
   /** Whether nobody may join any more: what it stores outside its own key could bring back what was invalidated. */

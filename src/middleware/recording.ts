@@ -282,7 +282,8 @@ function reasonOf(res: ServerResponse): string {
 
 /** What Node would state for a body that is given to `end` whole; stated early, because the header is read early. */
 function announceLength(res: ServerResponse, length: number): void {
-  if (!hasBody(res)) return
+  // To a client of HTTP/1.0 Node says it by closing.
+  if (!hasBody(res) || (res.req.httpVersionMajor === 1 && res.req.httpVersionMinor === 0)) return
   if (res.hasHeader('content-length') || res.hasHeader('transfer-encoding') || res.hasHeader('trailer')) return
   res.setHeader('Content-Length', length)
 }

@@ -2,13 +2,15 @@ import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { claim } from '../redis/scripts/claim.ts'
 
-/** What one claim of a batch asks. */
+/** One claim of a batch. */
 export interface ClaimRequest {
   readonly keys: EntryKeys
   readonly token: string
   readonly lockTtl: number
-  /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. */
+  /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
   readonly freshBeyond: number | undefined
+  onReply(reply: ClaimReply): void
+  onFailure(error: unknown): void
 }
 
 /** What Redis answers to one claim. */
@@ -20,12 +22,6 @@ export interface ClaimReply {
   readonly damaged: boolean
 }
 
-interface Pending {
-  readonly request: ClaimRequest
-  resolve(reply: ClaimReply): void
-  reject(error: unknown): void
-}
-
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 200
 
@@ -34,20 +30,20 @@ export class ClaimBatch {
   readonly #connection: Connection
   readonly #tagKeys: string
   readonly #inboxId: () => string
-  #pending: Pending[] = []
+  readonly #guard: Guard
+  #pending: ClaimRequest[] = []
 
   /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
-  constructor(connection: Connection, tagKeys: string, inboxId: () => string) {
+  constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
     this.#connection = connection
     this.#tagKeys = tagKeys
     this.#inboxId = inboxId
+    this.#guard = guard
   }
 
-  claim(request: ClaimRequest): Promise<ClaimReply> {
-    return new Promise((resolve, reject) => {
-      // After this turn's promises, so that calls which those make are of the same tick.
-      if (this.#pending.push({ request, resolve, reject }) === 1) process.nextTick(() => this.#flush())
-    })
+  add(request: ClaimRequest): void {
+    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
   }
 
   #flush(): void {
@@ -58,31 +54,39 @@ export class ClaimBatch {
     for (let from = 0; from < pending.length; from += size) void this.#send(pending.slice(from, from + size))
   }
 
-  async #send(batch: readonly Pending[]): Promise<void> {
+  async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
-    const args: (string | number)[] = [batch[0]?.request.lockTtl ?? 0, this.#inboxId(), this.#tagKeys]
-    for (const { request } of batch) {
+    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, this.#inboxId(), this.#tagKeys]
+    for (const request of batch) {
       keys.push(request.keys.value, request.keys.lease, request.keys.waiters)
       args.push(request.token, request.freshBeyond ?? '')
     }
+    let reply: unknown[]
     try {
-      const reply = (await this.#connection.runBuffer(claim, keys, args)) as [number | Buffer, ...RawReply[]]
-      const now = Number(reply[0])
-      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(read(now, reply[i + 1] as RawReply))
+      reply = (await this.#guard(() => this.#connection.runBuffer(claim, keys, args))) as unknown[]
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      for (const request of batch) request.onFailure(error)
+      return
     }
+    const now = Number(reply[0])
+    for (let i = 0; i < batch.length; i++) batch[i]?.onReply(read(now, reply[i + 1] as RawReply))
   }
 }
 
+/** What stands between the claims and a Redis that does not answer. */
+export type Guard = <T>(operation: () => Promise<T>) => Promise<T>
+
 type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer]
 
+const FRESH = 'f'.charCodeAt(0)
+const LEASED = 'l'.charCodeAt(0)
+
 function read(now: number, [bytes, state, damaged]: RawReply): ClaimReply {
-  const text = String(state)
-  return {
-    now,
-    bytes,
-    state: text === 'fresh' || text === 'leased' ? text : Number(text),
-    damaged: Number(damaged) === 1,
-  }
+  return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1 }
+}
+
+function stateOf(state: Buffer | number): ClaimReply['state'] {
+  if (typeof state === 'number') return state
+  if (state[0] === FRESH) return 'fresh'
+  return state[0] === LEASED ? 'leased' : Number(state.toString())
 }

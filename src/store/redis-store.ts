@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { quote } from '../errors.ts'
+import { BreakerOpenError } from '../redis/breaker.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
@@ -8,10 +10,11 @@ import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
-import { ClaimBatch, type ClaimReply } from './claim-batch.ts'
+import { ClaimBatch, type ClaimReply, type Guard } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
 import { decodeEnvelope, encodeEnvelope, type Envelope } from './envelope.ts'
+import { ReadBatch } from './read-batch.ts'
 import { AGAIN, failureNotice, PASS, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 
 /** What Redis answers to a caller that has no fresh value. */
@@ -19,13 +22,16 @@ export type Claim<V> =
   | { readonly state: 'fresh'; readonly entry: Entry<V> }
   /** A marker: results of this key are not shareable for now; load alone, without a lock. */
   | { readonly state: 'pass' }
+  /** Redis failed; which was reported. */
+  | { readonly state: 'unavailable' }
   | Leased<V>
   | Busy<V>
 
 export interface Leased<V> {
   readonly state: 'leased'
   readonly stale: Entry<V> | undefined
-  readonly possession: Possession
+  /** One for each Redis in which the lease is held. */
+  readonly possessions: readonly Possession[]
 }
 
 export interface Busy<V> {
@@ -35,6 +41,16 @@ export interface Busy<V> {
   /** Local instant at which the claim was sent: nothing that was told since then may be missed. */
   readonly sentAt: number
   /** Whether this process will be told of the result. */
+  readonly registered: boolean
+}
+
+/** What is known of a claim when its reply comes. */
+interface Asked<V> {
+  readonly key: string
+  readonly token: string
+  readonly lockTtl: number
+  readonly codec: Codec<V>
+  readonly sentAt: number
   readonly registered: boolean
 }
 
@@ -65,6 +81,12 @@ export interface Broadcast {
 const LARGEST_IN_MESSAGE = 64 * 1024
 /** ms after which a measured clock offset is measured again: clocks drift, and a failover brings another one. */
 const CLOCK_VALID_FOR = 10_000
+/**
+ * A plain read costs a hit less than a claim does, and a miss a second round trip: so it is tried where hits are the
+ * rule. The share of hits is a moving average over about so many reads.
+ */
+const HITS_ARE_THE_RULE = 0.9
+const OUTCOMES_REMEMBERED = 32
 /** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
 const TAG_REMEMBERED_FOR = 60 * 60 * 1000
 
@@ -76,6 +98,7 @@ export class RedisStore {
   readonly #prefix: string
   readonly #report: (error: unknown) => void
   readonly #claims: ClaimBatch
+  readonly #reads: ReadBatch
   readonly #isCluster: boolean
   /** Argument of scripts that check tags themselves, '' on a Cluster, where they cannot. */
   readonly #tagKeys: string
@@ -85,6 +108,8 @@ export class RedisStore {
    */
   #clockOffset = 0
   #clockReadAt = -Infinity
+  /** Share of hits among the last reads, the latest counting most. */
+  #hitShare = 0
 
   constructor(
     connection: Connection,
@@ -93,6 +118,7 @@ export class RedisStore {
     prefix: string,
     /** Told of damage that costs nobody an answer. */
     report: (error: unknown) => void,
+    guard: Guard,
   ) {
     this.#connection = connection
     this.#inbox = inbox
@@ -102,7 +128,8 @@ export class RedisStore {
     this.#isCluster = connection.client.isCluster === true
     // Keys that a script makes up itself do not get the client's own prefix.
     this.#tagKeys = this.#isCluster ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
-    this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''))
+    this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''), guard)
+    this.#reads = new ReadBatch(connection, guard)
   }
 
   leaseKey(key: string): string {
@@ -111,33 +138,95 @@ export class RedisStore {
 
   /**
    * One round trip: reads the entry and, unless it is fresh, takes the lease under `token` or registers as a waiter.
-   * What is fresh no longer than `freshBeyond`, on the local clock, counts as stale.
+   * What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. Never rejects.
    */
-  async claim<V>(
-    key: string,
-    token: string,
-    lockTtl: number,
-    codec: Codec<V>,
-    freshBeyond?: number,
-  ): Promise<Claim<V>> {
+  claim<V>(key: string, token: string, lockTtl: number, codec: Codec<V>, freshBeyond?: number): Promise<Claim<V>> {
     const keys = entryKeys(this.#prefix, key)
     const sentAt = this.#clock.now()
-    const registered = this.#inbox.ready
+    const asked: Asked<V> = { key, token, lockTtl, codec, sentAt, registered: this.#inbox.ready }
     const beyond = freshBeyond === undefined ? undefined : Math.round(freshBeyond + this.#clockOffset + CLOCK_TOLERANCE)
-    const reply = await this.#claims.claim({ keys, token, lockTtl, freshBeyond: beyond })
-    this.#setClock(reply.now, sentAt)
-    if (reply.damaged) this.#report(new Error(`what stood in Redis under ${JSON.stringify(keys.value)} was no entry`))
-    const found = await this.#read(reply, codec)
-    if (reply.state === 'leased') {
-      return { state: 'leased', stale: asEntry(found), possession: { token, sentAt, grantedAt: reply.now } }
+    return new Promise((resolve) => {
+      this.#claims.add({
+        keys,
+        token,
+        lockTtl,
+        freshBeyond: beyond,
+        onReply: (reply) => resolve(this.#understand(asked, reply)),
+        onFailure: (error) => resolve(this.#unavailable(asked, error)),
+      })
+    })
+  }
+
+  /** What a reply to a claim says; a promise where more has to be asked. */
+  #understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
+    this.#setClock(reply.now, asked.sentAt)
+    this.#noteOutcome(reply.state === 'fresh')
+    if (reply.damaged) this.#report(new Error(`what stood in Redis for ${quote(asked.key)} was no entry of ours`))
+    const envelope = reply.bytes === null ? undefined : decodeEnvelope(reply.bytes)
+    if (envelope === undefined || envelope.tags.length === 0 || !this.#isCluster) {
+      return this.#conclude(asked, reply, envelope)
     }
-    if (reply.state !== 'fresh')
-      return { state: 'busy', leaseEndsIn: reply.state, sentAt, registered, stale: asEntry(found) }
-    if (found === 'pass') return { state: 'pass' }
+    return this.#areTagsValid(envelope).then(
+      (valid) => this.#conclude(asked, reply, valid ? envelope : undefined),
+      (error: unknown) => this.#unavailable(asked, error),
+    )
+  }
+
+  #conclude<V>(asked: Asked<V>, reply: ClaimReply, envelope: Envelope | undefined): Claim<V> | Promise<Claim<V>> {
+    const { key, token, sentAt, registered } = asked
+    const found = envelope && this.#decode(envelope, asked.codec)
+    const stale = asEntry(found)
+    if (reply.state === 'leased') {
+      return { state: 'leased', stale, possessions: [{ token, sentAt, grantedAt: reply.now }] }
+    }
+    if (reply.state !== 'fresh') return { state: 'busy', leaseEndsIn: reply.state, sentAt, registered, stale }
+    if (found === 'pass') return PASSED
     if (found !== undefined) return { state: 'fresh', entry: found }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
-    await this.#connection.command('del', keys.value)
-    return this.claim(key, token, lockTtl, codec)
+    return this.#connection.command('del', entryKeys(this.#prefix, key).value).then(
+      () => this.claim(key, token, asked.lockTtl, asked.codec),
+      (error: unknown) => this.#unavailable(asked, error),
+    )
+  }
+
+  /** A claim that failed here may yet take the lease over there; on the same connection the release comes after it. */
+  #unavailable<V>({ key, token }: Asked<V>, error: unknown): Claim<V> {
+    if (error instanceof BreakerOpenError) return UNAVAILABLE
+    this.#report(error)
+    this.abandon(key, token).catch(() => {})
+    return UNAVAILABLE
+  }
+
+  /** Whether plain reads have found fresh values so often of late that they are worth trying before a claim. */
+  get expectsHits(): boolean {
+    return this.#hitShare > HITS_ARE_THE_RULE && this.#clock.now() - this.#clockReadAt < CLOCK_VALID_FOR
+  }
+
+  /** A plain read: the entry if it is fresh and can be used without a further question. Reads of one tick travel together. */
+  look<V>(key: string, codec: Codec<V>, onEntry: (entry: Entry<V> | undefined) => void): void {
+    this.#reads.add({
+      valueKey: entryKeys(this.#prefix, key).value,
+      onBytes: (bytes) => onEntry(this.#freshOrNothing(bytes, codec)),
+      onFailure: (error) => {
+        if (!(error instanceof BreakerOpenError)) this.#report(error)
+        onEntry(undefined)
+      },
+    })
+  }
+
+  #freshOrNothing<V>(bytes: Buffer | null, codec: Codec<V>): Entry<V> | undefined {
+    const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
+    const isFresh =
+      envelope !== undefined &&
+      envelope.tags.length === 0 &&
+      this.#clock.now() + this.#clockOffset < envelope.freshUntil
+    const entry = isFresh ? asEntry(this.#decode(envelope, codec)) : undefined
+    this.#noteOutcome(entry !== undefined)
+    return entry
+  }
+
+  #noteOutcome(isHit: boolean): void {
+    this.#hitShare += ((isHit ? 1 : 0) - this.#hitShare) / OUTCOMES_REMEMBERED
   }
 
   /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
@@ -264,14 +353,6 @@ export class RedisStore {
     })
   }
 
-  /** What a claim found: the entry with its instants on our clock, the marker, or nothing that can be used. */
-  async #read<V>({ bytes }: ClaimReply, codec: Codec<V>): Promise<Entry<V> | 'pass' | undefined> {
-    const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
-    if (envelope === undefined) return undefined
-    if (this.#isCluster && !(await this.#areTagsValid(envelope))) return undefined
-    return this.#decode(envelope, codec)
-  }
-
   #decode<V>(envelope: Envelope, codec: Codec<V>): Entry<V> | 'pass' | undefined {
     if (envelope.kind === 'pass') return 'pass'
     try {
@@ -326,6 +407,8 @@ export class RedisStore {
 
 /** ms by which two measurements of the clock may differ without a value being newer for it. */
 const CLOCK_TOLERANCE = 5
+const PASSED = { state: 'pass' } as const
+const UNAVAILABLE = { state: 'unavailable' } as const
 const NOT_KEPT: Storing = { ttl: 0, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
 function asEntry<V>(found: Entry<V> | 'pass' | undefined): Entry<V> | undefined {

@@ -136,7 +136,7 @@ function suite(backend: () => LockBackend, version: IoredisVersion, count: numbe
     await lock.release()
   })
 
-  it('notices within the seed\'s 50 ms that a foreign holder has gone', async () => {
+  it("notices within the seed's 50 ms that a foreign holder has gone", async () => {
     const name = key()
     for (const client of clients) await client.set(name, 'foreign', 'PX', 60_000, 'NX')
     const waiter = newLocker().acquire(name, 5000)

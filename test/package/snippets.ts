@@ -11,7 +11,7 @@ import { ROOT, run } from './packed.ts'
  * Two things stand for the reader's own and are replaced here: the Redis at `redis://localhost:6379`, which is also that
  * of `new Redis()`, and port 3000.
  */
-export interface Snippet {
+interface Snippet {
   /** As in `README.md:12`. */
   readonly name: string
   /** Path in the project of the program that was made of it, once `compile` has run. */

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
 import { delayedWriter } from './delayed-writer.ts'
 import { parseReply } from './resp-parser.ts'
@@ -85,7 +84,10 @@ export function proxyConnection(
   redis.on('end', () => toClient.end())
   client.on('error', () => redis.destroy())
   redis.on('error', () => client.resetAndDestroy())
-  const closed = Promise.all([once(client, 'close'), once(redis, 'close')]).finally(onClose)
+  // Not `events.once`, which rejects when the socket had an error before it closed.
+  const closed = Promise.all(
+    [client, redis].map((socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()))),
+  ).finally(onClose)
 
   return {
     commands,
