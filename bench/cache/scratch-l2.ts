@@ -17,15 +17,17 @@ const mget = (i: number) => new Promise((r) => { if (pend.push({ k: `raw${i}`, r
 const ours = (i: number) => cache.getOrRefill(`k${i}`, loader)
 const contenders = { get, mget, ours }
 async function run(f: (i: number) => Promise<any>, conc: number, n: number) {
-  const t = performance.now(); let i = 0
+  const t = performance.now(); const c = process.cpuUsage(); let i = 0
   for (let done = 0; done < n; done += conc) await Promise.all(Array.from({ length: conc }, () => f(i++ % KEYS)))
-  return n / (performance.now() - t) * 1000
+  const u = process.cpuUsage(c); cpu.push((u.user + u.system) / n); return n / (performance.now() - t) * 1000
 }
+let cpu: number[] = []
 const med = (a: number[]) => a.sort((x, y) => x - y)[a.length >> 1]!
+const cpus: Record<string, number[]> = {}
 for (const conc of [1, 64, 1000]) {
   const n = conc === 1 ? 5000 : 40000
   const res: Record<string, number[]> = {}
-  for (let r = 0; r < 9; r++) for (const [name, f] of Object.entries(contenders)) (res[name] ??= []).push(await run(f, conc, n))
-  console.log(conc, Object.entries(res).map(([k, v]) => `${k} ${(med(v) / 1000).toFixed(1)}k ${(med(v) / med(res['get']!)).toFixed(2)}`).join('  '))
+  for (let r = 0; r < 9; r++) for (const [name, f] of Object.entries(contenders)) { cpu = (cpus[name + conc] ??= []); (res[name] ??= []).push(await run(f, conc, n)) }
+  console.log(conc, Object.entries(res).map(([k, v]) => `${k} ${(med(v) / 1000).toFixed(1)}k ${(med(v) / med(res['get']!)).toFixed(2)} cpu ${med(cpus[k + conc]!).toFixed(2)}us`).join('  '))
 }
 await cache.close(); redis.disconnect(); await server.stop()

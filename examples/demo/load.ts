@@ -101,8 +101,10 @@ function get(socket: Socket, path: string): Promise<{ took: number; waited: bool
       response.on('end', () => {
         const took = performance.now() - sentAt
         if (response.statusCode !== 200) return reject(new Error(`status ${response.statusCode}`))
+        const receivedOn = Number(response.headers['x-received-on'])
         const { madeOn } = JSON.parse(body) as { madeOn: number }
-        resolve({ took, waited: Number(response.headers['x-received-on']) < madeOn })
+        if (Number.isNaN(receivedOn - madeOn)) return reject(new Error('the answer does not say when it was made'))
+        resolve({ took, waited: receivedOn < madeOn })
       })
     })
     outgoing.end()

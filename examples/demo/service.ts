@@ -1,4 +1,4 @@
-// One server process of the demo: an Express app with one slow handler, mounted three times.
+// One server process of the demo: an Express app with one slow handler, mounted with and without singleFlight.
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import express, { type Request, type Response } from 'express'

@@ -126,6 +126,12 @@ export class ReadPath {
     this.#looks?.revokeAll()
   }
 
+  /** Changes may have been missed: nobody keeps what is being read now. */
+  outdateAll(): void {
+    this.#core.flights.outdateAll()
+    this.#looks?.revokeAll()
+  }
+
   /** Aborts and rejects whatever is under way; resolves when the last flight has ended. */
   async close(error: Error): Promise<void> {
     this.#looks?.close(error)

@@ -48,7 +48,10 @@ export class RefillCache implements Cache {
           : new RedisTier(options, clock, random, {
               report: (error) => this.#events.report(error),
               onChange: (change) => this.#apply(change),
-              onGap: () => this.#memory?.clear(),
+              onGap: () => {
+                this.#memory?.clear()
+                this.#reads.outdateAll()
+              },
             }),
     }
     this.#reads = new ReadPath(this.#core)

@@ -218,7 +218,7 @@ export class Refill<V> {
       await lease.pass(PASS_DURATION) // what cannot be encoded cannot be shared: others need not wait for one another
     } else if (record.sharing === 'do-not-store' || value === undefined) {
       await lease.deliver(payload)
-    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.isCurrent(this.#flight)) {
+    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.mayKeep(this.#flight)) {
       this.#keep({ value, ...instants, loadTime, tags: storing.tags.map(readable) }, isolated)
     }
   }
@@ -230,7 +230,7 @@ export class Refill<V> {
   #adopt(entry: Entry<V>, tier: 'redis' | undefined): boolean {
     const { clock, events, flights, options, random } = this.#core
     const isolated = this.#isolate(entry.value)
-    if (isolated !== undefined && flights.isCurrent(this.#flight)) this.#keep(entry, isolated)
+    if (isolated !== undefined && flights.mayKeep(this.#flight)) this.#keep(entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.emit('hit', this.#order.key, { tier })
     this.#flight.settle(entry.value)
     const { beta } = options

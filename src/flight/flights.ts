@@ -5,7 +5,8 @@ export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
   /** The revoked ones too. */
   readonly #all = new Set<Flight<unknown>>()
-  #onEmpty: (() => void) | undefined
+  readonly #outdated = new WeakSet<Flight<unknown>>()
+  #onEmpty: (() => void)[] = []
 
   get size(): number {
     return this.#all.size
@@ -29,11 +30,21 @@ export class Flights {
     return this.#byKey.get(flight.key) === (flight as unknown)
   }
 
+  /** Whether the result of `flight` may be kept for later callers. */
+  mayKeep<V>(flight: Flight<V>): boolean {
+    return this.isCurrent(flight) && !this.#outdated.has(flight as Flight<unknown>)
+  }
+
+  /** What is under way may have been read before a change that nobody told of: callers get it, nobody keeps it. */
+  outdateAll(): void {
+    for (const flight of this.#all) this.#outdated.add(flight)
+  }
+
   /** Forgets `flight`; another that has taken its place stays. */
   end<V>(flight: Flight<V>): void {
     if (this.isCurrent(flight)) this.#byKey.delete(flight.key)
     this.#all.delete(flight as Flight<unknown>)
-    if (this.#all.size === 0) this.#onEmpty?.()
+    if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
   /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
@@ -52,6 +63,6 @@ export class Flights {
   /** Aborts every execution, whoever waits; resolves when the last has ended. */
   async abortAll(reason: unknown): Promise<void> {
     for (const flight of this.#all) flight.abort(reason)
-    if (this.#all.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
+    if (this.#all.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve))
   }
 }

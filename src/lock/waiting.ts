@@ -154,9 +154,8 @@ export class Place {
   #resume: (() => void) | undefined
   /** The queue that it joined last. */
   #queueNumber = -1
-  /** The last refusal, on both clocks: what ties the end of a grant to ours. */
-  #refusedAt = { local: 0, redis: 0 }
-  #grantedUntil: number | undefined
+  /** A grant that this waiter was told of: its end on Redis's clock, and the local instant of the message. */
+  #grant: { readonly redisUntil: number; readonly toldAt: number } | undefined
 
   constructor(line: Line, clock: Clock) {
     this.#line = line
@@ -172,7 +171,6 @@ export class Place {
    * until which the lock has been granted. Rejects when the room is closed.
    */
   async turn(busy: Busy, sentAt: number): Promise<number | undefined> {
-    this.#refusedAt = { local: sentAt, redis: busy.redisNow }
     if (busy.queued) {
       if (busy.added && this.#queueNumber === this.#line.queueNumber) this.#line.queueLost(this)
       this.#queueNumber = this.#line.queueNumber
@@ -182,19 +180,14 @@ export class Place {
     this.#woken = false
     this.#resume = undefined
     if (this.#error !== undefined) throw this.#error
-    const until = this.#grantedUntil
-    this.#grantedUntil = undefined
-    return until
+    const grant = this.#grant
+    this.#grant = undefined
+    return grant && localEnd(grant, busy, sentAt)
   }
 
-  /**
-   * The lock was handed to this waiter until `redisUntil`, on Redis's clock. Redis refused after `refusedAt.local`, so
-   * counting from there errs on the safe side however long messages take. Should Redis's clock have leapt since, the
-   * grant cannot last longer than from now.
-   */
+  /** The lock was handed to this waiter until `redisUntil`, in ms on Redis's clock. */
   grant(redisUntil: number): void {
-    const sinceRefusal = this.#refusedAt.local + (redisUntil - this.#refusedAt.redis)
-    this.#grantedUntil = Math.min(sinceRefusal, this.#clock.now() + GRANT)
+    this.#grant = { redisUntil, toldAt: this.#clock.now() }
     this.wake()
   }
 
@@ -212,4 +205,17 @@ export class Place {
     this.#onLeave()
     this.#line.remove(this)
   }
+}
+
+/**
+ * The end of a grant on the local clock. Redis's clock showed `redisNow` after `sentAt`, so counting from there errs on
+ * the safe side however long messages take. Should Redis's clock have leapt since, no grant outlasts its message by more
+ * than its length.
+ */
+function localEnd(
+  grant: { readonly redisUntil: number; readonly toldAt: number },
+  { redisNow }: Busy,
+  sentAt: number,
+): number {
+  return Math.min(sentAt + (grant.redisUntil - redisNow), grant.toldAt + GRANT)
 }

@@ -4,7 +4,14 @@ import { parseHttpDate } from './http-date.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
-const NARROWING = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'] as const
+const NARROWING = [
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+] as const
 
 export function isNarrowed(headers: IncomingHttpHeaders): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)

@@ -111,7 +111,9 @@ export class Fill implements RecordingObserver {
     this.#restoreRequest = asWholeRequest(parts.exchange.req, this.#stale)
     this.#recording = new Recording(parts.res, this)
     this.#shield =
-      this.#hasClient && Shield.isPossible(parts.res) ? new Shield(parts.exchange.req, parts.res, () => this.onCut()) : undefined
+      this.#hasClient && Shield.isPossible(parts.res)
+        ? new Shield(parts.exchange.req, parts.res, () => this.onCut())
+        : undefined
     if (this.#shield === undefined) parts.res.once('close', () => this.#onClose())
     parts.context.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
   }
@@ -153,7 +155,13 @@ export class Fill implements RecordingObserver {
     if (this.exchange.req.method !== 'HEAD' && Number(declared ?? 0) > this.#settings.maxBodyBytes) {
       return this.#goUnshared('too-large')
     }
-    const { fields: kept, removed } = storableHead(head, fields, verdict.withheld, this.exchange.baseline, this.#respondedAt)
+    const { fields: kept, removed } = storableHead(
+      head,
+      fields,
+      verdict.withheld,
+      this.exchange.baseline,
+      this.#respondedAt,
+    )
     this.verdict = verdict
     this.status = head.status
     this.message = head.message
@@ -307,7 +315,9 @@ export class Fill implements RecordingObserver {
     const verdict = judge(this.exchange.asked, { status: stale.status, fields, at: this.#respondedAt }, this.#settings)
     const described = { status: stale.status, message: stale.statusMessage, fields: flat }
     const lifetime = { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 }
-    const usable = verdict.share ? verdict : { ...verdict, share: true as const, lifetime, explicit: false, withheld: [], vary: [] }
+    const usable = verdict.share
+      ? verdict
+      : { ...verdict, share: true as const, lifetime, explicit: false, withheld: [], vary: [] }
     const response = this.#response(usable, described, stale.body, stale.removed)
     this.status = stale.status
     if (verdict.share) {
@@ -330,12 +340,7 @@ export class Fill implements RecordingObserver {
     return own.fields
   }
 
-  #response(
-    verdict: Shared,
-    head: ResponseHead,
-    body: Buffer,
-    removed: readonly string[],
-  ): StoredResponse {
+  #response(verdict: Shared, head: ResponseHead, body: Buffer, removed: readonly string[]): StoredResponse {
     const { headers } = this.exchange
     return new StoredResponse({
       status: head.status,
@@ -429,4 +434,3 @@ function isAge(fields: FlatFields, index: number): boolean {
 function validationWindow(freshness: number): number {
   return Math.min(MAX_VALIDATION_WINDOW, Math.max(MIN_VALIDATION_WINDOW, freshness))
 }
-

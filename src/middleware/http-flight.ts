@@ -122,7 +122,12 @@ export class HttpFlight implements FillHost {
     }).finally(() => backgrounds.delete(this.key))
   }
 
-  async #run(runner: Exchange, res: Exchange['res'], hasClient: boolean, context: Context): Promise<Stored | undefined> {
+  async #run(
+    runner: Exchange,
+    res: Exchange['res'],
+    hasClient: boolean,
+    context: Context,
+  ): Promise<Stored | undefined> {
     const { settings, clock } = this.#host
     let fill: Fill
     try {
@@ -250,7 +255,8 @@ export class HttpFlight implements FillHost {
       // The cache needs a moment to be done with the flight that has failed; until then it hands out the same failure.
       const isSameFailure = exchange.failure === error
       exchange.failure = error
-      if (isSameFailure && ++exchange.patience < MAX_PATIENCE) clock.setTimeout(() => this.#host.enter(exchange), RETRY_DELAY)
+      if (isSameFailure && ++exchange.patience < MAX_PATIENCE)
+        clock.setTimeout(() => this.#host.enter(exchange), RETRY_DELAY)
       else clock.setImmediate(() => this.#tryAgain(exchange))
     }
   }

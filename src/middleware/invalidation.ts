@@ -36,7 +36,10 @@ export function watchUnsafe(
   })
 }
 
-function sameHostResource(req: IncomingMessage & { originalUrl?: string }, reference: string | undefined): string | undefined {
+function sameHostResource(
+  req: IncomingMessage & { originalUrl?: string },
+  reference: string | undefined,
+): string | undefined {
   if (reference === undefined) return undefined
   const encrypted = isEncrypted(req)
   const base = `${encrypted ? 'https' : 'http'}://${hostOf(req)}`

@@ -13,7 +13,13 @@ const PRECONDITION_FAILED = 412
 const RANGE_NOT_SATISFIABLE = 416
 
 /** Fields of a 304, RFC 9110 section 15.4.5: what describes the body is left out, the client has it. */
-const ABOUT_THE_BODY = new Set(['content-length', 'content-type', 'content-encoding', 'content-language', 'content-range'])
+const ABOUT_THE_BODY = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-range',
+])
 
 /** The functions by which an answer goes out; those below our own patches where a response is patched. */
 export interface Outlet {
@@ -65,7 +71,12 @@ function replayNarrowed(
   const { headers } = req
   switch (precondition(headers, stored)) {
     case 'failed':
-      outlet.writeHead(res, PRECONDITION_FAILED, 'Precondition Failed', withoutNames(fields, ABOUT_THE_BODY, 'Content-Length', '0'))
+      outlet.writeHead(
+        res,
+        PRECONDITION_FAILED,
+        'Precondition Failed',
+        withoutNames(fields, ABOUT_THE_BODY, 'Content-Length', '0'),
+      )
       outlet.end(res)
       return
     case 'not-modified':
@@ -95,7 +106,12 @@ function replayNarrowed(
   }
   const part = stored.body.subarray(range.start, range.end + 1)
   const own = ['Content-Range', `bytes ${range.start}-${range.end}/${size}`, 'Content-Length', String(part.length)]
-  outlet.writeHead(res, PARTIAL_CONTENT, 'Partial Content', withoutNames(fields, new Set(['content-length', 'content-range']), ...own))
+  outlet.writeHead(
+    res,
+    PARTIAL_CONTENT,
+    'Partial Content',
+    withoutNames(fields, new Set(['content-length', 'content-range']), ...own),
+  )
   outlet.end(res, part)
 }
 

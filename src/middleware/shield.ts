@@ -33,7 +33,7 @@ export class Shield {
   #sink: SinkSocket | undefined
 
   static isPossible(res: ServerResponse): boolean {
-    return res instanceof ServerResponse && res.req?.socket != null
+    return res instanceof ServerResponse && res.req.socket !== null
   }
 
   constructor(req: IncomingMessage, res: ServerResponse, onCut: () => void) {
@@ -89,6 +89,7 @@ export class Shield {
     closable.destroyed = false
     closable._closed = false
     this.#req.socket = sink as unknown as IncomingMessage['socket']
+    // oxlint-disable-next-line typescript/no-deprecated -- handlers still look at it
     this.#req.aborted = false
     sink.once('close', () => {
       if (this.#up && !res.writableEnded) this.#noteCut()

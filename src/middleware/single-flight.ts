@@ -138,7 +138,8 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
 
 /** The fresh response in memory, if there is one that this request may have. */
 function lookUp(cache: Cache, keys: ResourceKeys, req: IncomingMessage): StoredResponse | undefined {
-  const own = peekVariant(cache, keys.get, req) ?? (keys.own === keys.get ? undefined : peekVariant(cache, keys.own, req))
+  const own =
+    peekVariant(cache, keys.get, req) ?? (keys.own === keys.get ? undefined : peekVariant(cache, keys.own, req))
   if (own !== undefined || keys.get === keys.anonymous) return own
   const anonymous = peekVariant(cache, keys.anonymous, req)
   return anonymous?.explicit === true ? anonymous : undefined

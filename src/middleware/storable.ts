@@ -110,7 +110,8 @@ function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Setti
 
 /** Surrogate-Control may not widen what is shared unless an option says so, but its no-store is always honoured. */
 function surrogatesMustNotStore(fields: FieldMap): boolean {
-  return instructionsOf(fields, ['surrogate-control']).control.noStore
+  const { control, targeted } = instructionsOf(fields, ['surrogate-control'])
+  return targeted && control.noStore
 }
 
 function namesIn(restriction: boolean | readonly string[]): readonly string[] {

@@ -62,7 +62,8 @@ function responseFrom(meta: Record<string, unknown>, body: Buffer): StoredRespon
   if (!isStrings(fields) || !areSafe(fields)) throw new Error('stored fields are malformed')
   if (!isStrings(removed)) throw new Error('stored removals are malformed')
   if (!isFinite(respondedAt) || typeof explicit !== 'boolean') throw new Error('stored times are malformed')
-  if (!isRecord(lifetime) || !LIFETIME_PARTS.every((name) => isFinite(lifetime[name]))) throw new Error('stored lifetime')
+  if (!isRecord(lifetime) || !LIFETIME_PARTS.every((name) => isFinite(lifetime[name])))
+    throw new Error('stored lifetime')
   if (!isSelecting(selecting)) throw new Error('stored selecting fields are malformed')
   if (bodyBytes !== body.length) throw new Error('stored body is truncated')
   return new StoredResponse({

@@ -1,4 +1,4 @@
-import { type BareItem, type InnerList, type Item, parseDictionary, parseList, Token } from 'structured-headers'
+import { type InnerList, type Item, parseDictionary, parseList, Token } from 'structured-headers'
 
 import { type CacheControl, cacheControlOf, type Directive, parseCacheControl } from './cache-control.ts'
 import type { FieldMap } from './fields.ts'
@@ -34,7 +34,7 @@ function targetedControl(value: string): CacheControl | undefined {
   return members.size === 0 ? undefined : cacheControlOf([...members].map(([name, [bare]]) => directive(name, bare)))
 }
 
-function directive(name: string, bare: BareItem | unknown[]): Directive {
+function directive(name: string, bare: unknown): Directive {
   if (bare === true) return [name, true]
   if (typeof bare === 'number' && Number.isInteger(bare) && bare >= 0) return [name, String(bare)]
   if (bare instanceof Token) return [name, bare.toString()]

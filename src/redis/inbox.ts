@@ -29,8 +29,8 @@ export class Inbox {
   readonly #channel: string
   readonly #broadcastChannels: readonly string[]
   readonly #onBroadcast: Listener
-  /** Topic → listener; one waiter per topic. */
-  readonly #listeners = new Map<string, Listener>()
+  /** By topic: more than one where a wait that was revoked goes on beside its successor. */
+  readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
   /** Topic → last message that nobody listened for, the oldest first. */
   readonly #kept = new Map<string, { readonly payload: Buffer; readonly receivedAt: number }>()
@@ -81,12 +81,14 @@ export class Inbox {
    * receiver to wait for it.
    */
   listen(topic: string, listener: Listener, since: number = Infinity): () => void {
-    this.#listeners.set(topic, listener)
+    const listeners = this.#listeners.get(topic) ?? new Set()
+    this.#listeners.set(topic, listeners.add(listener))
     this.#scheduleHeartbeat()
     const kept = this.#kept.get(topic)
     if (kept !== undefined && kept.receivedAt >= since) listener(kept.payload)
     return () => {
-      if (this.#listeners.get(topic) === listener) this.#listeners.delete(topic)
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic)
     }
   }
 
@@ -158,8 +160,8 @@ export class Inbox {
     const topicEnd = colon + 1 + Number(message.toString('latin1', 0, colon))
     if (colon === -1 || !(topicEnd <= message.length)) return
     const topic = message.toString('utf8', colon + 1, topicEnd)
-    const listener = this.#listeners.get(topic)
-    if (listener !== undefined) listener(message.subarray(topicEnd))
+    const listeners = this.#listeners.get(topic)
+    if (listeners !== undefined) for (const listener of [...listeners]) listener(message.subarray(topicEnd))
     else if (topic !== HEARTBEAT_TOPIC) this.#keep(topic, message.subarray(topicEnd))
   }
 

@@ -56,6 +56,16 @@ export const defaultCodec: Codec = {
   },
 }
 
+/** Whether what `defaultCodec` has encoded is text throughout, so that it may be read as a string. */
+export function isText(tag: string): boolean {
+  return tag === 'J' || tag === 'R'
+}
+
+/** Decodes what `defaultCodec` has encoded as text, from the string that begins with the tag. */
+export function decodeText(text: string): unknown {
+  return text.startsWith('J') ? parseJson(text.slice(1)) : parse(text.slice(1), revivers)
+}
+
 const MAX_PLAIN_DEPTH = 200
 
 /** Whether JSON reproduces the value exactly. Too deep for the stack, or a cycle, counts as not plain. */

@@ -26,7 +26,7 @@ export interface Envelope {
 }
 
 const MAGIC = 'hl1'
-const HEADER_LENGTH = 78
+export const HEADER_LENGTH = 78
 const LAST_INSTANT = 9_999_999_999_999
 const LONGEST_LOAD = 9_999_999_999
 /** Bytes that the tags of one entry may take together. */
@@ -48,39 +48,48 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
 
 /** The envelope, its payload a view on `bytes`; `undefined` for bytes of another version, of others, or damaged. */
 export function decodeEnvelope(bytes: Buffer): Envelope | undefined {
-  const kind = KINDS[bytes.toString('latin1', 0, 5)]
-  const freshUntil = numberAt(bytes, 5, 13)
-  const staleUntil = numberAt(bytes, 19, 13)
-  const errorUntil = numberAt(bytes, 33, 13)
-  const startedAt = numberAt(bytes, 47, 13)
-  const loadTime = numberAt(bytes, 61, 10)
-  const tagBytes = numberAt(bytes, 72, 5)
+  const header = readHeader(bytes.toString('latin1', 0, HEADER_LENGTH))
+  if (header === undefined) return undefined
+  const payloadAt = HEADER_LENGTH + header.tagBytes
+  const tags = header.tagBytes === 0 ? NO_TAGS : parseTags(bytes.toString('utf8', HEADER_LENGTH, payloadAt))
+  if (tags === undefined || payloadAt > bytes.length) return undefined
+  return { ...header, tags, payload: bytes.subarray(payloadAt) }
+}
+
+/** What stands in the header at fixed positions. */
+export interface Header extends Omit<Envelope, 'tags' | 'payload'> {
+  readonly tagBytes: number
+}
+
+/** The header with which `text` begins; `undefined` where it begins otherwise. Makes no garbage, as a RegExp would. */
+export function readHeader(text: string): Header | undefined {
+  const kind = text.startsWith(VALUE) ? 'value' : text.startsWith(PASS) ? 'pass' : undefined
+  const freshUntil = numberAt(text, 5, 13)
+  const staleUntil = numberAt(text, 19, 13)
+  const errorUntil = numberAt(text, 33, 13)
+  const startedAt = numberAt(text, 47, 13)
+  const loadTime = numberAt(text, 61, 10)
+  const tagBytes = numberAt(text, 72, 5)
   // One NaN makes the sum NaN.
   if (kind === undefined || Number.isNaN(freshUntil + staleUntil + errorUntil + startedAt + loadTime + tagBytes)) {
     return undefined
   }
-  const payloadAt = HEADER_LENGTH + tagBytes
-  const tags = tagBytes === 0 ? NO_TAGS : parseTags(bytes.toString('utf8', HEADER_LENGTH, payloadAt))
-  if (tags === undefined || payloadAt > bytes.length) return undefined
-  const payload = bytes.subarray(payloadAt)
-  return { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, tags, payload }
+  return { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, tagBytes }
 }
 
 const NO_TAGS: readonly string[] = []
-const KINDS: Record<string, Envelope['kind'] | undefined> = Object.assign(Object.create(null), {
-  [`${MAGIC}v `]: 'value',
-  [`${MAGIC}p `]: 'pass',
-})
+const VALUE = `${MAGIC}v `
+const PASS = `${MAGIC}p `
 
-/** The decimal of so many digits that stands there, followed by a space; else NaN. Makes no garbage, as a RegExp does. */
-function numberAt(bytes: Buffer, from: number, digits: number): number {
+/** The decimal of so many digits that stands there, followed by a space; else NaN. */
+function numberAt(text: string, from: number, digits: number): number {
   let number = 0
   for (let i = from; i < from + digits; i++) {
-    const digit = (bytes[i] as number) - 48
+    const digit = text.charCodeAt(i) - 48
     if (!(digit >= 0 && digit <= 9)) return NaN
     number = number * 10 + digit
   }
-  return bytes[from + digits] === 32 ? number : NaN
+  return text.charCodeAt(from + digits) === 32 ? number : NaN
 }
 
 function parseTags(json: string): string[] | undefined {

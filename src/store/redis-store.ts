@@ -12,9 +12,11 @@ import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { ClaimBatch, type ClaimReply, type Guard } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
+import { enter } from './enter.ts'
 import type { Entry } from './entry.ts'
 import { decodeEnvelope, encodeEnvelope, type Envelope } from './envelope.ts'
-import { ReadBatch } from './read-batch.ts'
+import { PlainReads } from './plain-reads.ts'
+import { RedisClock } from './redis-clock.ts'
 import { AGAIN, failureNotice, PASS, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 
 /** What Redis answers to a caller that has no fresh value. */
@@ -79,14 +81,6 @@ export interface Broadcast {
 
 /** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
 const LARGEST_IN_MESSAGE = 64 * 1024
-/** ms after which a measured clock offset is measured again: clocks drift, and a failover brings another one. */
-const CLOCK_VALID_FOR = 10_000
-/**
- * A plain read costs a hit less than a claim does, and a miss a second round trip: so it is tried where hits are the
- * rule. The share of hits is a moving average over about so many reads.
- */
-const HITS_ARE_THE_RULE = 0.9
-const OUTCOMES_REMEMBERED = 32
 /** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
 const TAG_REMEMBERED_FOR = 60 * 60 * 1000
 
@@ -98,18 +92,11 @@ export class RedisStore {
   readonly #prefix: string
   readonly #report: (error: unknown) => void
   readonly #claims: ClaimBatch
-  readonly #reads: ReadBatch
+  readonly #reads: PlainReads
+  readonly #redisClock: RedisClock
   readonly #isCluster: boolean
   /** Argument of scripts that check tags themselves, '' on a Cluster, where they cannot. */
   readonly #tagKeys: string
-  /**
-   * Redis's clock minus ours in ms, as measured by the last claim. What it errs, at most that claim's time under way,
-   * makes entries expire early here, never late.
-   */
-  #clockOffset = 0
-  #clockReadAt = -Infinity
-  /** Share of hits among the last reads, the latest counting most. */
-  #hitShare = 0
 
   constructor(
     connection: Connection,
@@ -129,7 +116,8 @@ export class RedisStore {
     // Keys that a script makes up itself do not get the client's own prefix.
     this.#tagKeys = this.#isCluster ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
     this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''), guard)
-    this.#reads = new ReadBatch(connection, guard)
+    this.#redisClock = new RedisClock(connection, clock)
+    this.#reads = new PlainReads(connection, this.#redisClock, report, guard)
   }
 
   leaseKey(key: string): string {
@@ -144,7 +132,8 @@ export class RedisStore {
     const keys = entryKeys(this.#prefix, key)
     const sentAt = this.#clock.now()
     const asked: Asked<V> = { key, token, lockTtl, codec, sentAt, registered: this.#inbox.ready }
-    const beyond = freshBeyond === undefined ? undefined : Math.round(freshBeyond + this.#clockOffset + CLOCK_TOLERANCE)
+    const beyond =
+      freshBeyond === undefined ? undefined : Math.round(this.#redisClock.fromLocal(freshBeyond) + CLOCK_TOLERANCE)
     return new Promise((resolve) => {
       this.#claims.add({
         keys,
@@ -159,8 +148,8 @@ export class RedisStore {
 
   /** What a reply to a claim says; a promise where more has to be asked. */
   #understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
-    this.#setClock(reply.now, asked.sentAt)
-    this.#noteOutcome(reply.state === 'fresh')
+    this.#redisClock.note(reply.now, asked.sentAt)
+    this.#reads.noteOutcome(reply.state === 'fresh')
     if (reply.damaged) this.#report(new Error(`what stood in Redis for ${quote(asked.key)} was no entry of ours`))
     const envelope = reply.bytes === null ? undefined : decodeEnvelope(reply.bytes)
     if (envelope === undefined || envelope.tags.length === 0 || !this.#isCluster) {
@@ -197,36 +186,14 @@ export class RedisStore {
     return UNAVAILABLE
   }
 
-  /** Whether plain reads have found fresh values so often of late that they are worth trying before a claim. */
+  /** Whether plain reads are worth trying before a claim. */
   get expectsHits(): boolean {
-    return this.#hitShare > HITS_ARE_THE_RULE && this.#clock.now() - this.#clockReadAt < CLOCK_VALID_FOR
+    return this.#reads.areWorthwhile
   }
 
-  /** A plain read: the entry if it is fresh and can be used without a further question. Reads of one tick travel together. */
+  /** A plain read: the entry if it is fresh and can be used without a further question. */
   look<V>(key: string, codec: Codec<V>, onEntry: (entry: Entry<V> | undefined) => void): void {
-    this.#reads.add({
-      valueKey: entryKeys(this.#prefix, key).value,
-      onBytes: (bytes) => onEntry(this.#freshOrNothing(bytes, codec)),
-      onFailure: (error) => {
-        if (!(error instanceof BreakerOpenError)) this.#report(error)
-        onEntry(undefined)
-      },
-    })
-  }
-
-  #freshOrNothing<V>(bytes: Buffer | null, codec: Codec<V>): Entry<V> | undefined {
-    const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
-    const isFresh =
-      envelope !== undefined &&
-      envelope.tags.length === 0 &&
-      this.#clock.now() + this.#clockOffset < envelope.freshUntil
-    const entry = isFresh ? asEntry(this.#decode(envelope, codec)) : undefined
-    this.#noteOutcome(entry !== undefined)
-    return entry
-  }
-
-  #noteOutcome(isHit: boolean): void {
-    this.#hitShare += ((isHit ? 1 : 0) - this.#hitShare) / OUTCOMES_REMEMBERED
+    this.#reads.read(entryKeys(this.#prefix, key).value, codec, onEntry)
   }
 
   /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
@@ -269,7 +236,7 @@ export class RedisStore {
 
   /** Reads without claiming: the entry, fresh or stale, or nothing. */
   async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
-    await this.#readClock()
+    await this.#redisClock.ask()
     const bytes = (await this.#connection.commandBuffer('get', entryKeys(this.#prefix, key).value)) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
     if (envelope === undefined || !(await this.#areTagsValid(envelope))) return undefined
@@ -278,8 +245,8 @@ export class RedisStore {
 
   /** Puts a value in place of whatever there is; a running refill loses its lease in the same step. */
   async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
-    await this.#readClock()
-    const now = this.#clock.now() + this.#clockOffset
+    await this.#redisClock.ask()
+    const now = this.#redisClock.now()
     await this.#needTags(storing, now)
     if (!this.#isCluster) for (const tag of storing.tags) await this.#needTag(tag, storedFor(storing))
     const bytes = this.#seal('value', payload, storing, now, 0)
@@ -340,7 +307,7 @@ export class RedisStore {
   }
 
   #seal(kind: Envelope['kind'], payload: Uint8Array, storing: Storing, startedAt: number, loadTime: number): Buffer {
-    const freshUntil = this.#clock.now() + this.#clockOffset + storing.ttl
+    const freshUntil = this.#redisClock.now() + storing.ttl
     return encodeEnvelope({
       kind,
       freshUntil,
@@ -355,19 +322,8 @@ export class RedisStore {
 
   #decode<V>(envelope: Envelope, codec: Codec<V>): Entry<V> | 'pass' | undefined {
     if (envelope.kind === 'pass') return 'pass'
-    try {
-      return {
-        value: codec.decode(envelope.payload),
-        freshUntil: envelope.freshUntil - this.#clockOffset,
-        staleUntil: envelope.staleUntil - this.#clockOffset,
-        errorUntil: envelope.errorUntil - this.#clockOffset,
-        loadTime: envelope.loadTime,
-        tags: envelope.tags,
-      }
-    } catch (error) {
-      this.#report(error)
-      return undefined
-    }
+    const { tags, payload } = envelope
+    return enter(envelope, tags, () => codec.decode(payload), this.#redisClock, this.#report)
   }
 
   async #areTagsValid({ tags, startedAt }: Envelope): Promise<boolean> {
@@ -389,19 +345,6 @@ export class RedisStore {
 
   #tagKey(tag: string): string {
     return `${tagKeysBeginning(this.#prefix)}${readable(tag)}}`
-  }
-
-  /** Asks Redis for the time, unless a claim has done so lately. */
-  async #readClock(): Promise<void> {
-    const sentAt = this.#clock.now()
-    if (sentAt - this.#clockReadAt < CLOCK_VALID_FOR) return
-    const [seconds, microseconds] = (await this.#connection.command('time')) as [string, string]
-    this.#setClock(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000), sentAt)
-  }
-
-  #setClock(now: number, sentAt: number): void {
-    this.#clockOffset = now - sentAt
-    this.#clockReadAt = sentAt
   }
 }
 

@@ -5,8 +5,12 @@ import type { Outcome, Report } from './run.ts'
 /** Every test of the suite that does not pass, and why. A test that begins to pass must leave this list. */
 export const NOT_PASSED: Record<string, { outcome: Outcome; reason: string }> = {
   // Required ones: none fails outright. They cannot be judged, because what they build on is optional and not done.
-  'stale-close-must-revalidate': unjudged('a stale response is not sent for a failed origin unless it says stale-if-error'),
-  'stale-close-proxy-revalidate': unjudged('a stale response is not sent for a failed origin unless it says stale-if-error'),
+  'stale-close-must-revalidate': unjudged(
+    'a stale response is not sent for a failed origin unless it says stale-if-error',
+  ),
+  'stale-close-proxy-revalidate': unjudged(
+    'a stale response is not sent for a failed origin unless it says stale-if-error',
+  ),
   'stale-close-no-cache': unjudged('a stale response is not sent for a failed origin unless it says stale-if-error'),
   'stale-close-s-maxage=2': unjudged('a stale response is not sent for a failed origin unless it says stale-if-error'),
   'headers-store-Set-Cookie': notSetUp('responses with Set-Cookie are never shared'),

@@ -27,7 +27,8 @@ export function passThrough(port: number, style: Style): (req: IncomingMessage, 
         res.writeHead(status, response.statusMessage, fields)
       } else {
         res.statusCode = status
-        for (let index = 0; index + 1 < fields.length; index += 2) res.appendHeader(fields[index] ?? '', fields[index + 1] ?? '')
+        for (let index = 0; index + 1 < fields.length; index += 2)
+          res.appendHeader(fields[index] ?? '', fields[index + 1] ?? '')
       }
       response.pipe(res)
     })

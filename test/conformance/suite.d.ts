@@ -1,5 +1,10 @@
 declare module 'http-cache-tests/client/runner.mjs' {
-  export function runTests(suites: unknown[], fetch: typeof globalThis.fetch, browser: boolean, base: string): Promise<void>
+  export function runTests(
+    suites: unknown[],
+    fetch: typeof globalThis.fetch,
+    browser: boolean,
+    base: string,
+  ): Promise<void>
   export function getResults(): Record<string, true | [kind: string, message: string]>
 }
 
@@ -16,7 +21,7 @@ declare module 'http-cache-tests/tests/index.mjs' {
 }
 
 declare module 'http-cache-tests/tests/surrogate-control.mjs' {
-  import suites from 'http-cache-tests/tests/index.mjs'
+  import type suites from 'http-cache-tests/tests/index.mjs'
   const suite: (typeof suites)[number]
   export default suite
 }

@@ -45,7 +45,7 @@ const attacks: Attack[] = [
       app.set('trust proxy', true)
       app.get('/', (req, res) => {
         const host = req.headers[field.toLowerCase()] ?? req.hostname
-        res.set('Cache-Control', 'public, max-age=60').send(`<script src="//${host}/app.js"></script>`)
+        res.set('Cache-Control', 'public, max-age=60').send(`<script src="//${String(host)}/app.js"></script>`)
       })
     }),
     async succeeds(url: string) {
@@ -57,7 +57,7 @@ const attacks: Attack[] = [
     name: `another page than the URL says, by ${field}`,
     app: bare((req, res) => {
       res.setHeader('Cache-Control', 'public, max-age=60')
-      res.end(`page ${req.headers[field.toLowerCase()] ?? req.url}`)
+      res.end(`page ${String(req.headers[field.toLowerCase()] ?? req.url)}`)
     }),
     async succeeds(url: string) {
       await ask(`${url}/home`, { headers: { [field]: '/logout' } })
@@ -68,7 +68,7 @@ const attacks: Attack[] = [
     name: 'a page about the attacker, by a field of the application that is in keyHeaders',
     app: bare((req, res) => {
       res.setHeader('Cache-Control', 'public, max-age=60')
-      res.end(`theme ${req.headers['x-theme'] ?? 'default'}`)
+      res.end(`theme ${String(req.headers['x-theme'] ?? 'default')}`)
     }),
     options: { keyHeaders: ['X-Theme'] },
     async succeeds(url) {
@@ -80,7 +80,8 @@ const attacks: Attack[] = [
     name: `a private page that looks like a file: ${path}`,
     app: bare((req: IncomingMessage, res: ServerResponse) => {
       // As frameworks do it that match prefixes and decode.
-      if (decodeURIComponent(String(req.url)).includes('account')) res.end(`account of ${req.headers.cookie ?? 'nobody'}`)
+      if (decodeURIComponent(String(req.url)).includes('account'))
+        res.end(`account of ${req.headers.cookie ?? 'nobody'}`)
       else res.end('public')
     }),
     options: { ttl: MINUTE },
@@ -219,12 +220,22 @@ const attacks: Attack[] = [
   },
   ...(
     [
-      ['a cloaked parameter', '/?q=good&utm_content=x;q=evil', '/?q=good', (url: string) => url.replace(/&utm_content=[^&]*/, '')],
+      [
+        'a cloaked parameter',
+        '/?q=good&utm_content=x;q=evil',
+        '/?q=good',
+        (url: string) => url.replace(/&utm_content=[^&]*/, ''),
+      ],
       ['a repeated parameter', '/?q=good&q=evil', '/?q=good', (url: string) => url.replace(/(q=[^&]*)&q=.*/, '$1')],
-      ['a NUL', '/page%00evil', '/page', (url: string) => (decodeURIComponent(url).split('\0')[0] ?? '')],
+      ['a NUL', '/page%00evil', '/page', (url: string) => decodeURIComponent(url).split('\0')[0] ?? ''],
       ['an encoded slash', '/a%2fb?evil', '/a/b?evil', (url: string) => decodeURIComponent(url)],
       ['another case', '/PAGE', '/page', (url: string) => url.toLowerCase()],
-      ['parameters in another order', '/?b=2&a=1', '/?a=1&b=2', (url: string) => url.split(/[?&]/).toSorted().join('&')],
+      [
+        'parameters in another order',
+        '/?b=2&a=1',
+        '/?a=1&b=2',
+        (url: string) => url.split(/[?&]/).toSorted().join('&'),
+      ],
     ] as const
   ).map(([name, evil, good, normalise]) => ({
     name: `a page of another URL, by ${name}`,
@@ -242,10 +253,10 @@ const attacks: Attack[] = [
     name: 'a page of another key, by a delimiter in a keyed field',
     app: bare((req, res) => {
       res.setHeader('Cache-Control', 'max-age=60')
-      res.end(`${req.headers['x-a']}|${req.headers['x-b']}`)
+      res.end(`${String(req.headers['x-a'])}|${String(req.headers['x-b'])}`)
     }),
     options: { keyHeaders: ['X-A', 'X-B'] },
-    naive: () => naiveCache((req) => `${req.url}:${req.headers['x-a']}:${req.headers['x-b']}`),
+    naive: () => naiveCache((req) => `${req.url}:${String(req.headers['x-a'])}:${String(req.headers['x-b'])}`),
     async succeeds(url) {
       await ask(url, { headers: { 'X-A': '1:2', 'X-B': '3' } })
       return (await ask(url, { headers: { 'X-A': '1', 'X-B': '2:3' } })).body !== '1|2:3'

@@ -31,7 +31,11 @@ describe('answered from the stored 200', () => {
     ['If-None-Match with the tag among others', { 'If-None-Match': '"v0", "v1"' }, 304],
     ['If-None-Match with any tag', { 'If-None-Match': '*' }, 304],
     ['If-None-Match with another tag', { 'If-None-Match': '"v2"' }, 200],
-    ['If-None-Match before If-Modified-Since', { 'If-None-Match': '"v2"', 'If-Modified-Since': 'Wed, 03 Jan 2024 00:00:00 GMT' }, 200],
+    [
+      'If-None-Match before If-Modified-Since',
+      { 'If-None-Match': '"v2"', 'If-Modified-Since': 'Wed, 03 Jan 2024 00:00:00 GMT' },
+      200,
+    ],
     ['If-Modified-Since at that time', { 'If-Modified-Since': 'Tue, 02 Jan 2024 00:00:00 GMT' }, 304],
     ['If-Modified-Since before', { 'If-Modified-Since': 'Mon, 01 Jan 2024 00:00:00 GMT' }, 200],
     ['If-Modified-Since that is no date', { 'If-Modified-Since': 'yesterday' }, 200],
@@ -46,7 +50,8 @@ describe('answered from the stored 200', () => {
       expect(answer.status).toBe(status)
       expect(answer.body).toBe(status === 200 && method === 'GET' ? BODY : '')
       expect(answer.headers['etag']).toBe('"v1"')
-      if (status === 304) expect(answer.headers).not.toHaveProperty('content-length')
+      const length = status === 304 ? undefined : String(status === 200 ? BODY.length : 0)
+      expect(answer.headers['content-length']).toBe(length)
     }
     expect(runs()).toBe(1)
   })
@@ -150,22 +155,25 @@ describe('a fill', () => {
     expect((await ask(url)).status).toBe(503)
   })
 
-  test.each(['must-revalidate', 'proxy-revalidate'])('of a stale response with %s does not hide a failure', async (directive) => {
-    let fails = false
-    const { url, clock } = await serve(
-      (_req, res) => {
-        res.statusCode = fails ? 503 : 200
-        res.setHeader('Cache-Control', `max-age=60, stale-while-revalidate=60, stale-if-error=60, ${directive}`)
-        res.setHeader('ETag', '"v1"')
-        res.end(BODY)
-      },
-      { staleIfError: 60_000 },
-    )
-    await ask(url)
-    fails = true
-    clock.skip(61_000)
-    expect((await ask(url)).status).toBe(503)
-  })
+  test.each(['must-revalidate', 'proxy-revalidate'])(
+    'of a stale response with %s does not hide a failure',
+    async (directive) => {
+      let fails = false
+      const { url, clock } = await serve(
+        (_req, res) => {
+          res.statusCode = fails ? 503 : 200
+          res.setHeader('Cache-Control', `max-age=60, stale-while-revalidate=60, stale-if-error=60, ${directive}`)
+          res.setHeader('ETag', '"v1"')
+          res.end(BODY)
+        },
+        { staleIfError: 60_000 },
+      )
+      await ask(url)
+      fails = true
+      clock.skip(61_000)
+      expect((await ask(url)).status).toBe(503)
+    },
+  )
 
   test('in the background that is answered by 304 freshens too', async () => {
     const { url, clock, cache } = await serve((req, res) => {

@@ -97,7 +97,9 @@ describe('what an unsafe request changes is forgotten', () => {
     })
     const other = { headers: { Host: 'other.example' } }
     const bodies = async () =>
-      Promise.all([ask(`${url}/pear`), ask(`${url}/cow`), ask(`${url}/pear`, other)].map(async (answer) => (await answer).body))
+      Promise.all(
+        [ask(`${url}/pear`), ask(`${url}/cow`), ask(`${url}/pear`, other)].map(async (answer) => (await answer).body),
+      )
     const before = await bodies()
     await ask(`${url}/basket`, { method: 'POST' })
     const after = await bodies()

@@ -112,7 +112,7 @@ describe.each(MOUNTS)('%s', (mount) => {
         if (++arrived === 20 && all !== first) all.open()
         await all.pass()
         res.setHeader('Cache-Control', 'private')
-        res.end(`for ${req.headers['x-user']}`)
+        res.end(`for ${String(req.headers['x-user'])}`)
       },
       {},
       mount,

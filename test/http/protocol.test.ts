@@ -8,7 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 
 import { ask, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { listen, makeFlight, refilled, serve } from './support/serve.ts'
+import { listen, makeFlight, type PlainHandler, refilled, serve } from './support/serve.ts'
 
 /** Sends `text` as it is and reads until the server closes. */
 async function raw(url: string, text: string): Promise<string> {
@@ -24,7 +24,10 @@ async function raw(url: string, text: string): Promise<string> {
 function comparable(answer: string): string {
   const [head = '', ...rest] = answer.replaceAll(/^(Date|Cache-Status): .*\r\n/gim, '').split('\r\n\r\n')
   // The order of different fields means nothing: RFC 9110 section 5.3.
-  return [head.split('\r\n').toSorted().join('\r\n'), ...rest.map((part) => part.split('\r\n').toSorted().join('\r\n'))].join('\r\n\r\n')
+  return [
+    head.split('\r\n').toSorted().join('\r\n'),
+    ...rest.map((part) => part.split('\r\n').toSorted().join('\r\n')),
+  ].join('\r\n\r\n')
 }
 
 describe('as without us', () => {
@@ -130,7 +133,7 @@ test('HTTP/1.0 clients wait, follow and hit like others', async () => {
 })
 
 describe('HTTP/2', () => {
-  async function serveHttp2(handler: (req: IncomingMessage, res: ServerResponse) => void) {
+  async function serveHttp2(handler: PlainHandler) {
     const made = makeFlight()
     const server = createHttp2Server((req: Http2ServerRequest, res) => {
       made.flight(req as never, res as never, () => handler(req as never, res as never))
@@ -224,7 +227,7 @@ test('server-sent events go through as they come, to each client its own', async
 test('a server with WebSockets keeps them', async () => {
   const { server, url } = await serve((_req, res) => res.end('page'), { ttl: 60_000 })
   const sockets = new WebSocketServer({ server })
-  sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${String(message)}`)))
+  sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${(message as Buffer).toString()}`)))
   const client = new WebSocket(url.replace('http', 'ws'))
   await once(client, 'open')
   client.send('hello')

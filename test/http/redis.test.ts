@@ -77,7 +77,7 @@ describe('two processes with one Redis', () => {
     const rest = new Gate()
     let runs = 0
     const { first, second } = await serveTwice(async (req, res) => {
-      if (++runs > 1) return res.end(`for ${req.headers['x-user']}`)
+      if (++runs > 1) return res.end(`for ${String(req.headers['x-user'])}`)
       await header.pass()
       res.setHeader('Cache-Control', 'private')
       res.write('for ')
@@ -113,7 +113,7 @@ describe('two processes with one Redis', () => {
       runs++
       res.setHeader('Cache-Control', 'max-age=60')
       res.setHeader('Vary', 'X-Language')
-      res.end(`in ${req.headers['x-language']}`)
+      res.end(`in ${String(req.headers['x-language'])}`)
     })
     const languages = ['de', 'en', 'fr']
     for (const { get } of [first, second, first]) {

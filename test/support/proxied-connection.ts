@@ -46,6 +46,7 @@ export function proxyConnection(
 
   const reset = (): void => {
     client.resetAndDestroy()
+    client.destroy() // it would wait for writes to end, which a frozen reader never lets happen
     redis.destroy()
   }
 
@@ -84,10 +85,15 @@ export function proxyConnection(
   redis.on('end', () => toClient.end())
   client.on('error', () => redis.destroy())
   redis.on('error', () => client.resetAndDestroy())
-  // Not `events.once`, which rejects when the socket had an error before it closed.
-  const closed = Promise.all(
-    [client, redis].map((socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()))),
-  ).finally(onClose)
+  // An error is an end as well: an RST to a peer that has gone fails, and no `close` follows.
+  const ends = [client, redis].map(
+    (socket) =>
+      new Promise<void>((resolve) => {
+        socket.once('close', () => resolve())
+        socket.once('error', () => resolve())
+      }),
+  )
+  const closed = Promise.all(ends).finally(onClose)
 
   return {
     commands,

@@ -42,7 +42,11 @@ export function makeFlight({ cacheOptions, ...options }: ServeOptions = {}): Omi
 }
 
 /** Serves `handler` behind a middleware, mounted in one of the documented ways. */
-export async function serve(handler: PlainHandler, options: ServeOptions = {}, mount: Mount = 'node:http'): Promise<Served> {
+export async function serve(
+  handler: PlainHandler,
+  options: ServeOptions = {},
+  mount: Mount = 'node:http',
+): Promise<Served> {
   const made = makeFlight(options)
   return { ...made, ...(await listen(createServer(mounted(mount, made.flight, handler)))) }
 }
@@ -58,14 +62,24 @@ export async function listen(server: Server): Promise<{ url: string; server: Ser
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-function mounted(mount: Mount, flight: Middleware, handler: PlainHandler): (req: IncomingMessage, res: ServerResponse) => void {
+function mounted(
+  mount: Mount,
+  flight: Middleware,
+  handler: PlainHandler,
+): (req: IncomingMessage, res: ServerResponse) => void {
   switch (mount) {
     case 'Express 5':
-      return express().use(flight).use(handler as never)
+      return express()
+        .use(flight)
+        .use(handler as never)
     case 'Express 4':
-      return express4().use(flight).use(handler as never) as never
+      return express4()
+        .use(flight)
+        .use(handler as never) as never
     case 'Connect':
-      return connect().use(flight as never).use(handler)
+      return connect()
+        .use(flight as never)
+        .use(handler)
     case 'node:http':
       return (req, res) => flight(req, res, () => handler(req, res))
     case 'in front of Express 5': {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { createServer, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,10 +36,14 @@ export interface Style {
 const text = (run: number): string => `${run}: ${PAGE}`
 
 export const STYLES: readonly Style[] = [
-  style('json', async ({ number, pause }, _req, res) => {
-    await pause()
-    res.set('Cache-Control', FRESHNESS).json(text(number))
-  }, (run) => JSON.stringify(text(run))),
+  style(
+    'json',
+    async ({ number, pause }, _req, res) => {
+      await pause()
+      res.set('Cache-Control', FRESHNESS).json(text(number))
+    },
+    (run) => JSON.stringify(text(run)),
+  ),
   style('send', async ({ number, pause }, _req, res) => {
     await pause()
     res.set('Cache-Control', FRESHNESS).send(text(number))
@@ -92,18 +96,22 @@ export const STYLES: readonly Style[] = [
     for await (const part of inTwoParts(number, pause)) res.write(part)
     res.end()
   }),
-  style('waits for drain', async ({ number, pause }, _req, res) => {
-    res.set({ 'Cache-Control': FRESHNESS, 'Content-Type': 'text/plain' })
-    const piece = Buffer.alloc(64 * 1024)
-    const all = Buffer.from(`${number}: ${LARGE}`)
-    for (let at = 0; at < all.length; at += piece.length) {
-      if (at === piece.length) await pause()
-      // The same buffer again and again, as who reads files by hand does it.
-      const size = all.copy(piece, 0, at)
-      if (!res.write(piece.subarray(0, size))) await once(res, 'drain')
-    }
-    res.end()
-  }, (run) => `${run}: ${LARGE}`),
+  style(
+    'waits for drain',
+    async ({ number, pause }, _req, res) => {
+      res.set({ 'Cache-Control': FRESHNESS, 'Content-Type': 'text/plain' })
+      const piece = Buffer.alloc(64 * 1024)
+      const all = Buffer.from(`${number}: ${LARGE}`)
+      for (let at = 0; at < all.length; at += piece.length) {
+        if (at === piece.length) await pause()
+        // The same buffer again and again, as who reads files by hand does it.
+        const size = all.copy(piece, 0, at)
+        if (!res.write(piece.subarray(0, size))) await once(res, 'drain')
+      }
+      res.end()
+    },
+    (run) => `${run}: ${LARGE}`,
+  ),
   {
     ...style('throws', async ({ number, pause }, _req, res) => {
       await pause()
@@ -122,7 +130,14 @@ export const STYLES: readonly Style[] = [
   },
   style('proxies', async ({ number, pause }, req, res) => {
     const port = await upstreamPort(number, pause)
-    const upstream = request({ host: '127.0.0.1', port, path: req.url, method: req.method, headers: req.headers, agent: false })
+    const upstream = request({
+      host: '127.0.0.1',
+      port,
+      path: req.url,
+      method: req.method,
+      headers: req.headers,
+      agent: false,
+    })
     req.on('aborted', () => upstream.destroy())
     res.on('close', () => {
       if (!res.writableFinished) upstream.destroy()
@@ -156,14 +171,15 @@ function pageFile(): string {
 }
 
 async function upstreamPort(number: number, pause: () => Promise<void>): Promise<number> {
-  const server = createServer(async (_req, res) => {
+  const answer = async (res: ServerResponse): Promise<void> => {
     // Its clock is not the one that the test sets forward.
     res.sendDate = false
     res.setHeader('Cache-Control', FRESHNESS)
     res.setHeader('Content-Type', 'text/plain')
     for await (const part of inTwoParts(number, pause)) res.write(part)
     res.end()
-  }).listen(0, '127.0.0.1')
+  }
+  const server = createServer((_req, res) => void answer(res)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
     server.close()

@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts'
+import type { Connection } from '../redis/connection.ts'
+
+/** ms after which a measurement is not relied upon: clocks drift, and a failover brings another one. */
+const VALID_FOR = 10_000
+
+/**
+ * Redis's clock, on which hosts with clocks of their own agree what is fresh. Known by its distance from ours, as
+ * measured by the last reply that told the time. What that errs, at most that reply's time under way, makes entries
+ * expire early here, never late.
+ */
+export class RedisClock {
+  readonly #connection: Connection
+  readonly #clock: Clock
+  /** Redis's clock minus ours in ms. */
+  #offset = 0
+  #measuredAt = -Infinity
+
+  constructor(connection: Connection, clock: Clock) {
+    this.#connection = connection
+    this.#clock = clock
+  }
+
+  /** Whether the last measurement may be relied upon. */
+  get isKnown(): boolean {
+    return this.#clock.now() - this.#measuredAt < VALID_FOR
+  }
+
+  now(): number {
+    return this.#clock.now() + this.#offset
+  }
+
+  /** An instant of our monotonic clock as one of Redis's. */
+  fromLocal(instant: number): number {
+    return instant + this.#offset
+  }
+
+  toLocal(instant: number): number {
+    return instant - this.#offset
+  }
+
+  /** Redis told the time `now` in answer to what was sent at the local instant `sentAt`. */
+  note(now: number, sentAt: number): void {
+    this.#offset = now - sentAt
+    this.#measuredAt = sentAt
+  }
+
+  /** Asks Redis for the time, unless it has told it lately. Rejects with Redis's error. */
+  async ask(): Promise<void> {
+    if (this.isKnown) return
+    const sentAt = this.#clock.now()
+    const [seconds, microseconds] = (await this.#connection.command('time')) as [string, string]
+    this.note(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000), sentAt)
+  }
+}
