@@ -62,10 +62,7 @@ export class RefillFailedError extends HerdlockError {
   readonly origin: string
 
   constructor(key: string, remote: { name: string; message: string; origin: string }) {
-    super(
-      'REFILL_FAILED',
-      `refill of ${quote(key)} failed in ${remote.origin}: ${remote.name}: ${remote.message}`,
-    )
+    super('REFILL_FAILED', `refill of ${quote(key)} failed in ${remote.origin}: ${remote.name}: ${remote.message}`)
     this.remoteName = remote.name
     this.origin = remote.origin
   }
@@ -128,6 +125,15 @@ export class RedisTimeoutError extends HerdlockError {
   constructor(instance: string, commandTimeout: number) {
     super('REDIS_TIMEOUT', `${instance} did not answer within commandTimeout (${commandTimeout} ms)`)
     this.instance = instance
+  }
+}
+
+/** An operation was not tried because its Redis has failed several times in a row and is left alone for a while. */
+export class BreakerOpenError extends HerdlockError {
+  override readonly name = 'BreakerOpenError'
+
+  constructor(instance: string, failures: number) {
+    super('BREAKER_OPEN', `${instance} has failed ${failures} times in a row and is left alone for a while`)
   }
 }
 

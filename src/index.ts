@@ -1,20 +1,27 @@
 export { createCache } from './cache/create-cache.ts'
 export type { Cache, WrapOptions } from './cache/cache.ts'
 export type { CacheEvent, CacheEvents, CacheListener, CacheStats } from './cache/events.ts'
+export type { BatchLoader } from './cache/batch.ts'
 export type { Loader, LoaderContext } from './cache/loader-context.ts'
 export type { CacheOptions, CallOptions, Lifetime, MemoryOptions } from './cache/options.ts'
 export type { Codec } from './store/codec.ts'
+export { compressed, type CompressionOptions } from './store/compressed-codec.ts'
+export { singleFlight } from './middleware/single-flight.ts'
+export type { Handler, Middleware, Next } from './middleware/single-flight.ts'
+export type { SingleFlightOptions } from './middleware/options.ts'
 export { Locker } from './lock/locker.ts'
 export type { Lock } from './lock/lock.ts'
 export type { AcquireOptions, LockerOptions } from './lock/options.ts'
 export type { RedisClient } from './redis/client.ts'
 export {
+  BreakerOpenError,
   ClosedError,
   HerdlockError,
   LoadTimeoutError,
   LockLostError,
   LockNotAcquiredError,
   LockNotHeldError,
+  LockReleaseError,
   RedisTimeoutError,
   ReentrantRefillError,
   RefillFailedError,

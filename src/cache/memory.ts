@@ -3,7 +3,7 @@ import type { Entry } from '../store/entry.ts'
 import { freezePlain } from '../store/isolation.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { earliestRefill } from './lifetime.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedMemory } from './options.ts'
 
 /** An entry as memory keeps it; instants are those of the process's monotonic clock. */
 export interface MemoryEntry<V = unknown> extends Entry<V> {
@@ -55,16 +55,19 @@ export class Memory {
   readonly #maxBytes: number | undefined
 
   readonly #beta: number
+  /** With tracking: the name under which an entry is told of, kept like a further tag; no tag has a brace. */
+  readonly #valueKeyOf: ((key: string) => string) | undefined
   /** Tag, in readable form, → keys of the entries that have it. */
   readonly #byTag = new Map<string, Set<string>>()
 
-  constructor(options: Exclude<ResolvedOptions['memory'], false>, beta: number) {
+  constructor(options: ResolvedMemory, beta: number, valueKeyOf?: (key: string) => string) {
     this.#entries = new MemoryStore(options.maxEntries, options.maxBytes, (entry, key) => {
       if (entry.tags.length > 0) this.#untag(entry, key)
     })
     this.#ttl = options.ttl
     this.#maxBytes = options.maxBytes
     this.#beta = beta
+    if (options.tracking) this.#valueKeyOf = valueKeyOf
   }
 
   get size(): number {
@@ -87,6 +90,7 @@ export class Memory {
       throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
     }
     const memoryUntil = now + this.#ttl
+    const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
     const trustedUntil = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : entry.freshUntil, memoryUntil)
     const kept: MemoryEntry<V> = {
       value: entry.value,
@@ -94,7 +98,7 @@ export class Memory {
       staleUntil: entry.staleUntil,
       errorUntil: entry.errorUntil,
       loadTime: entry.loadTime,
-      tags: entry.tags,
+      tags,
       trustedUntil: copy === undefined ? trustedUntil : -Infinity,
       promise: Promise.resolve(entry.value),
       copy,
@@ -103,7 +107,7 @@ export class Memory {
       failures: 0,
     }
     this.#entries.set(key, kept as MemoryEntry, bytes)
-    for (const tag of entry.tags) {
+    for (const tag of tags) {
       const keys = this.#byTag.get(tag) ?? new Set()
       this.#byTag.set(tag, keys.add(key))
     }
@@ -113,7 +117,7 @@ export class Memory {
     this.#entries.delete(key)
   }
 
-  /** Forgets all entries that have the tag, named in readable form. */
+  /** Forgets all entries that have the tag, named in readable form, or with tracking stand in Redis under that key. */
   deleteTagged(tag: string): void {
     for (const key of this.#byTag.get(tag) ?? []) this.#entries.delete(key)
   }

@@ -49,6 +49,12 @@ export interface MemoryOptions {
   maxEntries?: number
   /** Upper bound on the bytes of all values as encoded by the codec. Default: none. */
   maxBytes?: number
+  /**
+   * Also drop from memory what others than this library change or delete in Redis, even by hand. Costs each process a
+   * message for every write under the prefix, its own included, after which it reads that key anew. Not on a Cluster.
+   * Default `false`.
+   */
+  tracking?: boolean
   /** ms for which memory may answer before Redis is asked again, where that is shorter than the entry's `ttl`. */
   ttl?: number
 }
@@ -95,7 +101,7 @@ export interface CallSettings<V> {
 export interface ResolvedOptions extends CallSettings<unknown> {
   readonly redis: readonly RedisClient[]
   readonly prefix: string
-  readonly memory: false | { readonly maxEntries: number; readonly maxBytes: number | undefined; readonly ttl: number }
+  readonly memory: false | ResolvedMemory
   readonly lockTtl: number
   readonly commandTimeout: number
   /** 0: no early expiration. */
@@ -103,6 +109,13 @@ export interface ResolvedOptions extends CallSettings<unknown> {
 }
 
 const NO_TAGS: readonly string[] = []
+export interface ResolvedMemory {
+  readonly maxEntries: number
+  readonly maxBytes: number | undefined
+  readonly ttl: number
+  readonly tracking: boolean
+}
+
 /** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
 export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
 
@@ -122,7 +135,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     staleIfError: duration('staleIfError', options.staleIfError ?? 0),
     redis,
     prefix: resolvePrefix(options.prefix ?? 'herdlock'),
-    memory: resolveMemory(options.memory, redis.length > 0),
+    memory: resolveMemory(options.memory, redis),
     lockTtl: positiveDuration('lockTtl', options.lockTtl ?? 3000),
     loadTimeout: positiveDuration('loadTimeout', options.loadTimeout ?? 30_000),
     waitTimeout: positiveDuration('waitTimeout', options.waitTimeout ?? 30_000),
@@ -226,20 +239,25 @@ function resolveBeta(option: unknown): number {
   return beta
 }
 
-function resolveMemory(memory: CacheOptions['memory'], hasRedis: boolean): ResolvedOptions['memory'] {
+function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClient[]): ResolvedOptions['memory'] {
   if (memory === false) {
-    if (!hasRedis) throw new RangeError('memory must not be false without redis: nothing would be cached')
+    if (redis.length === 0) throw new RangeError('memory must not be false without redis: nothing would be cached')
     return false
   }
   if (memory !== undefined && (typeof memory !== 'object' || memory === null)) {
     throw wrongType('memory', 'false or an object', memory)
   }
-  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl = MAX_DURATION } = memory ?? {}
+  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl = MAX_DURATION, tracking = false } = memory ?? {}
+  if (typeof tracking !== 'boolean') throw wrongType('memory.tracking', 'a boolean', tracking)
+  if (tracking && redis.some((client) => client.isCluster)) {
+    throw new RangeError('memory.tracking must be false on a Cluster: each node tells of its own keys only')
+  }
   return {
     maxEntries: wholeNumber('memory.maxEntries', maxEntries, 1, 'a whole number above 0'),
     maxBytes:
       maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
     ttl: positiveDuration('memory.ttl', ttl),
+    tracking,
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { Instance } from '../lock/instance.ts'
-import { Breaker, BreakerOpenError } from '../redis/breaker.ts'
-import type { RedisClient } from '../redis/client.ts'
+import { BreakerOpenError } from '../errors.ts'
+import { Breaker } from '../redis/breaker.ts'
+import { keyPrefixOf, type RedisClient } from '../redis/client.ts'
 import { Connection } from '../redis/connection.ts'
+import { entryKeysBeginning } from '../redis/entry-keys.ts'
 import { Inbox } from '../redis/inbox.ts'
 import type { Random } from '../random.ts'
 import { RedisStore } from '../store/redis-store.ts'
@@ -15,6 +17,8 @@ export interface MemberHooks {
   report(error: unknown): void
   /** A message on the backplane. */
   onBackplane(message: Buffer): void
+  /** With tracking: the values under these keys have changed, or, if `undefined`, any may have. */
+  onChange(valueKeys: readonly string[] | undefined): void
 }
 
 /** One Redis of a cache: its entries, its inbox, and the breaker before it. */
@@ -36,7 +40,14 @@ export class RedisMember {
   ) {
     const { clock, random } = parts
     const connection = new Connection(client, clock, options.commandTimeout)
-    const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane }
+    const keyPrefix = keyPrefixOf(client)
+    const tracking = {
+      prefix: keyPrefix + entryKeysBeginning(options.prefix),
+      onChange: (keys?: readonly string[]) => hooks.onChange(keys?.map((key) => key.slice(keyPrefix.length))),
+      onFailure: hooks.report,
+    }
+    const isTracked = options.memory !== false && options.memory.tracking
+    const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane, ...(isTracked ? { tracking } : {}) }
     this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)

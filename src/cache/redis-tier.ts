@@ -22,6 +22,8 @@ export interface RedisTierHooks {
   report(error: unknown): void
   /** Another process has changed entries. */
   onChange(change: Change): void
+  /** With tracking: somebody has changed the values under these keys. */
+  onTracked(valueKeys: readonly string[]): void
   /** Changes may have been missed, and none will be from now on. */
   onGap(): void
 }
@@ -53,10 +55,21 @@ export class RedisTier {
       const change = backplane.read(message)
       if (change !== undefined) hooks.onChange(change)
     }
+    const onChange = (valueKeys: readonly string[] | undefined): void => {
+      if (valueKeys === undefined) hooks.onGap()
+      else hooks.onTracked(valueKeys)
+    }
     this.#backplane = backplane
     this.#members = options.redis.map(
       (client) =>
-        new RedisMember(client, options, backplane, inboxId, { clock, random }, { report: hooks.report, onBackplane }),
+        new RedisMember(
+          client,
+          options,
+          backplane,
+          inboxId,
+          { clock, random },
+          { report: hooks.report, onBackplane, onChange },
+        ),
     )
     // While the subscriber is away memory goes on answering, most of all when Redis is down; what it missed shows after.
     for (const { inbox } of this.#members) inbox.onReset(() => inbox.ready && hooks.onGap())

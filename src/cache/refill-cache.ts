@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { ClosedError, wrongType } from '../errors.ts'
 import { Flights } from '../flight/flights.ts'
 import type { Random } from '../random.ts'
-import { readable } from '../redis/entry-keys.ts'
+import { entryKeys, readable } from '../redis/entry-keys.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { Change } from './backplane.ts'
 import { Batch, type BatchLoader } from './batch.ts'
@@ -31,7 +31,10 @@ export class RefillCache implements Cache {
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
     this.#events = new Events()
-    this.#memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
+    this.#memory =
+      options.memory === false
+        ? undefined
+        : new Memory(options.memory, options.beta, (key) => entryKeys(options.prefix, key).value)
     this.#core = {
       options,
       closing: this.#closing.signal,
@@ -48,6 +51,9 @@ export class RefillCache implements Cache {
           : new RedisTier(options, clock, random, {
               report: (error) => this.#events.report(error),
               onChange: (change) => this.#apply(change),
+              onTracked: (valueKeys) => {
+                for (const valueKey of valueKeys) this.#memory?.deleteTagged(valueKey)
+              },
               onGap: () => {
                 this.#memory?.clear()
                 this.#reads.outdateAll()

@@ -8,8 +8,10 @@ import { releaseEverywhere } from './release.ts'
 
 /** Clocks of different hosts may run apart by this share of the time they measure (NTP slews by 0.0005). */
 const DRIFT = 0.001
-/** A lock that is extended by itself is extended when this share of its time is left, or as little is left to try again. */
+/** A lock that extends itself does so when this share of its time is left; after a failure, of the time then left. */
 const EXTEND_AT = 2 / 3
+/** But after a failure not before this share of its ttl has gone by. */
+const LEAST_PAUSE = 1 / 20
 
 /** The local instant until which a lock surely lasts whose `ttl` was set by a command sent at `sentAt`. */
 export function validityEnd(sentAt: number, ttl: number): number {
@@ -196,7 +198,7 @@ export class HeldLock implements Lock {
 
   #scheduleExtension(): void {
     const now = this.#keeper.clock.now()
-    this.#extendAt = now + (this.#validUntil - now) * (1 - EXTEND_AT)
+    this.#extendAt = now + Math.max((this.#validUntil - now) * (1 - EXTEND_AT), this.#ttl * LEAST_PAUSE)
     this.#meet()
   }
 }

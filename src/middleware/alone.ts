@@ -26,7 +26,7 @@ export class Alone implements RecordingObserver {
   }
 
   run(): void {
-    this.#exchange.run(this.#exchange.res, () => {})
+    this.#exchange.run(this.#exchange.res, (_error, goOn) => goOn())
   }
 
   onHead(head: ResponseHead): 'send' {

@@ -7,8 +7,11 @@ import type { ResourceKeys } from './resource-keys.ts'
 import type { Asked } from './storable.ts'
 import type { VaryIndex } from './vary-index.ts'
 
+/** Takes an error of the handler; `goOn` hands it to whoever would have got it without us. */
+export type OnError = (error: unknown, goOn: () => void) => void
+
 /** Runs the handler: for the request's own response, or for one that stands in for it. */
-export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: (error: unknown) => void) => void
+export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: OnError) => void
 
 /** A request that no stored response answered at once, until it has its answer. */
 export class Exchange {
@@ -74,7 +77,7 @@ export class Exchange {
    * Runs the handler in the request's own asynchronous context, whoever made it go on: a handler that looks up "the
    * current user" there must never find another's.
    */
-  run(res: ServerResponse, onError: (error: unknown) => void): void {
+  run(res: ServerResponse, onError: OnError): void {
     this.within(() => this.#run(this.req, res, onError))
   }
 

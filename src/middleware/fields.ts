@@ -96,6 +96,11 @@ export function unstorableNames(fields: FieldMap): ReadonlySet<string> {
   return new Set([...HOP_BY_HOP, ...names.map((name) => name.trim())])
 }
 
+/** Those of `fields` with this lower-case name. */
+export function fieldsNamed(fields: FlatFields, name: string): string[] {
+  return new FieldMap(fields).lines(name).flatMap((line) => [name, line])
+}
+
 /** Copies `fields` without those named; names in lower case. */
 export function without(fields: FlatFields, names: ReadonlySet<string>): string[] {
   const kept: string[] = []

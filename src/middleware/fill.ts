@@ -1,50 +1,36 @@
 import type { LoaderContext } from '../cache/loader-context.ts'
 import type { Clock } from '../clock.ts'
 import { cacheStatusForward } from './cache-status.ts'
+import { Audience } from './audience.ts'
 import { asWholeRequest } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
-import { FieldMap, type FlatFields, without } from './fields.ts'
-import { Follower } from './follower.ts'
+import { FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
+import { FieldMap, fieldsNamed, without } from './fields.ts'
+import type { FollowedHead } from './follower.ts'
 import { tagsOf } from './groups.ts'
 import type { Settings } from './options.ts'
-import { Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
+import { readHead, Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
-import { freshenedFields, storableHead } from './response-head.ts'
+import { freshenedHead, storableHead } from './response-head.ts'
 import { Shield } from './shield.ts'
 import { judge, type Verdict } from './storable.ts'
 import type { Stored } from './stored-codec.ts'
 import { StoredResponse } from './stored-response.ts'
+import { type StoredFor, storedFor } from './stored-for.ts'
 import { selectingValue } from './vary.ts'
-
-/** Why a handler's run yields nothing that others may have. */
-export class FillFailedError extends Error {
-  override readonly name = 'FillFailedError'
-}
-
-/** Who is told how a fill goes on. */
-export interface FillHost {
-  /** The header is there and says that others may have the response. */
-  onShare(fill: Fill): void
-  /** It may not be shared; everybody who waits must go on alone. */
-  onUnshared(): void
-}
-
-/** What the cache is told of a response: times in ms, and the groups that it belongs to. */
-export interface StoredFor {
-  readonly ttl: number
-  readonly staleWhileRevalidate: number
-  readonly staleIfError: number
-  readonly tags: readonly string[]
-}
 
 type Shared = Extract<Verdict, { share: true }>
 
-/** How far, in bytes, a client may be behind a body that is not kept. */
-const MOST_BEHIND = 1024 * 1024
 const CACHE_STATUS = new Set(['cache-status'])
 const SERVER_FAILED = new Set([500, 502, 503, 504])
-const MAX_VALIDATION_WINDOW = 24 * 60 * 60 * 1000
-const MIN_VALIDATION_WINDOW = 5 * 60 * 1000
+/** For a response that is answered with once and never again. */
+const ONLY_NOW: Shared = {
+  share: true,
+  lifetime: { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 },
+  explicit: false,
+  withheld: [],
+  vary: [],
+}
 
 /** One run of the handler whose answer is recorded for others: for those who wait now, and for those who come later. */
 export class Fill implements RecordingObserver {
@@ -55,11 +41,6 @@ export class Fill implements RecordingObserver {
   verdict: Shared | undefined
   /** How long the cache is to keep the response; known with the verdict. */
   storedFor: StoredFor | undefined
-  /** The pieces of the body so far; emptied when it has grown too large to be stored. */
-  readonly log: Buffer[] = []
-  status = 0
-  message = ''
-  fields: FlatFields = []
   readonly #context: LoaderContext<Stored | undefined>
   readonly #settings: Settings
   readonly #clock: Clock
@@ -71,28 +52,25 @@ export class Fill implements RecordingObserver {
   readonly #stale: StoredResponse | undefined
   /** Whether a client is waiting at the response that the handler writes. */
   readonly #hasClient: boolean
-  readonly #followers = new Set<Follower>()
-  readonly #endFollowers = new Set<Exchange>()
+  /** Whether others have been let in. */
+  #isShared = false
+  readonly #audience = new Audience()
   #resolve!: (response: StoredResponse | undefined) => void
   #reject!: (reason: unknown) => void
   #state: 'running' | 'settled' = 'running'
+  /** The handler's header as it gave it, and as it is stored and followed. */
   #head: ResponseHead | undefined
-  #removed: readonly string[] = []
+  #stored: FollowedHead | undefined
   #respondedAt = 0
   #bytes = 0
+  /** The body is too large, or took too long, to be stored. */
   #unkept = false
-  #validated: ResponseHead | undefined
+  #validated = false
+  /** Set while the client's answer waits for the cache to say whether a stale response takes the handler's place. */
   #failed = false
+  #goOn: () => void = () => {}
 
-  constructor(parts: {
-    exchange: Exchange
-    res: Exchange['res']
-    hasClient: boolean
-    context: LoaderContext<Stored | undefined>
-    settings: Settings
-    clock: Clock
-    host: FillHost
-  }) {
+  constructor(parts: FillParts) {
     this.exchange = parts.exchange
     this.#context = parts.context
     this.#settings = parts.settings
@@ -120,18 +98,16 @@ export class Fill implements RecordingObserver {
 
   /** Lets an exchange have the answer as it comes. False: it cannot, because what it asks for is not in sight. */
   follow(exchange: Exchange): boolean {
-    if (this.verdict === undefined || this.#unkept || this.#failed) return false
+    const head = this.#stored
+    if (head === undefined || !this.#isShared || this.#unkept) return false
     if (exchange.narrowed && exchange.req.method === 'GET') {
-      this.#endFollowers.add(exchange)
+      this.#audience.admitAtEnd(exchange)
       return true
     }
-    const forwarded = { reason: exchange.reason, status: this.status, collapsed: true }
-    const status = cacheStatusForward(forwarded, new FieldMap(this.fields).get('cache-status'))
-    exchange.within(() => {
-      const fields = without(this.fields, CACHE_STATUS)
-      const followed = { status: this.status, message: this.message, fields, removed: this.#removed, log: this.log }
-      this.#followers.add(new Follower(exchange, followed, status, (follower) => this.#followers.delete(follower)))
-    })
+    const forwarded = { reason: exchange.reason, status: head.status, collapsed: true }
+    const status = cacheStatusForward(forwarded, new FieldMap(head.fields).get('cache-status'))
+    const fields = [...without(head.fields, CACHE_STATUS), 'Cache-Status', status]
+    this.#audience.admit(exchange, { ...head, fields })
     return true
   }
 
@@ -139,7 +115,7 @@ export class Fill implements RecordingObserver {
     this.#head = head
     this.#respondedAt = this.#clock.wallNow()
     if (head.status === 304 && this.#stale !== undefined) {
-      this.#validated = head
+      this.#validated = true
       return 'hold'
     }
     if (SERVER_FAILED.has(head.status) && this.#canDoWithout(this.#respondedAt)) {
@@ -155,65 +131,43 @@ export class Fill implements RecordingObserver {
     if (this.exchange.req.method !== 'HEAD' && Number(declared ?? 0) > this.#settings.maxBodyBytes) {
       return this.#goUnshared('too-large')
     }
-    const { fields: kept, removed } = storableHead(
-      head,
-      fields,
-      verdict.withheld,
-      this.exchange.baseline,
-      this.#respondedAt,
-    )
     this.verdict = verdict
-    this.status = head.status
-    this.message = head.message
-    this.fields = kept
-    this.#removed = removed
+    this.#stored = {
+      ...head,
+      ...storableHead(head, fields, verdict.withheld, this.exchange.baseline, this.#respondedAt),
+    }
     this.#announceLifetime(verdict, fields)
     if (this.#hasClient && this.exchange.narrowed && head.status === 200) {
-      this.#host.onShare(this)
+      // With layers outside, what they add is known only when this client gets its answer, at the end.
+      if (!this.#recording.hasOuterLayers) this.#share()
       return 'hold'
     }
-    this.#label({ reason: this.exchange.reason, status: head.status, stored: true })
+    this.#label({ stored: true })
     return 'send'
   }
 
   /** Layers outside ours may have had their say meanwhile: a session that sets its cookie, a guard that forbids storing. */
   onHeadSent(head: ResponseHead): void {
     if (this.verdict === undefined || this.#state !== 'running') return
-    const answered = { status: head.status, fields: new FieldMap(head.fields), at: this.#respondedAt }
-    const verdict = judge(this.exchange.asked, answered, this.#settings)
-    if (verdict.share) this.#host.onShare(this)
-    else {
-      this.verdict = undefined
-      this.#goUnshared(verdict.reason)
-    }
+    const refusal = this.#refusal(head)
+    if (refusal === undefined) this.#share()
+    else this.#goUnshared(refusal)
   }
 
   onChunk(chunk: Buffer): boolean {
     if (this.#failed) return this.#growHeld(chunk)
-    if (this.#unkept) {
-      for (const follower of this.#followers) {
-        if (!follower.take(chunk, Math.max(this.#settings.maxBodyBytes, MOST_BEHIND))) follower.cut()
-      }
-      return false
-    }
     this.#bytes += chunk.length
-    if (this.#bytes > this.#settings.maxBodyBytes) {
-      this.#outgrow()
-      return this.onChunk(chunk)
-    }
-    this.log.push(chunk)
-    for (const follower of this.#followers) follower.advance()
-    return true
+    if (!this.#unkept && this.#bytes > this.#settings.maxBodyBytes) this.#outgrow()
+    this.#audience.write(chunk, this.#settings.maxBodyBytes)
+    return !this.#unkept
   }
 
   onEnd(): void {
     if (this.#failed) return
     if (this.#unkept) {
-      for (const follower of this.#followers) follower.end()
+      this.#audience.end()
       this.#finish()
-      return
-    }
-    if (this.#validated !== undefined) this.#freshen(this.#validated)
+    } else if (this.#validated) this.#freshen()
     else this.#complete()
   }
 
@@ -234,24 +188,48 @@ export class Fill implements RecordingObserver {
   /** No stale response either: what the handler said goes out after all. */
   giveHandlersAnswer(): void {
     if (!this.#failed) return
-    this.#label({ reason: this.exchange.reason, ...(this.#head && { status: this.#head.status }) }, this.#hasClient)
+    this.#failed = false
+    this.#label()
     this.#recording.stop()
     this.#finish()
+    this.#goOn()
+  }
+
+  /** The handler passed an error on. `goOn` takes it further, unless a stale response can take the handler's place. */
+  passError(error: unknown, goOn: () => void): void {
+    if (!this.#hasClient || this.#recording.headSeen || !this.#canDoWithout(this.#clock.wallNow())) {
+      this.fail(error)
+      goOn()
+      return
+    }
+    this.#failed = true
+    this.#goOn = goOn
+    this.#recording.hold()
+    this.#settle(() => this.#reject(error))
   }
 
   fail(reason: unknown): void {
     this.#settle(() => this.#reject(reason))
-    for (const follower of this.#followers) follower.cut()
-    this.#followers.clear()
+    this.#audience.cut()
     this.#recording.stop()
     this.#finish()
   }
 
   /** Requests that follow at the end only, and that have not begun: for when the end will not come. */
   takeUnbegun(): Exchange[] {
-    const unbegun = [...this.#endFollowers]
-    this.#endFollowers.clear()
-    return unbegun
+    return this.#audience.takeUnbegun()
+  }
+
+  #share(): void {
+    this.#isShared = true
+    this.#host.onShare()
+  }
+
+  /** Why the response, as it went out in the end, may not be shared after all. */
+  #refusal({ status, fields }: ResponseHead): string | undefined {
+    const answered = { status, fields: new FieldMap(fields), at: this.#respondedAt }
+    const verdict = judge(this.exchange.asked, answered, this.#settings)
+    return verdict.share ? undefined : verdict.reason
   }
 
   /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
@@ -261,7 +239,8 @@ export class Fill implements RecordingObserver {
   }
 
   #goUnshared(detail: string): 'send' {
-    this.#label({ reason: this.exchange.reason, ...(this.#head && { status: this.#head.status }), detail })
+    this.verdict = undefined
+    this.#label({ detail })
     this.#context.doNotShare()
     this.#recording.stop()
     this.#settle(() => this.#resolve(undefined))
@@ -273,12 +252,11 @@ export class Fill implements RecordingObserver {
   /** Too large or too slow to be kept: whoever has begun goes on, at the pace of the leader's client and the handler. */
   #outgrow(): void {
     this.#unkept = true
-    for (const follower of this.#followers) follower.part()
-    this.log.length = 0
+    this.#audience.stopKeeping()
     this.#context.doNotShare()
     this.#recording.sendHeld()
     this.#settle(() => this.#resolve(undefined))
-    if (this.#followers.size === 0) {
+    if (this.#audience.isEmpty) {
       this.#recording.stop()
       this.#finish()
     }
@@ -294,59 +272,46 @@ export class Fill implements RecordingObserver {
 
   #complete(): void {
     const { verdict } = this
-    if (verdict === undefined) return
-    const isHead = this.exchange.req.method === 'HEAD'
-    const declared = new FieldMap(this.fields).get('content-length')
-    if (!isHead && declared !== undefined && Number(declared) !== this.#bytes && this.status !== 204) {
+    const head = this.#stored
+    if (verdict === undefined || head === undefined) return
+    const isBodiless = this.exchange.req.method === 'HEAD' || head.status === 204
+    const declared = new FieldMap(head.fields).get('content-length')
+    if (!isBodiless && declared !== undefined && Number(declared) !== this.#bytes) {
       this.fail(new FillFailedError(`the handler sent ${this.#bytes} bytes of ${declared}`))
       return
     }
-    const body = this.log.length === 1 ? (this.log[0] as Buffer) : Buffer.concat(this.log, this.#bytes)
-    const hasLength = isHead || this.status === 204 || declared !== undefined
-    const fields = hasLength ? this.fields : [...this.fields, 'Content-Length', String(this.#bytes)]
-    this.#deliver(this.#response(verdict, { status: this.status, message: this.message, fields }, body, this.#removed))
+    const hasLength = isBodiless || declared !== undefined
+    const fields = hasLength ? head.fields : [...head.fields, 'Content-Length', String(this.#bytes)]
+    this.#deliver(this.#response(verdict, { ...head, fields }, this.#audience.body()))
   }
 
   /** The stored response is still good: it gets the new fields and a new life. */
-  #freshen(head: ResponseHead): void {
-    const stale = this.#stale as StoredResponse
-    const flat = freshenedFields(stale.fields, { ...head, fields: this.#ownFields(head) })
-    const fields = new FieldMap([...flat, ...head.fields.filter((_, index) => isAge(head.fields, index))])
-    const verdict = judge(this.exchange.asked, { status: stale.status, fields, at: this.#respondedAt }, this.#settings)
-    const described = { status: stale.status, message: stale.statusMessage, fields: flat }
-    const lifetime = { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 }
-    const usable = verdict.share
-      ? verdict
-      : { ...verdict, share: true as const, lifetime, explicit: false, withheld: [], vary: [] }
-    const response = this.#response(usable, described, stale.body, stale.removed)
-    this.status = stale.status
+  #freshen(): void {
+    const stale = this.#stale
+    const update = this.#head
+    if (stale === undefined || update === undefined) return
+    const head = freshenedHead(stale, update, this.exchange.baseline, this.#respondedAt)
+    // Its Age is not stored, but says how long the new life is.
+    const judged = new FieldMap([...head.fields, ...fieldsNamed(update.fields, 'age')])
+    const answered = { status: stale.status, fields: judged, at: this.#respondedAt }
+    const verdict = judge(this.exchange.asked, answered, this.#settings)
     if (verdict.share) {
       this.verdict = verdict
-      this.#announceLifetime(verdict, fields)
-      this.#deliver(response)
+      this.#announceLifetime(verdict, judged)
+      this.#deliver(this.#response(verdict, head, stale.body))
     } else {
-      this.#context.doNotShare()
-      this.#answerHeld(response)
-      this.#settle(() => this.#resolve(undefined))
-      this.#finish()
-      this.#host.onUnshared()
+      this.#answerHeld(this.#response(ONLY_NOW, head, stale.body))
+      this.#goUnshared(verdict.reason)
     }
   }
 
-  /** Of a 304: what outer layers have set is not the handler's word. */
-  #ownFields(head: ResponseHead): FlatFields {
-    const map = new FieldMap(head.fields)
-    const own = storableHead(head, map, [], this.exchange.baseline, this.#respondedAt)
-    return own.fields
-  }
-
-  #response(verdict: Shared, head: ResponseHead, body: Buffer, removed: readonly string[]): StoredResponse {
+  #response(verdict: Shared, head: FollowedHead, body: Buffer): StoredResponse {
     const { headers } = this.exchange
     return new StoredResponse({
       status: head.status,
       statusMessage: head.message,
       fields: head.fields,
-      removed,
+      removed: head.removed,
       body,
       respondedAt: this.#respondedAt,
       lifetime: verdict.lifetime,
@@ -356,20 +321,28 @@ export class Fill implements RecordingObserver {
   }
 
   #deliver(response: StoredResponse): void {
-    for (const follower of this.#followers) follower.end()
-    this.#answerHeld(response)
+    this.#audience.end()
+    const refusal = this.#answerHeld(response)
+    if (refusal !== undefined) {
+      this.#goUnshared(refusal)
+      return
+    }
     const now = this.#clock.wallNow()
     for (const exchange of this.takeUnbegun()) {
-      const fields = response.forwardedFields(now, { reason: exchange.reason, status: this.status, collapsed: true })
+      const forwarded = { reason: exchange.reason, status: response.status, collapsed: true }
+      const fields = response.forwardedFields(now, forwarded)
       if (!exchange.isOver) exchange.within(() => replay(exchange.req, exchange.res, response, fields, DIRECT))
     }
     this.#settle(() => this.#resolve(response))
     this.#finish()
   }
 
-  /** The leader's client asked for less than all, or a 304 was meant for us: it gets its answer from the whole. */
-  #answerHeld(response: StoredResponse): void {
-    if (!this.#hasClient) return
+  /**
+   * The leader's client asked for less than all, or a 304 was meant for us: it gets its answer from the whole. Returns
+   * why nobody else may have it, if that is what outer layers say.
+   */
+  #answerHeld(response: StoredResponse): string | undefined {
+    if (!this.#hasClient || !this.#recording.isHolding) return undefined
     const { exchange } = this
     this.#restoreRequest()
     this.#recording.answerInstead(exchange.baseline, (outlet) => {
@@ -378,29 +351,22 @@ export class Fill implements RecordingObserver {
       const fields = response.forwardedFields(this.#clock.wallNow(), forwarded)
       replay(exchange.req, this.#recording.res, response, fields, outlet)
     })
+    if (!this.#recording.hasOuterLayers) return undefined
+    // A 304 or a part says as much of cookies and directives as the whole.
+    return this.#refusal({ ...readHead(this.#recording.res), status: response.status })
   }
 
   #announceLifetime({ lifetime }: Shared, fields: FieldMap): void {
-    const left = lifetime.freshness - lifetime.age
-    const hasValidator = fields.has('etag') || fields.has('last-modified')
-    const window = hasValidator ? validationWindow(lifetime.freshness) : 0
-    const late = Math.min(0, left)
-    this.storedFor = {
-      ttl: Math.max(1, Math.floor(left)),
-      staleWhileRevalidate: Math.max(0, Math.floor(lifetime.staleWhileRevalidate + late)),
-      // Longer than it may be served: what cannot be used as it is can still be validated.
-      staleIfError: Math.max(0, Math.floor(Math.max(lifetime.staleIfError + late, window))),
-      tags: tagsOf(this.exchange.req, fields),
-    }
+    this.storedFor = storedFor(lifetime, fields, tagsOf(this.exchange.req, fields))
     this.#context.cacheFor(this.storedFor)
   }
 
-  #label(forwarded: Parameters<typeof cacheStatusForward>[0], possible = true): void {
-    const { res } = this.#recording
-    if (!possible || res.headersSent) return
-    const before = res.getHeader('cache-status')
-    const text = Array.isArray(before) ? before.join(', ') : before === undefined ? undefined : String(before)
-    res.setHeader('Cache-Status', cacheStatusForward(forwarded, text))
+  #label(more: { stored?: boolean; detail?: string } = {}): void {
+    const { res, headSent } = this.#recording
+    const head = this.#head
+    if (headSent || head === undefined) return
+    const forwarded = { reason: this.exchange.reason, status: head.status, ...more }
+    res.setHeader('Cache-Status', cacheStatusForward(forwarded, new FieldMap(head.fields).get('cache-status')))
   }
 
   #onClose(): void {
@@ -425,12 +391,4 @@ export class Fill implements RecordingObserver {
     this.#shield?.lower()
     this.#restoreRequest()
   }
-}
-
-function isAge(fields: FlatFields, index: number): boolean {
-  return String(fields[index - (index % 2)]).toLowerCase() === 'age'
-}
-
-function validationWindow(freshness: number): number {
-  return Math.min(MAX_VALIDATION_WINDOW, Math.max(MIN_VALIDATION_WINDOW, freshness))
 }

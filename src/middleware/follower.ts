@@ -4,21 +4,20 @@ import type { Exchange } from './exchange.ts'
 import { blockOf, type FlatFields } from './fields.ts'
 import { DIRECT } from './replay.ts'
 
-/** What a follower needs to know of the fill that it follows. */
-export interface Followed {
+/** The header that a follower sends. */
+export interface FollowedHead {
   readonly status: number
   readonly message: string
   readonly fields: FlatFields
+  /** Names of fields that outer layers have set and the handler took away. */
   readonly removed: readonly string[]
-  /** Grows while the fill runs. */
-  readonly log: readonly Buffer[]
 }
 
 /** A waiting request whose client gets a response while the handler still writes it, at the client's own pace. */
 export class Follower {
-  readonly exchange: Exchange
   readonly #res: ServerResponse
-  #log: readonly Buffer[]
+  /** The common log, which grows while the fill runs; after `part` a queue of its own. */
+  #log: Buffer[]
   #next = 0
   #ended = false
   #full = false
@@ -27,20 +26,17 @@ export class Follower {
     this.#pump()
   }
 
-  constructor(exchange: Exchange, followed: Followed, cacheStatus: string, onGone: (follower: Follower) => void) {
-    this.exchange = exchange
-    this.#res = exchange.res
-    this.#log = followed.log
-    const fields = blockOf(followed.fields)
-    fields.push('Cache-Status', cacheStatus)
-    for (const name of followed.removed) this.#res.removeHeader(name)
-    DIRECT.writeHead(this.#res, followed.status, followed.message, fields)
-    this.#res.on('drain', this.#onDrain)
-    this.#res.once('close', () => {
-      this.#res.off('drain', this.#onDrain)
+  constructor({ req, res }: Exchange, head: FollowedHead, log: Buffer[], onGone: (follower: Follower) => void) {
+    this.#res = res
+    this.#log = log
+    for (const name of head.removed) res.removeHeader(name)
+    DIRECT.writeHead(res, head.status, head.message, blockOf(head.fields))
+    res.on('drain', this.#onDrain)
+    res.once('close', () => {
+      res.off('drain', this.#onDrain)
       onGone(this)
     })
-    if (exchange.req.method === 'HEAD') this.end()
+    if (req.method === 'HEAD') this.end()
     else this.#pump()
   }
 
@@ -55,9 +51,11 @@ export class Follower {
     this.#next = 0
   }
 
-  /** After `part`: takes a piece; false if the client is too far behind. */
+  /** After `part`: takes a piece; false if the client is more than `most` bytes behind. */
   take(chunk: Buffer, most: number): boolean {
-    ;(this.#log as Buffer[]).push(chunk)
+    this.#log = this.#log.slice(this.#next)
+    this.#next = 0
+    this.#log.push(chunk)
     this.#pump()
     let behind = this.#res.writableLength
     for (let index = this.#next; index < this.#log.length; index++) behind += this.#log[index]?.length ?? 0

@@ -4,10 +4,12 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { detached, renew } from './background.ts'
 import type { Exchange } from './exchange.ts'
-import { Fill, FillFailedError, type FillHost, type StoredFor } from './fill.ts'
+import { Fill } from './fill.ts'
+import { FillFailedError, type FillHost } from './fill-host.ts'
 import type { Settings } from './options.ts'
 import { DIRECT, replay } from './replay.ts'
 import { type Stored, storedCodec } from './stored-codec.ts'
+import type { StoredFor } from './stored-for.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryIndex } from './vary-index.ts'
 import { joinedFields } from './vary.ts'
@@ -81,7 +83,9 @@ export class HttpFlight implements FillHost {
     return true
   }
 
-  onShare(fill: Fill): void {
+  onShare(): void {
+    const fill = this.#fill
+    if (fill === undefined) return
     this.#index = this.#indexFor(fill)
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
@@ -139,7 +143,7 @@ export class HttpFlight implements FillHost {
     }
     this.#fill = fill
     try {
-      runner.run(res, (error) => fill.fail(error))
+      runner.run(res, (error, goOn) => fill.passError(error, goOn))
     } catch (error) {
       fill.fail(error)
       // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.

@@ -85,13 +85,27 @@ export class Recording {
     return this.#headSeen
   }
 
+  /** Whether the header is out of our hands. */
+  get headSent(): boolean {
+    return this.#state !== 'before' && this.#state !== 'holding'
+  }
+
+  get isHolding(): boolean {
+    return this.#state === 'holding'
+  }
+
+  /** Whether layers outside ours have a say in the header. */
+  get hasOuterLayers(): boolean {
+    return this.#hadOwn.writeHead
+  }
+
   get ended(): boolean {
     return this.#ended
   }
 
   /** Stops listening; what was held back goes out, what follows takes the way it would take without us. */
   stop(): void {
-    if (this.#state === 'holding') this.sendHeld()
+    if (this.#state === 'holding' && this.#headSeen) this.sendHeld()
     if (this.#state === 'answered') return
     this.#state = 'off'
     const target = this.res as unknown as Record<Patched, AnyFunction>
@@ -102,6 +116,11 @@ export class Recording {
       else delete (target as Partial<Record<Patched, AnyFunction>>)[name]
     }
     if (Object.hasOwn(this.res, 'headersSent')) delete (this.res as { headersSent?: boolean }).headersSent
+  }
+
+  /** Keeps back what has not even begun. */
+  hold(): void {
+    if (this.#state === 'before') this.#state = 'holding'
   }
 
   /** Lets the client have what was held back, and all that follows. */
@@ -263,7 +282,7 @@ function applyHead(res: ServerResponse, args: unknown[]): void {
   }
 }
 
-function readHead(res: ServerResponse): ResponseHead {
+export function readHead(res: ServerResponse): ResponseHead {
   const spelled = (res as { getRawHeaderNames?: () => string[] }).getRawHeaderNames
   const fields: string[] = []
   for (const name of spelled ? spelled.call(res) : res.getHeaderNames()) {

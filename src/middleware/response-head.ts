@@ -2,6 +2,7 @@ import type { Baseline } from './background.ts'
 import { FieldMap, type FlatFields, unstorableNames, without } from './fields.ts'
 import { formatHttpDate } from './http-date.ts'
 import type { ResponseHead } from './recording.ts'
+import type { StoredResponse } from './stored-response.ts'
 
 /** The header of a response as it is stored, but for Content-Length, which the end of the body decides. */
 export interface StorableHead {
@@ -35,10 +36,16 @@ export function storableHead(
 /** Fields that describe the stored body as it is; a 304 cannot change them. */
 const OF_THE_BODY = new Set(['content-encoding', 'content-length', 'content-md5', 'content-range', 'etag'])
 
-/** Stored fields with those of a 304 in their place: RFC 9111 section 3.2. */
-export function freshenedFields(stored: FlatFields, head: ResponseHead): FlatFields {
-  const update = new FieldMap(head.fields)
-  const ignored = new Set([...unstorableNames(update), ...OF_THE_BODY])
-  const updated = new Set([...update.names()].filter((name) => !ignored.has(name)))
-  return [...without(stored, updated), ...without(head.fields, ignored)]
+/** The header of a stored response with the fields of a 304 in their place: RFC 9111 section 3.2. */
+export function freshenedHead(
+  stored: StoredResponse,
+  update: ResponseHead,
+  baseline: Baseline,
+  respondedAt: number,
+): StorableHead & Pick<ResponseHead, 'status' | 'message'> {
+  // What outer layers have set on the 304 is not the handler's word.
+  const own = storableHead(update, new FieldMap(update.fields), [], baseline, respondedAt).fields
+  const updated = new Set([...new FieldMap(own).names()].filter((name) => !OF_THE_BODY.has(name)))
+  const fields = [...without(stored.fields, updated), ...without(own, OF_THE_BODY)]
+  return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed }
 }

@@ -6,7 +6,8 @@ import { type Clock, systemClock } from '../clock.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'
 import { cacheStatusForward } from './cache-status.ts'
-import { Exchange, type RunHandler } from './exchange.ts'
+import { Exchange, type OnError, type RunHandler } from './exchange.ts'
+import { FillFailedError } from './fill-host.ts'
 import { invalidatedTags } from './groups.ts'
 import { HttpFlights } from './http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
@@ -110,7 +111,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     } else if (!res.headersSent && req.headers.upgrade === undefined && !res.hasHeader('Cache-Status')) {
       res.setHeader('Cache-Status', cacheStatusForward({ reason }, undefined))
     }
-    run(req, res, () => {})
+    run(req, res, (_error, goOn) => goOn())
   }
 
   function middleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
@@ -121,9 +122,11 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     return (req: Req, res: Res, next: Next): void => {
       handle(req, res, true, (_req, itsRes, onError) => {
         const itsNext: Next = (error) => {
-          if (error !== undefined && error !== null) onError(error)
           // A response of its own has no client, and nothing that comes after the handler.
-          if (itsRes === res) next(error)
+          const goOn = itsRes === res ? () => next(error) : () => {}
+          if (error !== undefined && error !== null) onError(error, goOn)
+          else if (itsRes === res) next()
+          else onError(new FillFailedError('the handler left its response to others'), goOn)
         }
         callHandler(handler, req, itsRes as Res, itsNext)
       })
@@ -179,10 +182,10 @@ function refuse(res: ServerResponse): void {
 }
 
 /** Learns of a promise's failure without taking it from whoever would have seen it without us. */
-function follow(outcome: unknown, onError: (error: unknown) => void): void {
+function follow(outcome: unknown, onError: OnError): void {
   if (!(outcome instanceof Promise)) return
   outcome.then(undefined, (error: unknown) => {
-    onError(error)
+    onError(error, () => {})
     throw error
   })
 }
@@ -195,7 +198,13 @@ function callHandler<Req, Res>(handler: Handler<Req, Res>, req: Req, res: Res, n
     next(error ?? new Error('the handler threw nothing'))
     return
   }
-  if (outcome instanceof Promise) {
-    outcome.then(undefined, (error: unknown) => next(error ?? new Error('the handler rejected with nothing')))
+  if (outcome instanceof Promise) void passRejection(outcome, next)
+}
+
+async function passRejection(outcome: Promise<unknown>, next: Next): Promise<void> {
+  try {
+    await outcome
+  } catch (error) {
+    next(error ?? new Error('the handler rejected with nothing'))
   }
 }

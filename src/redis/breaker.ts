@@ -1,18 +1,9 @@
 import type { Clock } from '../clock.ts'
-import { HerdlockError, RedisTimeoutError } from '../errors.ts'
+import { BreakerOpenError, RedisTimeoutError } from '../errors.ts'
 
 /** Failures in a row that open the breaker, and ms until it lets one operation try again. */
 const THRESHOLD = 3
 const OPEN_FOR = 1000
-
-/** An operation was not tried because the breaker of its Redis is open. */
-export class BreakerOpenError extends HerdlockError {
-  override readonly name = 'BreakerOpenError'
-
-  constructor(instance: string) {
-    super('BREAKER_OPEN', `${instance} has failed ${THRESHOLD} times in a row and is left alone for a while`)
-  }
-}
 
 /**
  * Keeps callers from waiting for a Redis that does not answer. Closed, it lets everything through; after THRESHOLD
@@ -38,7 +29,7 @@ export class Breaker {
 
   async run<T>(operation: () => Promise<T>): Promise<T> {
     const { state } = this
-    if (state === 'open') throw new BreakerOpenError(this.#instance)
+    if (state === 'open') throw new BreakerOpenError(this.#instance, THRESHOLD)
     if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
     try {
       const result = await operation()

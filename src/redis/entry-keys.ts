@@ -16,8 +16,13 @@ const LONGEST_READABLE = 200
 const READABLE_REST = 100
 
 export function entryKeys(prefix: string, key: string): EntryKeys {
-  const value = `${prefix}:{${readable(key)}}`
+  const value = `${entryKeysBeginning(prefix)}${readable(key)}}`
   return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
+}
+
+/** What the keys of all entries begin with. */
+export function entryKeysBeginning(prefix: string): string {
+  return `${prefix}:{`
 }
 
 /** What the keys of all tags begin with; a tag in readable form and `}` follow. */

@@ -15,6 +15,23 @@ const KEPT = 100
 
 type Listener = (payload: Buffer) => void
 
+/** What an inbox hears besides its own messages. */
+export interface Broadcast {
+  /** A channel that all processes listen to. */
+  readonly channel: string
+  onMessage(message: Buffer): void
+  /** Changes of keys that begin with `prefix`, whoever makes them: Redis's server-assisted caching (CLIENT TRACKING). */
+  readonly tracking?: {
+    readonly prefix: string
+    /** The keys that changed, or `undefined` when all may have. */
+    onChange(keys: readonly string[] | undefined): void
+    onFailure(error: unknown): void
+  }
+}
+
+/** Where Redis tells a client of protocol 2 what has changed. */
+const TRACKING_CHANNEL = '__redis__:invalidate'
+
 /**
  * Where this process receives its messages from other processes: one subscriber connection, opened at the first need.
  *
@@ -27,8 +44,7 @@ export class Inbox {
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #channel: string
-  readonly #broadcastChannels: readonly string[]
-  readonly #onBroadcast: Listener
+  readonly #broadcast: Broadcast | undefined
   /** By topic: more than one where a wait that was revoked goes on beside its successor. */
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
@@ -49,7 +65,7 @@ export class Inbox {
     connection: Connection,
     clock: Clock,
     random: Random,
-    broadcast?: { channel: string; onMessage: Listener },
+    broadcast?: Broadcast,
     /** To be named where a process has several inboxes, one an instance, under one id. */
     id: string = random.token(),
   ) {
@@ -57,8 +73,7 @@ export class Inbox {
     this.#connection = connection
     this.#clock = clock
     this.#channel = CHANNEL_PREFIX + this.id
-    this.#broadcastChannels = broadcast === undefined ? [] : [broadcast.channel]
-    this.#onBroadcast = broadcast?.onMessage ?? (() => {})
+    this.#broadcast = broadcast
   }
 
   /** Whether a message published now would arrive. */
@@ -125,7 +140,10 @@ export class Inbox {
 
   async #subscribe(subscriber: RedisClient): Promise<void> {
     try {
-      await subscriber.call('subscribe', this.#channel, ...this.#broadcastChannels)
+      const channels = [this.#channel]
+      if (this.#broadcast !== undefined) channels.push(this.#broadcast.channel)
+      if (await this.#track(subscriber)) channels.push(TRACKING_CHANNEL)
+      await subscriber.call('subscribe', ...channels)
     } catch {
       return // the connection went away: `close` has been or will be emitted, and `ready` again after it
     }
@@ -136,6 +154,23 @@ export class Inbox {
     this.#opening = undefined
     this.#resolveOpening = undefined
     this.#reset()
+  }
+
+  /**
+   * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come
+   * as pushes in protocol 3, ioredis 6 tells nobody.
+   */
+  async #track(subscriber: RedisClient): Promise<boolean> {
+    const tracking = this.#broadcast?.tracking
+    if (tracking === undefined) return false
+    try {
+      const id = String(await subscriber.call('client', 'id'))
+      await subscriber.call('client', 'tracking', 'on', 'redirect', id, 'bcast', 'prefix', tracking.prefix)
+      return true
+    } catch (error) {
+      tracking.onFailure(error)
+      return false
+    }
   }
 
   #lost(): void {
@@ -152,10 +187,9 @@ export class Inbox {
   /** A message is the length of its topic, a colon, the topic, and the payload. */
   #receive(channel: Buffer, message: Buffer): void {
     this.#awaitsHeartbeat = false
-    if (channel.toString() !== this.#channel) {
-      this.#onBroadcast(message)
-      return
-    }
+    const name = channel.toString()
+    if (name === TRACKING_CHANNEL) return this.#broadcast?.tracking?.onChange(changedKeys(message))
+    if (name !== this.#channel) return this.#broadcast?.onMessage(message)
     const colon = message.indexOf(':')
     const topicEnd = colon + 1 + Number(message.toString('latin1', 0, colon))
     if (colon === -1 || !(topicEnd <= message.length)) return
@@ -194,6 +228,11 @@ export class Inbox {
   }
 }
 
+/** The message of the tracking channel is a list, which ioredis hands on as it is; or nothing, after FLUSHALL. */
+function changedKeys(message: unknown): string[] | undefined {
+  return Array.isArray(message) ? message.map(String) : undefined
+}
+
 /** A connection like the user's, except that it must reconnect for ever and never give up a command early. */
 function duplicate(client: RedisClient): RedisClient {
   const options = {
@@ -201,6 +240,7 @@ function duplicate(client: RedisClient): RedisClient {
     lazyConnect: false,
     enableOfflineQueue: true,
     autoResubscribe: false,
+    protocol: 2, // ioredis 6 has two; of this one only are there messages of tracking
     maxRetriesPerRequest: null,
     reconnectOnError: null,
     retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000),

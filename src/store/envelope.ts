@@ -50,10 +50,11 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
 export function decodeEnvelope(bytes: Buffer): Envelope | undefined {
   const header = readHeader(bytes.toString('latin1', 0, HEADER_LENGTH))
   if (header === undefined) return undefined
-  const payloadAt = HEADER_LENGTH + header.tagBytes
-  const tags = header.tagBytes === 0 ? NO_TAGS : parseTags(bytes.toString('utf8', HEADER_LENGTH, payloadAt))
+  const { tagBytes, ...fields } = header
+  const payloadAt = HEADER_LENGTH + tagBytes
+  const tags = tagBytes === 0 ? NO_TAGS : parseTags(bytes.toString('utf8', HEADER_LENGTH, payloadAt))
   if (tags === undefined || payloadAt > bytes.length) return undefined
-  return { ...header, tags, payload: bytes.subarray(payloadAt) }
+  return { ...fields, tags, payload: bytes.subarray(payloadAt) }
 }
 
 /** What stands in the header at fixed positions. */

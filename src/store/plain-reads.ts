@@ -1,4 +1,4 @@
-import { BreakerOpenError } from '../redis/breaker.ts'
+import { BreakerOpenError } from '../errors.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
 import { decodeText, defaultCodec, isText, type Codec } from './codec.ts'

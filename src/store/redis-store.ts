@@ -1,9 +1,8 @@
 import type { Clock } from '../clock.ts'
-import { quote } from '../errors.ts'
-import { BreakerOpenError } from '../redis/breaker.ts'
+import { BreakerOpenError, quote } from '../errors.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
-import { entryKeys, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { entryKeys, entryKeysBeginning, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
 import { keyPrefixOf } from '../redis/client.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
@@ -265,7 +264,7 @@ export class RedisStore {
 
   /** Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. */
   async removeAll({ channel, message }: Broadcast): Promise<void> {
-    await deleteBeginningWith(this.#connection, `${this.#prefix}:{`)
+    await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
     await this.#connection.command('publish', channel, message)
   }
 

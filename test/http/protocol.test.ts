@@ -227,7 +227,9 @@ test('server-sent events go through as they come, to each client its own', async
 test('a server with WebSockets keeps them', async () => {
   const { server, url } = await serve((_req, res) => res.end('page'), { ttl: 60_000 })
   const sockets = new WebSocketServer({ server })
-  sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${(message as Buffer).toString()}`)))
+  sockets.on('connection', (socket) =>
+    socket.on('message', (message) => socket.send(`echo ${(message as Buffer).toString()}`)),
+  )
   const client = new WebSocket(url.replace('http', 'ws'))
   await once(client, 'open')
   client.send('hello')

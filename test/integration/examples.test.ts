@@ -51,3 +51,16 @@ test.each([
     'closed',
   ])
 })
+
+test('locker.ts takes, waits for, keeps and numbers a lock, and ends by itself', async () => {
+  const example = await runProgram('examples/locker.ts', [], { REDIS_URL: sharedRedis().url })
+  expect(await example.exited).toEqual({ code: 0, signal: null })
+  expect(example.errors).toBe('')
+  expect(example.output.trim().split('\n')).toEqual([
+    'held elsewhere',
+    'woken at the release: true',
+    'done in 1500 ms under a lock of 1000 ms',
+    'the second holder has the higher number: true',
+    'closed',
+  ])
+})

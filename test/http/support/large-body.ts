@@ -9,9 +9,7 @@ const MIB = 1024 * 1024
 const size = Number(process.argv[2]) * MIB
 const piece = Buffer.alloc(MIB, 'x')
 const flight = singleFlight({ maxBodyBytes: MIB })
-const server = createServer((req, res) =>
-  flight(req, res, () => void write(res)),
-)
+const server = createServer((req, res) => flight(req, res, () => void write(res)))
 
 async function write(res: ServerResponse): Promise<void> {
   res.setHeader('Cache-Control', 'max-age=60')

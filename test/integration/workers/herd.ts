@@ -42,7 +42,9 @@ for (;;) {
   const calls = Array.from({ length: callers }, () => cache.getOrRefill(key, loader, options))
   void Promise.allSettled(calls).then((results) => {
     const took = performance.now() - startedAt
-    const values = [...new Set(results.map((result) => (result.status === 'fulfilled' ? result.value : String(result.reason))))]
+    const values = [
+      ...new Set(results.map((result) => (result.status === 'fulfilled' ? result.value : String(result.reason)))),
+    ]
     parent.send({ type: 'answered', values, count: results.length, took })
   })
 }

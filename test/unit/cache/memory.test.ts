@@ -16,7 +16,7 @@ const entry = <V>(value: V, tags: string[] = []) => ({
 describe('isolate', () => {
   it('shares what it can freeze, and encodes only when asked, once', () => {
     const value = { list: [1] }
-    const isolated = isolate(value, defaultCodec as Codec<typeof value>)
+    const isolated = isolate(value, defaultCodec as Codec<typeof value>, true)
     expect(isolated.copy).toBeUndefined()
     expect(Object.isFrozen(value.list)).toBe(true)
     expect(isolated.encode()).toBe(isolated.encode())
@@ -30,7 +30,7 @@ describe('isolate', () => {
     ['a typed array inside', { a: Float32Array.of(1) }, (copy: { a: Float32Array }) => copy.a.fill(0)],
   ])('copies %s for each reader, from what it was at first', (_name, value, change) => {
     const asItWas = structuredClone(value)
-    const { copy } = isolate<unknown>(value, defaultCodec)
+    const { copy } = isolate<unknown>(value, defaultCodec, true)
     for (let reader = 0; reader < 3; reader++) {
       const own = copy?.()
       expect(own).not.toBe(value)
@@ -43,22 +43,22 @@ describe('isolate', () => {
   it('shares as it is what comes with a codec of its own', () => {
     const codec: Codec<Date> = { encode: () => Uint8Array.of(1), decode: () => new Date(0) }
     const value = new Date(5)
-    expect(isolate(value, codec).copy).toBeUndefined()
+    expect(isolate(value, codec, true).copy).toBeUndefined()
     expect(Object.isFrozen(value)).toBe(false)
   })
 
   it('throws for what it can neither freeze nor copy', () => {
-    expect(() => isolate<unknown>({ run() {} }, defaultCodec)).toThrow(SerializationError)
+    expect(() => isolate<unknown>({ run() {} }, defaultCodec, true)).toThrow(SerializationError)
   })
 })
 
 describe('Memory', () => {
   const put = <V>(memory: Memory, key: string, value: V, tags?: string[]): void =>
-    memory.put(key, entry(value, tags), isolate<unknown>(value, defaultCodec) as never, NOW)
+    memory.put(key, entry(value, tags), isolate<unknown>(value, defaultCodec, true) as never, NOW)
 
   let memory: Memory
   beforeEach(() => {
-    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000 }, 0)
+    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000, tracking: false }, 0)
   })
 
   it('hands every reader of a frozen value the same promise', async () => {
@@ -70,12 +70,12 @@ describe('Memory', () => {
   })
 
   it('trusts a hit without a look only while both the entry and memory are within their ttl', () => {
-    const short = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 40 }, 0)
+    const short = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 40, tracking: false }, 0)
     put(short, 'a', 1)
     expect(short.get('a')).toMatchObject({ trustedUntil: NOW + 40, memoryUntil: NOW + 40 })
     put(short, 'b', new Map())
     expect(short.get('b')?.trustedUntil).toBe(-Infinity)
-    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000 }, 1)
+    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000, tracking: false }, 1)
     put(early, 'a', 1)
     expect(early.get('a')?.trustedUntil).toBe(NOW + 100 - 5 * 20)
   })

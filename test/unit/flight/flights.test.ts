@@ -8,45 +8,59 @@ describe('Flights', () => {
   })
 
   it('has one flight a key that callers may join', () => {
-    const flight = flights.start('a')
+    const flight = flights.start('a', [])
     expect(flights.current('a')).toBe(flight)
     expect(flights.current('b')).toBeUndefined()
     expect(flights.current('__proto__')).toBeUndefined()
-    flights.end('a', flight)
+    flights.end(flight)
     expect(flights.current('a')).toBeUndefined()
     expect(flights.size).toBe(0)
   })
 
   it('lets nobody join a flight that is aborted', () => {
-    const flight = flights.start('a')
+    const flight = flights.start('a', [])
     flight.abort(new Error('nobody is left'))
     expect(flights.current('a')).toBeUndefined()
     expect(flights.size).toBe(1)
   })
 
   it('lets the end of an old flight leave its successor in place', () => {
-    const old = flights.start('a')
+    const old = flights.start('a', [])
     flights.revoke('a')
-    const next = flights.start('a')
-    flights.end('a', old)
+    const next = flights.start('a', [])
+    flights.end(old)
     expect(flights.current('a')).toBe(next)
-    expect([flights.isCurrent('a', old), flights.isCurrent('a', next)]).toEqual([false, true])
+    expect([flights.isCurrent(old), flights.isCurrent(next)]).toEqual([false, true])
   })
 
   it('revokes: nobody may join, and what it brings is not current any more', () => {
-    const [a, b] = [flights.start('a'), flights.start('b')]
+    const [a, b] = [flights.start('a', []), flights.start('b', [])]
     flights.revoke('a')
     expect([flights.current('a'), flights.current('b')]).toEqual([undefined, b])
-    expect(flights.isCurrent('a', a)).toBe(false)
+    expect(flights.isCurrent(a)).toBe(false)
     flights.revokeAll()
     expect(flights.current('b')).toBeUndefined()
     expect(flights.size).toBe(2) // both are still under way
   })
 
-  it('aborts all that are under way, the revoked ones too', () => {
-    const [a, b] = [flights.start('a'), flights.start('b')]
+  it('revokes what was started under a tag, unless another has taken its place', () => {
+    const [a, b] = [flights.start('a', ['x', 'y']), flights.start('b', ['y'])]
+    flights.revoke('b')
+    const next = flights.start('b', [])
+    flights.revokeTagged('y')
+    expect([flights.isCurrent(a), flights.isCurrent(b), flights.isCurrent(next)]).toEqual([false, false, true])
+  })
+
+  it('aborts all that are under way, the revoked ones too, and waits until the last has ended', async () => {
+    const [a, b] = [flights.start('a', []), flights.start('b', [])]
     flights.revoke('a')
-    flights.abortAll('closed')
+    let ended = false
+    const all = [flights.abortAll('closed'), flights.abortAll('closed')].map((end) => end.then(() => (ended = true)))
     expect([a.signal.reason, b.signal.reason]).toEqual(['closed', 'closed'])
+    flights.end(a)
+    await Promise.resolve()
+    expect(ended).toBe(false)
+    flights.end(b)
+    await Promise.all(all)
   })
 })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { RedisTimeoutError } from '../../../src/errors.ts'
-import { Breaker, BreakerOpenError } from '../../../src/redis/breaker.ts'
+import { RedisTimeoutError, BreakerOpenError } from '../../../src/errors.ts'
+import { Breaker } from '../../../src/redis/breaker.ts'
 import { deferred } from '../../support/deferred.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

@@ -1,0 +1,31 @@
+import type { LoaderContext } from '../cache/loader-context.ts'
+import type { Clock } from '../clock.ts'
+import type { Exchange } from './exchange.ts'
+import type { Settings } from './options.ts'
+import type { Stored } from './stored-codec.ts'
+
+/** Why a handler's run yields nothing that others may have. */
+export class FillFailedError extends Error {
+  override readonly name = 'FillFailedError'
+}
+
+/** Who is told how a fill goes on. */
+export interface FillHost {
+  /** The header is there and says that others may have the response. */
+  onShare(): void
+  /** It may not be shared; everybody who waits must go on alone. */
+  onUnshared(): void
+}
+
+/** What a fill is made of. */
+export interface FillParts {
+  readonly exchange: Exchange
+  /** What the handler writes to: the exchange's own response, or one that stands in for it. */
+  readonly res: Exchange['res']
+  /** Whether a client waits at that response. */
+  readonly hasClient: boolean
+  readonly context: LoaderContext<Stored | undefined>
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly host: FillHost
+}
