@@ -1,5 +1,7 @@
 import type { Flight } from '../flight/flight.ts'
+import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
+import type { PlainRead } from '../store/plain-reads.ts'
 import type { CacheCore } from './core.ts'
 import type { Loader } from './loader-context.ts'
 import { isolate } from './memory.ts'
@@ -29,14 +31,15 @@ export class FirstLooks {
 
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {
     return new Promise<V>((resolve, reject) => {
-      const look: Look<V> = { key, loader, settings, flight: undefined, resolve, reject }
+      const look = new Look(this, key, this.#redis.valueKey(key), loader, settings, resolve, reject)
       this.#byKey.set(key, look as Look<unknown>)
-      this.#redis.look<V>(key, settings.codec, (entry) => this.#found(look, entry))
+      this.#redis.look(look)
     })
   }
 
   /** The flight that a further caller of `key` may join, if a look at it is under way. */
   flightOf<V>(key: string): Flight<V> | undefined {
+    if (this.#byKey.size === 0) return undefined
     const look = this.#byKey.get(key) as Look<V> | undefined
     if (look === undefined) return undefined
     look.flight ??= this.#core.flights.start<V>(key, look.settings.tags)
@@ -58,24 +61,23 @@ export class FirstLooks {
     this.#byKey.clear()
   }
 
-  #found<V>(look: Look<V>, entry: Entry<V> | undefined): void {
-    const { key } = look
+  found<V>(look: Look<V>, entry: Entry<V> | undefined): void {
+    const { key, flight } = look
     const isCurrent = this.#byKey.get(key) === (look as unknown)
     if (isCurrent) this.#byKey.delete(key)
     if (entry === undefined) return this.#goOn(look)
-    if (isCurrent) this.#keep(look, entry)
+    if (isCurrent && this.#core.memory !== undefined) this.#keep(look, entry)
     this.#core.events.emit('hit', key, IN_REDIS)
     look.resolve(entry.value)
-    if (look.flight === undefined) return
-    look.flight.settle(entry.value)
-    this.#core.flights.end(look.flight)
+    if (flight === undefined) return
+    flight.settle(entry.value)
+    this.#core.flights.end(flight)
   }
 
-  #keep<V>({ key, settings }: Look<V>, entry: Entry<V>): void {
+  #keep<V>({ key, codec }: Look<V>, entry: Entry<V>): void {
     const { memory, clock, events } = this.#core
-    if (memory === undefined) return
     try {
-      memory.put(key, entry, isolate(entry.value, settings.codec, true), clock.now())
+      memory?.put(key, entry, isolate(entry.value, codec, true), clock.now())
     } catch (error) {
       events.report(error) // it was too large, or cannot be copied: the caller has it all the same
     }
@@ -89,14 +91,43 @@ export class FirstLooks {
   }
 }
 
-interface Look<V> {
+/** One caller who looks. */
+class Look<V> implements PlainRead<V> {
+  readonly #looks: FirstLooks
   readonly key: string
+  readonly valueKey: string
   readonly loader: Loader<V>
   readonly settings: CallSettings<V>
+  readonly resolve: (value: V | Promise<V>) => void
+  readonly reject: (reason: unknown) => void
   /** Made when a second caller comes. */
-  flight: Flight<V> | undefined
-  resolve(value: V | Promise<V>): void
-  reject(reason: unknown): void
+  flight: Flight<V> | undefined = undefined
+
+  constructor(
+    looks: FirstLooks,
+    key: string,
+    valueKey: string,
+    loader: Loader<V>,
+    settings: CallSettings<V>,
+    resolve: (value: V | Promise<V>) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#looks = looks
+    this.key = key
+    this.valueKey = valueKey
+    this.loader = loader
+    this.settings = settings
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  get codec(): Codec<V> {
+    return this.settings.codec
+  }
+
+  onEntry(entry: Entry<V> | undefined): void {
+    this.#looks.found(this, entry)
+  }
 }
 
 const IN_REDIS = { tier: 'redis' } as const

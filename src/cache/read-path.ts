@@ -26,7 +26,7 @@ export class ReadPath {
 
   /** `onDecided` is called once it is known whether this call runs the loader, or has run it. */
   resolve<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
-    const now = this.#core.clock.now()
+    const now = this.#core.clock.coarseNow()
     const entry = this.#core.memory?.get<V>(key)
     if (entry !== undefined && isFresh(entry, now)) return this.#answerFresh(entry, key, loader, settings, onDecided)
     const pass = this.#core.passes.get(key)

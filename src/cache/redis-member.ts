@@ -39,12 +39,13 @@ export class RedisMember {
     hooks: MemberHooks,
   ) {
     const { clock, random } = parts
+    const report = throttled(hooks.report, clock)
     const connection = new Connection(client, clock, options.commandTimeout)
     const keyPrefix = keyPrefixOf(client)
     const tracking = {
       prefix: keyPrefix + entryKeysBeginning(options.prefix),
       onChange: (keys?: readonly string[]) => hooks.onChange(keys?.map((key) => key.slice(keyPrefix.length))),
-      onFailure: hooks.report,
+      onFailure: report,
     }
     const isTracked = options.memory !== false && options.memory.tracking
     const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane, ...(isTracked ? { tracking } : {}) }
@@ -53,10 +54,8 @@ export class RedisMember {
     const breaker = new Breaker(clock, connection.label)
     this.breaker = breaker
     const { prefix } = options
-    this.store = new RedisStore(connection, this.inbox, clock, prefix, hooks.report, (operation) =>
-      breaker.run(operation),
-    )
-    this.#report = hooks.report
+    this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
+    this.#report = report
   }
 
   /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */
@@ -73,4 +72,28 @@ export class RedisMember {
       return undefined
     }
   }
+}
+
+/** ms for which a failure that goes on is not reported again. */
+const REPORT_PAUSE = 10_000
+/** Kinds of failure that are remembered. */
+const KINDS = 100
+
+/** Tells of an outage once in a while, not for every operation that it costs. */
+function throttled(report: (error: unknown) => void, clock: Clock): (error: unknown) => void {
+  const reportedAt = new Map<string, number>()
+  return (error) => {
+    const kind = kindOf(error)
+    const now = clock.now()
+    if (now - (reportedAt.get(kind) ?? -Infinity) < REPORT_PAUSE) return
+    if (reportedAt.size >= KINDS) reportedAt.clear()
+    reportedAt.set(kind, now)
+    report(error)
+  }
+}
+
+/** Of an error reply only its code: the rest may name the script or the key. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === 'ReplyError' ? String(error.message.split(' ', 1)[0]) : String(error)
 }

@@ -4,6 +4,7 @@ import type { Random } from '../random.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
 import type { Notice } from '../store/notice.ts'
+import type { PlainRead } from '../store/plain-reads.ts'
 import type { Busy, Claim, Possession, RedisStore, Storing } from '../store/redis-store.ts'
 import { Backplane, type Change } from './backplane.ts'
 import { RedisLease, type Lease } from './lease.ts'
@@ -54,6 +55,7 @@ export class RedisTier {
     const onBackplane = (message: Buffer): void => {
       const change = backplane.read(message)
       if (change !== undefined) hooks.onChange(change)
+      if (change?.kind === 'all') this.#interruptWaits()
     }
     const onChange = (valueKeys: readonly string[] | undefined): void => {
       if (valueKeys === undefined) hooks.onGap()
@@ -94,10 +96,15 @@ export class RedisTier {
     return this.#members.length === 1 && (this.#members[0] as RedisMember).store.expectsHits
   }
 
+  /** The key under which the value of `key` stands in Redis. */
+  valueKey(key: string): string {
+    return (this.#members[0] as RedisMember).store.valueKey(key)
+  }
+
   /** A plain read: the entry if it is fresh and can be used without a further question. */
-  look<V>(key: string, codec: Codec<V>, onEntry: (entry: Entry<V> | undefined) => void): void {
+  look<V>(read: PlainRead<V>): void {
     const [member] = this.#members
-    member?.store.look(key, codec, onEntry)
+    member?.store.look(read)
   }
 
   /** In order, and given back in reverse where one does not give the lease. */
@@ -117,12 +124,12 @@ export class RedisTier {
     return { state: 'leased', stale, possessions }
   }
 
-  /** Takes in the notices for `key` from the instant `since` on; interrupted whenever they may have been missed. */
-  openMailbox<V>(key: string, codec: Codec<V>, since: number): OpenMailbox<V> {
+  /** Takes in the notices for `key` that are told of the refill in `claim`'s way; interrupted whenever they may have been missed. */
+  openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
     const stops = this.#members.flatMap(({ store, inbox }) => [
-      store.listen(key, codec, since, mailbox.deliver),
-      inbox.onReset(mailbox.interrupt, since),
+      store.listen(key, codec, claim, mailbox.deliver),
+      inbox.onReset(mailbox.interrupt, claim.sentAt),
     ])
     return {
       mailbox,
@@ -167,8 +174,14 @@ export class RedisTier {
     return this.#onAll((store) => store.remove(key, this.#backplane.announce({ kind: 'key', key })))
   }
 
-  removeAll(): Promise<void> {
-    return this.#onAll((store) => store.removeAll(this.#backplane.announce({ kind: 'all' })))
+  async removeAll(): Promise<void> {
+    await this.#onAll((store) => store.removeAll(this.#backplane.announce({ kind: 'all' })))
+    this.#interruptWaits()
+  }
+
+  /** The leases that others waited for may be gone, and with them whoever would have told of their end. */
+  #interruptWaits(): void {
+    for (const { inbox } of this.#members) inbox.interrupt()
   }
 
   invalidateTag(tag: string): Promise<void> {

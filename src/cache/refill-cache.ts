@@ -27,6 +27,8 @@ export class RefillCache implements Cache {
   readonly #events: Events
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
+  /** Key → the `set` under way that began last and that no other change has followed. */
+  readonly #beingSet = new Map<string, object>()
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
@@ -56,6 +58,7 @@ export class RefillCache implements Cache {
               },
               onGap: () => {
                 this.#memory?.clear()
+                this.#beingSet.clear()
                 this.#reads.outdateAll()
               },
             }),
@@ -149,7 +152,14 @@ export class RefillCache implements Cache {
     const isolated = isolate(value, settings.codec, this.#memory !== undefined)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
     this.#forget(key)
-    if (redis !== undefined) await redis.write(key, isolated.encode(), storing)
+    const own = {}
+    this.#beingSet.set(key, own)
+    try {
+      if (redis !== undefined) await redis.write(key, isolated.encode(), storing)
+      if (this.#beingSet.get(key) !== own) return // changed again meanwhile, here or elsewhere: memory cannot know how
+    } finally {
+      if (this.#beingSet.get(key) === own) this.#beingSet.delete(key)
+    }
     this.#forget(key) // also what was read from Redis in the meantime
     const now = clock.now()
     const entry = { value, ...instantsOf(storing, now), loadTime: 0, tags: storing.tags.map(readable) }
@@ -230,12 +240,14 @@ export class RefillCache implements Cache {
   /** Callers that come from now on find nothing in memory and join nothing that began before. */
   #forget(key: string): void {
     this.#memory?.delete(key)
+    this.#beingSet.delete(key)
     this.#core.passes.delete(key)
     this.#reads.revoke(key)
   }
 
   #forgetTagged(tag: string): void {
     this.#memory?.deleteTagged(readable(tag))
+    this.#beingSet.clear()
     this.#reads.revokeTagged(tag)
   }
 
@@ -247,6 +259,7 @@ export class RefillCache implements Cache {
 
   #forgetAll(): void {
     this.#memory?.clear()
+    this.#beingSet.clear()
     this.#core.passes.clear()
     this.#reads.revokeAll()
   }

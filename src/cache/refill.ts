@@ -139,7 +139,7 @@ export class Refill<V> {
     const { key, settings } = this.#order
     const { signal } = this.#flight
     if (signal.aborted) return undefined
-    const { mailbox, close } = redis.openMailbox(key, settings.codec, claim.sentAt)
+    const { mailbox, close } = redis.openMailbox(key, settings.codec, claim)
     const stopWatching = onAbort(signal, mailbox.interrupt)
     try {
       return await redis.waitForNotice(mailbox, claim, ms)

@@ -1,4 +1,5 @@
 import { LockLostError, LockNotAcquiredError } from '../errors.ts'
+import { lateReply } from '../redis/connection.ts'
 import { GRANT } from '../redis/scripts/hand-off.ts'
 import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
 import { type Attempt, type Busy, TAKEN } from './instance.ts'
@@ -88,14 +89,22 @@ export class Acquisition {
   }
 
   /**
-   * Leaves nothing behind on any instance that was reached, in reverse order; never fails. The one that failed is
-   * cleaned as well, since it may carry out yet what it was sent, but it is not waited for.
+   * Leaves nothing behind on any instance that was reached, in reverse order; never fails. The one that failed with
+   * `error` is cleaned as well, since it may carry out yet what it was sent, but it is not waited for.
    */
-  async abandon(): Promise<void> {
+  async abandon(error: unknown): Promise<void> {
     for (let index = this.#reached; index >= 0; index--) {
       const released = this.#release(index)
-      if (index === this.#unanswered) this.#keeper.inBackground(released)
-      else await released
+      if (index !== this.#unanswered) {
+        await released
+        continue
+      }
+      this.#keeper.inBackground(released)
+      // Should it have overtaken the release on its way.
+      lateReply(error)?.then(
+        () => this.#release(index),
+        () => {},
+      )
     }
   }
 

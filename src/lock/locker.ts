@@ -166,7 +166,7 @@ export class Locker {
     try {
       if ((await acquisition.attempt()) === undefined) return this.#hold(acquisition.acquired(), autoExtend)
     } catch (error) {
-      await acquisition.abandon()
+      await acquisition.abandon(error)
       throw error
     }
     throw new LockNotAcquiredError(key)
@@ -183,7 +183,7 @@ export class Locker {
         if (granted !== undefined) return this.#hold(granted, autoExtend, 'confirm')
       }
     } catch (error) {
-      await acquisition.abandon()
+      await acquisition.abandon(error)
       throw error
     } finally {
       stop?.()

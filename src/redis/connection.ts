@@ -90,7 +90,9 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const expire = (): void => {
         call.expired = true
-        reject(new RedisTimeoutError(this.label, this.#commandTimeout))
+        const error = new RedisTimeoutError(this.label, this.#commandTimeout)
+        lateReplies.set(error, reply)
+        reject(error)
       }
       // A blocked event loop makes timers lie: two turns let a reply that has already arrived be read first.
       const giveUp = (): void => this.#clock.setImmediate(() => this.#clock.setImmediate(expire))
@@ -108,12 +110,24 @@ export class Connection {
     })
   }
 
-  /** Redis's error itself, with the instance it came from as a property. */
+  /** Redis's error itself, with the instance it came from as a property, and without the password of a refused log-in. */
   #labelled(error: unknown): Error {
     const labelled = error instanceof Error ? error : new Error(String(error))
+    const { command } = labelled as { command?: { name?: unknown; args?: unknown } } // ioredis adds it
+    if (/^(auth|hello)$/i.test(String(command?.name))) delete command?.args
     if (!('instance' in labelled)) Object.defineProperty(labelled, 'instance', { value: this.label, enumerable: true })
     return labelled
   }
+}
+
+const lateReplies = new WeakMap<Error, Promise<unknown>>()
+
+/**
+ * What comes of an operation after all that was given up with `error` at its deadline; undefined for other errors. On
+ * one connection commands keep their order, but a Cluster client that follows a failover may send an early one last.
+ */
+export function lateReply(error: unknown): Promise<unknown> | undefined {
+  return error instanceof Error ? lateReplies.get(error) : undefined
 }
 
 /** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */

@@ -16,8 +16,12 @@ const LONGEST_READABLE = 200
 const READABLE_REST = 100
 
 export function entryKeys(prefix: string, key: string): EntryKeys {
-  const value = `${entryKeysBeginning(prefix)}${readable(key)}}`
+  const value = valueKey(prefix, key)
   return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
+}
+
+export function valueKey(prefix: string, key: string): string {
+  return `${entryKeysBeginning(prefix)}${readable(key)}}`
 }
 
 /** What the keys of all entries begin with. */
@@ -35,7 +39,24 @@ export function tagKeysBeginning(prefix: string): string {
  * an escape nor the hash's `%#` can be imitated.
  */
 export function readable(key: string): string {
+  if (isReadable(key)) return key
   const escaped = key.replace(UNWELCOME, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= LONGEST_READABLE) return escaped
   return `${escaped.slice(0, READABLE_REST).toWellFormed()}%#${createHash('sha256').update(key).digest('base64url')}`
 }
+
+/** Whether nothing is to be escaped or shortened, as in nearly every key. */
+function isReadable(key: string): boolean {
+  if (key.length > LONGEST_READABLE) return false
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code < 0x20 || code === PERCENT || code === OPENING || (code >= CLOSING && code <= 0x9f && code !== TILDE))
+      return false
+  }
+  return true
+}
+
+const PERCENT = 0x25
+const OPENING = 0x7b
+const CLOSING = 0x7d
+const TILDE = 0x7e

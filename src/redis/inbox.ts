@@ -117,6 +117,11 @@ export class Inbox {
     return () => this.#resetListeners.delete(listener)
   }
 
+  /** Sends everyone who waits to look for itself. */
+  interrupt(): void {
+    this.#reset()
+  }
+
   close(): void {
     this.#closed = true
     this.#ready = false

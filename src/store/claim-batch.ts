@@ -20,6 +20,8 @@ export interface ClaimReply {
   readonly bytes: Buffer | null
   readonly state: 'fresh' | 'leased' | number
   readonly damaged: boolean
+  /** Where someone else refills: the token of that lease. */
+  readonly holder: string
 }
 
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
@@ -76,13 +78,13 @@ export class ClaimBatch {
 /** What stands between the claims and a Redis that does not answer. */
 export type Guard = <T>(operation: () => Promise<T>) => Promise<T>
 
-type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer]
+type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer, holder?: Buffer]
 
 const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
 
-function read(now: number, [bytes, state, damaged]: RawReply): ClaimReply {
-  return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1 }
+function read(now: number, [bytes, state, damaged, holder]: RawReply): ClaimReply {
+  return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1, holder: holder?.toString() ?? '' }
 }
 
 function stateOf(state: Buffer | number): ClaimReply['state'] {

@@ -1,11 +1,10 @@
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
 
-/** One read of a batch: of text or of bytes, as the batch is. */
-export interface ReadRequest<T extends string | Buffer> {
-  readonly valueKey: string
-  onFound(found: T | null): void
-  onFailure(error: unknown): void
+/** What a batch does with what it finds. */
+export interface ReadOutcome<R, T> {
+  onFound(request: R, found: T | null): void
+  onFailure(request: R, error: unknown): void
 }
 
 /** Keys in one MGET; more would keep Redis from serving others for too long. */
@@ -15,19 +14,26 @@ const LARGEST_BATCH = 1000
  * Sends the reads of one tick together, as one MGET. Text costs a fraction of what bytes do: a Buffer is several objects,
  * one outside the heap.
  */
-export class ReadBatch<T extends string | Buffer> {
+export class ReadBatch<R extends { readonly valueKey: string }, T extends string | Buffer> {
   readonly #connection: Connection
   readonly #as: 'text' | 'bytes'
   readonly #guard: Guard
-  #pending: ReadRequest<T>[] = []
+  readonly #outcome: ReadOutcome<R, T>
+  #pending: R[] = []
 
-  constructor(connection: Connection, as: T extends string ? 'text' : 'bytes', guard: Guard) {
+  constructor(
+    connection: Connection,
+    as: T extends string ? 'text' : 'bytes',
+    guard: Guard,
+    outcome: ReadOutcome<R, T>,
+  ) {
     this.#connection = connection
     this.#as = as
     this.#guard = guard
+    this.#outcome = outcome
   }
 
-  add(request: ReadRequest<T>): void {
+  add(request: R): void {
     if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
   }
 
@@ -39,21 +45,22 @@ export class ReadBatch<T extends string | Buffer> {
     for (let from = 0; from < pending.length; from += size) void this.#send(pending.slice(from, from + size))
   }
 
-  async #send(batch: readonly ReadRequest<T>[]): Promise<void> {
+  async #send(batch: readonly R[]): Promise<void> {
     const keys = batch.map(({ valueKey }) => valueKey)
-    const command = keys.length === 1 ? 'get' : 'mget'
     let found: (T | null)[]
     try {
-      const reply = await this.#guard(() =>
-        this.#as === 'text'
-          ? this.#connection.command(command, ...keys)
-          : this.#connection.commandBuffer(command, ...keys),
-      )
+      const reply = await this.#guard(() => this.#ask(keys))
       found = (keys.length === 1 ? [reply] : reply) as (T | null)[]
     } catch (error) {
-      for (const request of batch) request.onFailure(error)
+      for (const request of batch) this.#outcome.onFailure(request, error)
       return
     }
-    for (let i = 0; i < batch.length; i++) batch[i]?.onFound(found[i] ?? null)
+    for (let i = 0; i < batch.length; i++) this.#outcome.onFound(batch[i] as R, found[i] ?? null)
+  }
+
+  #ask(keys: string[]): Promise<unknown> {
+    const command = keys.length === 1 ? 'get' : 'mget'
+    if (this.#as === 'text') return this.#connection.command(command, ...keys)
+    return this.#connection.commandBuffer(command, ...keys)
   }
 }

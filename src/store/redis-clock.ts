@@ -21,9 +21,9 @@ export class RedisClock {
     this.#clock = clock
   }
 
-  /** Whether the last measurement may be relied upon. */
-  get isKnown(): boolean {
-    return this.#clock.now() - this.#measuredAt < VALID_FOR
+  /** Whether at the local instant `now` the last measurement may be relied upon. */
+  isKnownAt(now: number): boolean {
+    return now - this.#measuredAt < VALID_FOR
   }
 
   now(): number {
@@ -47,8 +47,8 @@ export class RedisClock {
 
   /** Asks Redis for the time, unless it has told it lately. Rejects with Redis's error. */
   async ask(): Promise<void> {
-    if (this.isKnown) return
     const sentAt = this.#clock.now()
+    if (this.isKnownAt(sentAt)) return
     const [seconds, microseconds] = (await this.#connection.command('time')) as [string, string]
     this.note(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000), sentAt)
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { BreakerOpenError, quote } from '../errors.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
-import { entryKeys, entryKeysBeginning, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { entryKeys, entryKeysBeginning, valueKey, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
 import { keyPrefixOf } from '../redis/client.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
@@ -14,7 +14,7 @@ import type { Codec } from './codec.ts'
 import { enter } from './enter.ts'
 import type { Entry } from './entry.ts'
 import { decodeEnvelope, encodeEnvelope, type Envelope } from './envelope.ts'
-import { PlainReads } from './plain-reads.ts'
+import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { RedisClock } from './redis-clock.ts'
 import { AGAIN, failureNotice, PASS, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 
@@ -39,6 +39,8 @@ export interface Busy<V> {
   readonly state: 'busy'
   readonly stale: Entry<V> | undefined
   readonly leaseEndsIn: number
+  /** The token of that lease: only what is told of it is an answer. */
+  readonly holder: string
   /** Local instant at which the claim was sent: nothing that was told since then may be missed. */
   readonly sentAt: number
   /** Whether this process will be told of the result. */
@@ -116,7 +118,7 @@ export class RedisStore {
     this.#tagKeys = this.#isCluster ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
     this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''), guard)
     this.#redisClock = new RedisClock(connection, clock)
-    this.#reads = new PlainReads(connection, this.#redisClock, report, guard)
+    this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
 
   leaseKey(key: string): string {
@@ -167,7 +169,9 @@ export class RedisStore {
     if (reply.state === 'leased') {
       return { state: 'leased', stale, possessions: [{ token, sentAt, grantedAt: reply.now }] }
     }
-    if (reply.state !== 'fresh') return { state: 'busy', leaseEndsIn: reply.state, sentAt, registered, stale }
+    if (reply.state !== 'fresh') {
+      return { state: 'busy', leaseEndsIn: reply.state, holder: reply.holder, sentAt, registered, stale }
+    }
     if (found === 'pass') return PASSED
     if (found !== undefined) return { state: 'fresh', entry: found }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
@@ -190,9 +194,13 @@ export class RedisStore {
     return this.#reads.areWorthwhile
   }
 
+  valueKey(key: string): string {
+    return valueKey(this.#prefix, key)
+  }
+
   /** A plain read: the entry if it is fresh and can be used without a further question. */
-  look<V>(key: string, codec: Codec<V>, onEntry: (entry: Entry<V> | undefined) => void): void {
-    this.#reads.read(entryKeys(this.#prefix, key).value, codec, onEntry)
+  look<V>(read: PlainRead<V>): void {
+    this.#reads.add(read)
   }
 
   /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
@@ -236,7 +244,7 @@ export class RedisStore {
   /** Reads without claiming: the entry, fresh or stale, or nothing. */
   async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
     await this.#redisClock.ask()
-    const bytes = (await this.#connection.commandBuffer('get', entryKeys(this.#prefix, key).value)) as Buffer | null
+    const bytes = (await this.#connection.commandBuffer('get', this.valueKey(key))) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
     if (envelope === undefined || !(await this.#areTagsValid(envelope))) return undefined
     return asEntry(this.#decode(envelope, codec))
@@ -268,16 +276,19 @@ export class RedisStore {
     await this.#connection.command('publish', channel, message)
   }
 
-  /** Calls `onNotice` with what the refill of `key` ends in, from `since` on until the returned function is called. */
-  listen<V>(key: string, codec: Codec<V>, since: number, onNotice: (notice: Notice<V>) => void): () => void {
+  /**
+   * Calls `onNotice` with what the refill under the lease of `claim` ends in, until the returned function is called.
+   * What comes late of an earlier refill is none of it: by then its value may have been invalidated.
+   */
+  listen<V>(key: string, codec: Codec<V>, claim: Busy<V>, onNotice: (notice: Notice<V>) => void): () => void {
     const decode = (bytes: Buffer): Entry<V> | undefined => {
       const envelope = decodeEnvelope(bytes)
       return envelope && asEntry(this.#decode(envelope, codec))
     }
     return this.#inbox.listen(
-      entryKeys(this.#prefix, key).value,
+      entryKeys(this.#prefix, key).value + claim.holder,
       (payload) => onNotice(readNotice(payload, decode)),
-      since,
+      claim.sentAt,
     )
   }
 

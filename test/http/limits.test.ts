@@ -70,20 +70,12 @@ describe('bounded', () => {
     expect(runs).toBe(22)
   })
 
-  test('time: a thousand requests for a handler that always hangs are all answered by their own in the end', async () => {
+  test('time: a thousand requests for a handler that never answers come to run their own', async () => {
     let runs = 0
-    const { url } = await serve(
-      (_req, res) => {
-        // The first two, each given up after loadTimeout, never answer.
-        if (++runs > 2) res.end('late')
-      },
-      { cacheOptions: { loadTimeout: 200 } },
-    )
+    const { url } = await serve(() => runs++, { cacheOptions: { loadTimeout: 200 } })
     const opened = Array.from({ length: 1000 }, () => open(url))
-    const answers: IncomingMessage[] = []
-    for (const { response } of opened) response.then((answer) => answers.push(answer)).catch(() => {})
-    // Two are at the mercy of their own handlers.
-    await expect.poll(() => answers.length, { timeout: 10_000 }).toBe(998)
+    // Two are tried for all, each for loadTimeout; then nobody is kept from what it would have without us.
+    await expect.poll(() => runs, { timeout: 10_000 }).toBe(1000)
     for (const { leave } of opened) leave()
   })
 

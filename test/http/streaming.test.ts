@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { ask, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { refilled, serve } from './support/serve.ts'
+import { type PlainHandler, refilled, serve } from './support/serve.ts'
 
 async function firstChunk(response: IncomingMessage): Promise<string> {
   const next = once(response, 'data')
@@ -87,14 +87,16 @@ describe('while a handler writes', () => {
   })
 
   test('a slow client of the leader does not hold up those who wait', async () => {
-    const size = 3 * 1024 * 1024
-    const { url } = await serve(async (_req, res) => {
+    // More than the buffers of two sockets take.
+    const size = 24 * 1024 * 1024
+    const handler: PlainHandler = async (_req, res) => {
       res.setHeader('Cache-Control', 'max-age=60')
       for (let sent = 0; sent < size; sent += 64 * 1024) {
         if (!res.write(Buffer.alloc(64 * 1024, 'x'))) await once(res, 'drain')
       }
       res.end()
-    })
+    }
+    const { url } = await serve(handler, { maxBodyBytes: 2 * size })
     const slow = await open(url).response
     slow.pause()
     const quick = await ask(url)

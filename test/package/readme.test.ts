@@ -65,9 +65,9 @@ describe('what our pages point to', () => {
     const targets = [...prose(page).matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g)]
       .map(([, link, source]) => (link ?? source ?? '').replace(/#.*$/, ''))
       .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
-    const missing = []
+    const missing: string[] = []
     for (const target of targets) {
-      await access(join(ROOT, dirname(path), target)).catch(() => missing.push(target))
+      await access(join(ROOT, dirname(path), target)).catch(() => void missing.push(target))
     }
     expect(missing).toEqual([])
   })

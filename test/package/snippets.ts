@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../support/free-port.ts'
 import type { Page } from './pages.ts'
@@ -53,7 +53,10 @@ export async function prepareSnippets(pages: readonly Page[], redisUrl: string):
     list,
     compile: async () => void (await run(process.execPath, [TSC, '-p', folder], ROOT)),
     run: ({ program }) => run(process.execPath, [HARNESS, program, String(port)], ROOT),
-    remove: () => rm(folder, { recursive: true, force: true }),
+    async remove() {
+      await rm(folder, { recursive: true, force: true })
+      await rmdir(HOME).catch(() => {}) // another run may have its folder there
+    },
   }
 }
 

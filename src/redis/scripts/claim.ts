@@ -10,10 +10,11 @@ import { entryHeader } from './entry-header.ts'
  *           3 what the keys of tags begin with, or '' to leave tags to the caller
  *           for each entry   token for the lease   '' or an instant: what is fresh no longer than that counts as stale
  *
- * Replies { now, and for each entry { bytes or nil, state, damaged } }: \`now\` in ms on Redis's clock, and \`state\`
+ * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: \`now\` in ms on Redis's clock, and \`state\`
  *     'fresh'  the bytes are fresh
  *     'leased' the lease is the caller's, under its token
- *     n        someone else refills; ms until that lease ends (0: it never does, so it is none of ours)
+ *     n        someone else refills; ms until that lease ends (0: it never does, so it is none of ours); only then
+ *              \`holder\`, the token of that lease
  * Bytes that are no envelope are deleted and answered like none, with 1 in place of \`damaged\`; else 0.
  */
 export const claim: Script = defineScript(`
@@ -44,7 +45,7 @@ local function claimOne(valueKey, leaseKey, waitersKey, token, freshBeyond)
     redis.call('SADD', waitersKey, inbox)
     redis.call('PEXPIRE', waitersKey, lockTtl + 60000)
   end
-  return { value, math.max(redis.call('PTTL', leaseKey), 0), damaged }
+  return { value, math.max(redis.call('PTTL', leaseKey), 0), damaged, redis.call('GET', leaseKey) }
 end
 
 local reply = { now }

@@ -6,16 +6,17 @@ import { wakeWaiters } from './wake-waiters.ts'
  * read before cannot come back; every process hears of it on the backplane.
  *
  *     KEYS  1 value   2 lease   3 waiters
- *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes   3 topic   4 payload for waiters
- *           5 channel of the backplane   6 message for it
+ *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes   3 topic, which the token of the lease follows
+ *           4 payload for waiters   5 channel of the backplane   6 message for it
  *
  * Replies 1.
  */
 export const overwrite: Script = defineScript(`
 ${wakeWaiters}
 if ARGV[1] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1]) end
+local holder = redis.pcall('GET', KEYS[2])
 redis.call('DEL', KEYS[2])
-wakeWaiters(KEYS[3], ARGV[3], ARGV[4])
+if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[3] .. holder, ARGV[4]) end
 redis.pcall('PUBLISH', ARGV[5], ARGV[6])
 return 1
 `)

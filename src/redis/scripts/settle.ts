@@ -10,7 +10,7 @@ import { wakeWaiters } from './wake-waiters.ts'
  *
  *     KEYS  1 value   2 lease   3 waiters
  *     ARGV  1 token   2 ms until the stored bytes expire, 0 to store nothing   3 bytes to store
- *           4 topic of the message   5 payload of the message, '' for the bytes of ARGV 3
+ *           4 topic of the message, which the token follows   5 payload of the message, '' for the bytes of ARGV 3
  *           6 what the keys of tags begin with, '' to leave tags to the caller   7 payload that says: look again
  *
  * Replies 1; 0 when the lease was no longer the caller's; 2 when a tag forbade storing.
@@ -21,16 +21,17 @@ ${touchTag}
 ${wakeWaiters}
 local bytes, storeFor = ARGV[3], tonumber(ARGV[2])
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+local topic = ARGV[4] .. ARGV[1]
 if storeFor > 0 and ARGV[6] ~= '' and not isUntagged(bytes) then
   touchTagsOf(bytes, ARGV[6], storeFor)
   if not areTagsValid(bytes, ARGV[6]) then
     redis.call('DEL', KEYS[2])
-    wakeWaiters(KEYS[3], ARGV[4], ARGV[7])
+    wakeWaiters(KEYS[3], topic, ARGV[7])
     return 2
   end
 end
 if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) end
 redis.call('DEL', KEYS[2])
-wakeWaiters(KEYS[3], ARGV[4], ARGV[5] == '' and bytes or ARGV[5])
+wakeWaiters(KEYS[3], topic, ARGV[5] == '' and bytes or ARGV[5])
 return 1
 `)

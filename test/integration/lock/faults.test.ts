@@ -2,7 +2,14 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Locker, LockLostError, LockNotHeldError, LockReleaseError, RedisTimeoutError } from '../../../src/lock.ts'
+import {
+  Locker,
+  LockLostError,
+  LockNotAcquiredError,
+  LockNotHeldError,
+  LockReleaseError,
+  RedisTimeoutError,
+} from '../../../src/lock.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/free-port.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../../support/redis-server.ts'
@@ -263,7 +270,48 @@ describe('who may not', () => {
   })
 })
 
+it('an acquisition that took longer than its ttl is given back', async () => {
+  const proxy = await proxyTo(server)
+  const locker = lockerOf(connect(proxy.port))
+  await locker.prepare()
+  proxy.delay(60)
+  for (const operation of ['tryAcquire', 'acquire'] as const) {
+    const { error } = await settled(locker[operation](KEY, 100))
+    expect(error).toBeInstanceOf(LockNotAcquiredError)
+    expect(error?.cause).toBeInstanceOf(LockLostError)
+  }
+  await locker.prepare()
+  expect(await server.command('EXISTS', KEY)).toBe(0)
+})
+
 describe('several instances', () => {
+  it('are taken one after another, and given up from the last to the first', async () => {
+    const [first, second] = [server, await ownServer()]
+    const proxies = [await proxyTo(first), await proxyTo(second)] as const
+    const clients = proxies.map(({ port }) => connect(port))
+    const locker = new Locker({ clients, commandTimeout: 5000 })
+    onTestFinished(() => locker.close())
+    await locker.prepare()
+    const has = async (instance: RedisServer): Promise<boolean> => (await instance.command('EXISTS', KEY)) === 1
+    const sentTo = (proxy: TcpProxy, command: RegExp): boolean =>
+      proxy.commands().some(([name]) => command.test(name ?? ''))
+
+    proxies[0].pause()
+    const acquiring = locker.acquire(KEY, 60_000)
+    await clients[1]?.ping()
+    expect(sentTo(proxies[1], /^set$/i)).toBe(false)
+    proxies[0].resume()
+    const lock = await acquiring
+
+    proxies[1].pause()
+    const releasing = lock.release()
+    await clients[0]?.ping()
+    expect(await has(first)).toBe(true)
+    proxies[1].resume()
+    await releasing
+    expect([await has(first), await has(second)]).toEqual([false, false])
+  })
+
   it('a release that one of them cannot hear frees the others and tells of the one', async () => {
     const second = await ownServer()
     const third = await ownServer()

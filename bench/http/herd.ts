@@ -1,0 +1,31 @@
+import { Agent, get } from 'node:http'
+import { once } from 'node:events'
+
+/** Asks `count` times at once, on connections that are open already; resolves with the ms that each answer took. */
+export class Herd {
+  readonly #port: number
+  readonly #count: number
+  readonly #agent: Agent
+
+  constructor(port: number, count: number) {
+    this.#port = port
+    this.#count = count
+    this.#agent = new Agent({ keepAlive: true, maxSockets: count, maxFreeSockets: count })
+  }
+
+  async ask(path: string): Promise<number[]> {
+    const startedAt = performance.now()
+    const asked = Array.from({ length: this.#count }, async () => {
+      const [response] = await once(get({ port: this.#port, host: '127.0.0.1', path, agent: this.#agent }), 'response')
+      let status = 0
+      for await (const _chunk of response) status = response.statusCode
+      if (status !== 200) throw new Error(`status ${status}`)
+      return performance.now() - startedAt
+    })
+    return Promise.all(asked)
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
