@@ -21,9 +21,14 @@ export class Batch<V> {
   #undecided: number
   #waiting: Waiting<V>[] = []
 
-  constructor(load: BatchLoader<V>, keys: number) {
+  /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
+  readonly #places: ReadonlyMap<string, number>
+
+  /** `keys` without repetition. */
+  constructor(load: BatchLoader<V>, keys: readonly string[]) {
     this.#load = load
-    this.#undecided = keys
+    this.#undecided = keys.length
+    this.#places = new Map(keys.map((key, place) => [key, place]))
   }
 
   readonly loader: Loader<V> = ({ key, signal }) =>
@@ -38,8 +43,12 @@ export class Batch<V> {
     if (this.#undecided === 0 && this.#waiting.length > 0) void this.#run()
   }
 
+  #placeOf({ key }: Waiting<V>): number {
+    return this.#places.get(key) as number
+  }
+
   async #run(): Promise<void> {
-    const batch = this.#waiting
+    const batch = this.#waiting.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
     this.#waiting = []
     try {
       const keys = batch.map(({ key }) => key)

@@ -15,7 +15,7 @@ export interface Cache {
    * running `loader`. Rejects with the loader's own reason, `RefillFailedError` (it failed in another process),
    * `LoadTimeoutError`, `WaitTimeoutError`, `ReentrantRefillError`, or `signal.reason`. Redis's failures never reject.
    */
-  getOrRefill<V>(key: string, loader: Loader<V>, options?: CallOptions<V>): Promise<V>
+  getOrRefill<V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V>
   /**
    * The values of many keys, by one call of `loader` for all that nobody else has or loads. Of the result a key is
    * missing that the loader had no value for. Rejects, once all have settled, with the failure of the first key that

@@ -1,7 +1,10 @@
 import { checkTags, duration, type Lifetime } from './options.ts'
 
-/** Produces the value of a key. It may return the value or a promise of it. */
-export type Loader<V> = (context: LoaderContext<V>) => V | Promise<V>
+/**
+ * Produces the value of a key. It may return the value or a promise of it. `S` is the type of the stale value, by default
+ * the same: with a name of its own, `V` is inferred from what the loader returns also where it uses its context.
+ */
+export type Loader<V, S = V> = (context: LoaderContext<S>) => V | Promise<V>
 
 /** What a loader is told, and what it may say about its result. Its functions may be used detached. */
 export interface LoaderContext<V> {

@@ -85,10 +85,15 @@ export class RedisTier {
    */
   claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const token = this.#locker.createToken()
-    for (const { inbox } of this.#members) inbox.open().catch(() => {}) // at the first claim, which does not wait for it
+    this.#listen()
     if (this.#members.length > 1) return this.#claimAll(key, token, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
     return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+  }
+
+  /** Opens the inboxes at the first use of Redis, which does not wait for them. */
+  #listen(): void {
+    for (const { inbox } of this.#members) if (!inbox.ready) inbox.open().catch(() => {})
   }
 
   /** Whether plain reads are worth trying before a claim. */
@@ -157,6 +162,7 @@ export class RedisTier {
 
   /** The first fresh entry that a member has; failing that a stale one. */
   async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
+    this.#listen()
     let stale: Entry<V> | undefined
     for (const member of this.#members) {
       const entry = await member.attempt((store) => store.read(key, codec))
@@ -195,6 +201,7 @@ export class RedisTier {
 
   /** Every member is tried; rejects with the first error if any failed. */
   async #onAll(operation: (store: RedisStore) => Promise<void>): Promise<void> {
+    this.#listen()
     const results = await Promise.allSettled(this.#members.map((member) => member.run(operation)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }

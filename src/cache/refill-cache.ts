@@ -66,7 +66,7 @@ export class RefillCache implements Cache {
     this.#reads = new ReadPath(this.#core)
   }
 
-  readonly getOrRefill = <V>(key: string, loader: Loader<V>, options?: CallOptions<V>): Promise<V> => {
+  readonly getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
     // The hit path: one look-up, one comparison, and the promise that the entry has kept. Memory knows only valid keys.
     const entry = this.#memory?.get<V>(key)
     if (entry !== undefined && options === undefined && this.#clock.coarseNow() < entry.trustedUntil) {
@@ -74,7 +74,7 @@ export class RefillCache implements Cache {
       return entry.promise
     }
     try {
-      return this.#answer(key, loader, options)
+      return this.#answer(key, loader as Loader<unknown> as Loader<V>, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -99,7 +99,7 @@ export class RefillCache implements Cache {
     options?.signal?.throwIfAborted()
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
-    const batch = new Batch(loader, distinct.length)
+    const batch = new Batch(loader, distinct)
     const results = await Promise.allSettled(
       distinct.map(async (key) => {
         const decided = once(() => batch.decided())

@@ -7,6 +7,8 @@ import type { Connection } from './connection.ts'
 const CHANNEL_PREFIX = 'herdlock:inbox:'
 /** While somebody waits, a message to ourselves goes round every so many ms: a half-open subscriber looks healthy. */
 const HEARTBEAT = 1000
+/** While nobody waits, but memory relies on being told of changes. */
+const IDLE_HEARTBEAT = 5000
 const HEARTBEAT_TOPIC = ''
 
 /** Messages that nobody listens for are kept for so many ms, and so many of them, for whoever is about to. */
@@ -58,6 +60,8 @@ export class Inbox {
   #ready = false
   #closed = false
   #heartbeat: Timer | undefined
+  /** ms for which that timer was set. */
+  #heartbeatPause = Infinity
   /** Set when a heartbeat leaves, cleared by whatever message arrives. */
   #awaitsHeartbeat = false
 
@@ -158,6 +162,7 @@ export class Inbox {
     this.#resolveOpening?.()
     this.#opening = undefined
     this.#resolveOpening = undefined
+    if (this.#isNeeded) this.#scheduleHeartbeat()
     this.#reset()
   }
 
@@ -214,13 +219,22 @@ export class Inbox {
     }
   }
 
+  /** Whether anybody relies on messages. */
+  get #isNeeded(): boolean {
+    return !this.#closed && (this.#listeners.size > 0 || this.#broadcast !== undefined)
+  }
+
   #scheduleHeartbeat(): void {
-    this.#heartbeat ??= this.#clock.setTimeout(() => this.#beat(), HEARTBEAT, { keepAlive: false })
+    const pause = this.#listeners.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT
+    if (this.#heartbeat !== undefined && pause >= this.#heartbeatPause) return
+    this.#heartbeat?.cancel()
+    this.#heartbeatPause = pause
+    this.#heartbeat = this.#clock.setTimeout(() => this.#beat(), pause, { keepAlive: false })
   }
 
   #beat(): void {
     this.#heartbeat = undefined
-    if (this.#listeners.size === 0) return
+    if (!this.#isNeeded) return
     if (this.#ready && this.#awaitsHeartbeat) {
       this.#lost()
       this.#subscriber?.disconnect(true)

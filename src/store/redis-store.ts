@@ -270,9 +270,14 @@ export class RedisStore {
     await this.#connection.run(invalidateTag, [this.#tagKey(tag)], [TAG_REMEMBERED_FOR, channel, message])
   }
 
-  /** Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. */
+  /**
+   * Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. What one of them has
+   * stored during the first pass, before its lease was met, goes with the second.
+   */
   async removeAll({ channel, message }: Broadcast): Promise<void> {
-    await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
+    for (let pass = 0; pass < 2; pass++) {
+      await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
+    }
     await this.#connection.command('publish', channel, message)
   }
 

@@ -48,6 +48,18 @@ async function newWorkers(count: number): Promise<Worker[]> {
 const queued = async (): Promise<number> => Number(await server.command('ZCARD', QUEUE))
 const isQueued = (count: number) => eventually(`${count} wait`, async () => (await queued()) === count)
 
+/** A first wait opens the inbox; from then on a waiter is in the queue from its first look on. */
+async function openInbox(locker: Locker): Promise<void> {
+  const held = await locker.acquire('opening', 60_000)
+  const waiter = locker.acquire('opening', 60_000)
+  await eventually(
+    'it waits',
+    async () => Number(await server.command('ZCARD', 'herdlock:queue:{opening}:opening')) === 1,
+  )
+  await held.release()
+  await (await waiter).release()
+}
+
 async function msUntil(lock: Promise<Lock>): Promise<number> {
   const startedAt = performance.now()
   const { release } = await lock.then((held) => ({ release: () => held.release() }))
@@ -138,6 +150,7 @@ describe('a waiter', () => {
 
 it('waiters whose queue was lost find each other again, and all get the lock', async () => {
   const lockers = [newLocker(), newLocker()]
+  for (const locker of lockers) await openInbox(locker)
   await newLocker().acquire(KEY, 60_000)
   let holders = 0
   const waiters = Array.from({ length: 10 }, async (_, index) => {

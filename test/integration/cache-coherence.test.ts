@@ -1,0 +1,56 @@
+import { Redis } from 'ioredis'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Cache } from '../../src/cache/cache.ts'
+import { createCache } from '../../src/cache/create-cache.ts'
+import { eventually } from '../support/eventually.ts'
+import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
+
+describe('what two caches with one prefix hold in memory', () => {
+  let clients: Redis[]
+  let a: Cache
+  let b: Cache
+  beforeEach(() => {
+    clients = [new Redis(sharedRedis().url), new Redis(sharedRedis().url)]
+    const prefix = uniquePrefix('coherence')
+    const [first, second] = clients as [Redis, Redis]
+    a = createCache({ ttl: 60_000, redis: first, prefix })
+    b = createCache({ ttl: 60_000, redis: second, prefix })
+  })
+  afterEach(async () => {
+    await Promise.all([a.close(), b.close()])
+    for (const client of clients) client.disconnect()
+  })
+
+  /** Memory counts once the inbox listens: what is stored before is dropped when it begins to. */
+  async function holdInBoth(value: string): Promise<void> {
+    await a.set('key', value, { tags: ['tag'] })
+    await eventually('both hold the value', async () => {
+      await Promise.all([a, b].map((cache) => cache.getOrRefill('key', () => value)))
+      return a.peek('key') === value && b.peek('key') === value
+    })
+  }
+
+  test.each<[string, () => Promise<void>, string | undefined]>([
+    ['set', () => a.set('key', 'new'), 'new'],
+    ['invalidate', () => a.invalidate('key'), undefined],
+    ['invalidateTags', () => a.invalidateTags('tag'), undefined],
+    ['clear', () => a.clear(), undefined],
+  ])('follows %s in the other', async (_name, change, value) => {
+    await holdInBoth('old')
+    await change()
+    expect(a.peek('key')).toBe(value)
+    await eventually('the other has dropped it', () => b.peek('key') === undefined)
+    expect(await b.getOrRefill('key', () => 'loaded')).toBe(value ?? 'loaded')
+  })
+
+  test('is kept in step also where a process does nothing but set', async () => {
+    await a.set('key', 'first')
+    await eventually('the inbox listens', async () => {
+      await a.set('key', 'first')
+      return a.peek('key') === 'first'
+    })
+    await b.set('key', 'second')
+    await eventually('a has dropped its value', () => a.peek('key') !== 'first')
+    expect(await a.get('key')).toBe('second')
+  })
+})
