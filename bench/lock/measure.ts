@@ -74,7 +74,8 @@ async function oneChain(workers: readonly Worker[], url: string, key: string, wa
   const counter = count ? await countCommands(url) : undefined
   const dropped = await first.obey<Span>({ do: 'drop' })
   const spans = (await Promise.all(workers.map((worker) => worker.obey<Span[]>({ do: 'join' })))).flat()
-  const commands = counter && (await counter.stop()) / waiters
+  // The last release hands over to nobody.
+  const commands = counter && ((await counter.stop()) - 1) / waiters
   return { latencies: gaps([dropped, ...spans]), commands }
 }
 

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { startRedis } from '../../test/support/redis-server.ts'
+import { type Behaviour, observe } from './behaviour.ts'
 import { handOffContenders, pairContenders } from './contenders.ts'
 import { measureHandOffs, measurePairs, measureWaiting, median } from './measure.ts'
 
@@ -38,6 +39,19 @@ const seconds = quick ? 5 : 15
 const waiting = new Map<string, number>()
 for (const name of handOffNames) waiting.set(name, await measureWaiting(name, url, 100, seconds))
 report('commands a waiter and second, 100 waiters in 4 processes', handOffNames, (name) => waiting.get(name) ?? NaN)
+
+const behaviours = new Map<string, Behaviour>()
+for (const contender of handOffContenders.filter(({ name }) => !name.startsWith('limit') && chosen(name))) {
+  behaviours.set(contender.name, await observe(contender, url))
+}
+const observed = [...behaviours.keys()]
+report('of 10 waiters, served in their turn', observed, (name) => behaviours.get(name)?.inOrder ?? NaN)
+report(
+  'ms after the ttl that a crashed holder is replaced',
+  observed,
+  (name) => behaviours.get(name)?.afterCrash ?? NaN,
+)
+report('ms until an acquisition on a frozen Redis ends', observed, (name) => behaviours.get(name)?.onFrozenRedis ?? NaN)
 
 if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`)
 await server?.stop()

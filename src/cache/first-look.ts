@@ -30,8 +30,8 @@ export class FirstLooks {
   }
 
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {
-    return new Promise<V>((resolve, reject) => {
-      const look = new Look(this, key, this.#redis.valueKey(key), loader, settings, resolve, reject)
+    return new Promise<V>((resolve) => {
+      const look = new Look(this, key, this.#redis.valueKey(key), loader, settings, resolve)
       this.#byKey.set(key, look as Look<unknown>)
       this.#redis.look(look)
     })
@@ -57,21 +57,38 @@ export class FirstLooks {
 
   /** Rejects all who wait. */
   close(error: Error): void {
-    for (const look of this.#byKey.values()) look.reject(error)
+    for (const look of this.#byKey.values()) look.resolve(Promise.reject(error))
     this.#byKey.clear()
   }
 
-  found<V>(look: Look<V>, entry: Entry<V> | undefined): void {
+  /** Memory keeps what it is given, unless the key was revoked in the meantime. */
+  get keeps(): boolean {
+    return this.#core.memory !== undefined
+  }
+
+  found<V>(look: Look<V>, value: V, entry: Entry<V> | undefined): void {
     const { key, flight } = look
-    const isCurrent = this.#byKey.get(key) === (look as unknown)
-    if (isCurrent) this.#byKey.delete(key)
-    if (entry === undefined) return this.#goOn(look)
-    if (isCurrent && this.#core.memory !== undefined) this.#keep(look, entry)
+    if (this.#end(look) && entry !== undefined) this.#keep(look, entry)
     this.#core.events.emit('hit', key, IN_REDIS)
-    look.resolve(entry.value)
+    look.resolve(value)
     if (flight === undefined) return
-    flight.settle(entry.value)
+    flight.settle(value)
     this.#core.flights.end(flight)
+  }
+
+  /** Goes on with a claim. */
+  foundNothing<V>(look: Look<V>): void {
+    this.#end(look)
+    const { key, loader, settings } = look
+    const flight = look.flight ?? this.#core.flights.start<V>(key, settings.tags)
+    const refill = new Refill(this.#core, { key, loader, settings, background: false }, flight)
+    look.resolve(flight.join(refill.leadersOwn, undefined))
+    refill.run()
+  }
+
+  /** Answers whether what was found counts for later callers. */
+  #end<V>(look: Look<V>): boolean {
+    return this.#byKey.get(look.key) === (look as unknown) && this.#byKey.delete(look.key)
   }
 
   #keep<V>({ key, codec }: Look<V>, entry: Entry<V>): void {
@@ -81,13 +98,6 @@ export class FirstLooks {
     } catch (error) {
       events.report(error) // it was too large, or cannot be copied: the caller has it all the same
     }
-  }
-
-  #goOn<V>({ key, loader, settings, flight, resolve }: Look<V>): void {
-    const own = flight ?? this.#core.flights.start<V>(key, settings.tags)
-    const refill = new Refill(this.#core, { key, loader, settings, background: false }, own)
-    resolve(own.join(refill.leadersOwn, undefined))
-    refill.run()
   }
 }
 
@@ -99,7 +109,6 @@ class Look<V> implements PlainRead<V> {
   readonly loader: Loader<V>
   readonly settings: CallSettings<V>
   readonly resolve: (value: V | Promise<V>) => void
-  readonly reject: (reason: unknown) => void
   /** Made when a second caller comes. */
   flight: Flight<V> | undefined = undefined
 
@@ -110,7 +119,6 @@ class Look<V> implements PlainRead<V> {
     loader: Loader<V>,
     settings: CallSettings<V>,
     resolve: (value: V | Promise<V>) => void,
-    reject: (reason: unknown) => void,
   ) {
     this.#looks = looks
     this.key = key
@@ -118,15 +126,26 @@ class Look<V> implements PlainRead<V> {
     this.loader = loader
     this.settings = settings
     this.resolve = resolve
-    this.reject = reject
   }
 
   get codec(): Codec<V> {
     return this.settings.codec
   }
 
-  onEntry(entry: Entry<V> | undefined): void {
-    this.#looks.found(this, entry)
+  get wantsEntry(): boolean {
+    return this.#looks.keeps
+  }
+
+  onEntry(entry: Entry<V>): void {
+    this.#looks.found(this, entry.value, entry)
+  }
+
+  onValue(value: V): void {
+    this.#looks.found(this, value, undefined)
+  }
+
+  onNothing(): void {
+    this.#looks.foundNothing(this)
   }
 }
 

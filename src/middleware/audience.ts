@@ -1,5 +1,11 @@
+import { cacheStatusForward, type ForwardReason } from './cache-status.ts'
 import type { Exchange } from './exchange.ts'
+import { blockOf, FieldMap, without } from './fields.ts'
 import { Follower, type FollowedHead } from './follower.ts'
+import type { ResponseHead } from './recording.ts'
+import type { StorableHead } from './response-head.ts'
+
+const CACHE_STATUS = new Set(['cache-status'])
 
 /** How far, in bytes, a client may at least be behind a body that is not kept. */
 const MOST_BEHIND = 1024 * 1024
@@ -11,6 +17,7 @@ export class Audience {
   readonly #followers = new Set<Follower>()
   /** Those who ask for a part, or conditionally: what they get can be told at the end only. */
   readonly #atEnd = new Set<Exchange>()
+  readonly #heads = new Map<ForwardReason, FollowedHead>()
   #keeps = true
 
   get isEmpty(): boolean {
@@ -18,11 +25,27 @@ export class Audience {
   }
 
   /** Gives an exchange the header now and the body as it comes. */
-  admit(exchange: Exchange, head: FollowedHead): void {
+  admit(exchange: Exchange, head: ResponseHead & StorableHead): void {
+    const followed = this.#followedHead(exchange.reason, head)
     exchange.within(() => {
       const leave = (follower: Follower) => this.#followers.delete(follower)
-      this.#followers.add(new Follower(exchange, head, this.#log, leave))
+      this.#followers.add(new Follower(exchange, followed, this.#log, leave))
     })
+  }
+
+  /** The same header block for all who follow for the same reason: there may be thousands. */
+  #followedHead(
+    reason: ForwardReason,
+    { status, message, fields, removed }: ResponseHead & StorableHead,
+  ): FollowedHead {
+    let followed = this.#heads.get(reason)
+    if (followed === undefined) {
+      const member = cacheStatusForward({ reason, status, collapsed: true }, new FieldMap(fields).get('cache-status'))
+      const block = blockOf([...without(fields, CACHE_STATUS), 'Cache-Status', member])
+      followed = { status, message, block, removed }
+      this.#heads.set(reason, followed)
+    }
+    return followed
   }
 
   admitAtEnd(exchange: Exchange): void {

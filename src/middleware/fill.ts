@@ -5,13 +5,12 @@ import { Audience } from './audience.ts'
 import { asWholeRequest } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
-import { FieldMap, fieldsNamed, without } from './fields.ts'
-import type { FollowedHead } from './follower.ts'
+import { FieldMap, fieldsNamed } from './fields.ts'
 import { tagsOf } from './groups.ts'
 import type { Settings } from './options.ts'
 import { readHead, Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
-import { freshenedHead, storableHead } from './response-head.ts'
+import { freshenedHead, type StorableHead, storableHead } from './response-head.ts'
 import { Shield } from './shield.ts'
 import { judge, type Verdict } from './storable.ts'
 import type { Stored } from './stored-codec.ts'
@@ -21,7 +20,6 @@ import { selectingValue } from './vary.ts'
 
 type Shared = Extract<Verdict, { share: true }>
 
-const CACHE_STATUS = new Set(['cache-status'])
 const SERVER_FAILED = new Set([500, 502, 503, 504])
 /** For a response that is answered with once and never again. */
 const ONLY_NOW: Shared = {
@@ -60,7 +58,7 @@ export class Fill implements RecordingObserver {
   #state: 'running' | 'settled' = 'running'
   /** The handler's header as it gave it, and as it is stored and followed. */
   #head: ResponseHead | undefined
-  #stored: FollowedHead | undefined
+  #stored: (StorableHead & ResponseHead) | undefined
   #respondedAt = 0
   #bytes = 0
   /** The body is too large, or took too long, to be stored. */
@@ -104,10 +102,7 @@ export class Fill implements RecordingObserver {
       this.#audience.admitAtEnd(exchange)
       return true
     }
-    const forwarded = { reason: exchange.reason, status: head.status, collapsed: true }
-    const status = cacheStatusForward(forwarded, new FieldMap(head.fields).get('cache-status'))
-    const fields = [...without(head.fields, CACHE_STATUS), 'Cache-Status', status]
-    this.#audience.admit(exchange, { ...head, fields })
+    this.#audience.admit(exchange, head)
     return true
   }
 
@@ -305,7 +300,7 @@ export class Fill implements RecordingObserver {
     }
   }
 
-  #response(verdict: Shared, head: FollowedHead, body: Buffer): StoredResponse {
+  #response(verdict: Shared, head: StorableHead & ResponseHead, body: Buffer): StoredResponse {
     const { headers } = this.exchange
     return new StoredResponse({
       status: head.status,

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http'
 
 import type { Exchange } from './exchange.ts'
-import { blockOf, type FlatFields } from './fields.ts'
+import type { FieldBlock } from './fields.ts'
 import { DIRECT } from './replay.ts'
 
 /** The header that a follower sends. */
 export interface FollowedHead {
   readonly status: number
   readonly message: string
-  readonly fields: FlatFields
+  readonly block: FieldBlock
   /** Names of fields that outer layers have set and the handler took away. */
   readonly removed: readonly string[]
 }
@@ -30,7 +30,7 @@ export class Follower {
     this.#res = res
     this.#log = log
     for (const name of head.removed) res.removeHeader(name)
-    DIRECT.writeHead(res, head.status, head.message, blockOf(head.fields))
+    DIRECT.writeHead(res, head.status, head.message, head.block)
     res.on('drain', this.#onDrain)
     res.once('close', () => {
       res.off('drain', this.#onDrain)

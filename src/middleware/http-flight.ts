@@ -28,6 +28,9 @@ export interface FlightHost {
   runAlone(exchange: Exchange, detail: string): void
   /** Requests for `key` shall not wait for one another for some time. */
   markUnshared(key: string): void
+  /** This process refills `key`: until `endStale` requests get `stored` at once. */
+  beginStale(key: string, stored: StoredResponse): void
+  endStale(key: string): void
   /** Nobody may join this flight any more. */
   leave(flight: HttpFlight): void
   isCurrent(flight: HttpFlight): boolean
@@ -57,6 +60,7 @@ export class HttpFlight implements FillHost {
   readonly #answered: Exchange[] = []
   /** GET and HEAD wait for the same fill, but only those with the method of the first can run the handler for it. */
   readonly #ownKey: string
+  #isRefilling = false
 
   constructor(first: Exchange, host: FlightHost) {
     this.key = first.key
@@ -105,10 +109,16 @@ export class HttpFlight implements FillHost {
   }
 
   async #refillInBackground(context: Context): Promise<Stored | undefined> {
-    const runner = await this.#borrow(context.signal)
-    if (runner.detachable) return this.#run(runner, detached(runner.req, runner.res, runner.baseline), false, context)
-    renew(runner.req, runner.res, runner.baseline)
-    return this.#run(runner, runner.res, false, context)
+    this.#isRefilling = true
+    try {
+      const runner = await this.#borrow(context.signal)
+      if (!runner.detachable) renew(runner.req, runner.res, runner.baseline)
+      const res = runner.detachable ? detached(runner.req, runner.res, runner.baseline) : runner.res
+      return await this.#run(runner, res, false, context)
+    } finally {
+      this.#isRefilling = false
+      this.#host.endStale(this.key)
+    }
   }
 
   /** Waits for an exchange whose response is sent and closed, so that it can be written once more. */
@@ -218,6 +228,7 @@ export class HttpFlight implements FillHost {
     const now = this.#host.clock.wallNow()
     if (value instanceof StoredResponse && this.#isUsable(value, now)) {
       this.#fill?.answerWith(value)
+      if (this.#isRefilling && value.freshFor(now) <= 0) this.#host.beginStale(this.key, value)
       for (const exchange of this.#takeWaiting()) this.#answer(exchange, value, now)
       return
     }

@@ -5,6 +5,7 @@ import { Alone } from './alone.ts'
 import type { Exchange } from './exchange.ts'
 import { type FlightHost, HttpFlight } from './http-flight.ts'
 import type { Settings } from './options.ts'
+import type { StoredResponse } from './stored-response.ts'
 import { UnsharedMarks } from './unshared-marks.ts'
 
 /** The flights of one middleware by key, and the keys for which there shall be none. */
@@ -15,6 +16,7 @@ export class HttpFlights implements FlightHost {
   readonly random: Random
   readonly backgrounds: Map<string, (exchange: Exchange) => void> = new Map()
   readonly #flights = new Map<string, HttpFlight>()
+  readonly #stale = new Map<string, StoredResponse>()
   readonly #marks: UnsharedMarks
 
   constructor(cache: Cache, settings: Settings, clock: Clock, random: Random) {
@@ -43,6 +45,20 @@ export class HttpFlights implements FlightHost {
     started.start()
   }
 
+  /** The stale response that requests for `key` get while this process refills it. */
+  staleOf(key: string, now: number): StoredResponse | undefined {
+    const stored = this.#stale.get(key)
+    return stored?.mayServeStale(now) === true ? stored : undefined
+  }
+
+  beginStale(key: string, stored: StoredResponse): void {
+    this.#stale.set(key, stored)
+  }
+
+  endStale(key: string): void {
+    this.#stale.delete(key)
+  }
+
   runAlone(exchange: Exchange, detail: string): void {
     new Alone(exchange, detail, this.settings, this.clock, this.#marks).run()
   }
@@ -61,10 +77,14 @@ export class HttpFlights implements FlightHost {
 
   /** What is under way for these keys was asked for before they changed: nobody may join it any more. */
   forget(keys: readonly string[]): void {
-    for (const key of keys) this.#flights.delete(key)
+    for (const key of keys) {
+      this.#flights.delete(key)
+      this.#stale.delete(key)
+    }
   }
 
   forgetAll(): void {
     this.#flights.clear()
+    this.#stale.clear()
   }
 }

@@ -72,8 +72,8 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     }
     const identity = identityOf(req, settings)
     const keys = keysOf(resource, req.method === 'HEAD', identity !== NOBODY)
-    const stored = lookUp(cache, keys, req)
-    if (stored !== undefined) {
+    const stored = lookUp(cache, keys, req) ?? flights.staleOf(keys.own, clock.wallNow())
+    if (stored?.isSelectedBy(req.headers)) {
       replay(req, res, stored, stored.hitFields(clock.wallNow()), DIRECT)
       return
     }

@@ -78,6 +78,13 @@ export function readHeader(text: string): Header | undefined {
   return { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, tagBytes }
 }
 
+/** The end of ttl of a value without tags; NaN for anything else. All that a hit needs to know of a header. */
+export function freshUntilOfUntagged(text: string): number {
+  return text.startsWith(VALUE) && text.startsWith(UNTAGGED, UNTAGGED_AT) ? numberAt(text, 5, 13) : NaN
+}
+
+const UNTAGGED = '00000 '
+const UNTAGGED_AT = HEADER_LENGTH - UNTAGGED.length
 const NO_TAGS: readonly string[] = []
 const VALUE = `${MAGIC}v `
 const PASS = `${MAGIC}p `

@@ -4,7 +4,7 @@ import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
 import { decodeText, defaultCodec, isText, type Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
-import { HEADER_LENGTH, readHeader, type Header } from './envelope.ts'
+import { freshUntilOfUntagged, HEADER_LENGTH, readHeader, type Header } from './envelope.ts'
 import { enter } from './enter.ts'
 import { ReadBatch } from './read-batch.ts'
 import type { RedisClock } from './redis-clock.ts'
@@ -13,8 +13,13 @@ import type { RedisClock } from './redis-clock.ts'
 export interface PlainRead<V> {
   readonly valueKey: string
   readonly codec: Codec<V>
-  /** The entry, or `undefined` where it is not fresh or cannot be used without a further question. */
-  onEntry(entry: Entry<V> | undefined): void
+  /** Whether the value is to be kept, and so its instants are needed. */
+  readonly wantsEntry: boolean
+  onEntry(entry: Entry<V>): void
+  /** Where no entry is wanted. */
+  onValue(value: V): void
+  /** It is not fresh, or cannot be used without a further question. */
+  onNothing(): void
 }
 
 /**
@@ -48,14 +53,14 @@ export class PlainReads {
     this.#report = report
     const onFailure = (read: PlainRead<unknown>, error: unknown): void => {
       if (!(error instanceof BreakerOpenError)) report(error)
-      read.onEntry(undefined)
+      read.onNothing()
     }
     this.#texts = new ReadBatch(connection, 'text', guard, {
-      onFound: (read, text) => this.#answer(read, text === null ? undefined : this.#fromText(text)),
+      onFound: (read, text) => this.#onText(read, text),
       onFailure,
     })
     this.#bytes = new ReadBatch(connection, 'bytes', guard, {
-      onFound: (read, bytes) => this.#answer(read, bytes === null ? undefined : this.#fromBytes(bytes, read.codec)),
+      onFound: (read, bytes) => this.#onBytes(read, bytes),
       onFailure,
     })
   }
@@ -74,29 +79,48 @@ export class PlainReads {
     batch.add(read as PlainRead<unknown>)
   }
 
-  #answer(read: PlainRead<unknown>, entry: Entry | undefined): void {
-    this.noteOutcome(entry !== undefined)
-    read.onEntry(entry)
-  }
-
-  #fromText(text: string): Entry | undefined {
-    const header = readHeader(text)
-    if (header === undefined || !this.#isUsable(header)) return undefined
+  #onText(read: PlainRead<unknown>, text: string | null): void {
+    if (text === null || !this.#isFreshValue(text)) return this.#miss(read)
     if (!isText(text.charAt(HEADER_LENGTH))) {
       this.#isText = false // from now on bytes are asked for; this one is left to a claim
-      return undefined
+      return this.#miss(read)
     }
-    return enter(header, NO_TAGS, () => decodeText(text.slice(HEADER_LENGTH)), this.#redisClock, this.#report)
+    let value: unknown
+    try {
+      value = decodeText(text.slice(HEADER_LENGTH))
+    } catch (error) {
+      this.#report(error)
+      return this.#miss(read)
+    }
+    this.#hit(read, value, text)
   }
 
-  #fromBytes(bytes: Buffer, codec: Codec): Entry | undefined {
-    const header = readHeader(bytes.toString('latin1', 0, HEADER_LENGTH))
-    if (header === undefined || !this.#isUsable(header)) return undefined
-    return enter(header, NO_TAGS, () => codec.decode(bytes.subarray(HEADER_LENGTH)), this.#redisClock, this.#report)
+  #onBytes(read: PlainRead<unknown>, bytes: Buffer | null): void {
+    const header = bytes === null ? '' : bytes.toString('latin1', 0, HEADER_LENGTH)
+    if (bytes === null || !this.#isFreshValue(header)) return this.#miss(read)
+    let value: unknown
+    try {
+      value = read.codec.decode(bytes.subarray(HEADER_LENGTH))
+    } catch (error) {
+      this.#report(error)
+      return this.#miss(read)
+    }
+    this.#hit(read, value, header)
   }
 
-  #isUsable({ kind, tagBytes, freshUntil }: Header): boolean {
-    return kind === 'value' && tagBytes === 0 && this.#clock.coarseNow() < this.#redisClock.toLocal(freshUntil)
+  #isFreshValue(header: string): boolean {
+    return this.#clock.coarseNow() < this.#redisClock.toLocal(freshUntilOfUntagged(header))
+  }
+
+  #hit(read: PlainRead<unknown>, value: unknown, header: string): void {
+    this.noteOutcome(true)
+    if (read.wantsEntry) read.onEntry(enter(value, readHeader(header) as Header, NO_TAGS, this.#redisClock))
+    else read.onValue(value)
+  }
+
+  #miss(read: PlainRead<unknown>): void {
+    this.noteOutcome(false)
+    read.onNothing()
   }
 }
 

@@ -337,8 +337,12 @@ export class RedisStore {
 
   #decode<V>(envelope: Envelope, codec: Codec<V>): Entry<V> | 'pass' | undefined {
     if (envelope.kind === 'pass') return 'pass'
-    const { tags, payload } = envelope
-    return enter(envelope, tags, () => codec.decode(payload), this.#redisClock, this.#report)
+    try {
+      return enter(codec.decode(envelope.payload), envelope, envelope.tags, this.#redisClock)
+    } catch (error) {
+      this.#report(error)
+      return undefined
+    }
   }
 
   async #areTagsValid({ tags, startedAt }: Envelope): Promise<boolean> {

@@ -33,7 +33,9 @@ export function lockContract(start: () => Promise<LockBackend & { stop(): Promis
 
   for (const version of [6, 5] as const) {
     for (const count of [1, 2, 3]) {
-      describe(`${count} instances through ioredis ${version}`, () => suite(() => backend, version, count))
+      describe(`${count} instances through ioredis ${version}`, () => {
+        suite(() => backend, version, count)
+      })
     }
   }
 }
