@@ -26,4 +26,7 @@ export const herdlock: Contender = {
 }
 
 /** The same under another name, where one question is asked with and without Redis. */
-export const herdlockWithRedis: Contender = { name: 'herdlock, Redis attached', open: (setup: Setup) => herdlock.open(setup) }
+export const herdlockWithRedis: Contender = {
+  name: 'herdlock, Redis attached',
+  open: (setup: Setup) => herdlock.open(setup),
+}

@@ -110,7 +110,9 @@ export const claimAndPush: Contender = {
     const redis = new Redis(url as string)
     const subscriber = new Redis(url as string)
     const inbox = randomUUID()
-    const scripts = (await Promise.all([CLAIM, RENEW, COMMIT].map((source) => redis.script('LOAD', source)))) as string[]
+    const scripts = (await Promise.all(
+      [CLAIM, RENEW, COMMIT].map((source) => redis.script('LOAD', source)),
+    )) as string[]
     const [claim = '', renew = '', commit = ''] = scripts
     const entries = new Map<string, { promise: Promise<unknown>; freshUntil: number }>()
     const flights = new Map<string, Promise<unknown>>()
@@ -132,7 +134,9 @@ export const claimAndPush: Contender = {
       else {
         value = await load(key)
         const text = JSON.stringify(value)
-        redis.evalsha(commit, 3, ...keys, text, ttl + stale, `{"key":${JSON.stringify(key)},"value":${text}}`).catch(fail)
+        redis
+          .evalsha(commit, 3, ...keys, text, ttl + stale, `{"key":${JSON.stringify(key)},"value":${text}}`)
+          .catch(fail)
       }
       entries.set(key, { promise: Promise.resolve(value), freshUntil: performance.now() + ttl })
       flights.delete(key)

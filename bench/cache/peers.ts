@@ -56,7 +56,9 @@ export const asyncCacheDedupe: Contender = {
       ttl: ttl / 1000,
       stale: stale / 1000,
       storage:
-        redis === undefined ? { type: 'memory', options: { size: maxEntries } } : { type: 'redis', options: { client: redis } },
+        redis === undefined
+          ? { type: 'memory', options: { size: maxEntries } }
+          : { type: 'redis', options: { client: redis } },
     })
     cache.define('value', load)
     return { get: (key) => cache.value(key), close: async () => redis?.disconnect() }

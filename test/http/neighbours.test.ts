@@ -245,4 +245,26 @@ describe.each(Object.entries(FRAMEWORKS))('%s with', (_name, framework) => {
     const answer = await ask(`${url}/`)
     expect([answer.status, answer.body]).toEqual([500, 'out of order'])
   })
+
+  test('wrap: an error gives way to a stale response while stale-if-error lasts', async () => {
+    let fails = false
+    const made = makeFlight()
+    const app = framework()
+    app.set('env', 'test')
+    const handler = made.flight.wrap((_req: Request, res: Response, next) => {
+      if (fails) next(new Error('out of order'))
+      else res.set('Cache-Control', 'max-age=60, stale-if-error=60').send('page')
+    })
+    app.get('/', handler)
+    app.use((error: Error, _req: Request, res: Response, _next: () => void) => {
+      res.status(500).send(error.message)
+    })
+    const { url } = await listen(createServer(app))
+    expect((await ask(`${url}/`)).body).toBe('page')
+    fails = true
+    made.clock.skip(61_000)
+    expect(await ask(`${url}/`)).toMatchObject({ status: 200, body: 'page' })
+    made.clock.skip(61_000)
+    expect(await ask(`${url}/`)).toMatchObject({ status: 500, body: 'out of order' })
+  })
 })

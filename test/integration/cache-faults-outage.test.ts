@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { cacheLab, gatedLoad, settled, timed, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { countLoads } from '../support/loads.ts'
@@ -78,7 +78,6 @@ describe('Redis is down', () => {
     const cache = lab.cache(options)
     await warmUp(lab.redis, cache)
     lab.redis.pause()
-    onTestFinished(() => lab.redis.resume())
     const call = timed(() => cache.getOrRefill('key', () => 'loaded'))
     await lab.redis.kill()
     const { value, took } = await call

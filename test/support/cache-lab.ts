@@ -21,12 +21,10 @@ export interface CacheLab {
   client(url?: string): Redis
   /** A cache on a client of its own, as another process would have; `url` may lead through a proxy. */
   cache(options?: Partial<CacheOptions>, url?: string): Cache
+  /** Has `end` called when the present test is over. */
+  atEnd(end: () => Promise<unknown>): void
   /** The keys of the present test that Redis has. */
   keys(): Promise<string[]>
-}
-
-interface Closeable {
-  close(): Promise<unknown>
 }
 
 export function cacheLab(serverOptions?: RedisServerOptions): CacheLab {
@@ -34,7 +32,7 @@ export function cacheLab(serverOptions?: RedisServerOptions): CacheLab {
   let prefix = ''
   let before: Resources
   const errors: Error[] = []
-  const caches: Closeable[] = []
+  const ends: (() => Promise<unknown>)[] = []
   const clients: Redis[] = []
 
   beforeAll(async () => {
@@ -50,10 +48,9 @@ export function cacheLab(serverOptions?: RedisServerOptions): CacheLab {
     prefix = uniquePrefix('lab')
     errors.length = 0
   })
-  // Registered first, and so run last: by then a test has put its faults away with onTestFinished.
   afterEach(async () => {
     redis.resume()
-    await Promise.all(caches.splice(0).map((cache) => cache.close()))
+    await Promise.all(ends.splice(0).map((end) => end()))
     for (const client of clients.splice(0)) client.disconnect()
     await redis.command('PING').catch(() => redis.restart())
     await expect.poll(() => connectedClients(redis), { timeout: 5000 }).toEqual([])
@@ -79,9 +76,10 @@ export function cacheLab(serverOptions?: RedisServerOptions): CacheLab {
     cache(options = {}, url) {
       const cache = createCache({ ttl: 60_000, prefix, redis: client(url), ...options })
       cache.on('error', ({ error }) => errors.push(error as Error))
-      caches.push(cache)
+      ends.push(cache.close)
       return cache
     },
+    atEnd: (end) => void ends.push(end),
     keys: async () => (await redis.command('KEYS', `${prefix}*`)) as string[],
   }
 }

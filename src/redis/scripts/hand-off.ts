@@ -13,15 +13,14 @@ export const TOKEN_PREFIX = 'herdlock:'
  *
  * Returns the token whose turn it is: `own`, for which the caller sets the lock, or another, which has the lock for
  * GRANT ms and was sent a message under its own topic, with the ms on Redis's clock at which the grant ends. Returns
- * nil when nobody waits: the lock is then as it was.
+ * nil when nobody waits, or nobody can be told because the caller may not publish.
  */
 export const handOff: string = `
 local function handOff(lock, queue, counts, own)
   while true do
     local token = redis.call('ZPOPMIN', queue)[1]
     if not token or token == own then return token end
-    local granted = redis.pcall('SET', lock, token, 'PX', ${GRANT})
-    if granted.err then return nil end
+    redis.call('SET', lock, token, 'PX', ${GRANT})
     local time = redis.call('TIME')
     local untilMs = time[1] * 1000 + math.floor(time[2] / 1000) + ${GRANT}
     local inbox = string.match(token, '^${TOKEN_PREFIX}([^:]*):') or ''

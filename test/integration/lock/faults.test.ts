@@ -55,6 +55,9 @@ function lockerOf(...clients: Redis[]): Locker {
   return locker
 }
 
+const isQueued = (count: number): Promise<unknown> =>
+  eventually('it waits', async () => (await server.command('ZCARD', `herdlock:queue:{${KEY}}:${KEY}`)) === count)
+
 beforeEach(async () => void (server = await ownServer()))
 
 describe('through a client with the default options', () => {
@@ -153,10 +156,7 @@ it.each([
   onTestFinished(() => other.close())
   const lock = await locker.acquire(KEY, 60_000)
   const waiter = other.acquire(KEY, 60_000)
-  await eventually(
-    'it waits',
-    async () => Number(await server.command('ZCARD', `herdlock:queue:{${KEY}}:${KEY}`)) === 1,
-  )
+  await isQueued(1)
   await provoke()
   await eventually('it is released', async () => (await settled(lock.release())).error instanceof LockNotHeldError)
   await (await waiter).release()
@@ -218,10 +218,7 @@ it('a full Redis does not keep a lock from being released, or handed on', async 
   const locker = lockerOf(connect(server.port))
   const lock = await locker.acquire(KEY, 60_000)
   const waiter = settled(lockerOf(connect(server.port)).acquire(KEY, 60_000))
-  await eventually(
-    'it waits',
-    async () => Number(await server.command('ZCARD', `herdlock:queue:{${KEY}}:${KEY}`)) === 1,
-  )
+  await isQueued(1)
   await server.command('CONFIG', 'SET', 'maxmemory', '1')
   await lock.release()
   await server.command('CONFIG', 'SET', 'maxmemory', '0')
@@ -265,7 +262,12 @@ describe('who may not', () => {
     const next = await waiter
     expect(performance.now() - releasedAt).toBeLessThan(50 + 100)
     // What it releases it cannot announce; those who wait find out for themselves.
+    const other = lockerOf(connect(server.port)).acquire(KEY, 60_000)
+    await isQueued(1)
     await next.release()
+    const secondReleasedAt = performance.now()
+    await (await other).release()
+    expect(performance.now() - secondReleasedAt).toBeLessThan(2400 + 200)
     expect(await server.command('EXISTS', KEY)).toBe(0)
   })
 })

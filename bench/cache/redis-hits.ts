@@ -1,0 +1,136 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { startProxy } from '../../test/support/tcp-proxy.ts'
+import { countCommands } from '../measure/commands.ts'
+import type { Report } from '../measure/report.ts'
+import { median, rotated } from '../measure/statistics.ts'
+import type { Contender } from './contender.ts'
+import { contenders } from './contenders.ts'
+import { keysOf, startWorker, type Worker } from './workers.ts'
+import type { Timed } from './worker.ts'
+
+interface Size {
+  readonly name: string
+  readonly bytes: number
+  readonly keys: number
+  /** Reads in one round, by callers at once. */
+  readonly reads: Readonly<Record<number, number>>
+}
+
+/** At 1 MB no thousand at once: that would be a gigabyte on its way. */
+const SIZES: readonly Size[] = [
+  { name: '100 B', bytes: 100, keys: 1000, reads: { 1: 2000, 64: 12_800, 1000: 20_000 } },
+  { name: '10 KB', bytes: 10_000, keys: 1000, reads: { 1: 1000, 64: 3200, 1000: 4000 } },
+  { name: '1 MB', bytes: 1_000_000, keys: 64, reads: { 1: 20, 64: 64 } },
+]
+
+/** Fresh hits in Redis, nothing kept in memory. */
+export async function measureRedisHits(report: Report, url: string, quick: boolean): Promise<void> {
+  for (const bytes of [false, true]) {
+    for (const size of SIZES) await measureSize(report, url, quick, size, bytes)
+  }
+  await measureCommands(report, url)
+  await measureRoundTrips(report, url)
+}
+
+async function measureSize(report: Report, url: string, quick: boolean, size: Size, bytes: boolean): Promise<void> {
+  const list: readonly Contender[] = bytes ? contenders.byteHits : contenders.redisHits
+  const workers = await startAll(list, url, size, bytes)
+  const kind = bytes ? 'a Buffer of' : 'JSON of'
+  for (const [callers, count] of Object.entries(size.reads)) {
+    const rates = new Map<Contender, number[]>(list.map((contender) => [contender, []]))
+    const order = { do: 'hits', callers: Number(callers), count: quick ? Math.ceil(count / 2) : count } as const
+    for (const worker of workers.values()) await worker.obey(order)
+    for (let round = 0; round < (quick ? 3 : 11); round++) {
+      for (const [contender, worker] of rotated([...workers], round)) {
+        rates.get(contender)?.push(await worker.obey<number>(order))
+      }
+    }
+    const get = median(rates.get(list[0] as Contender) ?? [])
+    const shares = new Map([...rates].map(([{ name }, own]) => [name, median(own) / get]))
+    report.add(`hit in Redis, ${kind} ${size.name}, ${callers} at once: share of single GETs`, shares)
+  }
+  for (const worker of workers.values()) worker.end()
+  await flush(url)
+}
+
+async function startAll(
+  list: readonly Contender[],
+  url: string,
+  size: Size,
+  bytes: boolean,
+): Promise<Map<Contender, Worker>> {
+  const workers = new Map<Contender, Worker>()
+  for (const contender of list) {
+    const worker = await startWorker(contender, { url, memory: false, size: size.bytes, bytes })
+    workers.set(contender, worker)
+    await worker.obey({ do: 'fill', keys: keysOf(list, contender, size.keys), rounds: size.bytes < 100_000 ? 5 : 2 })
+  }
+  return workers
+}
+
+/** Commands for one hit: one caller, and a thousand at once with a key each. */
+async function measureCommands(report: Report, url: string): Promise<void> {
+  const [size] = SIZES as [Size]
+  for (const callers of [1, 1000]) {
+    const figures = new Map<string, number>()
+    const workers = await startAll(contenders.redisHits, url, size, false)
+    for (const [{ name }, worker] of workers) {
+      const counter = await countCommands(url)
+      await worker.obey({ do: 'hits', callers, count: 10_000 })
+      figures.set(name, (await counter.stop()) / 10_000)
+    }
+    for (const worker of workers.values()) worker.end()
+    await flush(url)
+    report.add(`hit in Redis, ${callers} at once: commands a hit`, figures)
+  }
+}
+
+/** How many times the way there and back was waited for: by time, with a network between that takes 20 ms. */
+async function measureRoundTrips(report: Report, url: string): Promise<void> {
+  const { hostname: host, port } = new URL(url)
+  const proxy = await startProxy({ host, port: Number(port) })
+  const away = `redis://${proxy.host}:${proxy.port}`
+  const [untilHit, untilLoad, untilAnswer] = [new Map(), new Map(), new Map()] as Map<string, number>[]
+  const workers = await startAll(contenders.redisHits, away, SIZES[0] as Size, false)
+  proxy.delay(10)
+  const roundTrip = await ping(away)
+  for (const [contender, worker] of workers) {
+    const [hits, misses]: [Timed[], Timed[]] = [[], []]
+    for (const key of keysOf(contenders.redisHits, contender, 7)) hits.push(await worker.obey({ do: 'time', key }))
+    // Misses in a row, so that each contender takes them for the rule; one that goes by what it has seen learns it first.
+    for (let i = 0; i < 100; i++) await worker.obey({ do: 'time', key: `${contender.name}:unknown:${i}` })
+    for (let i = 0; i < 7; i++) {
+      misses.push(await worker.obey({ do: 'time', key: `${contender.name}:cold:${i}` }))
+      await delay(100)
+    }
+    untilHit?.set(contender.name, median(hits.map(({ untilAnswer: ms }) => ms)) / roundTrip)
+    untilLoad?.set(contender.name, median(misses.map(({ untilLoad: ms }) => ms ?? Number.NaN)) / roundTrip)
+    untilAnswer?.set(contender.name, median(misses.map(({ untilAnswer: ms }) => ms)) / roundTrip)
+  }
+  for (const worker of workers.values()) worker.end()
+  await proxy.close()
+  await flush(url)
+  report.add('hit in Redis: round trips', untilHit as Map<string, number>)
+  report.add('miss: round trips before the loader begins', untilLoad as Map<string, number>)
+  report.add('miss: round trips until the answer, the load itself taking no time', untilAnswer as Map<string, number>)
+}
+
+/** ms that a command takes there and back. */
+export async function ping(url: string): Promise<number> {
+  const redis = new Redis(url)
+  const times: number[] = []
+  for (let i = 0; i < 11; i++) {
+    const start = performance.now()
+    await redis.ping()
+    times.push(performance.now() - start)
+  }
+  redis.disconnect()
+  return median(times)
+}
+
+export async function flush(url: string): Promise<void> {
+  const redis = new Redis(url)
+  await redis.flushall()
+  redis.disconnect()
+}

@@ -1,0 +1,30 @@
+import { startRedis } from '../../test/support/redis-server.ts'
+import { optionAfter, Report } from '../measure/report.ts'
+import { measureFootprint } from './footprint.ts'
+import { measureHerds } from './herds.ts'
+import { measureMemoryHits } from './memory-hits.ts'
+import { measureRedisHits } from './redis-hits.ts'
+
+/**
+ *     npm run bench:cache -- [--quick] [--only memory,redis,herds,footprint] [--json results.json]
+ *
+ * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
+ * Figures are medians, of contenders that took turns; where it says so, shares of another's.
+ */
+const quick = process.argv.includes('--quick')
+const only = optionAfter('--only')?.split(',')
+const json = optionAfter('--json')
+const asks = (part: string): boolean => only === undefined || only.includes(part)
+
+const server = process.env['REDIS_URL'] === undefined ? await startRedis() : undefined
+const url = server?.url ?? (process.env['REDIS_URL'] as string)
+const report = new Report()
+try {
+  if (asks('memory')) await measureMemoryHits(report, url, quick)
+  if (asks('redis')) await measureRedisHits(report, url, quick)
+  if (asks('herds')) await measureHerds(report, url, quick)
+  if (asks('footprint')) await measureFootprint(report, quick)
+} finally {
+  if (json !== undefined) await report.save(json)
+  await server?.stop()
+}

@@ -1,0 +1,51 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { own } from '../../test/support/owned-process.ts'
+import type { Contender, Setup } from './contender.ts'
+import type { Order } from './worker.ts'
+
+/** Compiled: what strips types on the fly also names closures, which costs those who make many. */
+const FILE = fileURLToPath(new URL('dist/worker.js', import.meta.url))
+
+/** A process of one contender. */
+export class Worker {
+  readonly #child: ChildProcess
+
+  constructor(execArgv: readonly string[] = []) {
+    this.#child = own(fork(FILE, { execArgv: [...execArgv] }))
+  }
+
+  async obey<T = void>(order: Order): Promise<T> {
+    this.#child.send(order)
+    const [answer] = (await Promise.race([
+      once(this.#child, 'message'),
+      once(this.#child, 'exit').then(([code]) => [{ error: `a worker ended with ${String(code)}` }]),
+    ])) as [{ answer: T; error?: string }]
+    if (answer.error !== undefined) throw new Error(`${JSON.stringify(order).slice(0, 200)}: ${answer.error}`)
+    return answer.answer
+  }
+
+  end(): void {
+    this.#child.kill('SIGKILL')
+  }
+}
+
+export type Work = Partial<Omit<Setup, 'load'>> & { size?: number; loadTime?: number }
+
+/** A process with `contender` open in it. */
+export async function startWorker(contender: Contender, work: Work, execArgv?: readonly string[]): Promise<Worker> {
+  const { size = 0, loadTime = 0, ...setup } = work
+  const worker = new Worker(execArgv)
+  await worker.obey({ do: 'open', contender: contender.name, setup: setupOf(setup), size, loadTime })
+  return worker
+}
+
+export function setupOf(setup: Partial<Omit<Setup, 'load'>>): Omit<Setup, 'load'> {
+  return { url: undefined, memory: true, maxEntries: 10_000, ttl: 3_600_000, stale: 0, bytes: false, ...setup }
+}
+
+/** Keys of one contender, which share none with another's. */
+export function keysOf(contenders: readonly Contender[], contender: Contender, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `c${contenders.indexOf(contender)}:user:${index}`)
+}

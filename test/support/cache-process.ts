@@ -1,0 +1,68 @@
+import type { CacheOptions, CallOptions } from '../../src/cache/options.ts'
+import type { CacheLab } from './cache-lab.ts'
+import { startWorkers, stopWorkers, type Worker } from './workers.ts'
+
+/** What a process of `workers/cache-process.ts` is started with. */
+export interface ProcessSetup {
+  /** Where its cache finds Redis; may lead through a proxy. */
+  url: string
+  /** Where its loader counts its runs. */
+  counterUrl: string
+  prefix: string
+  options: Partial<CacheOptions>
+  /** ms by which its `Date` is ahead of the host's. */
+  wallClockAhead?: number
+}
+
+/** One thing that such a process is told to do. */
+export interface ProcessCall {
+  id: number
+  method: 'getOrRefill' | 'get' | 'peek' | 'set' | 'invalidate' | 'stats' | 'close'
+  key: string
+  options?: CallOptions<string>
+  /** What `set` sets, or what the loader's value begins with. */
+  value?: string
+  callers?: number
+  /** How long the loader takes. Default: no time. */
+  until?: 'told' | 'for ever'
+  /** ms for which the loader blocks its process first. */
+  blockFor?: number
+  fails?: boolean
+}
+
+export interface Answer {
+  value?: unknown
+  error?: { name: string; message: string }
+  /** ms, measured there. */
+  took: number
+}
+
+/** A process with a cache of its own, which can be killed, frozen and told what to do. */
+export interface CacheProcess extends Worker {
+  call(method: ProcessCall['method'], key: string, rest?: Omit<ProcessCall, 'id' | 'method' | 'key'>): Promise<Answer>
+  /** Lets the loader of `key` go on. */
+  go(key: string): void
+}
+
+let lastId = 0
+
+/** Starts processes that use the lab's Redis and prefix; they end with the test, if not earlier. */
+export async function startCacheProcesses(
+  lab: CacheLab,
+  count: number,
+  { options = {}, ...more }: Partial<ProcessSetup> = {},
+): Promise<CacheProcess[]> {
+  const { url } = lab.redis
+  const setup = { url, counterUrl: url, prefix: lab.prefix, options: { ttl: 60_000, ...options }, ...more }
+  const workers = await startWorkers('cache-process', count, [JSON.stringify(setup)])
+  lab.atEnd(() => stopWorkers(workers))
+  return workers.map((worker) => ({
+    ...worker,
+    async call(method, key, rest) {
+      const id = ++lastId
+      worker.send({ type: 'call', call: { id, method, key, ...rest } })
+      return (await worker.next(`answer ${id}`)) as unknown as Answer
+    },
+    go: (key) => worker.send({ type: 'go', key }),
+  }))
+}
