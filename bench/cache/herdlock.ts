@@ -9,6 +9,7 @@ export const herdlock: Contender = {
     const cache = createCache({
       ttl,
       staleWhileRevalidate: stale,
+      commandTimeout: 10_000, // none of the others has a deadline, and 64 MB at once on a busy machine take their time
       memory: memory ? { maxEntries } : false,
       ...(redis === undefined ? {} : { redis }),
     })

@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { own } from '../../test/support/owned-process.ts'
 import type { Contender, Setup } from './contender.ts'
@@ -8,22 +7,29 @@ import type { Order } from './worker.ts'
 /** Compiled: what strips types on the fly also names closures, which costs those who make many. */
 const FILE = fileURLToPath(new URL('dist/worker.js', import.meta.url))
 
+interface Answer {
+  readonly answer?: unknown
+  readonly error?: string
+}
+
 /** A process of one contender. */
 export class Worker {
   readonly #child: ChildProcess
+  /** Settles the order that is being obeyed. */
+  #settle: (answer: Answer) => void = () => {}
 
   constructor(execArgv: readonly string[] = []) {
     this.#child = own(fork(FILE, { execArgv: [...execArgv] }))
+    this.#child.on('message', (answer: Answer) => this.#settle(answer))
+    this.#child.once('exit', (code, signal) => this.#settle({ error: `a worker ended with ${code ?? signal}` }))
   }
 
   async obey<T = void>(order: Order): Promise<T> {
+    const answered = new Promise<Answer>((resolve) => (this.#settle = resolve))
     this.#child.send(order)
-    const [answer] = (await Promise.race([
-      once(this.#child, 'message'),
-      once(this.#child, 'exit').then(([code]) => [{ error: `a worker ended with ${String(code)}` }]),
-    ])) as [{ answer: T; error?: string }]
-    if (answer.error !== undefined) throw new Error(`${JSON.stringify(order).slice(0, 200)}: ${answer.error}`)
-    return answer.answer
+    const { answer, error } = await answered
+    if (error !== undefined) throw new Error(`${JSON.stringify(order).slice(0, 200)}: ${error}`)
+    return answer as T
   }
 
   end(): void {

@@ -3,23 +3,8 @@ import type { Entry } from '../store/entry.ts'
 import { freezePlain } from '../store/isolation.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { earliestRefill } from './lifetime.ts'
+import { MemoryEntry } from './memory-entry.ts'
 import type { ResolvedMemory } from './options.ts'
-
-/** An entry as memory keeps it; instants are those of the process's monotonic clock. */
-export interface MemoryEntry<V = unknown> extends Entry<V> {
-  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
-  readonly trustedUntil: number
-  /** Resolved with the value: every hit returns this one promise. */
-  readonly promise: Promise<V>
-  /** Makes the reader's own copy of a value that cannot be frozen; absent where the value itself may be shared. */
-  readonly copy: (() => V) | undefined
-  /** End of memory's own ttl: after it, Redis is asked again. */
-  readonly memoryUntil: number
-  /** After a failed refill the stale value is served until then without another attempt. */
-  retryAt: number
-  /** Refills in a row that have failed; each doubles the pause before the next. */
-  failures: number
-}
 
 /** A value that is about to be seen by more than one caller. */
 export interface Isolated<V> {
@@ -44,16 +29,11 @@ export function isolate<V>(value: V, codec: Codec<V>, isKept: boolean): Isolated
   return { copy: () => codec.decode(new Uint8Array(original)), encode }
 }
 
-/** Pause in ms after the first failed refill of a stale value, and the longest. */
-const FIRST_RETRY = 1000
-const LONGEST_RETRY = 30_000
-
 /** L1: the entries in this process, and the cache's rules for them. */
 export class Memory {
   readonly #entries: MemoryStore<MemoryEntry>
-  readonly #ttl: number
+  readonly #ttl: number | undefined
   readonly #maxBytes: number | undefined
-
   readonly #beta: number
   /** With tracking: the name under which an entry is told of, kept like a further tag; no tag has a brace. */
   readonly #valueKeyOf: ((key: string) => string) | undefined
@@ -83,29 +63,15 @@ export class Memory {
    * where `maxBytes` is set: a larger value is not kept, and `RangeError` tells so.
    */
   put<V>(key: string, entry: Entry<V>, isolated: Isolated<V>, now: number): void {
-    const { copy } = isolated
     const bytes = this.#maxBytes === undefined ? undefined : isolated.encode().byteLength
     if (bytes !== undefined && bytes > (this.#maxBytes as number)) {
       this.#entries.delete(key)
       throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
     }
-    const memoryUntil = now + this.#ttl
-    const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
+    const memoryUntil = this.#ttl === undefined ? Infinity : now + this.#ttl
     const trustedUntil = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : entry.freshUntil, memoryUntil)
-    const kept: MemoryEntry<V> = {
-      value: entry.value,
-      freshUntil: entry.freshUntil,
-      staleUntil: entry.staleUntil,
-      errorUntil: entry.errorUntil,
-      loadTime: entry.loadTime,
-      tags,
-      trustedUntil: copy === undefined ? trustedUntil : -Infinity,
-      promise: Promise.resolve(entry.value),
-      copy,
-      memoryUntil,
-      retryAt: 0,
-      failures: 0,
-    }
+    const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
+    const kept = new MemoryEntry(entry, trustedUntil, { tags, copy: isolated.copy, memoryUntil })
     this.#entries.set(key, kept as MemoryEntry, bytes)
     for (const tag of tags) {
       const keys = this.#byTag.get(tag) ?? new Set()
@@ -133,19 +99,4 @@ export class Memory {
   clear(): void {
     this.#entries.clear()
   }
-}
-
-/** The reader's own value of an entry, or the one that all share. */
-export function valueOf<V>(entry: MemoryEntry<V>): V {
-  return entry.copy === undefined ? entry.value : entry.copy()
-}
-
-export function promiseOf<V>(entry: MemoryEntry<V>): Promise<V> {
-  return entry.copy === undefined ? entry.promise : Promise.resolve(entry.copy())
-}
-
-/** Notes a failed refill: for a growing pause the stale value is served without another attempt. */
-export function backOff(entry: MemoryEntry, now: number): void {
-  entry.retryAt = now + Math.min(FIRST_RETRY * 2 ** entry.failures, LONGEST_RETRY)
-  entry.failures++
 }

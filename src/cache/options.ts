@@ -112,7 +112,7 @@ const NO_TAGS: readonly string[] = []
 export interface ResolvedMemory {
   readonly maxEntries: number
   readonly maxBytes: number | undefined
-  readonly ttl: number
+  readonly ttl: number | undefined
   readonly tracking: boolean
 }
 
@@ -247,7 +247,7 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClie
   if (memory !== undefined && (typeof memory !== 'object' || memory === null)) {
     throw wrongType('memory', 'false or an object', memory)
   }
-  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl = MAX_DURATION, tracking = false } = memory ?? {}
+  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false } = memory ?? {}
   if (typeof tracking !== 'boolean') throw wrongType('memory.tracking', 'a boolean', tracking)
   if (tracking && redis.some((client) => client.isCluster)) {
     throw new RangeError('memory.tracking must be false on a Cluster: each node tells of its own keys only')
@@ -256,7 +256,7 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClie
     maxEntries: wholeNumber('memory.maxEntries', maxEntries, 1, 'a whole number above 0'),
     maxBytes:
       maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
-    ttl: positiveDuration('memory.ttl', ttl),
+    ttl: ttl === undefined ? undefined : positiveDuration('memory.ttl', ttl),
     tracking,
   }
 }

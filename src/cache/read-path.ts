@@ -4,7 +4,7 @@ import { isDueEarly } from './lifetime.ts'
 import { loadAlone } from './load-alone.ts'
 import type { Loader } from './loader-context.ts'
 import { FirstLooks } from './first-look.ts'
-import { promiseOf, type MemoryEntry } from './memory.ts'
+import type { MemoryEntry } from './memory-entry.ts'
 import type { CallSettings } from './options.ts'
 import { Refill, type RefillOrder } from './refill.ts'
 
@@ -55,7 +55,7 @@ export class ReadPath {
       onDecided?.()
     }
     this.#core.events.hit(key)
-    return promiseOf(entry)
+    return entry.readLater()
   }
 
   /** Serves a stale value at once, or after `softTimeout`, and sees to its refill. */
@@ -76,7 +76,7 @@ export class ReadPath {
       onDecided?.()
     }
     this.#core.events.emit('stale', key, {})
-    return promiseOf(entry)
+    return entry.readLater()
   }
 
   #freshInTime<V>(entry: MemoryEntry<V>, key: string, fresh: Promise<V>, settings: CallSettings<V>): Promise<V> {
@@ -85,7 +85,7 @@ export class ReadPath {
     return new Promise((resolve, reject) => {
       const takeStale = (): void => {
         events.emit('stale', key, {})
-        resolve(promiseOf(entry))
+        resolve(entry.readLater())
       }
       const timer = clock.setTimeout(() => {
         flights.current(key)?.keep() // from now on it is a background refill, which this caller's signal must not end

@@ -11,7 +11,7 @@ import type { CacheCore } from './core.ts'
 import { Events, type CacheEvent, type CacheListener, type CacheStats } from './events.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
 import type { Loader } from './loader-context.ts'
-import { isolate, Memory, valueOf } from './memory.ts'
+import { isolate, Memory } from './memory.ts'
 import { checkCallOptions, checkKey, checkLoader, checkTags, settingsOf } from './options.ts'
 import type { CallOptions, ResolvedOptions } from './options.ts'
 import { isFresh, ReadPath } from './read-path.ts'
@@ -131,7 +131,7 @@ export class RefillCache implements Cache {
     const entry = this.#memory?.get<V>(key)
     if (entry === undefined) return undefined
     if (this.#clock.coarseNow() < entry.trustedUntil) return entry.value
-    return isFresh(entry, this.#clock.now()) ? valueOf(entry) : undefined
+    return isFresh(entry, this.#clock.now()) ? entry.read() : undefined
   }
 
   readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {

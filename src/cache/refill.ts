@@ -13,7 +13,7 @@ import { localLease, type Lease } from './lease.ts'
 import { instantsOf, isDueEarly, storingOf } from './lifetime.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
-import { backOff, isolate, type Isolated } from './memory.ts'
+import { isolate, type Isolated } from './memory.ts'
 import type { CallSettings } from './options.ts'
 import type { RedisTier } from './redis-tier.ts'
 import { isAbandoned, runLoader } from './run-loader.ts'
@@ -250,7 +250,7 @@ export class Refill<V> {
   #fail(reason: unknown): void {
     const now = this.#core.clock.now()
     const inMemory = this.#core.memory?.get(this.#order.key)
-    if (inMemory !== undefined) backOff(inMemory, now)
+    if (inMemory !== undefined) inMemory.backOff(now)
     const stale = this.#stale
     if (stale === undefined || now >= Math.max(stale.staleUntil, stale.errorUntil)) this.#flight.fail(reason)
     else this.#serveStale(stale)

@@ -3,7 +3,8 @@ import { lateReply } from '../redis/connection.ts'
 import { GRANT } from '../redis/scripts/hand-off.ts'
 import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
 import { type Attempt, type Busy, TAKEN } from './instance.ts'
-import type { Place, WaitingRoom } from './waiting.ts'
+import type { Place } from './line.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 
 export interface Refusal {
   readonly index: number

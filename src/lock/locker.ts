@@ -21,7 +21,7 @@ import {
   resolveTtl,
 } from './options.ts'
 import { createToken } from './token.ts'
-import { WaitingRoom } from './waiting.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 /** What the cache shares with its locker, and tests replace. Not part of the public face. */
 export interface LockerParts {
@@ -45,7 +45,7 @@ export class Locker {
   /** Inboxes that this locker made, and closes. */
   readonly #ownInboxes: readonly Inbox[]
   readonly #background = new Set<Promise<void>>()
-  #closed = false
+  #closing: Promise<void> | undefined
 
   /** Throws `TypeError` or `RangeError` that names the option at fault: no client, a client named twice, … */
   constructor(options: LockerOptions, parts: LockerParts = {}) {
@@ -132,12 +132,8 @@ export class Locker {
    * somebody has, count as lost. Locks that are held stay in Redis until they are released, which goes on working, or
    * until their ttl runs out. Resolves when nothing more will be sent; the clients are left open.
    */
-  async close(): Promise<void> {
-    this.#closed = true
-    const emptied = this.#rooms.map((room) => room.close(new ClosedError('locker')))
-    for (const lock of this.#keeper.watched) lock.lose('its locker was closed')
-    for (const inbox of this.#ownInboxes) inbox.close()
-    await Promise.all([...emptied, ...this.#background])
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end())
   }
 
   /** A new token, under which the lock may be taken by others' means and then adopted. Internal. */
@@ -200,8 +196,15 @@ export class Locker {
     return lock
   }
 
+  async #end(): Promise<void> {
+    const emptied = this.#rooms.map((room) => room.close(new ClosedError('locker')))
+    for (const lock of this.#keeper.watched) lock.lose('its locker was closed')
+    for (const inbox of this.#ownInboxes) inbox.close()
+    await Promise.all([...emptied, ...this.#background])
+  }
+
   #assertOpen(): void {
-    if (this.#closed) throw new ClosedError('locker')
+    if (this.#closing !== undefined) throw new ClosedError('locker')
   }
 }
 

@@ -173,6 +173,7 @@ export class Fill implements RecordingObserver {
   /** The stale response goes to the client whose handler failed. */
   answerWith(stored: StoredResponse): void {
     if (!this.#failed || !this.#hasClient) return
+    this.#restoreRequest()
     this.#recording.answerInstead(this.exchange.baseline, (outlet) => {
       const now = this.#clock.wallNow()
       replay(this.exchange.req, this.#recording.res, stored, stored.hitFields(now), outlet)

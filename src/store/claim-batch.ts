@@ -15,7 +15,7 @@ export interface ClaimRequest {
 
 /** What Redis answers to one claim. */
 export interface ClaimReply {
-  /** ms on Redis's clock. */
+  /** µs on Redis's clock. */
   readonly now: number
   readonly bytes: Buffer | null
   readonly state: 'fresh' | 'leased' | number

@@ -2,15 +2,14 @@
  * What is stored in Redis under an entry's key: a header in ASCII, which scripts read by position and people read in
  * redis-cli, the entry's tags if it has any, and the codec's bytes.
  *
- *     hl1v 1763972400000 1763972430000 1763972400000 1763972399900 0000000042 00010 ["user:7"]J{"name":"Ada"}
- *     │  │ │             │             │             │             │          │     │         └ payload
- *     │  │ │             │             │             │             │          │     └ tags, as a JSON array
- *     │  │ │             │             │             │             │          └ bytes of the tags
- *     │  │ │             │             │             │             └ ms that the loader took
- *     │  │ │             │             │             └ begin of the load
+ *     hl1v 1763972400000 1763972430000 1763972400000 0000000042 00029 [["user:7",1763972399900000]]J{"name":"Ada"}
+ *     │  │ │             │             │             │          │     │                         └ payload
+ *     │  │ │             │             │             │          │     └ tags and, for each, the begin of the load
+ *     │  │ │             │             │             │          └ bytes of the tags
+ *     │  │ │             │             │             └ ms that the loader took
  *     │  │ │             │             └ end of staleIfError
  *     │  │ │             └ end of staleWhileRevalidate
- *     │  │ └ end of ttl; all four are instants in ms on Redis's clock
+ *     │  │ └ end of ttl; these instants are in ms on Redis's clock
  *     │  └ kind: v a value, p a hit-for-pass marker
  *     └ magic and version
  */
@@ -19,26 +18,28 @@ export interface Envelope {
   readonly freshUntil: number
   readonly staleUntil: number
   readonly errorUntil: number
-  readonly startedAt: number
   readonly loadTime: number
-  readonly tags: readonly string[]
+  readonly tags: readonly StoredTag[]
   readonly payload: Uint8Array
 }
 
+/** A tag in readable form, and when the load began, in µs on the clock of the Redis that keeps the tag. */
+export type StoredTag = readonly [tag: string, startedAt: number]
+
 const MAGIC = 'hl1'
-export const HEADER_LENGTH = 78
+export const HEADER_LENGTH = 64
 const LAST_INSTANT = 9_999_999_999_999
 const LONGEST_LOAD = 9_999_999_999
 /** Bytes that the tags of one entry may take together. */
 export const LONGEST_TAGS = 99_999
 
 export function encodeEnvelope(envelope: Envelope): Buffer {
-  const { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, payload } = envelope
+  const { kind, freshUntil, staleUntil, errorUntil, loadTime, payload } = envelope
   const tags = envelope.tags.length === 0 ? '' : JSON.stringify(envelope.tags)
   const tagBytes = Buffer.byteLength(tags)
   const header =
     `${MAGIC}${kind === 'value' ? 'v' : 'p'} ${instant(freshUntil)} ${instant(staleUntil)} ${instant(errorUntil)} ` +
-    `${instant(startedAt)} ${digits(Math.min(Math.round(loadTime), LONGEST_LOAD), 10)} ${digits(tagBytes, 5)} `
+    `${digits(Math.min(Math.round(loadTime), LONGEST_LOAD), 10)} ${digits(tagBytes, 5)} `
   const bytes = Buffer.allocUnsafe(HEADER_LENGTH + tagBytes + payload.byteLength)
   bytes.write(header, 'latin1')
   bytes.write(tags, HEADER_LENGTH)
@@ -68,14 +69,13 @@ export function readHeader(text: string): Header | undefined {
   const freshUntil = numberAt(text, 5, 13)
   const staleUntil = numberAt(text, 19, 13)
   const errorUntil = numberAt(text, 33, 13)
-  const startedAt = numberAt(text, 47, 13)
-  const loadTime = numberAt(text, 61, 10)
-  const tagBytes = numberAt(text, 72, 5)
+  const loadTime = numberAt(text, 47, 10)
+  const tagBytes = numberAt(text, 58, 5)
   // One NaN makes the sum NaN.
-  if (kind === undefined || Number.isNaN(freshUntil + staleUntil + errorUntil + startedAt + loadTime + tagBytes)) {
+  if (kind === undefined || Number.isNaN(freshUntil + staleUntil + errorUntil + loadTime + tagBytes)) {
     return undefined
   }
-  return { kind, freshUntil, staleUntil, errorUntil, startedAt, loadTime, tagBytes }
+  return { kind, freshUntil, staleUntil, errorUntil, loadTime, tagBytes }
 }
 
 /** The end of ttl of a value without tags; NaN for anything else. All that a hit needs to know of a header. */
@@ -85,7 +85,7 @@ export function freshUntilOfUntagged(text: string): number {
 
 const UNTAGGED = '00000 '
 const UNTAGGED_AT = HEADER_LENGTH - UNTAGGED.length
-const NO_TAGS: readonly string[] = []
+const NO_TAGS: readonly StoredTag[] = []
 const VALUE = `${MAGIC}v `
 const PASS = `${MAGIC}p `
 
@@ -100,13 +100,17 @@ function numberAt(text: string, from: number, digits: number): number {
   return text.charCodeAt(from + digits) === 32 ? number : NaN
 }
 
-function parseTags(json: string): string[] | undefined {
+function parseTags(json: string): StoredTag[] | undefined {
   try {
     const tags: unknown = JSON.parse(json)
-    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : undefined
+    return Array.isArray(tags) && tags.every(isStoredTag) ? tags : undefined
   } catch {
     return undefined
   }
+}
+
+function isStoredTag(tag: unknown): tag is StoredTag {
+  return Array.isArray(tag) && tag.length === 2 && typeof tag[0] === 'string' && typeof tag[1] === 'number'
 }
 
 function instant(at: number): string {

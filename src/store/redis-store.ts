@@ -2,20 +2,18 @@ import type { Clock } from '../clock.ts'
 import { BreakerOpenError, quote } from '../errors.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
-import { entryKeys, entryKeysBeginning, valueKey, readable, tagKeysBeginning } from '../redis/entry-keys.ts'
-import { keyPrefixOf } from '../redis/client.ts'
+import { entryKeys, entryKeysBeginning, valueKey } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
-import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
-import { needTag } from '../redis/scripts/need-tag.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { ClaimBatch, type ClaimReply, type Guard } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
 import { enter } from './enter.ts'
 import type { Entry } from './entry.ts'
-import { decodeEnvelope, encodeEnvelope, type Envelope } from './envelope.ts'
+import { decodeEnvelope, encodeEnvelope, type Envelope, type StoredTag } from './envelope.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { RedisClock } from './redis-clock.ts'
+import { Tags } from './tags.ts'
 import { AGAIN, failureNotice, PASS, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 
 /** What Redis answers to a caller that has no fresh value. */
@@ -62,7 +60,7 @@ export interface Possession {
   readonly token: string
   /** Local instant at which the claim was sent. */
   readonly sentAt: number
-  /** ms on Redis's clock at which it was granted. */
+  /** µs on Redis's clock at which it was granted. */
   readonly grantedAt: number
 }
 
@@ -82,9 +80,6 @@ export interface Broadcast {
 
 /** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
 const LARGEST_IN_MESSAGE = 64 * 1024
-/** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
-const TAG_REMEMBERED_FOR = 60 * 60 * 1000
-
 /** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
 export class RedisStore {
   readonly #connection: Connection
@@ -95,9 +90,7 @@ export class RedisStore {
   readonly #claims: ClaimBatch
   readonly #reads: PlainReads
   readonly #redisClock: RedisClock
-  readonly #isCluster: boolean
-  /** Argument of scripts that check tags themselves, '' on a Cluster, where they cannot. */
-  readonly #tagKeys: string
+  readonly #tags: Tags
 
   constructor(
     connection: Connection,
@@ -113,10 +106,8 @@ export class RedisStore {
     this.#clock = clock
     this.#prefix = prefix
     this.#report = report
-    this.#isCluster = connection.client.isCluster === true
-    // Keys that a script makes up itself do not get the client's own prefix.
-    this.#tagKeys = this.#isCluster ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
-    this.#claims = new ClaimBatch(connection, this.#tagKeys, () => (inbox.ready ? inbox.id : ''), guard)
+    this.#tags = new Tags(connection, clock, prefix)
+    this.#claims = new ClaimBatch(connection, this.#tags.scriptArgument, () => (inbox.ready ? inbox.id : ''), guard)
     this.#redisClock = new RedisClock(connection, clock)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
@@ -149,14 +140,14 @@ export class RedisStore {
 
   /** What a reply to a claim says; a promise where more has to be asked. */
   #understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
-    this.#redisClock.note(reply.now, asked.sentAt)
+    this.#redisClock.note(reply.now / 1000, asked.sentAt)
     this.#reads.noteOutcome(reply.state === 'fresh')
     if (reply.damaged) this.#report(new Error(`what stood in Redis for ${quote(asked.key)} was no entry of ours`))
     const envelope = reply.bytes === null ? undefined : decodeEnvelope(reply.bytes)
-    if (envelope === undefined || envelope.tags.length === 0 || !this.#isCluster) {
+    if (envelope === undefined || envelope.tags.length === 0 || !this.#tags.areOurs) {
       return this.#conclude(asked, reply, envelope)
     }
-    return this.#areTagsValid(envelope).then(
+    return this.#tags.areValid(envelope.tags).then(
       (valid) => this.#conclude(asked, reply, valid ? envelope : undefined),
       (error: unknown) => this.#unavailable(asked, error),
     )
@@ -206,22 +197,26 @@ export class RedisStore {
   /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
   async commit(
     key: string,
-    { token, grantedAt }: Possession,
+    { token, sentAt, grantedAt }: Possession,
     payload: Uint8Array,
     storing: Storing,
     loadTime: number,
   ): Promise<boolean> {
-    if (!(await this.#needTags(storing, grantedAt))) {
+    const storeFor = storedFor(storing)
+    const tags = this.#tags.areOurs
+      ? await this.#tags.forLoaded(storing.tags, sentAt, storeFor)
+      : this.#tags.of(storing.tags, grantedAt)
+    if (tags === undefined) {
       await this.abandon(key, token)
       return false
     }
-    const bytes = this.#seal('value', payload, storing, grantedAt, loadTime)
-    return this.#settle(key, token, storedFor(storing), bytes, bytes.length <= LARGEST_IN_MESSAGE ? '' : AGAIN)
+    const bytes = this.#seal('value', payload, storing, tags, loadTime)
+    return this.#settle(key, token, storeFor, bytes, bytes.length <= LARGEST_IN_MESSAGE ? '' : AGAIN)
   }
 
   /** Hands a value that is not to be kept to the waiters. One too large for a message each must load for itself. */
   async deliver(key: string, token: string, payload: Uint8Array): Promise<boolean> {
-    const bytes = this.#seal('value', payload, NOT_KEPT, 0, 0)
+    const bytes = this.#seal('value', payload, NOT_KEPT, [], 0)
     return this.#settle(key, token, 0, '', bytes.length <= LARGEST_IN_MESSAGE ? bytes : PASS)
   }
 
@@ -232,7 +227,7 @@ export class RedisStore {
 
   /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
   pass(key: string, token: string, duration: number): Promise<boolean> {
-    const bytes = this.#seal('pass', new Uint8Array(), { ...NOT_KEPT, ttl: duration }, 0, 0)
+    const bytes = this.#seal('pass', new Uint8Array(), { ...NOT_KEPT, ttl: duration }, [], 0)
     return this.#settle(key, token, duration, bytes, PASS)
   }
 
@@ -246,17 +241,15 @@ export class RedisStore {
     await this.#redisClock.ask()
     const bytes = (await this.#connection.commandBuffer('get', this.valueKey(key))) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
-    if (envelope === undefined || !(await this.#areTagsValid(envelope))) return undefined
+    if (envelope === undefined || !(await this.#tags.areValid(envelope.tags))) return undefined
     return asEntry(this.#decode(envelope, codec))
   }
 
   /** Puts a value in place of whatever there is; a running refill loses its lease in the same step. */
   async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
     await this.#redisClock.ask()
-    const now = this.#redisClock.now()
-    await this.#needTags(storing, now)
-    if (!this.#isCluster) for (const tag of storing.tags) await this.#needTag(tag, storedFor(storing))
-    const bytes = this.#seal('value', payload, storing, now, 0)
+    const tags = await this.#tags.forNew(storing.tags, storedFor(storing))
+    const bytes = this.#seal('value', payload, storing, tags, 0)
     await this.#overwrite(key, storedFor(storing), bytes, bytes.length <= LARGEST_IN_MESSAGE ? bytes : AGAIN, backplane)
   }
 
@@ -266,8 +259,8 @@ export class RedisStore {
   }
 
   /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
-  async invalidateTag(tag: string, { channel, message }: Broadcast): Promise<void> {
-    await this.#connection.run(invalidateTag, [this.#tagKey(tag)], [TAG_REMEMBERED_FOR, channel, message])
+  invalidateTag(tag: string, backplane: Broadcast): Promise<void> {
+    return this.#tags.invalidate(tag, backplane)
   }
 
   /**
@@ -305,7 +298,7 @@ export class RedisStore {
     notice: Buffer | string,
   ): Promise<boolean> {
     const keys = entryKeys(this.#prefix, key)
-    const args = [token, storeFor, bytes, keys.value, notice, this.#tagKeys, AGAIN]
+    const args = [token, storeFor, bytes, keys.value, notice, this.#tags.scriptArgument, AGAIN]
     return Number(await this.#connection.run(settle, [keys.value, keys.lease, keys.waiters], args)) === 1
   }
 
@@ -321,16 +314,21 @@ export class RedisStore {
     await this.#connection.run(overwrite, [keys.value, keys.lease, keys.waiters], args)
   }
 
-  #seal(kind: Envelope['kind'], payload: Uint8Array, storing: Storing, startedAt: number, loadTime: number): Buffer {
+  #seal(
+    kind: Envelope['kind'],
+    payload: Uint8Array,
+    storing: Storing,
+    tags: readonly StoredTag[],
+    loadTime: number,
+  ): Buffer {
     const freshUntil = this.#redisClock.now() + storing.ttl
     return encodeEnvelope({
       kind,
       freshUntil,
       staleUntil: freshUntil + storing.staleWhileRevalidate,
       errorUntil: freshUntil + storing.staleIfError,
-      startedAt,
       loadTime,
-      tags: storing.tags.map(readable),
+      tags,
       payload,
     })
   }
@@ -338,32 +336,12 @@ export class RedisStore {
   #decode<V>(envelope: Envelope, codec: Codec<V>): Entry<V> | 'pass' | undefined {
     if (envelope.kind === 'pass') return 'pass'
     try {
-      return enter(codec.decode(envelope.payload), envelope, envelope.tags, this.#redisClock)
+      const tags = envelope.tags.map(([tag]) => tag)
+      return enter(codec.decode(envelope.payload), envelope, tags, this.#redisClock)
     } catch (error) {
       this.#report(error)
       return undefined
     }
-  }
-
-  async #areTagsValid({ tags, startedAt }: Envelope): Promise<boolean> {
-    const keys = tags.map((tag) => `${tagKeysBeginning(this.#prefix)}${tag}}`)
-    const instants = await Promise.all(keys.map((key) => this.#connection.command('get', key)))
-    return instants.every((invalidatedAt) => invalidatedAt !== null && Number(invalidatedAt) < startedAt)
-  }
-
-  /** On a Cluster, before an entry is stored: answers whether no tag forbids it. Elsewhere the scripts see to it. */
-  async #needTags(storing: Storing, startedAt: number): Promise<boolean> {
-    if (!this.#isCluster || storing.tags.length === 0) return true
-    const instants = await Promise.all(storing.tags.map((tag) => this.#needTag(tag, storedFor(storing))))
-    return instants.every((invalidatedAt) => invalidatedAt < startedAt)
-  }
-
-  async #needTag(tag: string, ms: number): Promise<number> {
-    return Number(await this.#connection.run(needTag, [this.#tagKey(tag)], [ms]))
-  }
-
-  #tagKey(tag: string): string {
-    return `${tagKeysBeginning(this.#prefix)}${readable(tag)}}`
   }
 }
 

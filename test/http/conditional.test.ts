@@ -144,6 +144,7 @@ describe('a fill', () => {
     const { url, clock } = await serve((_req, res) => {
       res.statusCode = fails ? 503 : 200
       res.setHeader('Cache-Control', fails ? 'no-store' : 'max-age=60, stale-if-error=60')
+      res.setHeader('ETag', '"v1"')
       res.end(fails ? 'out of order' : BODY)
     })
     await ask(url)

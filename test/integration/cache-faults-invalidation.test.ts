@@ -85,7 +85,7 @@ test('a value that was set is what all processes have, whoever set it last', asy
 test('invalidation in another process reaches every process, by real processes', async () => {
   const [one, other] = (await startCacheProcesses(lab, 2)) as [CacheProcess, CacheProcess]
   const old = one.call('getOrRefill', 'key', { until: 'told', value: 'old' })
-  await one.next('loading')
+  await one.next('loading key')
   await other.call('invalidate', 'key')
   expect((await other.call('getOrRefill', 'key', { value: 'new' })).value).toBe('new of run 2')
   one.go('key')

@@ -34,7 +34,7 @@ describe('many waiters in several processes', () => {
   test('the failure of another process says which and why', async () => {
     const [leader, other] = (await startCacheProcesses(lab, 2)) as [CacheProcess, CacheProcess]
     const led = leader.call('getOrRefill', 'key', { until: 'told', fails: true })
-    await leader.next('loading')
+    await leader.next('loading key')
     const waited = other.call('getOrRefill', 'key', { callers: 5 })
     await eventually('it waits', async () => (await lab.keys()).some((key) => key.endsWith(':waiters')))
     leader.go('key')

@@ -46,16 +46,16 @@ export interface CacheProcess extends Worker {
 
 let lastId = 0
 
-/** Starts processes that use the lab's Redis and prefix; they end with the test, if not earlier. */
+/** Starts processes that use that Redis and prefix; with `atEnd` they end with the test, if not earlier. */
 export async function startCacheProcesses(
-  lab: CacheLab,
+  { redis, prefix, atEnd }: Pick<CacheLab, 'redis' | 'prefix'> & Partial<Pick<CacheLab, 'atEnd'>>,
   count: number,
   { options = {}, ...more }: Partial<ProcessSetup> = {},
 ): Promise<CacheProcess[]> {
-  const { url } = lab.redis
-  const setup = { url, counterUrl: url, prefix: lab.prefix, options: { ttl: 60_000, ...options }, ...more }
+  const { url } = redis
+  const setup = { url, counterUrl: url, prefix, options: { ttl: 60_000, ...options }, ...more }
   const workers = await startWorkers('cache-process', count, [JSON.stringify(setup)])
-  lab.atEnd(() => stopWorkers(workers))
+  atEnd?.(() => stopWorkers(workers))
   return workers.map((worker) => ({
     ...worker,
     async call(method, key, rest) {

@@ -10,7 +10,7 @@ import { entryHeader } from './entry-header.ts'
  *           3 what the keys of tags begin with, or '' to leave tags to the caller
  *           for each entry   token for the lease   '' or an instant: what is fresh no longer than that counts as stale
  *
- * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: \`now\` in ms on Redis's clock, and \`state\`
+ * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: \`now\` in µs on Redis's clock, and \`state\`
  *     'fresh'  the bytes are fresh
  *     'leased' the lease is the caller's, under its token
  *     n        someone else refills; ms until that lease ends (0: it never does, so it is none of ours); only then
@@ -20,7 +20,8 @@ import { entryHeader } from './entry-header.ts'
 export const claim: Script = defineScript(`
 ${entryHeader}
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
 local lockTtl, inbox, tagKeys = ARGV[1], ARGV[2], ARGV[3]
 
 local function claimOne(valueKey, leaseKey, waitersKey, token, freshBeyond)
@@ -35,7 +36,7 @@ local function claimOne(valueKey, leaseKey, waitersKey, token, freshBeyond)
     value = false
   end
   if value then
-    local freshUntil = instantOf(value, 1)
+    local freshUntil = freshUntilOf(value)
     if now < freshUntil and (freshBeyond == '' or freshUntil > tonumber(freshBeyond)) then return { value, 'fresh', damaged } end
   end
   if redis.call('SET', leaseKey, token, 'NX', 'PX', lockTtl) or redis.call('GET', leaseKey) == token then
@@ -48,7 +49,7 @@ local function claimOne(valueKey, leaseKey, waitersKey, token, freshBeyond)
   return { value, math.max(redis.call('PTTL', leaseKey), 0), damaged, redis.call('GET', leaseKey) }
 end
 
-local reply = { now }
+local reply = { micros }
 for i = 0, #KEYS / 3 - 1 do
   reply[i + 2] = claimOne(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], ARGV[2 * i + 4], ARGV[2 * i + 5])
 end

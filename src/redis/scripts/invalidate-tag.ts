@@ -10,7 +10,7 @@ import { defineScript, type Script } from '../script.ts'
  */
 export const invalidateTag: Script = defineScript(`
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time[1] * 1000000 + time[2]
 local lives = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[1]))
 redis.call('SET', KEYS[1], string.format('%.0f', now), 'PX', lives)
 redis.pcall('PUBLISH', ARGV[2], ARGV[3])

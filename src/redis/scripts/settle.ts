@@ -23,7 +23,7 @@ local bytes, storeFor = ARGV[3], tonumber(ARGV[2])
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 local topic = ARGV[4] .. ARGV[1]
 if storeFor > 0 and ARGV[6] ~= '' and not isUntagged(bytes) then
-  touchTagsOf(bytes, ARGV[6], storeFor)
+  for _, tag in ipairs(tagsOf(bytes)) do touchTag(ARGV[6] .. tag[1] .. '}', storeFor) end
   if not areTagsValid(bytes, ARGV[6]) then
     redis.call('DEL', KEYS[2])
     wakeWaiters(KEYS[3], topic, ARGV[7])

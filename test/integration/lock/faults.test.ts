@@ -16,9 +16,9 @@ import { type RedisServer, type RedisServerOptions, startRedis } from '../../sup
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 import { settled } from './settled.ts'
 
-const COMMAND_TIMEOUT = 200
+const COMMAND_TIMEOUT = 600
 /** What an operation may take: its deadline, and what a busy machine adds. */
-const BOUND = COMMAND_TIMEOUT + 200
+const BOUND = COMMAND_TIMEOUT + 400
 const KEY = 'faults'
 
 let server: RedisServer
@@ -106,7 +106,8 @@ describe('through a client with the default options', () => {
 
   it('a reply that was lost with its connection is found again: the lock is had', async () => {
     const proxy = await proxyTo(server)
-    const locker = lockerOf(connect(proxy.port, { retryStrategy: () => 10 }))
+    const locker = new Locker({ clients: connect(proxy.port, { retryStrategy: () => 10 }), commandTimeout: 5000 })
+    onTestFinished(() => locker.close())
     await locker.prepare()
     const isSet = ([command]: readonly string[]): boolean => /^set$/i.test(command ?? '')
     const lost = proxy.loseReplies(1, isSet)
@@ -131,7 +132,7 @@ it('a lock whose reply was lost for good is free at once', async () => {
 })
 
 it.each([
-  ['500 ms of latency', (proxy: TcpProxy) => proxy.delay(500)],
+  ['700 ms of latency', (proxy: TcpProxy) => proxy.delay(700)],
   ['a truncated reply', (proxy: TcpProxy) => void proxy.truncateReply(2)],
   ['a connection reset', (proxy: TcpProxy) => proxy.reset()],
 ])('%s: the operation ends in time, and the next one works', async (_, provoke) => {
@@ -149,7 +150,7 @@ it.each([
 
 it.each([
   ['CLIENT KILL', () => server.command('CLIENT', 'KILL', 'TYPE', 'normal')],
-  ['CLIENT PAUSE', () => server.command('CLIENT', 'PAUSE', '300')],
+  ['CLIENT PAUSE', () => server.command('CLIENT', 'PAUSE', '800')],
 ])('%s: a waiter gets the lock all the same', async (_, provoke) => {
   const locker = lockerOf(connect(server.port, { retryStrategy: () => 10 }))
   const other = new Locker({ clients: connect(server.port, { retryStrategy: () => 10 }), commandTimeout: 2000 })
@@ -203,9 +204,9 @@ describe('what Redis refuses surfaces as Redis puts it', () => {
 it('a Redis that is busy for longer than a deadline: an operation waits no longer, and leaves no lock', async () => {
   const client = connect(server.port)
   await client.ping()
-  const busyFor500ms = `local function ms() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end
-    local start = ms() while ms() - start < 500 do end`
-  const busy = client.eval(busyFor500ms, 0)
+  const busyFor900ms = `local function ms() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end
+    local start = ms() while ms() - start < 900 do end`
+  const busy = client.eval(busyFor900ms, 0)
   const { error, took } = await settled(lockerOf(client).tryAcquire(KEY, 60_000))
   expect(error).toBeInstanceOf(RedisTimeoutError)
   expect(took).toBeLessThan(BOUND)

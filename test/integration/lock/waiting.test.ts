@@ -195,6 +195,7 @@ it('a queue whose waiters all died is forgotten', async () => {
 it.each([1, 100])('%i waiters of one process cost Redis as many commands a second as one', async (count) => {
   const held = await newLocker().acquire(KEY, 60_000)
   const locker = newLocker(proxy.port)
+  await openInbox(locker)
   const waiters = Array.from({ length: count }, async () => (await locker.acquire(KEY, 60_000)).release())
   await isQueued(count)
   const before = proxy.commands().length
@@ -208,6 +209,7 @@ it.each([1, 100])('%i waiters of one process cost Redis as many commands a secon
 it('a waiter that is called pays one command, the one who calls it another', async () => {
   const held = await newLocker(proxy.port).acquire(KEY, 60_000)
   const lockers = [newLocker(proxy.port), newLocker(proxy.port)]
+  for (const locker of lockers) await openInbox(locker)
   const locks = lockers.map((locker) => locker.acquire(KEY, 60_000))
   await isQueued(2)
   const sent = (): number => proxy.commands().filter(([name]) => /^(eval|evalsha|set|get)$/i.test(name ?? '')).length

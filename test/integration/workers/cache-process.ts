@@ -19,7 +19,7 @@ const counter = new Redis(setup.counterUrl)
 redis.on('error', () => {})
 const cache = createCache({ ...(setup.options as CacheOptions), redis, prefix: setup.prefix })
 cache.on('error', ({ error }) => parent.send({ type: 'error', message: String(error) }))
-cache.on('lease-lost', ({ key }) => parent.send({ type: 'lease-lost', key }))
+cache.on('lease-lost', ({ key }) => parent.send({ type: `lease-lost ${key}` }))
 process.on('unhandledRejection', (error) => parent.send({ type: 'unhandled', message: String(error) }))
 
 const goes = new Map<string, () => void>()
@@ -27,9 +27,9 @@ const goes = new Map<string, () => void>()
 async function load(call: ProcessCall, signal: AbortSignal): Promise<string> {
   const run = await counter.incr(`${setup.prefix}:runs:${call.key}`)
   signal.addEventListener('abort', () => {
-    parent.send({ type: 'aborted', key: call.key, reason: (signal.reason as Error).name })
+    parent.send({ type: `aborted ${call.key}`, reason: (signal.reason as Error).name })
   })
-  parent.send({ type: 'loading', key: call.key, run })
+  parent.send({ type: `loading ${call.key}`, run })
   if (call.blockFor !== undefined) {
     // As a loader that computes: nothing else runs in this process.
     for (const end = performance.now() + call.blockFor; performance.now() < end;);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { backOff, isolate, Memory, promiseOf, valueOf, type MemoryEntry } from '../../../src/cache/memory.ts'
+import { isolate, Memory } from '../../../src/cache/memory.ts'
+import type { MemoryEntry } from '../../../src/cache/memory-entry.ts'
 import { SerializationError } from '../../../src/errors.ts'
 import { defaultCodec, type Codec } from '../../../src/store/codec.ts'
 
@@ -58,14 +59,14 @@ describe('Memory', () => {
 
   let memory: Memory
   beforeEach(() => {
-    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000, tracking: false }, 0)
+    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, tracking: false }, 0)
   })
 
   it('hands every reader of a frozen value the same promise', async () => {
     put(memory, 'a', { n: 1 })
     const kept = memory.get('a') as MemoryEntry
-    expect(promiseOf(kept)).toBe(promiseOf(kept))
-    expect(await promiseOf(kept)).toBe(valueOf(kept))
+    expect(kept.readLater()).toBe(kept.readLater())
+    expect(await kept.readLater()).toBe(kept.read())
     expect(kept.trustedUntil).toBe(NOW + 100)
   })
 
@@ -74,8 +75,8 @@ describe('Memory', () => {
     put(short, 'a', 1)
     expect(short.get('a')).toMatchObject({ trustedUntil: NOW + 40, memoryUntil: NOW + 40 })
     put(short, 'b', new Map())
-    expect(short.get('b')?.trustedUntil).toBe(-Infinity)
-    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 1_000_000, tracking: false }, 1)
+    expect(short.get('b')?.trustedUntil).toBe(-1)
+    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, tracking: false }, 1)
     put(early, 'a', 1)
     expect(early.get('a')?.trustedUntil).toBe(NOW + 100 - 5 * 20)
   })
@@ -109,7 +110,7 @@ describe('Memory', () => {
     put(memory, 'a', 1)
     const kept = memory.get('a') as MemoryEntry
     const pauses = Array.from({ length: 7 }, () => {
-      backOff(kept, NOW)
+      kept.backOff(NOW)
       return kept.retryAt - NOW
     })
     expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])

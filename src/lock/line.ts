@@ -1,81 +1,11 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Random } from '../random.ts'
-import type { Inbox } from '../redis/inbox.ts'
 import { GRANT } from '../redis/scripts/hand-off.ts'
 import type { Busy } from './instance.ts'
-
-/** ms after which waiters look for themselves though nothing has happened: a message may be lost, a waiter frozen. */
-const RECHECK = 2000
-/** ms between two looks at a lock whose holder tells nobody of its release. */
-const FOREIGN_POLL = 50
-
-/** How long to wait before the next look, in ms. Pure: `chance` is uniform in [0, 1). */
-export function recheckDelay({ remaining, holderIsOurs, queued }: Busy, chance: number): number {
-  const lapse = remaining < 0 ? Infinity : remaining + 1
-  if (!holderIsOurs || !queued) return Math.min(lapse, FOREIGN_POLL * (0.8 + 0.2 * chance))
-  return Math.min(lapse + 20 * chance, RECHECK * (1 + 0.2 * chance))
-}
-
-/** Where those of this process wait who were refused by one instance. */
-export class WaitingRoom {
-  readonly #inbox: Inbox
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #lines = new Map<string, Line>()
-  #onEmpty: (() => void) | undefined
-  #error: Error | undefined
-  readonly #stopListening: () => void
-
-  constructor(inbox: Inbox, clock: Clock, random: Random) {
-    this.#inbox = inbox
-    this.#clock = clock
-    this.#random = random
-    this.#stopListening = inbox.onReset(() => this.#reset())
-  }
-
-  /** Takes a place in the line of `key`, to be left by all means. */
-  join(key: string, token: string): Place {
-    const line = this.#lines.get(key) ?? new Line(this.#clock, this.#random, () => this.#remove(key))
-    this.#lines.set(key, line)
-    const place = new Place(line, this.#clock)
-    if (this.#error !== undefined) place.fail(this.#error)
-    else this.#inbox.open().catch(() => {})
-    const stop = this.#inbox.listen(token, (payload) => place.grant(Number(payload.toString('latin1'))))
-    place.onLeave(stop)
-    line.add(place)
-    return place
-  }
-
-  /** Whether others of this process wait for `key`. */
-  hasLine(key: string): boolean {
-    return this.#lines.has(key)
-  }
-
-  /** Wakes everyone with `error`, now and in future. Resolves when all have left. */
-  close(error: Error): Promise<void> {
-    this.#error = error
-    this.#stopListening()
-    for (const line of this.#lines.values()) line.fail(error)
-    if (this.#lines.size === 0) return Promise.resolve()
-    return new Promise((resolve) => (this.#onEmpty = resolve))
-  }
-
-  #remove(key: string): void {
-    this.#lines.delete(key)
-    if (this.#lines.size === 0) this.#onEmpty?.()
-  }
-
-  /** Messages may have been missed. As long as more would be, one of each line goes on looking for all. */
-  #reset(): void {
-    for (const line of this.#lines.values()) {
-      if (this.#inbox.ready) line.wakeAll()
-      else line.wakeFirst()
-    }
-  }
-}
+import { recheckDelay } from './recheck.ts'
 
 /** Those of this process who wait for one lock. They share one timer: however many they are, one looks for all. */
-class Line {
+export class Line {
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEmpty: () => void

@@ -1,0 +1,91 @@
+import type { Clock } from '../clock.ts'
+import { keyPrefixOf } from '../redis/client.ts'
+import type { Connection } from '../redis/connection.ts'
+import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
+import { needTag } from '../redis/scripts/need-tag.ts'
+import type { StoredTag } from './envelope.ts'
+
+/** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
+const REMEMBERED_FOR = 60 * 60 * 1000
+
+/**
+ * Tags in one Redis. Each has one key, with the instant of its last invalidation, that lives as long as an entry with
+ * the tag may. An entry notes for each tag when its load began, and counts only while no invalidation is later.
+ *
+ * On a single Redis the scripts that read and store entries see to it. On a Cluster the key of a tag lies in another slot
+ * than the entry, on a node with a clock of its own: there the begin of the load is reckoned back on that clock.
+ */
+export class Tags {
+  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
+  readonly scriptArgument: string
+  /** Whether it is up to us to check. */
+  readonly areOurs: boolean
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #prefix: string
+
+  constructor(connection: Connection, clock: Clock, prefix: string) {
+    this.#connection = connection
+    this.#clock = clock
+    this.#prefix = prefix
+    this.areOurs = connection.client.isCluster === true
+    // Keys that a script makes up itself do not get the client's own prefix.
+    this.scriptArgument = this.areOurs ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
+  }
+
+  /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */
+  of(names: readonly string[], grantedAt: number): StoredTag[] {
+    return names.map((name) => [readable(name), grantedAt])
+  }
+
+  /** Prepares the tags' keys for an entry that is about to be stored for `ms` and is as new as can be. */
+  async forNew(names: readonly string[], ms: number): Promise<StoredTag[]> {
+    return Promise.all(
+      names.map(async (name) => {
+        const { now } = await this.#need(readable(name), ms)
+        return [readable(name), now] as const
+      }),
+    )
+  }
+
+  /**
+   * The same for an entry whose load began at the local instant `startedAt`; resolves with `undefined` if one of the tags
+   * was invalidated since.
+   */
+  async forLoaded(names: readonly string[], startedAt: number, ms: number): Promise<StoredTag[] | undefined> {
+    const tags = await Promise.all(
+      names.map(async (name) => {
+        const { invalidatedAt, now } = await this.#need(readable(name), ms)
+        // Too early by the reply's time under way, never too late.
+        const startedOnItsClock = now - Math.ceil((this.#clock.now() - startedAt) * 1000)
+        return invalidatedAt < startedOnItsClock ? ([readable(name), startedOnItsClock] as const) : undefined
+      }),
+    )
+    return tags.every((tag) => tag !== undefined) ? tags : undefined
+  }
+
+  /** Whether none of an entry's tags was invalidated, or lost, since its load began. */
+  async areValid(tags: readonly StoredTag[]): Promise<boolean> {
+    const instants = await Promise.all(tags.map(([tag]) => this.#connection.command('get', this.#key(tag))))
+    return tags.every(([, startedAt], i) => {
+      const invalidatedAt = instants[i]
+      return invalidatedAt !== null && Number(invalidatedAt) < startedAt
+    })
+  }
+
+  /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
+  async invalidate(name: string, broadcast: { channel: string; message: string }): Promise<void> {
+    const args = [REMEMBERED_FOR, broadcast.channel, broadcast.message]
+    await this.#connection.run(invalidateTag, [this.#key(readable(name))], args)
+  }
+
+  async #need(tag: string, ms: number): Promise<{ invalidatedAt: number; now: number }> {
+    const reply = (await this.#connection.run(needTag, [this.#key(tag)], [ms])) as unknown[]
+    return { invalidatedAt: Number(reply[0]), now: Number(reply[1]) }
+  }
+
+  #key(tag: string): string {
+    return `${tagKeysBeginning(this.#prefix)}${tag}}`
+  }
+}

@@ -1,0 +1,106 @@
+import { Cluster, Redis } from 'ioredis'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Cache } from '../../src/cache/cache.ts'
+import { createCache } from '../../src/cache/create-cache.ts'
+import type { CacheOptions } from '../../src/cache/options.ts'
+import { gatedLoad, settled, timed } from '../support/cache-lab.ts'
+import { eventually } from '../support/eventually.ts'
+import { countLoads } from '../support/loads.ts'
+import { startCluster } from '../support/redis-cluster.ts'
+import { startSentinel } from '../support/redis-sentinel.ts'
+
+const DEADLINE = 500
+const SLACK = 300
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function cacheOn(client: Redis | Cluster, options: Partial<CacheOptions> = {}): { cache: Cache; errors: unknown[] } {
+  client.on('error', () => {})
+  const cache = createCache({ ttl: 60_000, commandTimeout: DEADLINE, redis: client, prefix: 'topology', ...options })
+  const errors: unknown[] = []
+  cache.on('error', ({ error }) => errors.push(error))
+  ends.push(() => client.disconnect(), cache.close)
+  return { cache, errors }
+}
+
+/** Asks for key after key until `until` holds: every answer is right and comes within two deadlines. */
+async function askUntil(cache: Cache, name: string, until: () => Promise<boolean>): Promise<void> {
+  let asked = 0
+  await eventually(
+    name,
+    async () => {
+      const key = `${name} ${asked++}`
+      const { value, took } = await timed(() => cache.getOrRefill(key, () => key))
+      expect(value).toBe(key)
+      expect(took).toBeLessThan(2 * DEADLINE + SLACK)
+      return until()
+    },
+    { within: 15_000, every: 50 },
+  )
+}
+
+/** Whether what one cache loads now is found by the other, in Redis. */
+async function isShared(one: Cache, other: Cache): Promise<boolean> {
+  const key = `shared ${performance.now()}`
+  await one.getOrRefill(key, () => 'value')
+  await settled(one)
+  return (await other.get(key)) === 'value'
+}
+
+describe('a Cluster', () => {
+  test('serves hundreds of keys of all slots, waits, invalidations and tags; and survives a master frozen, then killed', async () => {
+    const cluster = await startCluster()
+    ends.push(cluster.stop)
+    const [one, other] = [
+      cacheOn(new Cluster(cluster.addresses)),
+      cacheOn(new Cluster(cluster.addresses), { memory: false }),
+    ]
+
+    const keys = Array.from({ length: 300 }, (_, i) => `key {${i}} }{`)
+    const loads = countLoads((run) => run)
+    for (const cache of [one.cache, other.cache]) {
+      await Promise.all(keys.map((key) => cache.getOrRefill(key, loads.loader)))
+      await settled(cache)
+    }
+    expect(loads.runs).toBe(300)
+
+    const load = gatedLoad<string>()
+    const led = one.cache.getOrRefill('led', load.loader)
+    await load.started
+    const waited = timed(() => other.cache.getOrRefill('led', () => 'own'))
+    await eventually('it waits', () => other.cache.stats().flights === 1)
+    load.gate.resolve('led')
+    expect([await led, (await waited).value]).toEqual(['led', 'led'])
+
+    await one.cache.invalidate(keys)
+    expect(await other.cache.get(keys[7] as string)).toBeUndefined()
+    await one.cache.set('tagged', 1, { tags: ['tag'] })
+    expect(await other.cache.get('tagged')).toBe(1)
+    await other.cache.invalidateTags('tag')
+    expect(await other.cache.get('tagged')).toBeUndefined()
+    expect([...one.errors, ...other.errors]).toEqual([])
+
+    const [victim] = await cluster.masters()
+    victim?.pause()
+    await askUntil(one.cache, 'frozen', async () => (await cluster.masters()).every((master) => master !== victim))
+    await victim?.kill()
+    await askUntil(one.cache, 'recovered', () => isShared(one.cache, other.cache))
+    for (const error of [...one.errors, ...other.errors]) expect(String(error)).not.toMatch(/CROSSSLOT|TRYAGAIN/)
+  }, 60_000)
+})
+
+describe('a Sentinel', () => {
+  test('promotes a replica: values meanwhile, sharing afterwards', async () => {
+    const sentinel = await startSentinel()
+    ends.push(sentinel.stop)
+    const connect = (): Redis => new Redis({ sentinels: sentinel.addresses, name: sentinel.name })
+    const [one, other] = [cacheOn(connect()), cacheOn(connect(), { memory: false })]
+    expect(await isShared(one.cache, other.cache)).toBe(true)
+    const before = await sentinel.master()
+    await before.kill()
+    await askUntil(one.cache, 'failover', async () => (await sentinel.master()) !== before)
+    await askUntil(one.cache, 'recovered', () => isShared(one.cache, other.cache))
+  }, 60_000)
+})
