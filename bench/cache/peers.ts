@@ -116,7 +116,9 @@ export const bentocache: Contender = {
     let store = bentostore()
     if (memory) {
       const { memoryDriver } = await peer('bentocache/drivers/memory')
-      store = store.useL1Layer(memoryDriver({ maxItems: maxEntries, serialize: false }))
+      // Not to serialize is faster, but fails with two tiers: it keeps what comes from Redis as the string that it is.
+      const serialize = url === undefined ? { serialize: false } : {}
+      store = store.useL1Layer(memoryDriver({ maxItems: maxEntries, ...serialize }))
     }
     if (url !== undefined) {
       const { redisDriver, redisBusDriver } = await peer('bentocache/drivers/redis')

@@ -4,6 +4,7 @@ import { measureFootprint } from './footprint.ts'
 import { measureHerds } from './herds.ts'
 import { measureMemoryHits } from './memory-hits.ts'
 import { measureRedisHits } from './redis-hits.ts'
+import { endWorkers } from './workers.ts'
 
 /**
  *     npm run bench:cache -- [--quick] [--only memory,redis,herds,footprint] [--json results.json]
@@ -25,6 +26,7 @@ try {
   if (asks('herds')) await measureHerds(report, url, quick)
   if (asks('footprint')) await measureFootprint(report, quick)
 } finally {
+  endWorkers()
   if (json !== undefined) await report.save(json)
   await server?.stop()
 }

@@ -12,6 +12,13 @@ interface Answer {
   readonly error?: string
 }
 
+const started = new Set<ChildProcess>()
+
+/** Ends all processes, also those of a part that has failed. */
+export function endWorkers(): void {
+  for (const child of started) child.kill('SIGKILL')
+}
+
 /** A process of one contender. */
 export class Worker {
   readonly #child: ChildProcess
@@ -20,6 +27,7 @@ export class Worker {
 
   constructor(execArgv: readonly string[] = []) {
     this.#child = own(fork(FILE, { execArgv: [...execArgv] }))
+    started.add(this.#child)
     this.#child.on('message', (answer: Answer) => this.#settle(answer))
     this.#child.once('exit', (code, signal) => this.#settle({ error: `a worker ended with ${code ?? signal}` }))
   }
@@ -33,6 +41,7 @@ export class Worker {
   }
 
   end(): void {
+    started.delete(this.#child)
     this.#child.kill('SIGKILL')
   }
 }

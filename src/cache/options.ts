@@ -209,7 +209,7 @@ export function checkLoader(loader: unknown): void {
   if (typeof loader !== 'function') throw wrongType('loader', 'a function', loader)
 }
 
-export function positiveDuration(option: string, value: unknown): number {
+function positiveDuration(option: string, value: unknown): number {
   return wholeNumber(option, value, 1, 'a whole number of milliseconds above 0')
 }
 

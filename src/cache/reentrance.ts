@@ -30,11 +30,12 @@ export class Reentrance {
    */
   run<V>(flight: object, key: string, load: () => Promise<V>): Promise<V> {
     this.#loads++
-    const loaded = this.#running.run(this.#nodeOf(flight, key), load)
     const leave = (): void => {
       this.#loads--
       if (this.#loads === 0) this.#running.disable()
     }
+    // What `load` throws at once is a failure like others, and `leave` must not be missed.
+    const loaded = this.#running.run(this.#nodeOf(flight, key), () => new Promise<V>((resolve) => resolve(load())))
     loaded.then(leave, leave)
     return loaded
   }

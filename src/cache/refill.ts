@@ -19,7 +19,7 @@ import type { RedisTier } from './redis-tier.ts'
 import { isAbandoned, runLoader } from './run-loader.ts'
 
 /** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
-export const PASS_DURATION = 5000
+const PASS_DURATION = 5000
 
 /** What is to be refilled, and how. */
 export interface RefillOrder<V> {
@@ -258,11 +258,12 @@ export class Refill<V> {
 
   /** Lets the callers go with a stale value of Redis that may be served while it is refilled. */
   #offerStale(stale: Entry<V>): void {
-    const { clock, memory } = this.#core
+    const { clock, memory, flights } = this.#core
     const { key, settings } = this.#order
     this.#stale = stale
     const isolated = this.#isolate(stale.value)
-    if (isolated !== undefined && memory?.get(key) === undefined) this.#keep(stale, isolated)
+    const isNews = memory?.get(key) === undefined && flights.mayKeep(this.#flight)
+    if (isolated !== undefined && isNews) this.#keep(stale, isolated)
     if (clock.now() >= stale.staleUntil) return
     this.#flight.keep()
     if (settings.softTimeout === 0) this.#serveStale(stale)
@@ -277,7 +278,7 @@ export class Refill<V> {
 
   #serveStale(stale: Entry<V>): void {
     if (this.#flight.settled) return
-    this.#core.events.emit('stale', this.#order.key, {})
+    if (!this.#order.background) this.#core.events.emit('stale', this.#order.key, {})
     this.#flight.settle(stale.value)
   }
 

@@ -97,6 +97,7 @@ function isPlain(value: unknown, depth: number): boolean {
   return true
 }
 
+// oxlint-disable-next-line no-restricted-globals -- the class, not the time
 const SUBCLASSABLE = [Map, Set, Date, RegExp]
 
 /** devalue takes an instance of a subclass for one of its base, and the further fields of an array for nothing. */

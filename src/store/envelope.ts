@@ -30,8 +30,6 @@ const MAGIC = 'hl1'
 export const HEADER_LENGTH = 64
 const LAST_INSTANT = 9_999_999_999_999
 const LONGEST_LOAD = 9_999_999_999
-/** Bytes that the tags of one entry may take together. */
-export const LONGEST_TAGS = 99_999
 
 export function encodeEnvelope(envelope: Envelope): Buffer {
   const { kind, freshUntil, staleUntil, errorUntil, loadTime, payload } = envelope

@@ -26,7 +26,7 @@ export type Claim<V> =
   | Leased<V>
   | Busy<V>
 
-export interface Leased<V> {
+interface Leased<V> {
   readonly state: 'leased'
   readonly stale: Entry<V> | undefined
   /** One for each Redis in which the lease is held. */

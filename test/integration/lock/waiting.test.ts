@@ -31,7 +31,7 @@ beforeEach(async () => {
 function newLocker(port = server.port): Locker {
   const client = new Redis(port, { retryStrategy: () => 10 })
   client.on('error', () => {})
-  const locker = new Locker({ clients: client, commandTimeout: 500 })
+  const locker = new Locker({ clients: client, commandTimeout: 2000 })
   onTestFinished(async () => {
     await locker.close()
     client.disconnect()
@@ -170,13 +170,14 @@ it('waiters whose queue was lost find each other again, and all get the lock', a
 it('abandoned waits leave nothing in Redis', async () => {
   const held = await newLocker().acquire(KEY, 60_000)
   const locker = newLocker()
+  await openInbox(locker)
   const controller = new AbortController()
   const waiters = Array.from({ length: 50 }, () => locker.acquire(KEY, 60_000, { signal: controller.signal }))
   const outcomes = Promise.allSettled(waiters)
   await isQueued(50)
   controller.abort()
   expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true)
-  await isQueued(0)
+  await eventually('they have left', async () => (await queued()) === 0, { within: 1000 })
   await held.release()
   expect(await server.command('KEYS', '*')).toEqual([])
 })
@@ -265,7 +266,9 @@ describe('a process in another language', () => {
 
 it('a waiter whose lock is lost before it is confirmed learns so by its signal', async () => {
   const held = await newLocker().acquire(KEY, 60_000)
-  const waiter = newLocker(proxy.port).acquire(KEY, 60_000)
+  const locker = newLocker(proxy.port)
+  await openInbox(locker)
+  const waiter = locker.acquire(KEY, 60_000)
   await isQueued(1)
   // The hand-over arrives; the confirmation does not leave.
   const main = proxy
