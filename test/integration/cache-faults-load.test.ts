@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RefillFailedError } from '../../src/errors.ts'
+import { encodeEnvelope } from '../../src/store/envelope.ts'
 import { cacheLab, gatedLoad, settled, warmUp } from '../support/cache-lab.ts'
 import { startCacheProcesses, type CacheProcess } from '../support/cache-process.ts'
 import { eventually } from '../support/eventually.ts'
@@ -96,6 +97,7 @@ test('a background refill that fails is an event, and the stale value goes on be
   await warmUp(lab.redis, cache)
   await cache.getOrRefill('key', () => 'old', { ttl: 1 })
   await settled(cache)
+  await eventually('it is stale', () => cache.peek('key') === undefined)
   const failures: unknown[] = []
   cache.on('refill-failed', ({ error }) => failures.push(error))
   const reason = new Error('the origin is down')
@@ -106,13 +108,17 @@ test('a background refill that fails is an event, and the stale value goes on be
 })
 
 describe('what stands in Redis and is no entry of ours', () => {
-  const envelope = (payload: string): string =>
-    `hl1v 9999999999999 9999999999999 9999999999999 0000000000000 0000000000 00000 ${payload}`
+  /** An entry as it is stored, fresh for long, with that for the codec. */
+  const envelope = (payload: string): Buffer => {
+    const until = Date.now() + 60_000
+    const instants = { freshUntil: until, staleUntil: until, errorUntil: until }
+    return encodeEnvelope({ kind: 'value', ...instants, loadTime: 0, tags: [], payload: Buffer.from(payload) })
+  }
   test.each([
     ['nothing at all', ''],
     ['text of others', '{"name":"Ada"}'],
-    ['another version', envelope('J1').replace('hl1', 'hl9')],
-    ['half a header', envelope('').slice(0, 30)],
+    ['another version', envelope('J1').toString().replace('hl1', 'hl9')],
+    ['half a header', envelope('').subarray(0, 30)],
     ['a header and nothing else', envelope('')],
     ['half a value', envelope('J{"a":')],
     ['an unknown encoding', envelope('X1')],

@@ -87,6 +87,7 @@ describe('Redis is down', () => {
 
   test('during the load, and so for the commit: the value, to every caller', async () => {
     const cache = lab.cache(options)
+    await warmUp(lab.redis, cache)
     const load = gatedLoad<string>()
     const calls = [cache.getOrRefill('key', load.loader), cache.getOrRefill('key', load.loader)]
     await load.started
@@ -230,6 +231,7 @@ describe('Redis loses what it had', () => {
 
   test('by FLUSHALL after the commit: memory still answers', async () => {
     const cache = lab.cache(options)
+    await warmUp(lab.redis, cache)
     await cache.getOrRefill('key', () => 'value')
     await settled(cache)
     await flush()

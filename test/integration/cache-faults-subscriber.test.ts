@@ -171,7 +171,7 @@ describe('memory and the changes of others', () => {
     await settled(reader)
     subscription().pause()
     await writer.set('key', 'new')
-    await eventually('it finds out', () => reader.peek('key') === undefined, { within: 6000 })
+    await eventually('it finds out', () => reader.peek('key') === undefined, { within: 14_000 })
     expect(await reader.getOrRefill('key', () => 'loaded')).toBe('new')
   })
 })
