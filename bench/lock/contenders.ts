@@ -29,7 +29,7 @@ const redlock4: Contender = {
   name: 'redlock 4.2.0',
   async connect(url) {
     const redis = new Redis(url)
-    const { default: Redlock } = await peer('redlock4')
+    const Redlock = await peer('redlock4')
     const redlock = new Redlock([redis], { retryCount: FOREVER })
     return {
       async acquire(key, ttl) {
@@ -45,8 +45,8 @@ const redlock5: Contender = {
   name: 'redlock 5.0.0-beta.2',
   async connect(url) {
     const redis = new Redis(url)
-    const { default: module } = await peer('redlock5')
-    const redlock = new (module.default ?? module)([redis], { retryCount: FOREVER })
+    const Redlock = await peer('redlock5')
+    const redlock = new (Redlock.default ?? Redlock)([redis], { retryCount: FOREVER })
     return {
       async acquire(key, ttl) {
         const lock = await redlock.acquire([key], ttl)
@@ -77,10 +77,10 @@ const ioredisLock: Contender = {
   name: 'ioredis-lock 4.0.0',
   async connect(url) {
     const redis = new Redis(url)
-    const { default: module } = await peer('ioredis-lock')
+    const { createLock } = await peer('ioredis-lock')
     return {
       async acquire(key, ttl) {
-        const lock = module.createLock(redis, { timeout: ttl, retries: FOREVER, delay: 50 })
+        const lock = createLock(redis, { timeout: ttl, retries: FOREVER, delay: 50 })
         await lock.acquire(key)
         return () => lock.release()
       },
@@ -93,10 +93,10 @@ const simpleRedisMutex: Contender = {
   name: 'simple-redis-mutex 3.0.0 (pub/sub)',
   async connect(url) {
     const { createClient } = await peer('redis')
-    const { default: module } = await peer('simple-redis-mutex')
+    const { lock } = await peer('simple-redis-mutex')
     const redis = await createClient({ url }).connect()
     return {
-      acquire: (key, ttl) => module.lock(redis, key, { timeout: ttl }),
+      acquire: (key, ttl) => lock(redis, key, { timeout: ttl }),
       close: async () => redis.destroy(),
     }
   },
@@ -105,7 +105,8 @@ const simpleRedisMutex: Contender = {
 // oxlint-disable-next-line typescript/no-explicit-any -- the peers are installed apart, their types with them
 async function peer(name: string): Promise<any> {
   try {
-    return await import(name)
+    const { default: exported, ...named } = await import(name)
+    return exported ?? named
   } catch (error) {
     throw new Error(`peer ${name} is not installed: npm ci --prefix bench/lock`, { cause: error })
   }

@@ -29,7 +29,12 @@ report(
 )
 
 for (const waiters of [2, 10, 100]) {
-  const handOffs = await measureHandOffs(handOffNames, url, waiters, quick ? 6 : waiters === 100 ? 6 : waiters === 10 ? 15 : 30)
+  const handOffs = await measureHandOffs(
+    handOffNames,
+    url,
+    waiters,
+    quick ? 6 : waiters === 100 ? 6 : waiters === 10 ? 15 : 30,
+  )
   report(`hand-off p50 in ms, ${waiters} waiters in 4 processes`, handOffNames, (name) =>
     median(handOffs.get(name)?.latencies ?? []),
   )

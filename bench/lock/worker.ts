@@ -30,6 +30,8 @@ process.on('message', (order: Order) => {
   )
 })
 
+process.on('disconnect', () => process.exit())
+
 async function obey(order: Order): Promise<unknown> {
   switch (order.do) {
     case 'connect': {

@@ -6,6 +6,7 @@ import { detached, renew } from './background.ts'
 import type { Exchange } from './exchange.ts'
 import { Fill } from './fill.ts'
 import { FillFailedError, type FillHost } from './fill-host.ts'
+import type { Lenders } from './lenders.ts'
 import type { Settings } from './options.ts'
 import { DIRECT, replay } from './replay.ts'
 import { type Stored, storedCodec } from './stored-codec.ts'
@@ -34,8 +35,7 @@ export interface FlightHost {
   /** Nobody may join this flight any more. */
   leave(flight: HttpFlight): void
   isCurrent(flight: HttpFlight): boolean
-  /** Tells where to offer an exchange that was sent a stale response, when a refill needs one. */
-  readonly backgrounds: Map<string, (exchange: Exchange) => void>
+  readonly lenders: Lenders
 }
 
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
@@ -123,17 +123,17 @@ export class HttpFlight implements FillHost {
 
   /** Waits for an exchange whose response is sent and closed, so that it can be written once more. */
   #borrow(signal: AbortSignal): Promise<Exchange> {
-    const { backgrounds } = this.#host
+    const { lenders } = this.#host
     return new Promise<Exchange>((resolve, reject) => {
-      const offer = (exchange: Exchange): void => {
+      const take = (exchange: Exchange): void => {
         if (exchange.keys.own !== this.#ownKey) return
         if (exchange.detachable || exchange.res.closed) resolve(exchange)
         else exchange.res.once('close', () => resolve(exchange))
       }
-      backgrounds.set(this.key, offer)
-      for (const exchange of this.#answered) offer(exchange)
+      lenders.want(this.key, take)
+      for (const exchange of this.#answered) lenders.offer(this.key, exchange)
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    }).finally(() => backgrounds.delete(this.key))
+    }).finally(() => lenders.served(this.key))
   }
 
   async #run(
@@ -248,7 +248,7 @@ export class HttpFlight implements FillHost {
       return
     }
     this.#answered.push(exchange)
-    this.#host.backgrounds.get(this.key)?.(exchange)
+    this.#host.lenders.offer(this.key, exchange)
     exchange.within(() => replay(exchange.req, exchange.res, stored, stored.hitFields(now), DIRECT))
   }
 

@@ -4,6 +4,7 @@ import type { Random } from '../random.ts'
 import { Alone } from './alone.ts'
 import type { Exchange } from './exchange.ts'
 import { type FlightHost, HttpFlight } from './http-flight.ts'
+import { Lenders } from './lenders.ts'
 import type { Settings } from './options.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { UnsharedMarks } from './unshared-marks.ts'
@@ -14,7 +15,7 @@ export class HttpFlights implements FlightHost {
   readonly settings: Settings
   readonly clock: Clock
   readonly random: Random
-  readonly backgrounds: Map<string, (exchange: Exchange) => void> = new Map()
+  readonly lenders: Lenders
   readonly #flights = new Map<string, HttpFlight>()
   readonly #stale = new Map<string, StoredResponse>()
   readonly #marks: UnsharedMarks
@@ -24,6 +25,7 @@ export class HttpFlights implements FlightHost {
     this.settings = settings
     this.clock = clock
     this.random = random
+    this.lenders = new Lenders(clock)
     this.#marks = new UnsharedMarks(settings.unsharedFor, clock)
   }
 
@@ -48,7 +50,7 @@ export class HttpFlights implements FlightHost {
   /** The stale response that requests for `key` get while this process refills it. */
   staleOf(key: string, now: number): StoredResponse | undefined {
     const stored = this.#stale.get(key)
-    return stored?.mayServeStale(now) === true ? stored : undefined
+    return stored?.mayServeStale(now) === true && !this.lenders.areWanted(key) ? stored : undefined
   }
 
   beginStale(key: string, stored: StoredResponse): void {

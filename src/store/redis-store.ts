@@ -4,6 +4,7 @@ import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning, valueKey } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
+import { deleteIfSame } from '../redis/scripts/delete-if-same.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { ClaimBatch, type ClaimReply, type Guard } from './claim-batch.ts'
@@ -166,7 +167,7 @@ export class RedisStore {
     if (found === 'pass') return PASSED
     if (found !== undefined) return { state: 'fresh', entry: found }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
-    return this.#connection.command('del', entryKeys(this.#prefix, key).value).then(
+    return this.#connection.run(deleteIfSame, [this.valueKey(key)], [reply.bytes as Buffer]).then(
       () => this.claim(key, token, asked.lockTtl, asked.codec),
       (error: unknown) => this.#unavailable(asked, error),
     )

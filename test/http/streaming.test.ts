@@ -104,6 +104,27 @@ describe('while a handler writes', () => {
     expect((await readAll(slow)).bytes.length).toBe(size)
   })
 
+  test('a slow client that was sent a stale response does not hold up the refill', async () => {
+    const size = 24 * 1024 * 1024
+    let runs = 0
+    const handler: PlainHandler = (_req, res) => {
+      runs++
+      res.setHeader('Cache-Control', 'max-age=60, stale-while-revalidate=60')
+      res.end(Buffer.alloc(size, 'x'))
+    }
+    const { url, cache, clock } = await serve(handler, { maxBodyBytes: 2 * size })
+    await ask(url)
+    clock.skip(61_000)
+    const slow = await open(url).response
+    slow.pause()
+    expect(runs).toBe(1)
+    const stored = refilled(cache)
+    expect((await ask(url)).headers['cache-status']).toMatch(/hit; ttl=-/)
+    await stored
+    expect(runs).toBe(2)
+    slow.destroy()
+  })
+
   test('those who have begun see that it breaks off, those who have not ask again', async () => {
     let runs = 0
     const gate = new Gate()

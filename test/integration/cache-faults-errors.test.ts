@@ -7,7 +7,7 @@ import { countLoads } from '../support/loads.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
 const PASSWORD = 's3cret-p4ss'
-const lab = cacheLab({ password: PASSWORD, args: ['--enable-debug-command', 'yes'] })
+const lab = cacheLab({ password: PASSWORD, debug: true })
 const urlOf = (user: string, password: string): string => `redis://${user}:${password}@127.0.0.1:${lab.redis.port}`
 const config = (name: string, value: string): Promise<unknown> => lab.redis.command('CONFIG', 'SET', name, value)
 

@@ -8,7 +8,7 @@ import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 const DEADLINE = 300
 const SLACK = 250
-const lab = cacheLab({ args: ['--enable-debug-command', 'yes'] })
+const lab = cacheLab({ debug: true })
 let proxy: TcpProxy
 beforeEach(async () => {
   proxy = await startProxy(lab.redis)

@@ -11,6 +11,8 @@ export interface RedisServerOptions {
   /** Further arguments of redis-server, as on its command line. */
   args?: readonly string[]
   password?: string
+  /** Whether DEBUG may be used, which from version 7 on must be said. */
+  debug?: boolean
   /** Default: a free one. */
   port?: number
 }
@@ -46,7 +48,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const address = { host: HOST, port, password }
 
   async function launch(): Promise<ChildProcess & { pid: number }> {
-    const child = await launchRedis(await findRedis(), argsFor(port, options), folder)
+    const binary = await findRedis()
+    const child = await launchRedis(binary, argsFor(port, binary.version, options), folder)
     await askRedis(address, 'PING')
     return child
   }
@@ -79,8 +82,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 }
 
-function argsFor(port: number, { args = [], password }: RedisServerOptions): string[] {
+function argsFor(port: number, version: string, { args = [], password, debug = false }: RedisServerOptions): string[] {
   const base = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no']
   const auth = password === undefined ? [] : ['--requirepass', password, '--masterauth', password]
-  return [...base, ...auth, ...args]
+  const allowed = debug && Number.parseInt(version, 10) >= 7 ? ['--enable-debug-command', 'yes'] : []
+  return [...base, ...auth, ...allowed, ...args]
 }
