@@ -10,7 +10,7 @@ const KEYS = 1000
 /** Fresh hits in memory. Processes are begun anew several times: the compiler does not decide alike in each. */
 export async function measureMemoryHits(report: Report, url: string, quick: boolean): Promise<void> {
   const [hits, bursts, peeks] = [new Map(), new Map(), new Map()] as [Figures, Figures, Figures]
-  for (let generation = 0; generation < (quick ? 2 : 5); generation++) {
+  for (let generation = 0; generation < (quick ? 1 : 4); generation++) {
     const workers = await startAll(contenders.memoryHits, url)
     for (let round = 0; round < (quick ? 3 : 5); round++) {
       for (const [contender, worker] of rotated([...workers], round)) {

@@ -41,7 +41,7 @@ async function measureSize(report: Report, url: string, quick: boolean, size: Si
     const rates = new Map<Contender, number[]>(list.map((contender) => [contender, []]))
     const order = { do: 'hits', callers: Number(callers), count: quick ? Math.ceil(count / 2) : count } as const
     for (const worker of workers.values()) await worker.obey(order)
-    for (let round = 0; round < (quick ? 3 : 11); round++) {
+    for (let round = 0; round < (quick ? 3 : 9); round++) {
       for (const [contender, worker] of rotated([...workers], round)) {
         rates.get(contender)?.push(await worker.obey<number>(order))
       }
@@ -99,7 +99,7 @@ async function measureRoundTrips(report: Report, url: string): Promise<void> {
     const [hits, misses]: [Timed[], Timed[]] = [[], []]
     for (const key of keysOf(contenders.redisHits, contender, 7)) hits.push(await worker.obey({ do: 'time', key }))
     // Misses in a row, so that each contender takes them for the rule; one that goes by what it has seen learns it first.
-    for (let i = 0; i < 100; i++) await worker.obey({ do: 'time', key: `${contender.name}:unknown:${i}` })
+    for (let i = 0; i < 12; i++) await worker.obey({ do: 'time', key: `${contender.name}:unknown:${i}` })
     for (let i = 0; i < 7; i++) {
       misses.push(await worker.obey({ do: 'time', key: `${contender.name}:cold:${i}` }))
       await delay(100)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { askRedis, connectResp } from '../../test/support/resp.ts'
 import type { Span } from './worker.ts'
 import { startWorkers, type Worker } from './workers.ts'
 
@@ -8,6 +8,8 @@ const PROCESSES = 4
 const HOLD_FOR = 2
 /** ms for all waiters to be in line before the first release. */
 const GATHER = 300
+/** Ends the counting of commands. */
+const END_MARK = 'the end of counting'
 
 /** Pairs per second with 100 at once, each round in every contender before the next round. */
 export async function measurePairs(
@@ -92,27 +94,33 @@ export async function measureWaiting(name: string, url: string, waiters: number,
   await delay(seconds * 1000)
   const commands = await counter.stop()
   for (const worker of workers) worker.end()
-  const redis = new Redis(url)
-  await redis.flushall()
-  redis.disconnect()
+  const { hostname: host, port } = new URL(url)
+  await askRedis({ host, port: Number(port) }, 'FLUSHALL')
   return commands / waiters / seconds
 }
 
 /** Counts what MONITOR shows, without what scripts do inside Redis. */
 async function countCommands(url: string): Promise<{ stop(): Promise<number> }> {
-  const redis = new Redis(url, { protocol: 2 } as object)
-  const monitor = await redis.monitor()
+  const { hostname: host, port } = new URL(url)
+  const monitor = await connectResp({ host, port: Number(port) })
+  await monitor.command('MONITOR')
   let commands = 0
-  monitor.on('monitor', (_time, _args, source) => {
-    if (source !== 'lua') commands++
-  })
+  let sawEnd!: () => void
+  const end = new Promise<void>((resolve) => (sawEnd = resolve))
+  async function read(): Promise<void> {
+    for (;;) {
+      const line = String(await monitor.next())
+      if (line.includes(END_MARK)) return sawEnd()
+      if (!/^\S+ \[\d+ lua\]/.test(line)) commands++
+    }
+  }
+  void read()
   return {
     async stop() {
-      await redis.ping()
-      await delay(20)
-      monitor.disconnect()
-      redis.disconnect()
-      return commands - 1 // our own PING
+      await askRedis({ host, port: Number(port) }, 'ECHO', END_MARK)
+      await end
+      monitor.close()
+      return commands
     },
   }
 }

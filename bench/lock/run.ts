@@ -20,7 +20,7 @@ const pairNames = pairContenders.map(({ name }) => name).filter(chosen)
 const handOffNames = handOffContenders.map(({ name }) => name).filter(chosen)
 const results: Record<string, Record<string, number>> = {}
 
-const pairs = await measurePairs(pairNames, url, quick ? 9 : 25, quick ? 3000 : 6000)
+const pairs = await measurePairs(pairNames, url, quick ? 9 : 15, quick ? 3000 : 6000)
 const [limit = ''] = pairNames
 report(
   'pairs per second, 100 at once, as a share of the limit',
@@ -33,14 +33,14 @@ for (const waiters of [2, 10, 100]) {
     handOffNames,
     url,
     waiters,
-    quick ? 6 : waiters === 100 ? 6 : waiters === 10 ? 15 : 30,
+    quick || waiters === 100 ? 6 : waiters === 10 ? 9 : 18,
   )
   report(`hand-off p50 in ms, ${waiters} waiters in 4 processes`, handOffNames, (name) =>
     median(handOffs.get(name)?.latencies ?? []),
   )
   report(`commands a hand-off, ${waiters} waiters`, handOffNames, (name) => median(handOffs.get(name)?.commands ?? []))
 }
-const seconds = quick ? 5 : 15
+const seconds = quick ? 5 : 8
 const waiting = new Map<string, number>()
 for (const name of handOffNames) waiting.set(name, await measureWaiting(name, url, 100, seconds))
 report('commands a waiter and second, 100 waiters in 4 processes', handOffNames, (name) => waiting.get(name) ?? NaN)

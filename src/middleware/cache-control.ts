@@ -23,7 +23,7 @@ export type Directive = readonly [name: string, argument: string | true | undefi
 const MAX_DELTA_SECONDS = 2 ** 31 - 1
 
 /** Nothing said. */
-export const NO_DIRECTIVES: CacheControl = cacheControlOf([])
+const NO_DIRECTIVES: CacheControl = cacheControlOf([])
 
 /** Parses the value of a Cache-Control field; lines of the same field are joined with commas before. */
 export function parseCacheControl(value: string | undefined): CacheControl {
@@ -80,7 +80,7 @@ export function cacheControlOf(list: Iterable<Directive>): CacheControl {
 }
 
 /** Splits at the commas outside quoted strings. */
-export function splitList(value: string): string[] {
+function splitList(value: string): string[] {
   const members: string[] = []
   let start = 0
   let quoted = false

@@ -4,7 +4,7 @@ import { parseHttpDate } from './http-date.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
-const NARROWING = [
+export const NARROWING = [
   'if-none-match',
   'if-modified-since',
   'if-match',

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 import { FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
 import { FieldMap, fieldsNamed } from './fields.ts'
 import { tagsOf } from './groups.ts'
+import { formatHttpDate } from './http-date.ts'
 import type { Settings } from './options.ts'
 import { readHead, Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
@@ -361,6 +362,10 @@ export class Fill implements RecordingObserver {
     const { res, headSent } = this.#recording
     const head = this.#head
     if (headSent || head === undefined) return
+    // The same instant as in what is stored: the Date of a response does not change.
+    if (res.sendDate && this.verdict !== undefined && !res.hasHeader('date')) {
+      res.setHeader('Date', formatHttpDate(this.#respondedAt))
+    }
     const forwarded = { reason: this.exchange.reason, status: head.status, ...more }
     res.setHeader('Cache-Status', cacheStatusForward(forwarded, new FieldMap(head.fields).get('cache-status')))
   }

@@ -3,7 +3,7 @@ import type { FieldMap } from './fields.ts'
 import { parseHttpDate } from './http-date.ts'
 
 /** Ages that cannot be read count as this: nothing lives so long. */
-export const UNKNOWN_AGE: number = Number.POSITIVE_INFINITY
+const UNKNOWN_AGE: number = Number.POSITIVE_INFINITY
 
 const AGE = /^(\d+)(?:,\d+)*$/
 

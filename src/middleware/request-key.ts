@@ -7,7 +7,7 @@ import type { Settings } from './options.ts'
  * Request fields that change, in some frameworks or behind some proxies, what a handler takes the URL or the method
  * to be. Whoever may set them could otherwise have a page about their own host stored for everybody.
  */
-const OVERRIDES = [
+export const OVERRIDES = [
   'forwarded',
   'x-forwarded-host',
   'x-forwarded-port',

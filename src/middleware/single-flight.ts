@@ -13,7 +13,8 @@ import { HttpFlights } from './http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
 import { resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
 import { DIRECT, replay } from './replay.ts'
-import { resourceKey } from './request-key.ts'
+import { plainHost } from './plain-request.ts'
+import { isEncrypted, resourceKey, type RoutedRequest, urlKey } from './request-key.ts'
 import { allKeys, keysOf, type ResourceKeys } from './resource-keys.ts'
 import type { Stored } from './stored-codec.ts'
 import { StoredResponse } from './stored-response.ts'
@@ -61,7 +62,22 @@ export function singleFlight(options: SingleFlightOptions = {}): Middleware {
 export function createMiddleware(options: SingleFlightOptions, { clock, random }: Doors): Middleware {
   const settings = resolveOptions(options)
   const cache = options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 } })
+  const keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
   const flights = new HttpFlights(cache, settings, clock, random)
+
+  /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
+  function answerPlainHit(req: RoutedRequest, res: ServerResponse): boolean {
+    if (!keysAreUrls || req.method !== 'GET' || req.httpVersionMajor !== 1 || res.headersSent) return false
+    const host = plainHost(req.rawHeaders)
+    if (host === undefined) return false
+    const key = `Ga${urlKey(isEncrypted(req), host, req.originalUrl ?? req.url ?? '')}`
+    const stored = peekVariant(cache, key, req)
+    if (stored === undefined) return false
+    for (const name of stored.removed) res.removeHeader(name)
+    DIRECT.writeHead(res, stored.status, stored.statusMessage, stored.hitFields(clock.wallNow()))
+    DIRECT.end(res, stored.body)
+    return true
+  }
 
   function handle(req: IncomingMessage, res: ServerResponse, detachable: boolean, run: RunHandler): void {
     const bypass = bypassReason(req, res)
@@ -115,11 +131,13 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   }
 
   function middleware(req: IncomingMessage, res: ServerResponse, next: Next): void {
+    if (answerPlainHit(req, res)) return
     handle(req, res, false, (_req, _res, onError) => follow(next() as unknown, onError))
   }
 
   middleware.wrap = <Req extends IncomingMessage, Res extends ServerResponse>(handler: Handler<Req, Res>) => {
     return (req: Req, res: Res, next: Next): void => {
+      if (answerPlainHit(req, res)) return
       handle(req, res, true, (_req, itsRes, onError) => {
         const itsNext: Next = (error) => {
           // A response of its own has no client, and nothing that comes after the handler.
@@ -150,7 +168,9 @@ function lookUp(cache: Cache, keys: ResourceKeys, req: IncomingMessage): StoredR
 
 function peekVariant(cache: Cache, key: string, req: IncomingMessage): StoredResponse | undefined {
   const found = cache.peek<Stored>(key)
-  if (found instanceof StoredResponse) return found.isSelectedBy(req.headers) ? found : undefined
+  if (found instanceof StoredResponse) {
+    return found.selecting.length === 0 || found.isSelectedBy(req.headers) ? found : undefined
+  }
   if (!(found instanceof VaryIndex)) return undefined
   const variant = cache.peek<Stored>(found.variantKey(key, req.headers))
   return variant instanceof StoredResponse && variant.isSelectedBy(req.headers) ? variant : undefined

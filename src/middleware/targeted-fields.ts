@@ -42,7 +42,7 @@ function directive(name: string, bare: unknown): Directive {
 }
 
 /** The name by which a directive of Surrogate-Control may address this cache alone. */
-export const SURROGATE_NAME = 'herdlock'
+const SURROGATE_NAME = 'herdlock'
 
 /**
  * Surrogate-Control is older than Structured Fields and not one of them: the Edge Architecture note lets each

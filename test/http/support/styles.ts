@@ -11,11 +11,11 @@ import type { NextFunction, Request, Response } from 'express'
 import { onTestFinished } from 'vitest'
 
 /** Long enough for compression to take it up. */
-export const PAGE: string = 'The quick brown fox jumps over the lazy dog. '.repeat(100)
-export const LARGE: string = PAGE.repeat(60)
+const PAGE: string = 'The quick brown fox jumps over the lazy dog. '.repeat(100)
+const LARGE: string = PAGE.repeat(60)
 const FRESHNESS = 'max-age=60, stale-while-revalidate=600'
 
-export interface Run {
+interface Run {
   /** 1 for the first time that the handler runs. */
   number: number
   /** The place where the test holds the handler, after it has begun and before it is done. */
