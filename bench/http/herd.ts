@@ -17,10 +17,10 @@ export class Herd {
     const startedAt = performance.now()
     const asked = Array.from({ length: this.#count }, async () => {
       const [response] = await once(get({ port: this.#port, host: '127.0.0.1', path, agent: this.#agent }), 'response')
-      let status = 0
-      for await (const _chunk of response) status = response.statusCode
-      if (status !== 200) throw new Error(`status ${status}`)
-      return performance.now() - startedAt
+      let bytes = 0
+      for await (const chunk of response) bytes += (chunk as Buffer).length
+      if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`)
+      return bytes > 0 ? performance.now() - startedAt : Number.NaN
     })
     return Promise.all(asked)
   }

@@ -9,10 +9,10 @@ import { type Contender, contenders, isAvailable, type Load } from './contenders
 import { Herd } from './herd.ts'
 
 /**
- *     npm ci --prefix bench/http && npx tsx bench/http/run.ts [--quick] [--only herdlock] [--json results.json]
+ *     npm ci --prefix bench/http && npx tsx bench/http/run.ts [--quick] [--herd] [--only herdlock] [--json results.json]
  *
  * Fresh hits with wrk, 64 connections, or autocannon where there is no wrk; then a thousand requests at once on a
- * handler that takes 200 ms. Server and client are processes of their own; contenders take turns.
+ * handler that takes 200 ms (`--herd`: that alone; NaN: an empty answer). Server and client are processes of their own; contenders take turns.
  */
 const quick = process.argv.includes('--quick')
 const json = optionAfter('--json')
@@ -24,7 +24,7 @@ const isChosen = ({ name }: Contender): boolean =>
 const available = contenders.filter((contender) => isAvailable(contender) && isChosen(contender))
 const results: Record<string, Record<string, number>> = {}
 
-for (const bytes of [1024, 100 * 1024]) {
+for (const bytes of process.argv.includes('--herd') ? [] : [1024, 100 * 1024]) {
   const rates = await measureHits({ bytes, delay: 0, maxAge: 3600 })
   const bare = median(rates.get('node:http, no cache') ?? [])
   report(`hits per second, ${bytes / 1024} KB, as a share of bare node:http`, rates, (own) => median(own) / bare)

@@ -45,6 +45,8 @@ const waiting = new Map<string, number>()
 for (const name of handOffNames) waiting.set(name, await measureWaiting(name, url, 100, seconds))
 report('commands a waiter and second, 100 waiters in 4 processes', handOffNames, (name) => waiting.get(name) ?? NaN)
 
+// One peer leaves rejections unhandled when its connection ends.
+process.on('unhandledRejection', () => {})
 const behaviours = new Map<string, Behaviour>()
 for (const contender of handOffContenders.filter(({ name }) => !name.startsWith('limit') && chosen(name))) {
   behaviours.set(contender.name, await observe(contender, url))
