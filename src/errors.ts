@@ -13,12 +13,12 @@ export class HerdlockError extends Error {
   }
 }
 
-/** The lock is held by someone else. */
+/** The lock is held by someone else, or was had too late to be of use: then `cause` is a `LockLostError`. */
 export class LockNotAcquiredError extends HerdlockError {
   override readonly name = 'LockNotAcquiredError'
 
-  constructor(key: string, options?: ErrorOptions) {
-    super('LOCK_NOT_ACQUIRED', `lock ${quote(key)} was not acquired: it is held elsewhere`, options)
+  constructor(key: string, why = 'it is held elsewhere', options?: ErrorOptions) {
+    super('LOCK_NOT_ACQUIRED', `lock ${quote(key)} was not acquired: ${why}`, options)
   }
 }
 

@@ -6,8 +6,8 @@ import type { Waited } from './worker.ts'
 
 const FLAGS = ['--expose-gc', '--max-old-space-size=4096']
 
-/** What memory costs. */
-export async function measureFootprint(report: Report, quick: boolean): Promise<void> {
+/** What an entry costs in memory. */
+export async function measureEntries(report: Report, quick: boolean): Promise<void> {
   for (const count of quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000]) {
     const figures = new Map<string, number>()
     for (const { name } of contenders.entries) {
@@ -23,11 +23,10 @@ export async function measureFootprint(report: Report, quick: boolean): Promise<
       new Map([...figures].map(([name, bytes]) => [name, bytes / raw])),
     )
   }
-  await measureWaiters(report, quick)
 }
 
 /** Waiters on loads in the same process; ten thousand in all, so that one load's own costs do not count for much. */
-async function measureWaiters(report: Report, quick: boolean): Promise<void> {
+export async function measureWaiters(report: Report, quick: boolean): Promise<void> {
   for (const waiters of [10, 100, 1000, 10_000]) {
     const workers = new Map<string, Worker>()
     for (const contender of contenders.waiters) workers.set(contender.name, await startWorker(contender, {}, FLAGS))

@@ -29,6 +29,10 @@ export async function measureRedisHits(report: Report, url: string, quick: boole
   for (const bytes of [false, true]) {
     for (const size of SIZES) await measureSize(report, url, quick, size, bytes)
   }
+}
+
+/** What it costs Redis and the network. */
+export async function measureRedisTraffic(report: Report, url: string): Promise<void> {
   await measureCommands(report, url)
   await measureRoundTrips(report, url)
 }

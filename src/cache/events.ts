@@ -14,6 +14,8 @@ export interface CacheEvents {
   'refill-failed': { key: string; error: unknown }
   /** The lease was lost while the loader ran; its result goes to its own callers only. */
   'lease-lost': { key: string }
+  /** Entries were invalidated, here or by another process: that of the key, or without one any. */
+  invalidated: { key: string | undefined }
   /** Something failed that costs no caller an answer: Redis, a codec, damaged bytes. */
   error: { error: unknown }
 }
@@ -47,6 +49,7 @@ export class Events {
     refilled: 0,
     'refill-failed': 0,
     'lease-lost': 0,
+    invalidated: 0,
     error: 0,
   }
   readonly #listeners = new Map<CacheEvent, Set<CacheListener<never>>>()
@@ -68,9 +71,18 @@ export class Events {
   }
 
   /** `detail` is all but the key. A listener's error is the listener's: it surfaces as uncaught. */
-  emit<E extends Exclude<CacheEvent, 'error'>>(event: E, key: string, detail: Omit<CacheEvents[E], 'key'>): void {
+  emit<E extends Exclude<CacheEvent, 'error' | 'invalidated'>>(
+    event: E,
+    key: string,
+    detail: Omit<CacheEvents[E], 'key'>,
+  ): void {
     this.counts[event]++
     if (this.#listeners.size > 0) this.#notify(event, { key, ...detail } as CacheEvents[E])
+  }
+
+  invalidated(key: string | undefined): void {
+    this.counts.invalidated++
+    this.#notify('invalidated', { key })
   }
 
   report(error: unknown): void {

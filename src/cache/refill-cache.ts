@@ -171,7 +171,10 @@ export class RefillCache implements Cache {
     if (!Array.isArray(keys)) throw wrongType('key', 'a non-empty string or an array of them', key)
     this.#assertOpen()
     for (const each of keys) checkKey(each)
-    for (const each of keys) this.#forget(each)
+    for (const each of keys) {
+      this.#forget(each)
+      this.#events.invalidated(each)
+    }
     const { redis } = this.#core
     if (redis === undefined) return
     await Promise.all(keys.map((each) => redis.remove(each)))
@@ -184,6 +187,7 @@ export class RefillCache implements Cache {
     this.#assertOpen()
     const { redis } = this.#core
     for (const tag of all) this.#forgetTagged(tag)
+    this.#events.invalidated(undefined)
     if (redis === undefined) return
     await Promise.all(all.map((tag) => redis.invalidateTag(tag)))
     for (const tag of all) this.#forgetTagged(tag) // also what was read from Redis in the meantime
@@ -192,6 +196,7 @@ export class RefillCache implements Cache {
   readonly clear = async (): Promise<void> => {
     this.#assertOpen()
     this.#forgetAll()
+    this.#events.invalidated(undefined)
     await this.#core.redis?.removeAll()
     this.#forgetAll()
   }
@@ -255,6 +260,7 @@ export class RefillCache implements Cache {
     if (change.kind === 'key') this.#forget(change.key)
     else if (change.kind === 'tag') this.#forgetTagged(change.tag)
     else this.#forgetAll()
+    this.#events.invalidated(change.kind === 'key' ? change.key : undefined)
   }
 
   #forgetAll(): void {

@@ -24,6 +24,7 @@ export class Flight<V> {
   /** How many waiters have been served. */
   #delivered = 0
   #settled = false
+  #failed = false
   /** Callers that have joined and not left. */
   #callers = 0
   /** Callers without a signal never leave; nor does the interest of a background refill. */
@@ -51,6 +52,11 @@ export class Flight<V> {
     return this.#controller !== undefined && this.#controller.signal.aborted
   }
 
+  /** Whether it has failed: those who had joined get the failure, later callers try anew. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
   get settled(): boolean {
     return this.#settled
   }
@@ -73,7 +79,9 @@ export class Flight<V> {
   }
 
   fail(reason: unknown): void {
+    if (this.#settled) return
     this.#settled = true
+    this.#failed = true
     this.#outcome.catch(() => {}) // delivered to those who joined; there may be none left
     this.#reject(reason)
   }

@@ -15,7 +15,7 @@ export class Flights {
   /** The flight that a caller of `key` may join. */
   current<V>(key: string): Flight<V> | undefined {
     const flight = this.#byKey.get(key) as Flight<V> | undefined
-    return flight === undefined || flight.aborted ? undefined : flight
+    return flight === undefined || flight.aborted || flight.failed ? undefined : flight
   }
 
   start<V>(key: string, tags: readonly string[]): Flight<V> {
@@ -52,8 +52,12 @@ export class Flights {
     this.#byKey.delete(key)
   }
 
+  /** Of flights that were started without tags it is not known yet which they will have. */
   revokeTagged(tag: string): void {
-    for (const flight of this.#all) if (flight.tags.includes(tag) && this.isCurrent(flight)) this.revoke(flight.key)
+    for (const flight of this.#all) {
+      const mayHaveIt = flight.tags.length === 0 || flight.tags.includes(tag)
+      if (mayHaveIt && this.isCurrent(flight)) this.revoke(flight.key)
+    }
   }
 
   revokeAll(): void {

@@ -85,8 +85,8 @@ export class Acquisition {
     const { key, token, ttl } = this.#wanted
     const validUntil = validityEnd(this.#sentAt, ttl)
     if (this.#keeper.clock.now() < validUntil) return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
-    const cause = new LockLostError(key, `acquiring it took longer than its ttl (${ttl} ms)`)
-    throw new LockNotAcquiredError(key, { cause })
+    const why = `getting it took longer than its ttl (${ttl} ms)`
+    throw new LockNotAcquiredError(key, why, { cause: new LockLostError(key, why) })
   }
 
   /**

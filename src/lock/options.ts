@@ -25,7 +25,7 @@ export interface AcquireOptions {
 
 const DEFAULT_COMMAND_TIMEOUT = 1000
 /** The longest ttl in ms, 24.8 days; longer ones, `Infinity` included, are cut to it. */
-export const MAX_TTL: number = MAX_DELAY
+const MAX_TTL: number = MAX_DELAY
 
 export function resolveCommandTimeout(value: unknown = DEFAULT_COMMAND_TIMEOUT): number {
   return wholeMilliseconds('commandTimeout', value)

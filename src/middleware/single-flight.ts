@@ -64,6 +64,11 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   const cache = options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 } })
   const keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
   const flights = new HttpFlights(cache, settings, clock, random)
+  // Whoever invalidates, in whatever process: nobody joins a fill any more that began before.
+  const stopListening = cache.on('invalidated', ({ key }) => {
+    if (key === undefined) flights.forgetAll()
+    else flights.forget([key])
+  })
 
   /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
   function answerPlainHit(req: RoutedRequest, res: ServerResponse): boolean {
@@ -152,6 +157,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   }
   middleware.cache = cache
   middleware.close = async (): Promise<void> => {
+    stopListening()
     if (options.cache === undefined) await cache.close()
   }
   return middleware

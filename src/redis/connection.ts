@@ -131,6 +131,6 @@ export function lateReply(error: unknown): Promise<unknown> | undefined {
 }
 
 /** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */
-export function isReply(error: unknown, code: string): boolean {
+function isReply(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code)
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import type { Cache } from '../../src/cache/cache.ts'
 import { ask } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { serve } from './support/serve.ts'
@@ -117,4 +118,29 @@ describe('what an unsafe request changes is forgotten', () => {
     await flight.cache.invalidateTags('fruit')
     expect((await ask(url)).body).toBe('2')
   })
+
+  test.each([
+    ['clear', (cache: Cache) => cache.clear()],
+    ['invalidateTags', (cache: Cache) => cache.invalidateTags('fruit')],
+  ])(
+    'by the application, by %s, while a response is on its way: nobody who comes later gets that',
+    async (_name, forget) => {
+      let runs = 0
+      const gate = new Gate()
+      const { url, cache } = await serve(async (_req, res) => {
+        const run = ++runs
+        res.setHeader('Cache-Control', 'max-age=60')
+        res.setHeader('Cache-Groups', '"fruit"')
+        if (run === 1) await gate.pass()
+        res.end(`run ${run}`)
+      })
+      const old = ask(url)
+      await gate.reached
+      await forget(cache)
+      expect((await ask(url)).body).toBe('run 2')
+      gate.open()
+      expect((await old).body).toBe('run 1')
+      expect((await ask(url)).body).toBe('run 2')
+    },
+  )
 })

@@ -43,6 +43,21 @@ describe('what two caches with one prefix hold in memory', () => {
     expect(await b.getOrRefill('key', () => 'loaded')).toBe(value ?? 'loaded')
   })
 
+  test('whoever listens hears of what is invalidated, here and elsewhere', async () => {
+    const heard: Record<'a' | 'b', (string | undefined)[]> = { a: [], b: [] }
+    a.on('invalidated', ({ key }) => heard.a.push(key))
+    b.on('invalidated', ({ key }) => heard.b.push(key))
+    await b.get('key') // from its first use of Redis on it listens
+    await eventually('b listens', async () => {
+      await a.invalidate('first')
+      return heard.b.includes('first')
+    })
+    await a.invalidateTags('tag')
+    await a.invalidate('last')
+    await eventually('b has heard all', () => heard.b.includes('last'))
+    for (const keys of [heard.a, heard.b]) expect(keys.slice(-3)).toEqual(['first', undefined, 'last'])
+  })
+
   test('is kept in step also where a process does nothing but set', async () => {
     await a.set('key', 'first')
     await eventually('the inbox listens', async () => {

@@ -24,6 +24,16 @@ describe('Flights', () => {
     expect(flights.size).toBe(1)
   })
 
+  it('lets nobody join a flight that has failed: who comes later tries anew', () => {
+    const flight = flights.start('a', [])
+    flight.fail(new Error('no'))
+    expect(flights.current('a')).toBeUndefined()
+    const settled = flights.start('a', [])
+    settled.settle(1)
+    settled.fail(new Error('too late'))
+    expect(flights.current('a')).toBe(settled)
+  })
+
   it('lets the end of an old flight leave its successor in place', () => {
     const old = flights.start('a', [])
     flights.revoke('a')
@@ -43,12 +53,12 @@ describe('Flights', () => {
     expect(flights.size).toBe(2) // both are still under way
   })
 
-  it('revokes what was started under a tag, unless another has taken its place', () => {
-    const [a, b] = [flights.start('a', ['x', 'y']), flights.start('b', ['y'])]
+  it('revokes what was started under a tag or under none, unless another has taken its place', () => {
+    const [a, b, c] = [flights.start('a', ['x', 'y']), flights.start('b', ['y']), flights.start('c', [])]
     flights.revoke('b')
-    const next = flights.start('b', [])
+    const next = flights.start('b', ['x'])
     flights.revokeTagged('y')
-    expect([flights.isCurrent(a), flights.isCurrent(b), flights.isCurrent(next)]).toEqual([false, false, true])
+    expect([a, b, c, next].map((flight) => flights.isCurrent(flight))).toEqual([false, false, false, true])
   })
 
   it('aborts all that are under way, the revoked ones too, and waits until the last has ended', async () => {
