@@ -35,7 +35,7 @@ let coarseReadsLeft = 0
 let coarseTimerIsSet = false
 
 function readCoarseClock(): number {
-  coarse = performance.now()
+  coarse = Math.floor(performance.now()) // whole, so that reading it makes no object
   coarseReadsLeft = COARSE_READS
   if (!coarseTimerIsSet) {
     coarseTimerIsSet = true

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { BreakerOpenError, quote } from '../errors.ts'
-import type { Connection } from '../redis/connection.ts'
+import { lateReply, type Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning, valueKey } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
@@ -173,11 +173,16 @@ export class RedisStore {
     )
   }
 
-  /** A claim that failed here may yet take the lease over there; on the same connection the release comes after it. */
+  /**
+   * A claim that failed here may yet take the lease over there. On the same connection the release comes after it; a
+   * Cluster's client may send it to a new master last, so it is released once more when its late reply comes.
+   */
   #unavailable<V>({ key, token }: Asked<V>, error: unknown): Claim<V> {
     if (error instanceof BreakerOpenError) return UNAVAILABLE
     this.#report(error)
-    this.abandon(key, token).catch(() => {})
+    const release = (): void => void this.abandon(key, token).catch(() => {})
+    release()
+    lateReply(error)?.then(release, () => {})
     return UNAVAILABLE
   }
 
