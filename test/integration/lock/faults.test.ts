@@ -182,6 +182,19 @@ describe('what Redis refuses surfaces as Redis puts it', () => {
     expect(client.status).toBe('ready')
   })
 
+  it('LOADING', async () => {
+    const loading = await ownServer({ debug: true })
+    const client = connect(loading.port)
+    await client.ping()
+    await loading.command('DEBUG', 'POPULATE', '2000', 'filler', '1000')
+    await loading.command('CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024', 'key-load-delay', '1000')
+    const reload = loading.command('DEBUG', 'RELOAD')
+    await eventually('it loads', async () => /LOADING/.test(String(await loading.command('GET', KEY).catch(String))))
+    const { error } = await settled(lockerOf(client).tryAcquire(KEY, 60_000))
+    expect(error?.message).toContain('LOADING')
+    await reload
+  })
+
   it('MISCONF', async () => {
     const broken = await ownServer({ args: ['--save', '3600 1'] })
     const folder = String(((await broken.command('CONFIG', 'GET', 'dir')) as unknown[])[1])
