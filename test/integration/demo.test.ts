@@ -35,7 +35,7 @@ function rowsOf(output: string): Record<string, Row> {
 
 /** The compiler that `tsx` starts in every process ends some moments after it. */
 async function nothingIsLeftOf(demo: Program): Promise<void> {
-  await eventually('no process is left', () => !demo.isAlive(), { within: 2000 })
+  await eventually('no process is left', () => !demo.isAlive(), { within: 10_000 })
 }
 
 async function runDemo(args: readonly string[]): Promise<{ rows: Record<string, Row>; output: string }> {
