@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Entry } from '../store/entry.ts'
 
 /** What few entries need: kept apart, because of the others there may be a million. */
@@ -10,6 +11,11 @@ interface Rare<V> {
 }
 
 const NO_TAGS: readonly string[] = []
+/**
+ * A promise remembers the asynchronous context in which it was made, on Node 20 with all that AsyncLocalStorages hold
+ * there: one that lives as long as an entry would keep the request alive that happened to load it.
+ */
+const outside = new AsyncResource('herdlock')
 /** Pause in ms after the first failed refill of a stale value, and the longest. */
 const FIRST_RETRY = 1000
 const LONGEST_RETRY = 30_000
@@ -36,7 +42,7 @@ export class MemoryEntry<V = unknown> implements Entry<V> {
     rare: { tags: readonly string[]; copy: (() => V) | undefined; memoryUntil: number },
   ) {
     this.value = entry.value
-    this.promise = Promise.resolve(entry.value)
+    this.promise = outside.runInAsyncScope(() => Promise.resolve(entry.value))
     this.trustedUntil = rare.copy === undefined ? Math.floor(trustedUntil) : -1
     this.freshUntil = Math.floor(entry.freshUntil)
     this.staleUntil = Math.floor(entry.staleUntil)

@@ -9,6 +9,8 @@ export interface ReadOutcome<R, T> {
 
 /** Keys in one MGET; more would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 1000
+/** Bytes that one MGET may bring, judged by what came before: the whole of it has to arrive within one deadline. */
+const LARGEST_REPLY = 4 * 1024 * 1024
 
 /**
  * Sends the reads of one tick together, as one MGET. Text costs a fraction of what bytes do: a Buffer is several objects,
@@ -20,6 +22,8 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
   readonly #guard: Guard
   readonly #outcome: ReadOutcome<R, T>
   #pending: R[] = []
+  /** Of what was found of late, a moving average. */
+  #usualLength = 0
 
   constructor(
     connection: Connection,
@@ -41,7 +45,8 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
     const pending = this.#pending
     this.#pending = []
     // On a Cluster the keys of one command must share a slot, and hardly two entries do.
-    const size = this.#connection.client.isCluster ? 1 : LARGEST_BATCH
+    const fitting = Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength))
+    const size = this.#connection.client.isCluster ? 1 : Math.min(LARGEST_BATCH, fitting)
     for (let from = 0; from < pending.length; from += size) void this.#send(pending.slice(from, from + size))
   }
 
@@ -55,7 +60,13 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
       for (const request of batch) this.#outcome.onFailure(request, error)
       return
     }
+    this.#noteLength(found)
     for (let i = 0; i < batch.length; i++) this.#outcome.onFound(batch[i] as R, found[i] ?? null)
+  }
+
+  /** One of each batch stands for all. */
+  #noteLength(found: (T | null)[]): void {
+    this.#usualLength += ((found[0]?.length ?? 0) - this.#usualLength) / 4
   }
 
   #ask(keys: string[]): Promise<unknown> {
