@@ -1,4 +1,5 @@
 import { outOfRange, wrongType } from '../errors.ts'
+import { checkKey } from '../lock/options.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
 
@@ -189,13 +190,6 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
 
 export function cap(duration: number): number {
   return Math.min(duration, MAX_DURATION)
-}
-
-/** Throws unless `key` is a text that can be told from every other in UTF-8. */
-export function checkKey(key: unknown, option = 'key'): asserts key is string {
-  if (typeof key !== 'string') throw wrongType(option, 'a non-empty string', key)
-  if (key === '') throw outOfRange(option, 'a non-empty string', key)
-  if (!key.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
 }
 
 /** Throws unless all are texts, and few enough to be stored with an entry. */

@@ -32,10 +32,10 @@ export function resolveCommandTimeout(value: unknown = DEFAULT_COMMAND_TIMEOUT):
 }
 
 /** Throws unless `key` is a text that can be told from every other in UTF-8. */
-export function checkKey(key: unknown): asserts key is string {
-  if (typeof key !== 'string') throw wrongType('key', 'a non-empty string', key)
-  if (key === '') throw outOfRange('key', 'a non-empty string', key)
-  if (!key.isWellFormed()) throw outOfRange('key', 'a string without lone surrogates', key)
+export function checkKey(key: unknown, option = 'key'): asserts key is string {
+  if (typeof key !== 'string') throw wrongType(option, 'a non-empty string', key)
+  if (key === '') throw outOfRange(option, 'a non-empty string', key)
+  if (!key.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
 }
 
 /** The ttl that is in force; throws when it is none. */

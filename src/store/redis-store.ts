@@ -81,6 +81,7 @@ export interface Broadcast {
 
 /** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
 const LARGEST_IN_MESSAGE = 64 * 1024
+
 /** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
 export class RedisStore {
   readonly #connection: Connection
@@ -290,7 +291,7 @@ export class RedisStore {
       return envelope && asEntry(this.#decode(envelope, codec))
     }
     return this.#inbox.listen(
-      entryKeys(this.#prefix, key).value + claim.holder,
+      this.valueKey(key) + claim.holder,
       (payload) => onNotice(readNotice(payload, decode)),
       claim.sentAt,
     )

@@ -3,7 +3,6 @@ import { createCacheOn } from '../../../src/cache/create-cache.ts'
 import {
   cap,
   checkCallOptions,
-  checkKey,
   checkTags,
   MAX_DURATION,
   resolveOptions,
@@ -11,6 +10,7 @@ import {
   type CacheOptions,
   type CallOptions,
 } from '../../../src/cache/options.ts'
+import { checkKey } from '../../../src/lock/options.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 
