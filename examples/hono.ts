@@ -57,4 +57,5 @@ console.log(`both leave: ${await ask('cocoa', both, [both.signal, both.signal])}
 console.log(`the query that stopped: ${(await stopped).join()}`)
 
 server.close()
+if ('closeAllConnections' in server) server.closeAllConnections() // not on HTTP/2
 await cache.close()
