@@ -70,6 +70,12 @@ export const outcomeChannels: Readonly<Record<Outcome, Channel>> = {
   error: channel('herdlock:error'),
 }
 
+/** ms: upper bounds of the buckets of durations. At 30 s the default `loadTimeout` ends a load. */
+export const DURATION_BOUNDS: readonly number[] = [
+  ...[1, 2.5, 5, 10, 25, 50, 100, 250, 500],
+  ...[1000, 2500, 5000, 10_000, 30_000],
+]
+
 /**
  * Runs `work`, which completes `message`, as one operation of a tracing channel. What it resolves with is kept out of
  * the message: values of a cache and tokens of locks are nobody else's business.

@@ -1,5 +1,5 @@
-import { outcomeChannels } from '../diagnostics.ts'
-import { DurationHistogram, LOAD_TIME_BOUNDS, type Tier } from './stats.ts'
+import { DURATION_BOUNDS, outcomeChannels } from '../diagnostics.ts'
+import { DurationHistogram, type Tier } from './stats.ts'
 
 /** What a cache tells its listeners, by event name. */
 export interface CacheEvents {
@@ -48,7 +48,7 @@ export class Events {
   }
   /** How many of the hits, fresh and stale, were found in Redis. */
   readonly inRedis: { hit: number; stale: number } = { hit: 0, stale: 0 }
-  readonly loadTime: DurationHistogram = new DurationHistogram(LOAD_TIME_BOUNDS)
+  readonly loadTime: DurationHistogram = new DurationHistogram(DURATION_BOUNDS)
   readonly waits: { count: number; sum: number } = { count: 0, sum: 0 }
   readonly #listeners = new Map<CacheEvent, Set<CacheListener<never>>>()
   /** Whether somebody listens to hits: the one question that each of them may afford. */

@@ -63,7 +63,7 @@ export class RedisMember {
 
   stats(): RedisStats {
     const { label, failures } = this.#connection
-    return { instance: label, breaker: this.breaker.state, errors: failures }
+    return { instance: label.replace(/^redis /, ''), breaker: this.breaker.state, errors: failures }
   }
 
   /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */

@@ -42,7 +42,7 @@ export interface TierStats {
 }
 
 export interface RedisStats {
-  /** Host and port. */
+  /** Host and port, `cluster`, or `sentinel` and the name. */
   readonly instance: string
   /** Whether Redis is asked: `open` if not, for it has not answered; `half-open` while one operation tries. */
   readonly breaker: 'closed' | 'half-open' | 'open'
@@ -58,12 +58,6 @@ export interface Histogram {
   /** How many fell into each bucket: one number more than there are bounds. */
   readonly counts: readonly number[]
 }
-
-/** ms. Loads under 1 ms are hardly worth a cache; at 30 s the default `loadTimeout` ends them. */
-export const LOAD_TIME_BOUNDS: readonly number[] = [
-  ...[1, 2.5, 5, 10, 25, 50, 100, 250, 500],
-  ...[1000, 2500, 5000, 10_000, 30_000],
-]
 
 /** Counts durations by fixed buckets. */
 export class DurationHistogram {

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createCacheOn } from '../../../src/cache/create-cache.ts'
 import type { Cache } from '../../../src/cache/cache.ts'
 import type { CacheOptions } from '../../../src/cache/options.ts'
-import { DurationHistogram, LOAD_TIME_BOUNDS } from '../../../src/cache/stats.ts'
+import { DurationHistogram } from '../../../src/cache/stats.ts'
+import { DURATION_BOUNDS } from '../../../src/diagnostics.ts'
 import { deferred } from '../../support/deferred.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
@@ -29,7 +30,7 @@ describe('a histogram of durations', () => {
   })
 
   it('has bounds that grow', () => {
-    expect(LOAD_TIME_BOUNDS).toEqual(LOAD_TIME_BOUNDS.toSorted((one, other) => one - other))
+    expect(DURATION_BOUNDS).toEqual(DURATION_BOUNDS.toSorted((one, other) => one - other))
   })
 })
 
