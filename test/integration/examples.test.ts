@@ -6,7 +6,7 @@ import { sharedRedis } from '../support/shared-redis.ts'
 
 const FOLDER = fileURLToPath(new URL('../../examples/', import.meta.url))
 /** Those that are run below. */
-const EXAMPLES = ['express-app.ts', 'locker.ts', 'wrap-loader.ts']
+const EXAMPLES = ['express-app.ts', 'locker.ts', 'opentelemetry.ts', 'wrap-loader.ts']
 
 test('every example is run by a test, and tells how to run it', async () => {
   const files = (await readdir(FOLDER)).filter((name) => name.endsWith('.ts'))
@@ -63,4 +63,26 @@ test('locker.ts takes, waits for, keeps and numbers a lock, and ends by itself',
     'the second holder has the higher number: true',
     'closed',
   ])
+})
+
+test('opentelemetry.ts shows the spans of a refill below its caller, and what the cache counted', async () => {
+  const example = await runProgram('examples/opentelemetry.ts', [], { REDIS_URL: undefined })
+  expect(await example.exited).toEqual({ code: 0, signal: null })
+  expect(example.errors).toBe('')
+  expect(example.output.trimEnd().split('\n')).toEqual([
+    'GET /users/1',
+    '  herdlock.refill user:* loaded',
+    '    SELECT users',
+    'herdlock.cache.requests hit memory 1',
+    'herdlock.cache.requests miss 1',
+    'herdlock.cache.requests coalesced 99',
+    'closed',
+  ])
+})
+
+test('opentelemetry.ts shows the claim in Redis as part of the refill', async () => {
+  const example = await runProgram('examples/opentelemetry.ts', [], { REDIS_URL: sharedRedis().url })
+  expect(await example.exited).toEqual({ code: 0, signal: null })
+  expect(example.errors).toBe('')
+  expect(example.output).toContain('  herdlock.refill user:* loaded\n    herdlock.claim user:*\n    SELECT users\n')
 })
