@@ -1,7 +1,8 @@
 import type { BatchLoader } from './batch.ts'
-import type { CacheEvent, CacheListener, CacheStats } from './events.ts'
+import type { CacheEvent, CacheListener } from './events.ts'
 import type { Loader } from './loader-context.ts'
 import type { CallOptions } from './options.ts'
+import type { CacheStats } from './stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
 export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
@@ -10,6 +11,8 @@ export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
 
 /** Every method may be used detached. All reject with `ClosedError` after `close`. */
 export interface Cache {
+  /** What telemetry calls it: the option `name`, else `prefix`. */
+  readonly name: string
   /**
    * The value of `key`: from memory, from Redis, from a refill that is under way in this process or another, or by
    * running `loader`. Rejects with the loader's own reason, `RefillFailedError` (it failed in another process),

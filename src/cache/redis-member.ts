@@ -10,6 +10,7 @@ import type { Random } from '../random.ts'
 import { RedisStore } from '../store/redis-store.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { RedisStats } from './stats.ts'
 
 /** What a tier is told by its members. */
 export interface MemberHooks {
@@ -28,6 +29,7 @@ export class RedisMember {
   /** The same Redis as the locker sees it. */
   readonly instance: Instance
   readonly breaker: Breaker
+  readonly #connection: Connection
   readonly #report: (error: unknown) => void
 
   constructor(
@@ -41,6 +43,7 @@ export class RedisMember {
     const { clock, random } = parts
     const report = throttled(hooks.report, clock)
     const connection = new Connection(client, clock, options.commandTimeout)
+    this.#connection = connection
     const keyPrefix = keyPrefixOf(client)
     const tracking = {
       prefix: keyPrefix + entryKeysBeginning(options.prefix),
@@ -56,6 +59,11 @@ export class RedisMember {
     const { prefix } = options
     this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
     this.#report = report
+  }
+
+  stats(): RedisStats {
+    const { label, failures } = this.#connection
+    return { instance: label.replace(/^redis /, ''), breaker: this.breaker.state, errors: failures }
   }
 
   /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { claimChannel, traced, type ClaimMessage } from '../diagnostics.ts'
 import { Locker } from '../lock/locker.ts'
 import type { Random } from '../random.ts'
 import type { Codec } from '../store/codec.ts'
@@ -11,6 +12,7 @@ import { RedisLease, type Lease } from './lease.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ResolvedOptions } from './options.ts'
 import { RedisMember } from './redis-member.ts'
+import type { RedisStats } from './stats.ts'
 
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
@@ -45,11 +47,13 @@ export class RedisTier {
   readonly #locker: Locker
   readonly #backplane: Backplane
   readonly #lockTtl: number
+  readonly #describe: (key: string) => ClaimMessage
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
     this.#clock = clock
     this.#random = random
     this.#lockTtl = options.lockTtl
+    this.#describe = (key) => ({ cache: options.name, key: options.redactKey(key) })
     const backplane = new Backplane(options.prefix, random)
     const inboxId = random.token()
     const onBackplane = (message: Buffer): void => {
@@ -84,11 +88,25 @@ export class RedisTier {
    * `freshBeyond` counts as stale. Never rejects.
    */
   claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
+    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, freshBeyond)
+    const message = this.#describe(key)
+    return traced(claimChannel, message, async () => {
+      const claim = await this.#claim(key, codec, freshBeyond)
+      message.state = claim.state
+      return claim
+    })
+  }
+
+  #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const token = this.#locker.createToken()
     this.#listen()
     if (this.#members.length > 1) return this.#claimAll(key, token, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
     return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+  }
+
+  stats(): RedisStats[] {
+    return this.#members.map((member) => member.stats())
   }
 
   /** Opens the inboxes at the first use of Redis, which does not wait for them. */

@@ -9,7 +9,7 @@ import type { Change } from './backplane.ts'
 import { Batch, type BatchLoader } from './batch.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
-import { Events, type CacheEvent, type CacheListener, type CacheStats } from './events.ts'
+import { Events, type CacheEvent, type CacheListener } from './events.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
 import type { Loader } from './loader-context.ts'
 import { isolate, Memory } from './memory.ts'
@@ -18,10 +18,12 @@ import type { CallOptions, ResolvedOptions } from './options.ts'
 import { isFresh, ReadPath } from './read-path.ts'
 import { RedisTier } from './redis-tier.ts'
 import { Reentrance } from './reentrance.ts'
+import type { CacheStats } from './stats.ts'
 
 const PASSES_KEPT = 10_000
 
 export class RefillCache implements Cache {
+  readonly name: string
   readonly #core: CacheCore
   readonly #clock: Clock
   readonly #memory: Memory | undefined
@@ -33,7 +35,8 @@ export class RefillCache implements Cache {
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
-    this.#events = new Events()
+    this.name = options.name
+    this.#events = new Events(options.name, options.redactKey)
     this.#memory =
       options.memory === false
         ? undefined
@@ -203,18 +206,28 @@ export class RefillCache implements Cache {
   }
 
   readonly stats = (): CacheStats => {
-    const { counts } = this.#events
+    const { counts, inRedis, loadTime, waits } = this.#events
+    const { flights, redis } = this.#core
     return {
       hits: counts.hit,
       staleHits: counts.stale,
+      tiers: {
+        memory: { hits: counts.hit - inRedis.hit, staleHits: counts.stale - inRedis.stale },
+        redis: { hits: inRedis.hit, staleHits: inRedis.stale },
+      },
       misses: counts.miss,
       coalesced: counts.coalesced,
       refills: counts.refilled,
       refillFailures: counts['refill-failed'],
+      loadTime: loadTime.read(),
+      waits: { ...waits },
       leasesLost: counts['lease-lost'],
+      invalidations: counts.invalidated,
       errors: counts.error,
+      redis: redis?.stats() ?? [],
       entries: this.#memory?.size ?? 0,
-      flights: this.#core.flights.size,
+      bytes: this.#memory?.bytes,
+      flights: flights.size,
     }
   }
 

@@ -58,6 +58,8 @@ export class HeldLock implements Lock {
   /** The next extension, Infinity when none is due. */
   #extendAt = Infinity
   #extending = false
+  /** Set at most once, by who watches; called once. */
+  #onEnd: ((outcome: 'released' | 'lost') => void) | undefined
 
   constructor(keeper: Keeper, acquired: Acquired) {
     this.#keeper = keeper
@@ -89,8 +91,10 @@ export class HeldLock implements Lock {
     this.#end('released')
     try {
       await releaseEverywhere(this.#keeper.instances, this.key, this.token)
+      this.#tellEnd('released')
     } catch (error) {
-      if (!(error instanceof LockNotHeldError)) this.#state = before // may be tried again
+      if (error instanceof LockNotHeldError) this.#tellEnd('lost')
+      else this.#state = before // may be tried again
       if (this.#state === 'held' && this.#controller !== undefined) this.#meet()
       throw error
     }
@@ -152,6 +156,17 @@ export class HeldLock implements Lock {
     this.#end('lost')
     this.#lostError = new LockLostError(this.key, why, options)
     this.#controller?.abort(this.#lostError)
+    this.#tellEnd('lost')
+  }
+
+  /** `callback` is told how the lock ended, once that is known. */
+  onEnd(callback: (outcome: 'released' | 'lost') => void): void {
+    this.#onEnd = callback
+  }
+
+  #tellEnd(outcome: 'released' | 'lost'): void {
+    this.#onEnd?.(outcome)
+    this.#onEnd = undefined
   }
 
   /** Ends the keeping of a lock that is released by others' means. */

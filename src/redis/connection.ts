@@ -22,6 +22,8 @@ export class Connection {
   readonly label: string
   readonly #clock: Clock
   readonly #commandTimeout: number
+  /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
+  failures = 0
   /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
 
@@ -92,6 +94,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const expire = (): void => {
         call.expired = true
+        this.failures++
         const error = new RedisTimeoutError(this.label, this.#commandTimeout)
         lateReplies.set(error, reply)
         reject(error)
@@ -106,6 +109,7 @@ export class Connection {
         },
         (error: unknown) => {
           timer.cancel()
+          if (!call.expired) this.failures++
           reject(this.#labelled(error))
         },
       )

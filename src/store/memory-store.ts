@@ -24,6 +24,11 @@ export class MemoryStore<T extends object> {
     return this.#items.size
   }
 
+  /** The sum of the sizes that items came with. */
+  get bytes(): number {
+    return this.#items.calculatedSize
+  }
+
   get(key: string): T | undefined {
     return this.#items.get(key)
   }
