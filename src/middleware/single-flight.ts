@@ -77,7 +77,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     if (host === undefined) return false
     const key = `Ga${urlKey(isEncrypted(req), host, req.originalUrl ?? req.url ?? '')}`
     const stored = peekVariant(cache, key, req)
-    if (stored === undefined) return false
+    if (stored === undefined || stored.mustValidate) return false
     for (const name of stored.removed) res.removeHeader(name)
     DIRECT.writeHead(res, stored.status, stored.statusMessage, stored.hitFields(clock.wallNow()))
     DIRECT.end(res, stored.body)
@@ -167,9 +167,10 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
 function lookUp(cache: Cache, keys: ResourceKeys, req: IncomingMessage): StoredResponse | undefined {
   const own =
     peekVariant(cache, keys.get, req) ?? (keys.own === keys.get ? undefined : peekVariant(cache, keys.own, req))
-  if (own !== undefined || keys.get === keys.anonymous) return own
+  if (own?.mustValidate === false) return own
+  if (own !== undefined || keys.get === keys.anonymous) return undefined
   const anonymous = peekVariant(cache, keys.anonymous, req)
-  return anonymous?.explicit === true ? anonymous : undefined
+  return anonymous?.explicit === true && !anonymous.mustValidate ? anonymous : undefined
 }
 
 function peekVariant(cache: Cache, key: string, req: IncomingMessage): StoredResponse | undefined {
