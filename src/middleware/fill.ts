@@ -13,7 +13,7 @@ import type { Settings } from './options.ts'
 import { readHead, Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
 import { freshenedHead, responseOf, type StorableHead, storableHead } from './response-head.ts'
-import { Shield } from './shield.ts'
+import { shieldFor } from './stream-shield.ts'
 import { judge, ONLY_NOW, type Shared } from './storable.ts'
 import { StoredResponse } from './stored-response.ts'
 import { type StoredFor, storedFor } from './stored-for.ts'
@@ -35,7 +35,7 @@ export class Fill implements RecordingObserver {
   readonly #clock: Clock
   readonly #host: FillHost
   readonly #recording: Recording
-  readonly #shield: Shield | undefined
+  readonly #shield: { lower(): void } | undefined
   readonly #restoreRequest: () => void
   /** The stored response that is being validated, or that may be sent if the handler fails. */
   readonly #stale: StoredResponse | undefined
@@ -79,10 +79,9 @@ export class Fill implements RecordingObserver {
     this.result.catch(() => {})
     this.#restoreRequest = asWholeRequest(parts.exchange.req, this.#stale, capabilityOf(parts.settings))
     this.#recording = new Recording(parts.res, this)
-    this.#shield =
-      this.#hasClient && parts.forOthers && Shield.isPossible(parts.res)
-        ? new Shield(parts.exchange.req, parts.res, () => this.onCut())
-        : undefined
+    const { req } = this.exchange
+    if (this.#hasClient && this.#forOthers)
+      this.#shield = shieldFor(req, parts.res, this.#recording, () => this.onCut())
     if (this.#shield === undefined) parts.res.once('close', () => this.#onClose())
     parts.context.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
   }
