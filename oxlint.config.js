@@ -23,7 +23,6 @@ const layers = {
 const dependencies = {
   'cluster-key-slot': 'src/redis/hash-slot.ts',
   devalue: 'src/store/codec.ts',
-  'lru-cache': 'src/store/memory-store.ts',
   'range-parser': 'src/middleware/replay.ts',
   'structured-headers': 'src/middleware/targeted-fields.ts',
 }

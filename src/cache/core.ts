@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Flights } from '../flight/flights.ts'
-import type { MemoryStore } from '../store/memory-store.ts'
+import type { Kept, MemoryStore } from '../store/memory-store.ts'
 import type { Events } from './events.ts'
 import type { Memory } from './memory.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -23,5 +23,5 @@ export interface CacheCore {
   /** L2 and everything that is shared with other processes; absent without Redis. */
   readonly redis: RedisTier | undefined
   /** Key → end of the time in which its results are taken for unshareable. */
-  readonly passes: MemoryStore<{ readonly until: number }>
+  readonly passes: MemoryStore<Kept & { readonly until: number }>
 }

@@ -1,8 +1,20 @@
 import { onAbort } from '../abort.ts'
 import type { CacheCore } from './core.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
-import type { CallSettings } from './options.ts'
+import { settingsOf, type CallSettings } from './options.ts'
 import { runLoader } from './run-loader.ts'
+
+/**
+ * What a caller brings to a flight, to load for itself if the result turns out not to be shareable: its loader, where the
+ * cache's own settings are to count. Thousands may wait, and most bring that.
+ */
+export type Brought<V> = Loader<V> | { alone(): V | Promise<V> }
+
+export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>): V | Promise<V> {
+  return typeof brought === 'function'
+    ? loadAlone(core, key, brought, settingsOf<V>(undefined, core.options))
+    : brought.alone()
+}
 
 /** Runs a loader for one caller, sharing and storing nothing. */
 export async function loadAlone<V>(

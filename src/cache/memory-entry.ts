@@ -1,16 +1,25 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Entry } from '../store/entry.ts'
+import type { Kept } from '../store/memory-store.ts'
+
+/** How long an entry may be served after its ttl, in ms. Entries of the same windows share one object. */
+export interface Windows {
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+}
 
 /** What few entries need: kept apart, because of the others there may be a million. */
 interface Rare<V> {
+  readonly freshUntil: number
+  readonly memoryUntil: number
   readonly tags: readonly string[]
   readonly copy: (() => V) | undefined
-  readonly memoryUntil: number
   retryAt: number
   failures: number
 }
 
 const NO_TAGS: readonly string[] = []
+const USUAL = { memoryUntil: Infinity, tags: NO_TAGS, copy: undefined, retryAt: 0, failures: 0 }
 /**
  * A promise remembers the asynchronous context in which it was made, on Node 20 with all that AsyncLocalStorages hold
  * there: one that lives as long as an entry would keep the request alive that happened to load it.
@@ -21,35 +30,51 @@ const FIRST_RETRY = 1000
 const LONGEST_RETRY = 30_000
 
 /**
- * An entry as memory keeps it. Instants are those of the process's monotonic clock, cut to whole ms: as small integers
- * they lie in the object itself.
+ * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, cut
+ * to whole ms: as small integers they lie in the object itself.
  */
-export class MemoryEntry<V = unknown> implements Entry<V> {
+export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
   readonly value: V
-  /** Resolved with the value: every hit returns this one promise. */
-  readonly promise: Promise<V>
   /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
   readonly trustedUntil: number
-  readonly freshUntil: number
-  readonly staleUntil: number
-  readonly errorUntil: number
   readonly loadTime: number
+  used = false
+  readonly #windows: Windows
+  /** Made at the first hit: many entries never see one. */
+  #promise: Promise<V> | undefined
   #rare: Rare<V> | undefined
 
   constructor(
     entry: Entry<V>,
     trustedUntil: number,
-    rare: { tags: readonly string[]; copy: (() => V) | undefined; memoryUntil: number },
+    windows: Windows,
+    { tags, copy, memoryUntil }: { tags: readonly string[]; copy: (() => V) | undefined; memoryUntil: number },
   ) {
+    const freshUntil = Math.floor(entry.freshUntil)
     this.value = entry.value
-    this.promise = outside.runInAsyncScope(() => Promise.resolve(entry.value))
-    this.trustedUntil = rare.copy === undefined ? Math.floor(trustedUntil) : -1
-    this.freshUntil = Math.floor(entry.freshUntil)
-    this.staleUntil = Math.floor(entry.staleUntil)
-    this.errorUntil = Math.floor(entry.errorUntil)
+    this.trustedUntil = copy === undefined ? Math.floor(trustedUntil) : -1
     this.loadTime = Math.ceil(entry.loadTime)
-    const isUsual = rare.tags.length === 0 && rare.copy === undefined && rare.memoryUntil === Infinity
-    this.#rare = isUsual ? undefined : { ...rare, retryAt: 0, failures: 0 }
+    this.#windows = windows
+    this.#promise = undefined
+    const isUsual = tags.length === 0 && memoryUntil === Infinity && this.trustedUntil === freshUntil
+    this.#rare = isUsual ? undefined : { freshUntil, memoryUntil, tags, copy, retryAt: 0, failures: 0 }
+  }
+
+  /** Resolved with the value: every hit returns this one promise. */
+  get promise(): Promise<V> {
+    return (this.#promise ??= outside.runInAsyncScope(() => Promise.resolve(this.value)))
+  }
+
+  get freshUntil(): number {
+    return this.#rare?.freshUntil ?? this.trustedUntil
+  }
+
+  get staleUntil(): number {
+    return this.freshUntil + this.#windows.staleWhileRevalidate
+  }
+
+  get errorUntil(): number {
+    return this.freshUntil + this.#windows.staleIfError
   }
 
   get tags(): readonly string[] {
@@ -77,7 +102,8 @@ export class MemoryEntry<V = unknown> implements Entry<V> {
 
   /** Notes a failed refill: for a pause that doubles with each, the stale value is served without another attempt. */
   backOff(now: number): void {
-    const rare = (this.#rare ??= { tags: NO_TAGS, copy: undefined, memoryUntil: Infinity, retryAt: 0, failures: 0 })
+    const { freshUntil } = this
+    const rare = (this.#rare ??= { ...USUAL, freshUntil })
     rare.retryAt = now + Math.min(FIRST_RETRY * 2 ** rare.failures, LONGEST_RETRY)
     rare.failures++
   }

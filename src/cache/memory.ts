@@ -3,7 +3,7 @@ import type { Entry } from '../store/entry.ts'
 import { freezePlain } from '../store/isolation.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { earliestRefill } from './lifetime.ts'
-import { MemoryEntry } from './memory-entry.ts'
+import { MemoryEntry, type Windows } from './memory-entry.ts'
 import type { ResolvedMemory } from './options.ts'
 
 /** A value that is about to be seen by more than one caller. */
@@ -39,6 +39,7 @@ export class Memory {
   readonly #valueKeyOf: ((key: string) => string) | undefined
   /** Tag, in readable form, → keys of the entries that have it. */
   readonly #byTag = new Map<string, Set<string>>()
+  #lastWindows: Windows = { staleWhileRevalidate: 0, staleIfError: 0 }
 
   constructor(options: ResolvedMemory, beta: number, valueKeyOf?: (key: string) => string) {
     this.#entries = new MemoryStore(options.maxEntries, options.maxBytes, (entry, key) => {
@@ -64,8 +65,8 @@ export class Memory {
   }
 
   /** Like `get`, without counting as a use. */
-  peek(key: string): MemoryEntry | undefined {
-    return this.#entries.peek(key)
+  peek<V>(key: string): MemoryEntry<V> | undefined {
+    return this.#entries.peek(key) as MemoryEntry<V> | undefined
   }
 
   /**
@@ -81,12 +82,25 @@ export class Memory {
     const memoryUntil = this.#ttl === undefined ? Infinity : now + this.#ttl
     const trustedUntil = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : entry.freshUntil, memoryUntil)
     const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
-    const kept = new MemoryEntry(entry, trustedUntil, { tags, copy: isolated.copy, memoryUntil })
+    const kept = new MemoryEntry(entry, trustedUntil, this.#windowsOf(entry), {
+      tags,
+      copy: isolated.copy,
+      memoryUntil,
+    })
     this.#entries.set(key, kept as MemoryEntry, bytes)
     for (const tag of tags) {
       const keys = this.#byTag.get(tag) ?? new Set()
       this.#byTag.set(tag, keys.add(key))
     }
+  }
+
+  /** One object for all entries of the same windows, which as a rule are those of the cache's options. */
+  #windowsOf({ freshUntil, staleUntil, errorUntil }: Entry): Windows {
+    const staleWhileRevalidate = Math.round(staleUntil - freshUntil)
+    const staleIfError = Math.round(errorUntil - freshUntil)
+    const last = this.#lastWindows
+    if (last.staleWhileRevalidate === staleWhileRevalidate && last.staleIfError === staleIfError) return last
+    return (this.#lastWindows = { staleWhileRevalidate, staleIfError })
   }
 
   delete(key: string): void {

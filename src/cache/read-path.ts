@@ -1,7 +1,7 @@
 import type { Flight } from '../flight/flight.ts'
 import type { CacheCore } from './core.ts'
 import { isDueEarly } from './lifetime.ts'
-import { loadAlone } from './load-alone.ts'
+import { loadAlone, type Brought } from './load-alone.ts'
 import type { Loader } from './loader-context.ts'
 import { FirstLooks } from './first-look.ts'
 import type { MemoryEntry } from './memory-entry.ts'
@@ -22,6 +22,18 @@ export class ReadPath {
   constructor(core: CacheCore) {
     this.#core = core
     this.#looks = core.redis && new FirstLooks(core, core.redis)
+  }
+
+  /**
+   * Joins the flight under way, if there is one and that is all there is to it: no options, nothing in memory. Of a herd
+   * in one process all but the first come this way, a thousand in one turn of the event loop.
+   */
+  follow<V>(key: string, loader: Loader<V>): Promise<V> | undefined {
+    const { flights, reentrance, events } = this.#core
+    const flight = flights.current<V>(key)
+    if (flight === undefined || typeof loader !== 'function' || reentrance.isInLoader) return undefined
+    events.coalesced(key)
+    return flight.join(loader satisfies Brought<V>, undefined)
   }
 
   /** `onDecided` is called once it is known whether this call runs the loader, or has run it. */
@@ -103,12 +115,12 @@ export class ReadPath {
     if (current === undefined) {
       if (onDecided === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
       const { flight, refill } = this.#start({ key, loader, settings, background: false, ...decidedBy(onDecided) })
-      return reentrance.enter(flight, key, () => flight.join(refill.leadersOwn, signal))
+      return reentrance.enter(flight, key, () => flight.join(refill, signal))
     }
     onDecided?.()
     this.#core.events.coalesced(key)
     const alone = (): Promise<V> => loadAlone(this.#core, key, loader, settings)
-    return reentrance.enter(current, key, () => current.join(alone, signal))
+    return reentrance.enter(current, key, () => current.join({ alone }, signal))
   }
 
   /** Callers of `key` that come from now on join nothing that began before. */

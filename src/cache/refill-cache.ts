@@ -13,6 +13,7 @@ import { Events, type CacheEvent, type CacheListener } from './events.ts'
 import { Inspections } from './inspect.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
+import { aloneWith, type Brought } from './load-alone.ts'
 import type { Loader } from './loader-context.ts'
 import { isolate, Memory } from './memory.ts'
 import { checkCallOptions, checkLoader, checkTags, settingsOf } from './options.ts'
@@ -50,7 +51,9 @@ export class RefillCache implements Cache {
       clock,
       random,
       events: this.#events,
-      flights: new Flights(clock),
+      flights: new Flights(clock, <V>(key: string, brought: unknown) =>
+        aloneWith(this.#core, key, brought as Brought<V>),
+      ),
       reentrance: new Reentrance(),
       memory: this.#memory,
       passes: new MemoryStore(PASSES_KEPT, undefined),
@@ -81,8 +84,10 @@ export class RefillCache implements Cache {
       this.#events.hit(key)
       return entry.promise
     }
+    const asked = loader as Loader<unknown> as Loader<V>
     try {
-      return this.#answer(key, loader as Loader<unknown> as Loader<V>, options)
+      const followed = entry === undefined && options === undefined ? this.#reads.follow(key, asked) : undefined
+      return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -136,7 +141,7 @@ export class RefillCache implements Cache {
   }
 
   readonly peek = <V>(key: string): V | undefined => {
-    const entry = this.#memory?.get<V>(key)
+    const entry = this.#memory?.peek<V>(key)
     if (entry === undefined) return undefined
     if (this.#clock.coarseNow() < entry.trustedUntil) return entry.value
     return isFresh(entry, this.#clock.now()) ? entry.read() : undefined

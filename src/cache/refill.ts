@@ -106,7 +106,7 @@ export class Refill<V> {
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
-  readonly leadersOwn = (): Promise<V> => {
+  alone(): Promise<V> {
     const { key, loader, settings } = this.#order
     const loaded = this.#loaded
     if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
@@ -270,7 +270,7 @@ export class Refill<V> {
 
   #pass(): void {
     this.#note('passed')
-    this.#core.passes.set(this.#order.key, { until: this.#core.clock.now() + PASS_DURATION }, undefined)
+    this.#core.passes.set(this.#order.key, { until: this.#core.clock.now() + PASS_DURATION, used: false }, undefined)
     this.#flight.release()
   }
 

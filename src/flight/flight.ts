@@ -2,6 +2,8 @@ import { onAbort } from '../abort.ts'
 
 /** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
 const RELEASED: unique symbol = Symbol('released')
+/** In place of what a waiter has brought who has left. */
+const LEFT: unique symbol = Symbol('left')
 
 type Outcome<V> = V | typeof RELEASED
 
@@ -9,8 +11,8 @@ type Outcome<V> = V | typeof RELEASED
  * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
  * release, upon which every waiter loads for itself.
  *
- * A waiter costs one promise and one slot, because thousands may wait: what to do on release is kept in a queue, and
- * as reactions of a promise run in the order in which they were attached, each takes its own from the front.
+ * A waiter costs one promise and one slot, because thousands may wait: what it brings to load for itself is kept in a
+ * queue, and as reactions of a promise run in the order in which they were attached, each takes its own from the front.
  */
 export class Flight<V> {
   /** Made when somebody asks for the signal: most flights end before anyone does, and it costs more than all the rest. */
@@ -19,8 +21,9 @@ export class Flight<V> {
   /** Set by the constructor; called by settle, fail and release, of which the first counts. */
   #resolve!: (outcome: Outcome<V>) => void
   #reject!: (reason: unknown) => void
-  /** One for each waiter, in the order of arrival. */
-  readonly #alone: (() => V | Promise<V>)[] = []
+  /** What each waiter has brought, in the order of arrival. */
+  readonly #brought: unknown[] = []
+  readonly #alone: (brought: unknown) => V | Promise<V>
   /** How many waiters have been served. */
   #delivered = 0
   #settled = false
@@ -37,9 +40,11 @@ export class Flight<V> {
   /** Instant of the monotonic clock. */
   readonly startedAt: number
 
-  constructor(key: string, tags: readonly string[], startedAt = 0) {
+  /** `alone` loads for one waiter, by what it has brought, if the flight turns out not to be shareable. */
+  constructor(key: string, tags: readonly string[], alone: (brought: unknown) => V | Promise<V>, startedAt = 0) {
     this.key = key
     this.tags = tags
+    this.#alone = alone
     this.startedAt = startedAt
     this.#outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -68,14 +73,14 @@ export class Flight<V> {
 
   /** How many callers wait for it, the one that started it included. */
   get waiters(): number {
-    return this.#settled ? 0 : this.#alone.length - this.#left
+    return this.#settled ? 0 : this.#brought.length - this.#left
   }
 
-  /** The shared result; `alone` is run instead, for this caller only, if the flight turns out not to be shareable. */
-  join(alone: () => V | Promise<V>, signal: AbortSignal | undefined): Promise<V> {
-    if (signal !== undefined) return this.#joinUntilAborted(alone, signal)
+  /** The shared result, or what `alone` makes of `brought`. */
+  join(brought: unknown, signal: AbortSignal | undefined): Promise<V> {
+    if (signal !== undefined) return this.#joinUntilAborted(brought, signal)
     this.#lasting = true
-    return this.#enqueue(alone)
+    return this.#enqueue(brought)
   }
 
   /** Keeps the flight going although no caller waits for it. */
@@ -108,22 +113,24 @@ export class Flight<V> {
   }
 
   readonly #deliver = (outcome: Outcome<V>): V | Promise<V> => {
-    const alone = this.#alone[this.#delivered++] as () => V | Promise<V>
-    return outcome === RELEASED ? alone() : (outcome as V)
+    const brought = this.#brought[this.#delivered++]
+    return outcome === RELEASED && brought !== LEFT ? this.#alone(brought) : (outcome as V)
   }
 
-  #enqueue(alone: () => V | Promise<V>): Promise<V> {
-    this.#alone.push(alone)
+  #enqueue(brought: unknown): Promise<V> {
+    this.#brought.push(brought)
     return this.#outcome.then(this.#deliver)
   }
 
-  #joinUntilAborted(alone: () => V | Promise<V>, signal: AbortSignal): Promise<V> {
+  #joinUntilAborted(brought: unknown, signal: AbortSignal): Promise<V> {
     this.#callers++
-    const result = this.#enqueue(() => (signal.aborted ? Promise.reject(signal.reason) : alone()))
+    const place = this.#brought.length
+    const result = this.#enqueue(brought)
     return new Promise((resolve, reject) => {
       const leave = onAbort(signal, () => {
         this.#callers--
         this.#left++
+        this.#brought[place] = LEFT
         if (this.#callers === 0 && !this.#lasting && !this.#settled) this.abort(signal.reason)
         reject(signal.reason)
       })

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { Flight } from './flight.ts'
 
+type Alone = <V>(key: string, brought: unknown) => V | Promise<V>
+
 /** The flights of this process: by key the one that new callers may join, and all that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
@@ -8,10 +10,13 @@ export class Flights {
   readonly #all = new Set<Flight<unknown>>()
   readonly #outdated = new WeakSet<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
+  readonly #alone: Alone
   #onEmpty: (() => void)[] = []
 
-  constructor(clock: Pick<Clock, 'coarseNow'>) {
+  /** `alone` loads for one waiter of a flight that is not shareable, by what that waiter has brought. */
+  constructor(clock: Pick<Clock, 'coarseNow'>, alone: Alone) {
     this.#clock = clock
+    this.#alone = alone
   }
 
   get size(): number {
@@ -30,7 +35,7 @@ export class Flights {
   }
 
   start<V>(key: string, tags: readonly string[]): Flight<V> {
-    const flight = new Flight<V>(key, tags, this.#clock.coarseNow())
+    const flight = new Flight<V>(key, tags, (brought) => this.#alone<V>(key, brought), this.#clock.coarseNow())
     this.#byKey.set(key, flight as Flight<unknown>)
     this.#all.add(flight as Flight<unknown>)
     return flight

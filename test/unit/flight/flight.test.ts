@@ -7,9 +7,12 @@ const unused = (): never => {
   throw new Error('nobody was to load alone')
 }
 
+/** One whose waiters bring what they do alone. */
+const newFlight = <V>(): Flight<V> => new Flight<V>('key', [], (alone) => (alone as () => V | Promise<V>)())
+
 describe('Flight', () => {
   it('gives one value to all who joined, before and after it was settled', async () => {
-    const flight = new Flight<object>('key', [])
+    const flight = newFlight<object>()
     const value = {}
     const early = [flight.join(unused, undefined), flight.join(unused, new AbortController().signal)]
     flight.settle(value)
@@ -18,7 +21,7 @@ describe('Flight', () => {
   })
 
   it.each([new Error('no'), undefined, null, 'text'])('gives one reason, %o, to all', async (reason) => {
-    const flight = new Flight<void>('key', [])
+    const flight = newFlight<void>()
     const results = [flight.join(unused, undefined), flight.join(unused, new AbortController().signal)]
     flight.fail(reason)
     expect(await Promise.allSettled([...results, flight.join(unused, undefined)])).toEqual(
@@ -27,14 +30,14 @@ describe('Flight', () => {
   })
 
   it('may fail with nobody there', async () => {
-    const flight = new Flight<void>('key', [])
+    const flight = newFlight<void>()
     flight.fail(new Error('unheard'))
     await new Promise((resolve) => setImmediate(resolve)) // an unhandled rejection would fail the test run
     expect(flight.settled).toBe(true)
   })
 
   it('counts only the first outcome', async () => {
-    const flight = new Flight<number>('key', [])
+    const flight = newFlight<number>()
     flight.settle(1)
     flight.fail(new Error('late'))
     flight.settle(2)
@@ -43,7 +46,7 @@ describe('Flight', () => {
   })
 
   it('on release lets each waiter load for itself, each its own', async () => {
-    const flight = new Flight<string>('key', [])
+    const flight = newFlight<string>()
     const before = ['a', 'b', 'c'].map((name) => flight.join(() => name, undefined))
     const throwing = flight.join(() => {
       throw new Error('sync')
@@ -57,7 +60,7 @@ describe('Flight', () => {
   })
 
   it('on release loads nothing for a waiter that has left', async () => {
-    const flight = new Flight<string>('key', [])
+    const flight = newFlight<string>()
     const controller = new AbortController()
     let loaded = 0
     const left = flight.join(() => `${++loaded}`, controller.signal)
@@ -71,7 +74,7 @@ describe('Flight', () => {
 
   describe('signals', () => {
     it('one that aborts rejects its own caller, with its reason, and leaves the others waiting', async () => {
-      const flight = new Flight<number>('key', [])
+      const flight = newFlight<number>()
       const controller = new AbortController()
       const reason = { any: 'thing' }
       const left = flight.join(unused, controller.signal)
@@ -84,7 +87,7 @@ describe('Flight', () => {
     })
 
     it('the last caller to leave aborts the flight, with its reason', async () => {
-      const flight = new Flight<number>('key', [])
+      const flight = newFlight<number>()
       const [first, last] = [new AbortController(), new AbortController()]
       const results = [first, last].map(({ signal }) => flight.join(unused, signal))
       first.abort(new Error('first'))
@@ -97,7 +100,7 @@ describe('Flight', () => {
       ['a caller without a signal', (flight: Flight<number>) => void flight.join(unused, undefined)],
       ['what is wanted in the background', (flight: Flight<number>) => flight.keep()],
     ])('nobody who leaves aborts %s', async (_what, hold) => {
-      const flight = new Flight<number>('key', [])
+      const flight = newFlight<number>()
       hold(flight)
       const controller = new AbortController()
       const left = flight.join(unused, controller.signal)
@@ -108,7 +111,7 @@ describe('Flight', () => {
     })
 
     it('one that aborts after the result changes nothing, and keeps no listener', async () => {
-      const flight = new Flight<number>('key', [])
+      const flight = newFlight<number>()
       const controller = new AbortController()
       const result = flight.join(unused, controller.signal)
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
@@ -121,7 +124,7 @@ describe('Flight', () => {
     })
 
     it('5000 callers with one signal all reject when it aborts, and the flight with them', async () => {
-      const flight = new Flight<number>('key', [])
+      const flight = newFlight<number>()
       const controller = new AbortController()
       const results = Array.from({ length: 5000 }, () => flight.join(unused, controller.signal))
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
@@ -134,7 +137,7 @@ describe('Flight', () => {
   })
 
   it('serves 10,000 waiters, with and without a signal, each its own', async () => {
-    const flight = new Flight<number>('key', [])
+    const flight = newFlight<number>()
     const { signal } = new AbortController()
     const results = Array.from({ length: 10_000 }, (_, i) => flight.join(() => i, i % 2 ? signal : undefined))
     flight.release()
@@ -143,7 +146,7 @@ describe('Flight', () => {
   })
 
   it('lets a waiter join while others are being served', async () => {
-    const flight = new Flight<string>('key', [])
+    const flight = newFlight<string>()
     const gate = deferred<string>()
     const first = flight.join(() => flight.join(() => 'inner', undefined), undefined)
     const second = flight.join(() => gate.promise, undefined)
@@ -153,7 +156,7 @@ describe('Flight', () => {
   })
 
   it('counts who waits, until it is settled', async () => {
-    const flight = new Flight<number>('key', [])
+    const flight = newFlight<number>()
     const abort = new AbortController()
     const results = [flight.join(() => 0, undefined), flight.join(() => 0, abort.signal)]
     expect(flight.waiters).toBe(2)

@@ -5,7 +5,9 @@ import { Flights } from '../../../src/flight/flights.ts'
 describe('Flights', () => {
   let flights: Flights
   beforeEach(() => {
-    flights = new Flights(systemClock)
+    flights = new Flights(systemClock, () => {
+      throw new Error('nobody was to load alone')
+    })
   })
 
   it('has one flight a key that callers may join', () => {
