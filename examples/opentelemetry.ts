@@ -1,8 +1,10 @@
+// How do I see in OpenTelemetry what the cache did for a request, and how often it answered by itself?
+//
+// Look at: the spans of a refill, below the span of the request that caused it, and the counts at the end.
 // Run: npm run example examples/opentelemetry.ts
 // With a Redis: REDIS_URL=redis://127.0.0.1:6379 npm run example examples/opentelemetry.ts
 //
-// Spans and metrics of a cache by OpenTelemetry. An application would set up @opentelemetry/sdk-node and an exporter for
-// its collector; here both are kept in memory and printed.
+// An application would set up @opentelemetry/sdk-node and an exporter for its collector; here both are kept in memory.
 import { setTimeout as delay } from 'node:timers/promises'
 import { context, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'

@@ -1,5 +1,6 @@
 import type { BatchLoader } from './batch.ts'
 import type { CacheEvent, CacheListener } from './events.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import type { Loader } from './loader-context.ts'
 import type { CallOptions } from './options.ts'
 import type { CacheStats } from './stats.ts'
@@ -46,6 +47,20 @@ export interface Cache {
   /** Forgets everything under the prefix, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
   stats(): CacheStats
+  /**
+   * What is known of a key in memory and in Redis: its state, what is left of its lifetime, its size and tags, who
+   * refills it. For people to look at; it costs some plain commands and changes nothing. That Redis fails is told in
+   * `redisError`.
+   */
+  inspect(key: string): Promise<Inspection>
+  /** The flights that are under way in this process, those that began first before others. */
+  flights(): CacheFlight[]
+  /**
+   * The leases that are held now, by all processes that share the Redis and the prefix. Found by SCAN, of which one call
+   * makes 20 steps at most; unless the answer is `complete`, another call goes on, given that answer as `previous`.
+   * Rejects with Redis's error.
+   */
+  leases(previous?: LeaseListing): Promise<LeaseListing>
   /** Calls `listener` at every such event until the returned function is called. */
   on<E extends CacheEvent>(event: E, listener: CacheListener<E>): () => void
   /** Aborts what is under way, gives leases back, and closes the connections that the cache itself has opened. */

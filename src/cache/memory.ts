@@ -63,6 +63,11 @@ export class Memory {
     return this.#entries.get(key) as MemoryEntry<V> | undefined
   }
 
+  /** Like `get`, without counting as a use. */
+  peek(key: string): MemoryEntry | undefined {
+    return this.#entries.peek(key)
+  }
+
   /**
    * Keeps an entry; `isolated` is what `isolate` made of its value. `bytes` is the size of the encoded value, needed
    * where `maxBytes` is set: a larger value is not kept, and `RangeError` tells so.

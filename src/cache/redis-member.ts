@@ -7,6 +7,7 @@ import { Connection } from '../redis/connection.ts'
 import { entryKeysBeginning } from '../redis/entry-keys.ts'
 import { Inbox } from '../redis/inbox.ts'
 import type { Random } from '../random.ts'
+import { Inspector } from '../store/inspector.ts'
 import { RedisStore } from '../store/redis-store.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -30,6 +31,7 @@ export class RedisMember {
   readonly instance: Instance
   readonly breaker: Breaker
   readonly #connection: Connection
+  readonly inspector: Inspector
   readonly #report: (error: unknown) => void
 
   constructor(
@@ -58,6 +60,7 @@ export class RedisMember {
     this.breaker = breaker
     const { prefix } = options
     this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
+    this.inspector = new Inspector(connection, clock, prefix)
     this.#report = report
   }
 

@@ -10,6 +10,8 @@ import { Batch, type BatchLoader } from './batch.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
 import { Events, type CacheEvent, type CacheListener } from './events.ts'
+import { Inspections } from './inspect.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
 import type { Loader } from './loader-context.ts'
 import { isolate, Memory } from './memory.ts'
@@ -30,6 +32,7 @@ export class RefillCache implements Cache {
   readonly #events: Events
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
+  readonly #inspections: Inspections
   /** Key → the `set` under way that began last and that no other change has followed. */
   readonly #beingSet = new Map<string, object>()
 
@@ -47,7 +50,7 @@ export class RefillCache implements Cache {
       clock,
       random,
       events: this.#events,
-      flights: new Flights(),
+      flights: new Flights(clock),
       reentrance: new Reentrance(),
       memory: this.#memory,
       passes: new MemoryStore(PASSES_KEPT, undefined),
@@ -68,6 +71,7 @@ export class RefillCache implements Cache {
             }),
     }
     this.#reads = new ReadPath(this.#core)
+    this.#inspections = new Inspections(this.#core)
   }
 
   readonly getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
@@ -229,6 +233,18 @@ export class RefillCache implements Cache {
       bytes: this.#memory?.bytes,
       flights: flights.size,
     }
+  }
+
+  readonly inspect = async (key: string): Promise<Inspection> => {
+    this.#check(key, undefined)
+    return this.#inspections.inspect(key)
+  }
+
+  readonly flights = (): CacheFlight[] => this.#inspections.flights()
+
+  readonly leases = async (previous?: LeaseListing): Promise<LeaseListing> => {
+    this.#assertOpen()
+    return this.#inspections.leases(previous)
   }
 
   readonly on = <E extends CacheEvent>(event: E, listener: CacheListener<E>): (() => void) => {

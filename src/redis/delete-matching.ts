@@ -1,31 +1,18 @@
-import { keyPrefixOf, type RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
+import { SCAN_START, scanStep, type ScanPosition } from './scan.ts'
 
 const BATCH = 500
 
-/** A client of a Cluster knows its nodes. */
-interface ClusterClient extends RedisClient {
-  nodes(role: 'master'): RedisClient[]
-}
-
 /**
- * Deletes all keys that begin with `beginning`, by SCAN, batch after batch: neither blocks Redis nor is one step. Keys
- * made while it runs may stay.
+ * Deletes all keys that begin with `beginning`, batch after batch: neither blocks Redis nor is one step. Keys made while
+ * it runs may stay.
  */
 export async function deleteBeginningWith(connection: Connection, beginning: string): Promise<void> {
-  const { client } = connection
-  const keyPrefix = keyPrefixOf(client)
-  const pattern = `${(keyPrefix + beginning).replace(/[*?[\]\\^]/g, '\\$&')}*`
-  const nodes = client.isCluster ? (client as ClusterClient).nodes('master') : [client]
-  for (const node of nodes) {
-    const scanner = connection.to(node)
-    let cursor = '0'
-    do {
-      const reply = await scanner.command('scan', cursor, 'MATCH', pattern, 'COUNT', BATCH)
-      const [next, found] = reply as [string, string[]]
-      // One key a command: on a Cluster each lies in a slot of its own. All of a batch travel together.
-      await Promise.all(found.map((key) => connection.command('unlink', key.slice(keyPrefix.length))))
-      cursor = String(next)
-    } while (cursor !== '0')
+  let position: ScanPosition | undefined = SCAN_START
+  while (position !== undefined) {
+    const { keys, next } = await scanStep(connection, { beginning }, position, BATCH)
+    // One key a command: on a Cluster each lies in a slot of its own. All of a batch travel together.
+    await Promise.all(keys.map((key) => connection.command('unlink', key)))
+    position = next
   }
 }

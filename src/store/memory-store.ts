@@ -33,6 +33,11 @@ export class MemoryStore<T extends object> {
     return this.#items.get(key)
   }
 
+  /** Like `get`, without counting as a use. */
+  peek(key: string): T | undefined {
+    return this.#items.peek(key)
+  }
+
   /** `bytes` is needed where `maxBytes` is set; an item larger than that is not kept, nor what it would replace. */
   set(key: string, item: T, bytes: number | undefined): void {
     const size = bytes === undefined ? this.#defaultSize : Math.max(bytes, 1)

@@ -1,0 +1,41 @@
+import { keyPrefixOf, type RedisClient } from './client.ts'
+import type { Connection } from './connection.ts'
+
+/** Where a scan goes on: the number of a master, and SCAN's cursor there. */
+export type ScanPosition = `${number}:${string}`
+
+export const SCAN_START: ScanPosition = '0:0'
+
+/**
+ * One step of a scan over all masters: about `count` keys are looked at, those that begin and end so are answered,
+ * some perhaps twice. `next` is undefined after the last step. Keys made while a scan runs may be missed.
+ */
+export async function scanStep(
+  connection: Connection,
+  { beginning, ending = '' }: { beginning: string; ending?: string },
+  position: ScanPosition,
+  count: number,
+): Promise<{ keys: string[]; next: ScanPosition | undefined }> {
+  const { client } = connection
+  const nodes: readonly RedisClient[] = client.nodes?.('master') ?? [client]
+  const [number, cursor] = position.split(':') as [string, string]
+  const node = nodes[Number(number)]
+  if (node === undefined) return { keys: [], next: undefined } // the Cluster has fewer masters than before
+  const keyPrefix = keyPrefixOf(client)
+  const pattern = `${literally(keyPrefix + beginning)}*${literally(ending)}`
+  const reply = await connection.to(node).command('scan', cursor, 'MATCH', pattern, 'COUNT', count)
+  const [nextCursor, found] = reply as [string, string[]]
+  return {
+    keys: found.map((key) => key.slice(keyPrefix.length)),
+    next: after(Number(number), nextCursor, nodes.length),
+  }
+}
+
+function after(node: number, cursor: string, nodes: number): ScanPosition | undefined {
+  if (String(cursor) !== '0') return `${node}:${cursor}`
+  return node + 1 < nodes ? `${node + 1}:0` : undefined
+}
+
+function literally(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&')
+}
