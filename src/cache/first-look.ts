@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Flight } from '../flight/flight.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
@@ -101,8 +102,8 @@ export class FirstLooks {
   }
 }
 
-/** One caller who looks. */
-class Look<V> implements PlainRead<V> {
+/** One caller who looks, and the async scope of that caller: replies come in the scope of whoever sent the batch. */
+class Look<V> extends AsyncResource implements PlainRead<V> {
   readonly #looks: FirstLooks
   readonly key: string
   readonly valueKey: string
@@ -120,6 +121,7 @@ class Look<V> implements PlainRead<V> {
     settings: CallSettings<V>,
     resolve: (value: V | Promise<V>) => void,
   ) {
+    super('herdlock.Look', NEVER_DESTROYED)
     this.#looks = looks
     this.key = key
     this.valueKey = valueKey
@@ -144,7 +146,11 @@ class Look<V> implements PlainRead<V> {
     this.#looks.found(this, value, undefined)
   }
 
+  /** A loader will run. */
   onNothing(): void {
-    this.#looks.foundNothing(this)
+    this.runInAsyncScope(this.#looks.foundNothing, this.#looks, this)
   }
 }
+
+/** Spares Node the watching of its end. */
+const NEVER_DESTROYED = { requireManualDestroy: true }

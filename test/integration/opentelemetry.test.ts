@@ -246,10 +246,10 @@ test('without an SDK nothing is recorded and nothing fails', async () => {
 })
 
 test.each([
-  [null, /^options must be an object/],
-  [{ caches: [{}] }, /^caches must be an array of caches/],
-  [{ caches: createCache({ ttl: 1 }) }, /^caches must be an array of caches/],
-  [{ recordExceptions: 'yes' }, /^recordExceptions must be a boolean/],
-])('instrument refuses %o', (options, message) => {
+  ['no options', null, /^options must be an object/],
+  ['what is no cache', { caches: [{}] }, /^caches must be an array of caches/],
+  ['a cache that is not in an array', { caches: createCache({ ttl: 1 }) }, /^caches must be an array of caches/],
+  ['an odd recordExceptions', { recordExceptions: 'yes' }, /^recordExceptions must be a boolean/],
+])('instrument refuses %s', (_what, options, message) => {
   expect(() => instrument(options as never)).toThrow(message)
 })

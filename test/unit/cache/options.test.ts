@@ -135,9 +135,12 @@ describe('options of createCache', () => {
     }
   })
 
-  it('refuses an unknown onWaitTimeout, a codec without its methods, and what is no client', () => {
+  it('refuses an unknown onWaitTimeout, a codec without its methods, an odd name or redaction, and what is no client', () => {
     expectRefusal(() => resolve({ onWaitTimeout: 'wait' }), 'RangeError', 'onWaitTimeout', '"wait"')
     expectRefusal(() => resolve({ codec: { encode() {} } }), 'TypeError', 'codec', 'an object')
+    expectRefusal(() => resolve({ redactKey: 'none' }), 'TypeError', 'redactKey', '"none"')
+    expectRefusal(() => resolve({ name: 7 }), 'TypeError', 'name', '7')
+    expectRefusal(() => resolve({ name: '' }), 'RangeError', 'name', '""')
     expectRefusal(() => resolve({ redis: 'redis://localhost' }), 'TypeError', 'redis', '"redis://localhost"')
     expect(() => resolve({ redis: [] })).toThrow(/^redis must name at least one/)
   })

@@ -64,6 +64,7 @@ it('refuses to be made without a client, with a stranger, or with one client twi
   expect(make({ clients: {} })).toThrow(TypeError)
   expect(make(undefined)).toThrow(TypeError)
   expect(make({ clients: client, commandTimeout: 0 })).toThrow(/^commandTimeout/)
+  expect(make({ clients: client, redactKey: 'none' })).toThrow(/^redactKey must be a function/)
 })
 
 it('refuses a function that is none', async () => {
