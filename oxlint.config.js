@@ -5,10 +5,11 @@
 const leaves = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 /** Files of src/ that packages import, and nothing inside does. */
-const entries = ['index', 'lock', 'express']
+const entries = ['index', 'lock', 'express', 'cli']
 
 /** Which folders of src/ a folder may import from; leaves go without saying. */
 const layers = {
+  cli: ['store', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -21,6 +22,7 @@ const layers = {
 const dependencies = {
   'cluster-key-slot': 'src/redis/hash-slot.ts',
   devalue: 'src/store/codec.ts',
+  ioredis: 'src/cli/ioredis.ts',
   'lru-cache': 'src/store/memory-store.ts',
   'range-parser': 'src/middleware/replay.ts',
   'structured-headers': 'src/middleware/targeted-fields.ts',
