@@ -96,7 +96,7 @@ const patternsOf = (folder) => (folder === 'cache' ? cachePatterns : folderPatte
 
 export default {
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest'],
-  ignorePatterns: ['dist', 'coverage', 'test/package/consumers'],
+  ignorePatterns: ['dist', 'coverage', 'test/package/consumers', 'site/pages'],
   categories: { correctness: 'error' },
   rules: {
     eqeqeq: 'error',
@@ -159,7 +159,7 @@ export default {
     // Hostile thenables are among the inputs that tests try.
     { files: ['test/**'], rules: { 'unicorn/no-thenable': 'off' } },
     {
-      files: ['*.config.ts', '*.config.js', 'test/support/global-setup.ts'],
+      files: ['*.config.ts', '*.config.js', 'site/.vitepress/config.js', 'test/support/global-setup.ts'],
       rules: { 'import/no-default-export': 'off' },
     },
   ],
