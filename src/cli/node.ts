@@ -19,6 +19,9 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable'
 }
 
+/** ms that a server has to agree to the end of a connection; a frozen one does not. */
+const DISCONNECT_TIMEOUT = 100
+
 /** Connects, once and without trying again. Rejects with `Unreachable`; a refused log-in shows at the first command. */
 export async function openNode({ Redis }: Ioredis, address: Address, timeout: number): Promise<RedisNode> {
   const client = new Redis({
@@ -27,6 +30,7 @@ export async function openNode({ Redis }: Ioredis, address: Address, timeout: nu
     ...(address.password === undefined ? {} : { password: address.password }),
     ...(address.tls ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
     ...{ lazyConnect: true, connectTimeout: timeout, retryStrategy: () => null, maxRetriesPerRequest: 0 },
+    disconnectTimeout: DISCONNECT_TIMEOUT,
     ...{ enableReadyCheck: false, autoResubscribe: false, protocol: 2, connectionName: 'herdlock-cli' },
   })
   let failure: Error | undefined
@@ -59,7 +63,7 @@ function whyNot(error: Error, { tls }: Address): string {
   const { code = '' } = error as { code?: string }
   if (CERTIFICATE.test(code)) return `${error.message}: name the authority in NODE_EXTRA_CA_CERTS=file.pem`
   if (code === 'EPROTO') return 'it does not speak TLS: try redis://'
-  if (error.message === 'Connection is closed.') {
+  if (error.message === 'Connection is closed.' || code === 'ECONNRESET') {
     return tls ? 'it closed the connection' : 'it closed the connection: if it wants TLS, say rediss://'
   }
   return error.message || code

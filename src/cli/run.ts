@@ -17,6 +17,7 @@ import { RedisTimeoutError } from '../errors.ts'
 /** Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const { env, stdout, stderr } = process
+  stdout.on('error', () => {}) // whoever reads has read enough, as `head` does
   const colours = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '' ? stdout.isTTY : false
   const output: Output = { write: (text) => void stdout.write(text), colours }
   try {

@@ -36,6 +36,11 @@ describe('the site of the docs', () => {
     expect(pages.filter((page) => !new RegExp(`^- .*\\(${page}\\)`, 'm').test(index))).toEqual([])
   })
 
+  it('leads on from every page of the docs', async () => {
+    const pages = (await readPages()).filter(({ path }) => path.startsWith('docs/'))
+    expect(pages.filter(({ text }) => !/\]\((?!https?:)[^)#]+\)/.test(text)).map(({ path }) => path)).toEqual([])
+  })
+
   it('has no link to a page, a picture or a section that is not there', () => {
     const broken = [...html.values()].flatMap(({ path, links }) =>
       links.filter((link) => !leadsSomewhere(path, link, html)).map((link) => `${path}: ${link}`),

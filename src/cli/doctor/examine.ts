@@ -66,7 +66,7 @@ export function unanswered(error: unknown): Finding {
   const { cause } = error as { cause?: unknown }
   if (isReply(cause)) return refused('login', 'logging in', cause, '')
   return {
-    ...{ check: 'answer', level: 'fail', said: messageOf(error).replace(/commandTimeout \((.*)\)/, '$1') },
+    ...{ check: 'answer', level: 'fail', said: messageOf(error) },
     change: 'see whether it runs, whether host, port and TLS are right, and what stands between',
   }
 }

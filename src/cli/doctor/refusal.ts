@@ -39,10 +39,11 @@ export function isLogInRefused(error: unknown): boolean {
   return /^(NOAUTH|WRONGPASS|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/.test(messageOf(error))
 }
 
-/** An error of a script ends with where in it that was, which nobody needs. */
+/** Without where in a script an error was, and without the name of an option that the command line has not. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return message
     .replace(/^ERR (?=(Error running script|The user executing the script))/, '')
     .replace(/ script: [0-9a-f]{40},.*$/, '')
+    .replace(/commandTimeout \((\d+ ms)\)/, '$1')
 }
