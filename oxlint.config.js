@@ -5,11 +5,13 @@
 const leaves = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 /** Files of src/ that packages import, and nothing inside does. */
-const entries = ['index', 'lock', 'express', 'cli']
+const entries = ['index', 'lock', 'express', 'opentelemetry', 'prometheus', 'cli']
 
 /** Which folders of src/ a folder may import from; leaves go without saying. */
 const layers = {
   cli: ['store', 'redis'],
+  opentelemetry: ['cache'],
+  prometheus: ['cache'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -27,6 +29,9 @@ const dependencies = {
   'range-parser': 'src/middleware/replay.ts',
   'structured-headers': 'src/middleware/targeted-fields.ts',
 }
+
+/** The only folder that may import each of the packages that are optional for users. */
+const optionalPeers = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
 
 const doors = {
   'no-restricted-globals': [
@@ -92,7 +97,15 @@ const cachePatterns = [
   { regex: '/redis/script(s/|\\.ts$)', message: 'The cache wires connections; only stores and locks speak to Redis.' },
 ]
 
-const patternsOf = (folder) => (folder === 'cache' ? cachePatterns : folderPatterns(folder))
+const watcherPatterns = (folder) => [
+  ...folderPatterns(folder),
+  { regex: '/cache/', allowTypeImports: true, message: 'Telemetry knows a cache by its types alone.' },
+]
+
+function patternsOf(folder) {
+  if (folder in optionalPeers) return watcherPatterns(folder)
+  return folder === 'cache' ? cachePatterns : folderPatterns(folder)
+}
 
 export default {
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest'],
@@ -136,7 +149,10 @@ export default {
       files: leaves.map((name) => `src/${name}.ts`),
       rules: imports([{ regex: '^\\.', message: 'Leaves import nothing of ours.' }]),
     },
-    ...Object.keys(layers).map((folder) => ({ files: [`src/${folder}/**`], rules: imports(patternsOf(folder)) })),
+    ...Object.keys(layers).map((folder) => ({
+      files: [`src/${folder}/**`],
+      rules: imports(patternsOf(folder), { allowedPackage: optionalPeers[folder] }),
+    })),
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
       rules: imports(patternsOf(file.split('/')[1]), { allowedPackage }),

@@ -1,11 +1,12 @@
-// Run: REDIS_URL=redis://127.0.0.1:6379 npm run example examples/locker.ts
+// How do I hold a lock that all processes respect?
 //
-// Locker used directly: one attempt, waiting with a limit, a lock that is kept and watched, and fencing numbers.
+// Look at: the four ways: one attempt, waiting with a limit, a lock that is kept and watched, and fencing numbers.
+// Run:     REDIS_URL=redis://localhost:6379 npm run example examples/locker.ts
 import { setTimeout as delay } from 'node:timers/promises'
 import { Locker, LockNotAcquiredError } from 'herdlock/lock'
 import { Redis } from 'ioredis'
 
-const redis = new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379')
+const redis = new Redis(process.env['REDIS_URL'] ?? 'redis://localhost:6379')
 const locker = new Locker({ clients: redis })
 await locker.prepare()
 const key = `example:report:${process.pid}`

@@ -1,7 +1,8 @@
-// Run: npm run example examples/wrap-loader.ts
-// With a Redis, which all processes then share: REDIS_URL=redis://127.0.0.1:6379 npm run example examples/wrap-loader.ts
+// How do I put a cache in front of an expensive function, so that a hundred callers cost one call?
 //
-// getOrRefill and wrap around an expensive loader: a hundred callers, one load.
+// Look at: `getOrRefill`, for a single call, and `wrap`, for a function; and when a caller waits: only if nothing is stored.
+// Run:     npm run example examples/wrap-loader.ts
+//          With REDIS_URL all processes share the values, and the one call.
 import { setTimeout as delay } from 'node:timers/promises'
 import { createCache } from 'herdlock'
 import { Redis } from 'ioredis'

@@ -1,7 +1,9 @@
 import type { BatchLoader } from './batch.ts'
-import type { CacheEvent, CacheListener, CacheStats } from './events.ts'
+import type { CacheEvent, CacheListener } from './events.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import type { Loader } from './loader-context.ts'
 import type { CallOptions } from './options.ts'
+import type { CacheStats } from './stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
 export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
@@ -10,6 +12,8 @@ export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
 
 /** Every method may be used detached. All reject with `ClosedError` after `close`. */
 export interface Cache {
+  /** What telemetry calls it: the option `name`, else `prefix`. */
+  readonly name: string
   /**
    * The value of `key`: from memory, from Redis, from a refill that is under way in this process or another, or by
    * running `loader`. Rejects with the loader's own reason, `RefillFailedError` (it failed in another process),
@@ -43,6 +47,20 @@ export interface Cache {
   /** Forgets everything under the prefix, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
   stats(): CacheStats
+  /**
+   * What is known of a key in memory and in Redis: its state, what is left of its lifetime, its size and tags, who
+   * refills it. For people to look at; it costs some plain commands and changes nothing. That Redis fails is told in
+   * `redisError`.
+   */
+  inspect(key: string): Promise<Inspection>
+  /** The flights that are under way in this process, those that began first before others. */
+  flights(): CacheFlight[]
+  /**
+   * The leases that are held now, by all processes that share the Redis and the prefix. Found by SCAN, of which one call
+   * makes 20 steps at most; unless the answer is `complete`, another call goes on, given that answer as `previous`.
+   * Rejects with Redis's error.
+   */
+  leases(previous?: LeaseListing): Promise<LeaseListing>
   /** Calls `listener` at every such event until the returned function is called. */
   on<E extends CacheEvent>(event: E, listener: CacheListener<E>): () => void
   /** Aborts what is under way, gives leases back, and closes the connections that the cache itself has opened. */

@@ -69,7 +69,7 @@ export class FirstLooks {
   found<V>(look: Look<V>, value: V, entry: Entry<V> | undefined): void {
     const { key, flight } = look
     if (this.#end(look) && entry !== undefined) this.#keep(look, entry)
-    this.#core.events.emit('hit', key, IN_REDIS)
+    this.#core.events.hitInRedis(key)
     look.resolve(value)
     if (flight === undefined) return
     flight.settle(value)
@@ -148,5 +148,3 @@ class Look<V> implements PlainRead<V> {
     this.#looks.foundNothing(this)
   }
 }
-
-const IN_REDIS = { tier: 'redis' } as const

@@ -19,10 +19,10 @@ export async function loadAlone<V>(
   const startedAt = clock.now()
   try {
     const value = await runLoader(loader, record, settings.loadTimeout, abort, core)
-    events.emit('refilled', key, { loadTime: clock.now() - startedAt })
+    events.refilled(key, clock.now() - startedAt)
     return value
   } catch (error) {
-    events.emit('refill-failed', key, { error })
+    events.refillFailed(key, error, clock.now() - startedAt)
     throw error
   } finally {
     for (const stop of stops) stop?.()

@@ -54,8 +54,18 @@ export class Memory {
     return this.#entries.size
   }
 
+  /** Of all encoded values; unknown without `maxBytes`: they are not encoded for memory then. */
+  get bytes(): number | undefined {
+    return this.#maxBytes === undefined ? undefined : this.#entries.bytes
+  }
+
   get<V>(key: string): MemoryEntry<V> | undefined {
     return this.#entries.get(key) as MemoryEntry<V> | undefined
+  }
+
+  /** Like `get`, without counting as a use. */
+  peek(key: string): MemoryEntry | undefined {
+    return this.#entries.peek(key)
   }
 
   /**

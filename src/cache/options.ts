@@ -1,5 +1,5 @@
 import { outOfRange, wrongType } from '../errors.ts'
-import { checkKey } from '../lock/options.ts'
+import { checkKey, resolveRedactKey } from '../lock/options.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
 
@@ -43,6 +43,13 @@ export interface CacheOptions {
   earlyExpiration?: { beta: number }
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
   codec?: Codec
+  /** What telemetry calls this cache. Default: `prefix`. */
+  name?: string
+  /**
+   * What diagnostics channels, and so OpenTelemetry, are told in place of a key; called only where somebody subscribes.
+   * Listeners of `on` are the application's own: they get keys as they are. Default: the key itself.
+   */
+  redactKey?: (key: string) => string
 }
 
 export interface MemoryOptions {
@@ -105,6 +112,8 @@ export interface ResolvedOptions extends CallSettings<unknown> {
   readonly memory: false | ResolvedMemory
   readonly lockTtl: number
   readonly commandTimeout: number
+  readonly name: string
+  readonly redactKey: (key: string) => string
   /** 0: no early expiration. */
   readonly beta: number
 }
@@ -128,6 +137,7 @@ const DEFAULT_MAX_ENTRIES = 10_000
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with a ttl', options)
   const redis = options.redis === undefined ? [] : listClients('redis', options.redis)
+  const prefix = resolvePrefix(options.prefix ?? 'herdlock')
   return {
     signal: undefined,
     tags: NO_TAGS,
@@ -135,7 +145,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0),
     staleIfError: duration('staleIfError', options.staleIfError ?? 0),
     redis,
-    prefix: resolvePrefix(options.prefix ?? 'herdlock'),
+    prefix,
     memory: resolveMemory(options.memory, redis),
     lockTtl: positiveDuration('lockTtl', options.lockTtl ?? 3000),
     loadTimeout: positiveDuration('loadTimeout', options.loadTimeout ?? 30_000),
@@ -147,6 +157,8 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
+    name: resolveName(options.name ?? prefix),
+    redactKey: resolveRedactKey(options.redactKey),
   }
 }
 
@@ -262,6 +274,12 @@ function resolvePrefix(prefix: unknown): string {
     throw outOfRange('prefix', 'a non-empty string without braces', prefix)
   }
   return prefix
+}
+
+function resolveName(name: unknown): string {
+  if (typeof name !== 'string') throw wrongType('name', 'a non-empty string', name)
+  if (name === '') throw outOfRange('name', 'a non-empty string', name)
+  return name
 }
 
 function resolveOnWaitTimeout(value: unknown): 'load' | 'throw' {

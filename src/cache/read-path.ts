@@ -31,6 +31,7 @@ export class ReadPath {
     if (entry !== undefined && isFresh(entry, now)) return this.#answerFresh(entry, key, loader, settings, onDecided)
     const pass = this.#core.passes.get(key)
     if (pass !== undefined && now < pass.until) {
+      this.#core.events.miss(key)
       const result = loadAlone(this.#core, key, loader, settings)
       onDecided?.()
       return result
@@ -75,7 +76,7 @@ export class ReadPath {
     } else {
       onDecided?.()
     }
-    this.#core.events.emit('stale', key, {})
+    this.#core.events.stale(key, 'memory')
     return entry.readLater()
   }
 
@@ -84,7 +85,7 @@ export class ReadPath {
     const { clock, events, flights } = this.#core
     return new Promise((resolve, reject) => {
       const takeStale = (): void => {
-        events.emit('stale', key, {})
+        events.stale(key, 'memory')
         resolve(entry.readLater())
       }
       const timer = clock.setTimeout(() => {
@@ -105,7 +106,7 @@ export class ReadPath {
       return reentrance.enter(flight, key, () => flight.join(refill.leadersOwn, signal))
     }
     onDecided?.()
-    this.#core.events.emit('coalesced', key, {})
+    this.#core.events.coalesced(key)
     const alone = (): Promise<V> => loadAlone(this.#core, key, loader, settings)
     return reentrance.enter(current, key, () => current.join(alone, signal))
   }

@@ -7,9 +7,11 @@ import { Connection } from '../redis/connection.ts'
 import { entryKeysBeginning } from '../redis/entry-keys.ts'
 import { Inbox } from '../redis/inbox.ts'
 import type { Random } from '../random.ts'
+import { Inspector } from '../store/inspector.ts'
 import { RedisStore } from '../store/redis-store.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { RedisStats } from './stats.ts'
 
 /** What a tier is told by its members. */
 export interface MemberHooks {
@@ -28,6 +30,8 @@ export class RedisMember {
   /** The same Redis as the locker sees it. */
   readonly instance: Instance
   readonly breaker: Breaker
+  readonly #connection: Connection
+  readonly inspector: Inspector
   readonly #report: (error: unknown) => void
 
   constructor(
@@ -41,6 +45,7 @@ export class RedisMember {
     const { clock, random } = parts
     const report = throttled(hooks.report, clock)
     const connection = new Connection(client, clock, options.commandTimeout)
+    this.#connection = connection
     const keyPrefix = keyPrefixOf(client)
     const tracking = {
       prefix: keyPrefix + entryKeysBeginning(options.prefix),
@@ -55,7 +60,13 @@ export class RedisMember {
     this.breaker = breaker
     const { prefix } = options
     this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
+    this.inspector = new Inspector(connection, clock, prefix)
     this.#report = report
+  }
+
+  stats(): RedisStats {
+    const { label, failures } = this.#connection
+    return { instance: label.replace(/^redis /, ''), breaker: this.breaker.state, errors: failures }
   }
 
   /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */

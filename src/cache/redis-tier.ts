@@ -1,16 +1,20 @@
 import type { Clock } from '../clock.ts'
+import { claimChannel, traced, type ClaimMessage } from '../diagnostics.ts'
 import { Locker } from '../lock/locker.ts'
 import type { Random } from '../random.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
+import type { HeldLease, Listing, StoredEntry } from '../store/inspector.ts'
 import type { Notice } from '../store/notice.ts'
 import type { PlainRead } from '../store/plain-reads.ts'
 import type { Busy, Claim, Possession, RedisStore, Storing } from '../store/redis-store.ts'
 import { Backplane, type Change } from './backplane.ts'
+import type { CacheLease, LeaseListing } from './inspection.ts'
 import { RedisLease, type Lease } from './lease.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ResolvedOptions } from './options.ts'
 import { RedisMember } from './redis-member.ts'
+import type { RedisStats } from './stats.ts'
 
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
@@ -45,13 +49,18 @@ export class RedisTier {
   readonly #locker: Locker
   readonly #backplane: Backplane
   readonly #lockTtl: number
+  readonly #describe: (key: string) => ClaimMessage
+  /** By it holders of leases are told apart. */
+  readonly #inboxId: string
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
     this.#clock = clock
     this.#random = random
     this.#lockTtl = options.lockTtl
+    this.#describe = (key) => ({ cache: options.name, key: options.redactKey(key) })
     const backplane = new Backplane(options.prefix, random)
     const inboxId = random.token()
+    this.#inboxId = inboxId
     const onBackplane = (message: Buffer): void => {
       const change = backplane.read(message)
       if (change !== undefined) hooks.onChange(change)
@@ -84,11 +93,25 @@ export class RedisTier {
    * `freshBeyond` counts as stale. Never rejects.
    */
   claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
+    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, freshBeyond)
+    const message = this.#describe(key)
+    return traced(claimChannel, message, async () => {
+      const claim = await this.#claim(key, codec, freshBeyond)
+      message.state = claim.state
+      return claim
+    })
+  }
+
+  #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const token = this.#locker.createToken()
     this.#listen()
     if (this.#members.length > 1) return this.#claimAll(key, token, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
     return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+  }
+
+  stats(): RedisStats[] {
+    return this.#members.map((member) => member.stats())
   }
 
   /** Opens the inboxes at the first use of Redis, which does not wait for them. */
@@ -192,6 +215,29 @@ export class RedisTier {
 
   invalidateTag(tag: string): Promise<void> {
     return this.#onAll((store) => store.invalidateTag(tag, this.#backplane.announce({ kind: 'tag', tag })))
+  }
+
+  /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */
+  async inspect(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
+    let entry: StoredEntry | undefined
+    let lease: HeldLease | undefined
+    for (const { breaker, inspector } of this.#members) {
+      const [found, held] = await breaker.run(() => Promise.all([inspector.entry(key), inspector.lease(key)]))
+      if (entry?.state !== 'fresh') entry = found ?? entry
+      lease ??= held
+    }
+    return { entry, lease: lease && this.#ownOrNot(lease) }
+  }
+
+  /** Leases are taken in the order of members, so that the first has them all. Rejects with Redis's error. */
+  async leases(previous: Listing<HeldLease> | undefined, expected: Iterable<string>): Promise<LeaseListing> {
+    const { breaker, inspector } = this.#members[0] as RedisMember
+    const listing = await breaker.run(() => inspector.leases(previous, expected))
+    return { ...listing, items: listing.items.map((lease) => this.#ownOrNot(lease)) }
+  }
+
+  #ownOrNot(lease: HeldLease): CacheLease {
+    return { ...lease, own: lease.holder === this.#inboxId }
   }
 
   async close(): Promise<void> {

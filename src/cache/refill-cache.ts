@@ -9,7 +9,9 @@ import type { Change } from './backplane.ts'
 import { Batch, type BatchLoader } from './batch.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
-import { Events, type CacheEvent, type CacheListener, type CacheStats } from './events.ts'
+import { Events, type CacheEvent, type CacheListener } from './events.ts'
+import { Inspections } from './inspect.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
 import type { Loader } from './loader-context.ts'
 import { isolate, Memory } from './memory.ts'
@@ -18,22 +20,26 @@ import type { CallOptions, ResolvedOptions } from './options.ts'
 import { isFresh, ReadPath } from './read-path.ts'
 import { RedisTier } from './redis-tier.ts'
 import { Reentrance } from './reentrance.ts'
+import type { CacheStats } from './stats.ts'
 
 const PASSES_KEPT = 10_000
 
 export class RefillCache implements Cache {
+  readonly name: string
   readonly #core: CacheCore
   readonly #clock: Clock
   readonly #memory: Memory | undefined
   readonly #events: Events
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
+  readonly #inspections: Inspections
   /** Key → the `set` under way that began last and that no other change has followed. */
   readonly #beingSet = new Map<string, object>()
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
-    this.#events = new Events()
+    this.name = options.name
+    this.#events = new Events(options.name, options.redactKey)
     this.#memory =
       options.memory === false
         ? undefined
@@ -44,7 +50,7 @@ export class RefillCache implements Cache {
       clock,
       random,
       events: this.#events,
-      flights: new Flights(),
+      flights: new Flights(clock),
       reentrance: new Reentrance(),
       memory: this.#memory,
       passes: new MemoryStore(PASSES_KEPT, undefined),
@@ -65,6 +71,7 @@ export class RefillCache implements Cache {
             }),
     }
     this.#reads = new ReadPath(this.#core)
+    this.#inspections = new Inspections(this.#core)
   }
 
   readonly getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
@@ -203,19 +210,41 @@ export class RefillCache implements Cache {
   }
 
   readonly stats = (): CacheStats => {
-    const { counts } = this.#events
+    const { counts, inRedis, loadTime, waits } = this.#events
+    const { flights, redis } = this.#core
     return {
       hits: counts.hit,
       staleHits: counts.stale,
+      tiers: {
+        memory: { hits: counts.hit - inRedis.hit, staleHits: counts.stale - inRedis.stale },
+        redis: { hits: inRedis.hit, staleHits: inRedis.stale },
+      },
       misses: counts.miss,
       coalesced: counts.coalesced,
       refills: counts.refilled,
       refillFailures: counts['refill-failed'],
+      loadTime: loadTime.read(),
+      waits: { ...waits },
       leasesLost: counts['lease-lost'],
+      invalidations: counts.invalidated,
       errors: counts.error,
+      redis: redis?.stats() ?? [],
       entries: this.#memory?.size ?? 0,
-      flights: this.#core.flights.size,
+      bytes: this.#memory?.bytes,
+      flights: flights.size,
     }
+  }
+
+  readonly inspect = async (key: string): Promise<Inspection> => {
+    this.#check(key, undefined)
+    return this.#inspections.inspect(key)
+  }
+
+  readonly flights = (): CacheFlight[] => this.#inspections.flights()
+
+  readonly leases = async (previous?: LeaseListing): Promise<LeaseListing> => {
+    this.#assertOpen()
+    return this.#inspections.leases(previous)
   }
 
   readonly on = <E extends CacheEvent>(event: E, listener: CacheListener<E>): (() => void) => {

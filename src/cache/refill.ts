@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { inspect } from 'node:util'
 import { onAbort } from '../abort.ts'
 import type { Timer } from '../clock.ts'
+import { refillChannel, type RefillMessage } from '../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../errors.ts'
 import type { Flight } from '../flight/flight.ts'
 import { readable } from '../redis/entry-keys.ts'
@@ -17,6 +18,8 @@ import { isolate, type Isolated } from './memory.ts'
 import type { CallSettings } from './options.ts'
 import type { RedisTier } from './redis-tier.ts'
 import { isAbandoned, runLoader } from './run-loader.ts'
+import type { Tier } from './stats.ts'
+import { traceRefill } from './trace-refill.ts'
 
 /** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
 const PASS_DURATION = 5000
@@ -42,10 +45,15 @@ export class Refill<V> {
   #freshBeyond: number | undefined
   /** The value to be replaced, as found in memory and then in Redis. */
   #stale: Entry<V> | undefined
+  #staleTier: Tier = 'memory'
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
   #softTimer: Timer | undefined
   #missed = false
+  /** ms spent waiting for another process, if it had to. */
+  #waited: number | undefined
+  /** What subscribers are told at the end; absent where there are none. */
+  #message: RefillMessage | undefined
 
   constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
     this.#core = core
@@ -57,15 +65,24 @@ export class Refill<V> {
 
   /** Begins; the flight carries the outcome. */
   run(): void {
+    if (!refillChannel.hasSubscribers) return void this.#begin()
+    traceRefill(this.#core.options, this.#order, (message) => {
+      this.#message = message
+      return this.#begin()
+    })
+  }
+
+  /** Resolves at the end; never rejects. */
+  #begin(): Promise<void> {
     const { redis } = this.#core
-    if (redis === undefined) {
-      void this.#untilEnd(() => this.#load(localLease))
-      return
-    }
-    void redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond).then((claim) => {
+    if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
+    return redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond).then((claim) => {
       // A hit in Redis ends here: that path should cost little more than the question.
-      if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) this.#end()
-      else void this.#untilEnd(() => this.#follow(redis, claim))
+      if (claim.state !== 'fresh' || !this.#adopt(claim.entry, 'redis')) {
+        return this.#untilEnd(() => this.#follow(redis, claim))
+      }
+      this.#end()
+      return undefined
     })
   }
 
@@ -73,6 +90,7 @@ export class Refill<V> {
     try {
       await work()
     } catch (error) {
+      this.#note('failed', error)
       this.#flight.fail(error)
     } finally {
       this.#end()
@@ -82,7 +100,9 @@ export class Refill<V> {
   #end(): void {
     this.#order.onDecided?.()
     this.#softTimer?.cancel()
-    this.#core.flights.end(this.#flight)
+    const { events, flights } = this.#core
+    if (this.#waited !== undefined) events.waited(this.#waited)
+    flights.end(this.#flight)
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
@@ -111,6 +131,7 @@ export class Refill<V> {
         return claim.state === 'pass' ? this.#pass() : this.#load(localLease)
       }
     }
+    this.#note('failed', this.#flight.signal.reason)
     this.#flight.fail(this.#flight.signal.reason)
   }
 
@@ -125,7 +146,9 @@ export class Refill<V> {
     this.#order.onDecided?.()
     if (claim.stale !== undefined) this.#offerStale(claim.stale)
     this.#noteMiss()
-    const notice = await this.#nextNotice(redis, claim, waitUntil - clock.now())
+    const startedAt = clock.now()
+    const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
+    this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
     if (notice !== undefined && notice.kind !== 'again') {
       this.#accept(notice)
       return true
@@ -162,6 +185,7 @@ export class Refill<V> {
       this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
     } else {
       this.#flight.settle(await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.signal }))
+      this.#note('loaded')
     }
   }
 
@@ -177,7 +201,7 @@ export class Refill<V> {
       void lease.pass(PASS_DURATION)
     })
     lease.onLost((reason) => {
-      events.emit('lease-lost', key, {})
+      events.leaseLost(key)
       abort(reason)
     })
     const startedAt = clock.now()
@@ -189,13 +213,14 @@ export class Refill<V> {
     try {
       value = await this.#loaded
     } catch (reason) {
-      events.emit('refill-failed', key, { error: reason })
+      events.refillFailed(key, reason, clock.now() - startedAt)
       this.#fail(reason)
       await (isAbandoned(signal) ? lease.abandon() : lease.fail(describeFailure(reason)))
       return
     }
     const loadTime = clock.now() - startedAt
-    events.emit('refilled', key, { loadTime })
+    events.refilled(key, loadTime)
+    this.#note('loaded', undefined, loadTime)
     const isolated = this.#isolate(value)
     this.#flight.settle(value)
     if (record.sharing !== 'do-not-share') await this.#store(value, isolated, record, lease, loadTime)
@@ -231,23 +256,27 @@ export class Refill<V> {
     const { clock, events, flights, options, random } = this.#core
     const isolated = this.#isolate(entry.value)
     if (isolated !== undefined && flights.mayKeep(this.#flight)) this.#keep(entry, isolated)
-    if (tier !== undefined && !this.#flight.settled) events.emit('hit', this.#order.key, { tier })
+    if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)
+    this.#note(tier === undefined ? 'received' : 'found')
     this.#flight.settle(entry.value)
     const { beta } = options
     if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
     this.#flight.keep()
     this.#stale = entry
+    this.#staleTier = 'redis'
     this.#freshBeyond = entry.freshUntil
     return false
   }
 
   #pass(): void {
+    this.#note('passed')
     this.#core.passes.set(this.#order.key, { until: this.#core.clock.now() + PASS_DURATION }, undefined)
     this.#flight.release()
   }
 
   /** Callers get the reason, or in its place the stale value while that may be used; then retries back off. */
   #fail(reason: unknown): void {
+    this.#note('failed', reason)
     const now = this.#core.clock.now()
     const inMemory = this.#core.memory?.get(this.#order.key)
     if (inMemory !== undefined) inMemory.backOff(now)
@@ -261,6 +290,7 @@ export class Refill<V> {
     const { clock, memory, flights } = this.#core
     const { key, settings } = this.#order
     this.#stale = stale
+    this.#staleTier = 'redis'
     const isolated = this.#isolate(stale.value)
     const isNews = memory?.get(key) === undefined && flights.mayKeep(this.#flight)
     if (isolated !== undefined && isNews) this.#keep(stale, isolated)
@@ -270,15 +300,23 @@ export class Refill<V> {
     else this.#softTimer ??= clock.setTimeout(() => this.#serveStale(stale), settings.softTimeout)
   }
 
+  /** What subscribers will be told; the last word counts. */
+  #note(outcome: RefillMessage['outcome'] & string, error?: unknown, loadTime?: number): void {
+    if (this.#message === undefined) return
+    this.#message.outcome = outcome
+    if (outcome === 'failed') this.#message.error = error
+    if (loadTime !== undefined) this.#message.loadTime = loadTime
+  }
+
   #noteMiss(): void {
     if (this.#missed || this.#order.background || this.#flight.settled) return
     this.#missed = true
-    this.#core.events.emit('miss', this.#order.key, {})
+    this.#core.events.miss(this.#order.key)
   }
 
   #serveStale(stale: Entry<V>): void {
     if (this.#flight.settled) return
-    if (!this.#order.background) this.#core.events.emit('stale', this.#order.key, {})
+    if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
     this.#flight.settle(stale.value)
   }
 

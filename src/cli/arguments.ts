@@ -23,7 +23,7 @@ export interface InspectRequest extends Common {
   readonly command: 'inspect'
   /** How many leases and how many entries are listed at most. */
   readonly limit: number
-  /** Glob of the keys among which locks of `Locker` are looked for, besides those that somebody waits for. */
+  /** How keys begin that are locks of `Locker`; without it those alone are listed that somebody waits for. */
   readonly locks: string | undefined
 }
 

@@ -15,7 +15,7 @@ doctor:
   --strict         let warnings fail, too
 inspect:
   --limit N        list so many leases and so many entries at most      (default: 100)
-  --locks GLOB     list locks of Locker with such keys, not only those that somebody waits for
+  --locks TEXT     list locks of Locker whose keys begin so, not only those that somebody waits for
 Else:
   -h, --help       print this
   -v, --version    print the version

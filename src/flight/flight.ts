@@ -27,15 +27,20 @@ export class Flight<V> {
   #failed = false
   /** Callers that have joined and not left. */
   #callers = 0
+  /** Callers that have left. */
+  #left = 0
   /** Callers without a signal never leave; nor does the interest of a background refill. */
   #lasting = false
   readonly key: string
   /** Names under which the flight may be revoked. */
   readonly tags: readonly string[]
+  /** Instant of the monotonic clock. */
+  readonly startedAt: number
 
-  constructor(key: string, tags: readonly string[]) {
+  constructor(key: string, tags: readonly string[], startedAt = 0) {
     this.key = key
     this.tags = tags
+    this.startedAt = startedAt
     this.#outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -59,6 +64,11 @@ export class Flight<V> {
 
   get settled(): boolean {
     return this.#settled
+  }
+
+  /** How many callers wait for it, the one that started it included. */
+  get waiters(): number {
+    return this.#settled ? 0 : this.#alone.length - this.#left
   }
 
   /** The shared result; `alone` is run instead, for this caller only, if the flight turns out not to be shareable. */
@@ -113,6 +123,7 @@ export class Flight<V> {
     return new Promise((resolve, reject) => {
       const leave = onAbort(signal, () => {
         this.#callers--
+        this.#left++
         if (this.#callers === 0 && !this.#lasting && !this.#settled) this.abort(signal.reason)
         reject(signal.reason)
       })

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { Flight } from './flight.ts'
 
 /** The flights of this process: by key the one that new callers may join, and all that have not ended. */
@@ -6,10 +7,20 @@ export class Flights {
   /** The revoked ones too. */
   readonly #all = new Set<Flight<unknown>>()
   readonly #outdated = new WeakSet<Flight<unknown>>()
+  readonly #clock: Pick<Clock, 'coarseNow'>
   #onEmpty: (() => void)[] = []
+
+  constructor(clock: Pick<Clock, 'coarseNow'>) {
+    this.#clock = clock
+  }
 
   get size(): number {
     return this.#all.size
+  }
+
+  /** All that are under way, those that began first before others. */
+  get all(): Iterable<Flight<unknown>> {
+    return this.#all
   }
 
   /** The flight that a caller of `key` may join. */
@@ -19,7 +30,7 @@ export class Flights {
   }
 
   start<V>(key: string, tags: readonly string[]): Flight<V> {
-    const flight = new Flight<V>(key, tags)
+    const flight = new Flight<V>(key, tags, this.#clock.coarseNow())
     this.#byKey.set(key, flight as Flight<unknown>)
     this.#all.add(flight as Flight<unknown>)
     return flight

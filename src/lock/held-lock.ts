@@ -12,6 +12,8 @@ const DRIFT = 0.001
 const EXTEND_AT = 2 / 3
 /** But after a failure not before this share of its ttl has gone by. */
 const LEAST_PAUSE = 1 / 20
+/** ms for which a lock that was handed over may be held before its ttl is set. */
+const CONFIRM_AFTER = 1
 
 /** The local instant until which a lock surely lasts whose `ttl` was set by a command sent at `sentAt`. */
 export function validityEnd(sentAt: number, ttl: number): number {
@@ -56,6 +58,8 @@ export class HeldLock implements Lock {
   /** The next extension, Infinity when none is due. */
   #extendAt = Infinity
   #extending = false
+  /** Set at most once, by who watches; called once. */
+  #onEnd: ((outcome: 'released' | 'lost') => void) | undefined
 
   constructor(keeper: Keeper, acquired: Acquired) {
     this.#keeper = keeper
@@ -87,8 +91,10 @@ export class HeldLock implements Lock {
     this.#end('released')
     try {
       await releaseEverywhere(this.#keeper.instances, this.key, this.token)
+      this.#tellEnd('released')
     } catch (error) {
-      if (!(error instanceof LockNotHeldError)) this.#state = before // may be tried again
+      if (error instanceof LockNotHeldError) this.#tellEnd('lost')
+      else this.#state = before // may be tried again
       if (this.#state === 'held' && this.#controller !== undefined) this.#meet()
       throw error
     }
@@ -127,17 +133,21 @@ export class HeldLock implements Lock {
   /** From now on the lock is extended until it is released or lost. */
   keepExtending(): void {
     this.#autoExtend = true
-    if (!this.#extending) this.#scheduleExtension()
+    if (!this.#extending && this.#extendAt === Infinity) this.#scheduleExtension()
   }
 
   /**
-   * Sets the whole ttl of a lock that was handed over for a moment; tried again while that lasts. Sending takes longer
-   * than all the rest of waking up, so the new holder goes first; one that blocks the event loop for longer than the
-   * grant loses the lock.
+   * Sets the whole ttl of a lock that was handed over for a moment; tried again while that lasts. A lock that is
+   * released at once needs no such command, which would delay the next hand-off by as much as the release itself. A
+   * holder that meanwhile blocks the event loop for longer than the grant loses the lock.
    */
   confirm(): void {
-    this.#extending = true
-    this.#keeper.clock.setImmediate(() => void this.#extendOnce())
+    // Setting a timer takes longer than all the rest of waking up: the new holder goes first.
+    this.#keeper.clock.setImmediate(() => {
+      if (this.#state !== 'held') return
+      this.#extendAt = this.#keeper.clock.now() + CONFIRM_AFTER
+      this.#meet()
+    })
   }
 
   /** The lock is lost, for the reason named; nothing revives it. */
@@ -146,6 +156,17 @@ export class HeldLock implements Lock {
     this.#end('lost')
     this.#lostError = new LockLostError(this.key, why, options)
     this.#controller?.abort(this.#lostError)
+    this.#tellEnd('lost')
+  }
+
+  /** `callback` is told how the lock ended, once that is known. */
+  onEnd(callback: (outcome: 'released' | 'lost') => void): void {
+    this.#onEnd = callback
+  }
+
+  #tellEnd(outcome: 'released' | 'lost'): void {
+    this.#onEnd?.(outcome)
+    this.#onEnd = undefined
   }
 
   /** Ends the keeping of a lock that is released by others' means. */

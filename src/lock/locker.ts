@@ -1,5 +1,6 @@
 import { onAbort } from '../abort.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { lockChannel, lockEndedChannel } from '../diagnostics.ts'
 import { ClosedError, LockNotAcquiredError, wrongType } from '../errors.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
@@ -18,9 +19,11 @@ import {
   type LockerOptions,
   resolveAcquireOptions,
   resolveCommandTimeout,
+  resolveRedactKey,
   resolveTtl,
 } from './options.ts'
 import { createToken } from './token.ts'
+import { traceAcquisition, traceEnd } from './trace-lock.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 /** What the cache shares with its locker, and tests replace. Not part of the public face. */
@@ -41,6 +44,7 @@ export class Locker {
   readonly #keeper: Keeper
   readonly #rooms: readonly WaitingRoom[]
   readonly #random: Random
+  readonly #redactKey: (key: string) => string
   readonly #inboxId: string
   /** Inboxes that this locker made, and closes. */
   readonly #ownInboxes: readonly Inbox[]
@@ -55,6 +59,7 @@ export class Locker {
     const instances =
       parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
     this.#random = random
+    this.#redactKey = resolveRedactKey(options.redactKey)
     this.#inboxId = (instances[0] as Instance).inbox.id
     this.#ownInboxes = parts.instances === undefined ? instances.map(({ inbox }) => inbox) : []
     this.#rooms = instances.map(({ inbox }) => new WaitingRoom(inbox, clock, random))
@@ -87,7 +92,12 @@ export class Locker {
    * with Redis's error or a `RedisTimeoutError` when an instance fails, with `signal.reason` when `signal` aborts. In
    * every such case all instances are released again.
    */
-  async tryAcquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+  tryAcquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+    if (!lockChannel.hasSubscribers) return this.#tryAcquire(key, ttl, options)
+    return traceAcquisition(this.#redactKey(key), false, () => this.#tryAcquire(key, ttl, options))
+  }
+
+  async #tryAcquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
     const { acquisition, signal, autoExtend } = this.#begin(key, ttl, options, undefined)
     return abandonable(signal, this.#tryOnce(acquisition, key, autoExtend), giveBack)
   }
@@ -99,7 +109,12 @@ export class Locker {
    * promise never settles. Rejects with `signal.reason`, with Redis's error or a `RedisTimeoutError` when an instance
    * fails, with `ClosedError` when the locker is closed, and leaves nothing behind then.
    */
-  async acquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+  acquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
+    if (!lockChannel.hasSubscribers) return this.#acquire(key, ttl, options)
+    return traceAcquisition(this.#redactKey(key), true, () => this.#acquire(key, ttl, options))
+  }
+
+  async #acquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
     const { acquisition, signal, autoExtend } = this.#begin(key, ttl, options, this.#rooms)
     return abandonable(signal, this.#waitInLine(acquisition, signal, autoExtend), giveBack)
   }
@@ -193,6 +208,7 @@ export class Locker {
     const lock = new HeldLock(this.#keeper, acquired)
     if (confirm !== undefined) lock.confirm()
     if (autoExtend) lock.keepExtending()
+    if (lockEndedChannel.hasSubscribers) traceEnd(lock, this.#redactKey(lock.key), this.#keeper.clock)
     return lock
   }
 

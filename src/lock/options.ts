@@ -11,6 +11,8 @@ export interface LockerOptions {
   clients: RedisClient | readonly RedisClient[]
   /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
   commandTimeout?: number
+  /** What diagnostics channels, and so OpenTelemetry, are told in place of a key. Default: the key itself. */
+  redactKey?: (key: string) => string
 }
 
 /** Options of one acquisition. */
@@ -36,6 +38,23 @@ export function checkKey(key: unknown, option = 'key'): asserts key is string {
   if (typeof key !== 'string') throw wrongType(option, 'a non-empty string', key)
   if (key === '') throw outOfRange(option, 'a non-empty string', key)
   if (!key.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
+}
+
+/** The redaction that is in force. Should it throw, no call suffers, and no key is told. */
+export function resolveRedactKey(redactKey: unknown): (key: string) => string {
+  if (redactKey === undefined) return asItIs
+  if (typeof redactKey !== 'function') throw wrongType('redactKey', 'a function', redactKey)
+  return (key) => {
+    try {
+      return String(redactKey(key))
+    } catch {
+      return '(redaction failed)'
+    }
+  }
+}
+
+function asItIs(key: string): string {
+  return key
 }
 
 /** The ttl that is in force; throws when it is none. */

@@ -10,28 +10,46 @@ export type Baseline = ReadonlyArray<readonly [name: string, value: string | str
  * with it are left. To be called after the real `close`; before, Node would trip over it while finishing.
  */
 export function renew(req: IncomingMessage, res: ServerResponse, baseline: Baseline): void {
-  const fresh = new ServerResponse(req)
-  for (let proto: object = ServerResponse.prototype; proto !== Object.prototype; proto = Object.getPrototypeOf(proto)) {
-    for (const name of Reflect.ownKeys(proto)) {
-      const member = Object.getOwnPropertyDescriptor(proto, name)
-      // The most derived member comes first and stays.
-      if (name === 'constructor' || member === undefined || isLaid(res, name, fresh, proto)) continue
-      Object.defineProperty(res, name, { ...member, configurable: true })
-    }
-  }
-  for (const name of Reflect.ownKeys(fresh)) {
-    const member = Object.getOwnPropertyDescriptor(fresh, name)
-    if (member !== undefined) Object.defineProperty(res, name, { ...member, configurable: true })
-  }
+  for (const [name, member] of membersOf(new ServerResponse(req))) Object.defineProperty(res, name, member)
   prepare(req, res, baseline)
 }
 
-/** A member of a more derived prototype hides the one at hand. */
-function isLaid(res: ServerResponse, name: string | symbol, fresh: ServerResponse, proto: object): boolean {
-  for (let derived: object = ServerResponse.prototype; derived !== proto; derived = Object.getPrototypeOf(derived)) {
-    if (Object.hasOwn(derived, name) && Object.hasOwn(res, name)) return true
+/** What its listeners and their bookkeeping are kept in. */
+const OF_EMITTERS = new Set<string | symbol>(['_events', '_eventsCount', '_maxListeners'])
+
+/**
+ * Gives a response whose stream has gone the members of one that has none, in the middle of its handler's work: status,
+ * fields, listeners and whatever functions layers have put on it stay; what is written from now on goes nowhere. For
+ * HTTP/2, whose responses cannot be given another stream.
+ */
+export function takeOver(req: IncomingMessage, res: ServerResponse, headSent: boolean): SinkSocket {
+  const { statusCode } = res
+  const fields = Object.entries(res.getHeaders()) as Array<[string, string | string[]]>
+  for (const [name, member] of membersOf(new ServerResponse(req))) {
+    if (!isPatched(res, name) && !OF_EMITTERS.has(name)) Object.defineProperty(res, name, member)
   }
-  return Object.hasOwn(fresh, name)
+  const sink = prepare(req, res, fields)
+  res.statusCode = statusCode
+  if (headSent) ServerResponse.prototype.writeHead.call(res, statusCode)
+  return sink
+}
+
+function isPatched(res: ServerResponse, name: string | symbol): boolean {
+  const own = Object.getOwnPropertyDescriptor(res, name)
+  return own !== undefined && (own.get !== undefined || typeof own.value === 'function')
+}
+
+/** All members of a response, its prototypes' too, as they can be laid over another object; the most derived ones. */
+function membersOf(fresh: ServerResponse): Map<string | symbol, PropertyDescriptor> {
+  const members = new Map<string | symbol, PropertyDescriptor>()
+  for (let from: object = fresh; from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const name of Reflect.ownKeys(from)) {
+      const member = Object.getOwnPropertyDescriptor(from, name)
+      if (name === 'constructor' || member === undefined || members.has(name)) continue
+      members.set(name, { ...member, configurable: true })
+    }
+  }
+  return members
 }
 
 /**
@@ -55,7 +73,7 @@ function prepare(
   res: ServerResponse,
   baseline: Baseline,
   peer: IncomingMessage | undefined = ownReq,
-): void {
+): SinkSocket {
   for (const [name, value] of baseline) res.setHeader(name, value)
   const sink = new SinkSocket(peer?.socket ?? null)
   if (ownReq !== undefined) {
@@ -72,4 +90,5 @@ function prepare(
     })
   })
   res.assignSocket(sink as unknown as IncomingMessage['socket'])
+  return sink
 }

@@ -13,33 +13,38 @@ export const NARROWING = [
   'range',
 ] as const
 
+/** Fields that a fill sees otherwise than the client has sent them. */
+const REPLACED = [...NARROWING, 'surrogate-capability'] as const
+
 export function isNarrowed(headers: IncomingHttpHeaders): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)
 }
 
 /**
- * Takes the narrowing fields off a request and, if a stored response is to be validated, puts its validators on; the
- * function returned puts everything back.
+ * Takes the narrowing fields off a request and, if a stored response is to be validated, puts its validators on;
+ * `capability` is added to what the caches before us say of themselves. The function returned puts everything back.
  */
-export function asWholeRequest(req: IncomingMessage, validate: StoredResponse | undefined): () => void {
+export function asWholeRequest(
+  req: IncomingMessage,
+  validate: StoredResponse | undefined,
+  capability: string | undefined,
+): () => void {
   const { headers, rawHeaders } = req
   const plain: Record<string, string | string[] | undefined> = headers
-  const before = NARROWING.map((name) => [name, plain[name]] as const)
-  const validators: Array<readonly [name: (typeof NARROWING)[number], spelled: string, value: string]> = []
-  if (validate?.etag !== undefined) validators.push(['if-none-match', 'If-None-Match', validate.etag])
-  if (validate?.lastModified !== undefined) {
-    validators.push(['if-modified-since', 'If-Modified-Since', validate.lastModified])
-  }
+  const before = REPLACED.map((name) => [name, plain[name]] as const)
+  const capabilities = [textOf(plain['surrogate-capability']), capability].filter((each) => each !== undefined)
+  const added: Array<readonly [spelled: string, value: string]> = []
+  if (validate?.etag !== undefined) added.push(['If-None-Match', validate.etag])
+  if (validate?.lastModified !== undefined) added.push(['If-Modified-Since', validate.lastModified])
+  if (capabilities.length > 0) added.push(['Surrogate-Capability', capabilities.join(', ')])
   const raw: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = String(rawHeaders[index])
-    if (!NARROWING.includes(name.toLowerCase() as (typeof NARROWING)[number])) {
-      raw.push(name, String(rawHeaders[index + 1]))
-    }
+    if (!(REPLACED as readonly string[]).includes(name.toLowerCase())) raw.push(name, String(rawHeaders[index + 1]))
   }
-  for (const name of NARROWING) delete plain[name]
-  for (const [name, spelled, value] of validators) {
-    plain[name] = value
+  for (const name of REPLACED) delete plain[name]
+  for (const [spelled, value] of added) {
+    plain[spelled.toLowerCase()] = value
     raw.push(spelled, value)
   }
   // By definition, not assignment: on HTTP/2 it is an accessor that cannot be set.

@@ -13,9 +13,12 @@ export class FillFailedError extends Error {
 export interface FillHost {
   /** The header is there and says that others may have the response. */
   onShare(): void
-  /** It may not be shared; everybody who waits must go on alone. */
-  onUnshared(): void
+  /** It may not be shared, or is to be validated for each request: everybody who waits must go on alone. */
+  onUnshared(mustValidate: boolean): void
 }
+
+/** What a fill needs to know of the load that it is part of, and may say about its result. */
+export type FillContext = Pick<LoaderContext<Stored | undefined>, 'stale' | 'signal' | 'cacheFor' | 'doNotShare'>
 
 /** What a fill is made of. */
 export interface FillParts {
@@ -24,7 +27,9 @@ export interface FillParts {
   readonly res: Exchange['res']
   /** Whether a client waits at that response. */
   readonly hasClient: boolean
-  readonly context: LoaderContext<Stored | undefined>
+  /** Whether it is run for others too: then it goes on when that client has left, and whatever may be stored is. */
+  readonly forOthers: boolean
+  readonly context: FillContext
   readonly settings: Settings
   readonly clock: Clock
   readonly host: FillHost

@@ -1,35 +1,25 @@
-import type { LoaderContext } from '../cache/loader-context.ts'
+import type { ServerResponse } from 'node:http'
+
 import type { Clock } from '../clock.ts'
 import { cacheStatusForward } from './cache-status.ts'
 import { Audience } from './audience.ts'
 import { asWholeRequest } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
-import { FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
+import { type FillContext, FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
 import { FieldMap, fieldsNamed } from './fields.ts'
 import { tagsOf } from './groups.ts'
 import { formatHttpDate } from './http-date.ts'
 import type { Settings } from './options.ts'
 import { readHead, Recording, type RecordingObserver, type ResponseHead } from './recording.ts'
 import { DIRECT, replay } from './replay.ts'
-import { freshenedHead, type StorableHead, storableHead } from './response-head.ts'
-import { Shield } from './shield.ts'
-import { judge, type Verdict } from './storable.ts'
-import type { Stored } from './stored-codec.ts'
+import { freshenedHead, responseOf, type StorableHead, storableHead } from './response-head.ts'
+import { shieldFor } from './stream-shield.ts'
+import { judge, ONLY_NOW, type Shared } from './storable.ts'
 import { StoredResponse } from './stored-response.ts'
 import { type StoredFor, storedFor } from './stored-for.ts'
-import { selectingValue } from './vary.ts'
-
-type Shared = Extract<Verdict, { share: true }>
+import { capabilityOf } from './targeted-fields.ts'
 
 const SERVER_FAILED = new Set([500, 502, 503, 504])
-/** For a response that is answered with once and never again. */
-const ONLY_NOW: Shared = {
-  share: true,
-  lifetime: { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 },
-  explicit: false,
-  withheld: [],
-  vary: [],
-}
 
 /** One run of the handler whose answer is recorded for others: for those who wait now, and for those who come later. */
 export class Fill implements RecordingObserver {
@@ -40,17 +30,18 @@ export class Fill implements RecordingObserver {
   verdict: Shared | undefined
   /** How long the cache is to keep the response; known with the verdict. */
   storedFor: StoredFor | undefined
-  readonly #context: LoaderContext<Stored | undefined>
+  readonly #context: FillContext
   readonly #settings: Settings
   readonly #clock: Clock
   readonly #host: FillHost
   readonly #recording: Recording
-  readonly #shield: Shield | undefined
+  readonly #shield: { lower(): void } | undefined
   readonly #restoreRequest: () => void
   /** The stored response that is being validated, or that may be sent if the handler fails. */
   readonly #stale: StoredResponse | undefined
   /** Whether a client is waiting at the response that the handler writes. */
   readonly #hasClient: boolean
+  readonly #forOthers: boolean
   /** Whether others have been let in. */
   #isShared = false
   readonly #audience = new Audience()
@@ -76,6 +67,7 @@ export class Fill implements RecordingObserver {
     this.#clock = parts.clock
     this.#host = parts.host
     this.#hasClient = parts.hasClient
+    this.#forOthers = parts.forOthers
     const { stale } = parts.context
     this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(parts.exchange.headers) ? stale : undefined
     if (this.#stale !== undefined) this.exchange.reason = 'stale'
@@ -85,14 +77,26 @@ export class Fill implements RecordingObserver {
     })
     // Followers and the flight learn of a failure in their own ways.
     this.result.catch(() => {})
-    this.#restoreRequest = asWholeRequest(parts.exchange.req, this.#stale)
+    this.#restoreRequest = asWholeRequest(parts.exchange.req, this.#stale, capabilityOf(parts.settings))
     this.#recording = new Recording(parts.res, this)
-    this.#shield =
-      this.#hasClient && Shield.isPossible(parts.res)
-        ? new Shield(parts.exchange.req, parts.res, () => this.onCut())
-        : undefined
+    const { req } = this.exchange
+    if (this.#hasClient && this.#forOthers)
+      this.#shield = shieldFor(req, parts.res, this.#recording, () => this.onCut())
     if (this.#shield === undefined) parts.res.once('close', () => this.#onClose())
     parts.context.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
+  }
+
+  /** Runs the handler on `res`. */
+  run(res: ServerResponse): void {
+    try {
+      this.exchange.run(res, (error, goOn) => this.passError(error, goOn))
+    } catch (error) {
+      this.fail(error)
+      // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   /** Lets an exchange have the answer as it comes. False: it cannot, because what it asks for is not in sight. */
@@ -123,6 +127,7 @@ export class Fill implements RecordingObserver {
     const fields = new FieldMap(flat)
     const verdict = judge(this.exchange.asked, { status, fields, at: this.#respondedAt }, this.#settings)
     if (!verdict.share) return this.#goUnshared(verdict.reason)
+    if (verdict.mustValidate && this.exchange.req.method === 'HEAD') return this.#goUnshared('head')
     const declared = fields.get('content-length')
     if (this.exchange.req.method !== 'HEAD' && Number(declared ?? 0) > this.#settings.maxBodyBytes) {
       return this.#goUnshared('too-large')
@@ -133,12 +138,13 @@ export class Fill implements RecordingObserver {
       ...storableHead(head, fields, verdict.withheld, this.exchange.baseline, this.#respondedAt),
     }
     this.#announceLifetime(verdict, fields)
+    if (verdict.mustValidate) this.#letOthersGo()
     if (this.#hasClient && this.exchange.narrowed && head.status === 200) {
       // With layers outside, what they add is known only when this client gets its answer, at the end.
       if (!this.#recording.hasOuterLayers) this.#share()
       return 'hold'
     }
-    this.#label({ stored: true })
+    this.#label({ stored: this.#forOthers || verdict.mustValidate })
     return 'send'
   }
 
@@ -217,7 +223,14 @@ export class Fill implements RecordingObserver {
     return this.#audience.takeUnbegun()
   }
 
+  /** Whatever comes of it is for later requests alone, each of which asks its handler whether it is still good. */
+  #letOthersGo(): void {
+    this.#context.doNotShare()
+    this.#host.onUnshared(true)
+  }
+
   #share(): void {
+    if (this.verdict?.mustValidate) return
     this.#isShared = true
     this.#host.onShare()
   }
@@ -242,7 +255,7 @@ export class Fill implements RecordingObserver {
     this.#recording.stop()
     this.#settle(() => this.#resolve(undefined))
     this.#finish()
-    this.#host.onUnshared()
+    this.#host.onUnshared(false)
     return 'send'
   }
 
@@ -257,7 +270,7 @@ export class Fill implements RecordingObserver {
       this.#recording.stop()
       this.#finish()
     }
-    this.#host.onUnshared()
+    this.#host.onUnshared(false)
   }
 
   #growHeld(chunk: Buffer): boolean {
@@ -295,6 +308,7 @@ export class Fill implements RecordingObserver {
     if (verdict.share) {
       this.verdict = verdict
       this.#announceLifetime(verdict, judged)
+      if (verdict.mustValidate) this.#letOthersGo()
       this.#deliver(this.#response(verdict, head, stale.body))
     } else {
       this.#answerHeld(this.#response(ONLY_NOW, head, stale.body))
@@ -303,18 +317,7 @@ export class Fill implements RecordingObserver {
   }
 
   #response(verdict: Shared, head: StorableHead & ResponseHead, body: Buffer): StoredResponse {
-    const { headers } = this.exchange
-    return new StoredResponse({
-      status: head.status,
-      statusMessage: head.message,
-      fields: head.fields,
-      removed: head.removed,
-      body,
-      respondedAt: this.#respondedAt,
-      lifetime: verdict.lifetime,
-      explicit: verdict.explicit,
-      selecting: verdict.vary.map((name) => [name, selectingValue(headers, name) ?? null] as const),
-    })
+    return responseOf(head, body, verdict, this.exchange.headers, this.#respondedAt)
   }
 
   #deliver(response: StoredResponse): void {
@@ -344,7 +347,8 @@ export class Fill implements RecordingObserver {
     this.#restoreRequest()
     this.#recording.answerInstead(exchange.baseline, (outlet) => {
       const status = this.#head?.status
-      const forwarded = { reason: exchange.reason, ...(status !== undefined && { status }), stored: true }
+      const stored = this.#forOthers || response.mustValidate
+      const forwarded = { reason: exchange.reason, ...(status !== undefined && { status }), stored }
       const fields = response.forwardedFields(this.#clock.wallNow(), forwarded)
       replay(exchange.req, this.#recording.res, response, fields, outlet)
     })
@@ -353,8 +357,8 @@ export class Fill implements RecordingObserver {
     return this.#refusal({ ...readHead(this.#recording.res), status: response.status })
   }
 
-  #announceLifetime({ lifetime }: Shared, fields: FieldMap): void {
-    this.storedFor = storedFor(lifetime, fields, tagsOf(this.exchange.req, fields))
+  #announceLifetime(verdict: Shared, fields: FieldMap): void {
+    this.storedFor = storedFor(verdict, fields, tagsOf(this.exchange.req, fields))
     this.#context.cacheFor(this.storedFor)
   }
 

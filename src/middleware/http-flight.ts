@@ -13,6 +13,7 @@ import { type Stored, storedCodec } from './stored-codec.ts'
 import type { StoredFor } from './stored-for.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryIndex } from './vary-index.ts'
+import { keepForValidation } from './validation.ts'
 import { joinedFields } from './vary.ts'
 
 type Context = LoaderContext<Stored | undefined>
@@ -27,6 +28,8 @@ export interface FlightHost {
   enter(exchange: Exchange): void
   /** Runs the exchange's own handler, for it alone. */
   runAlone(exchange: Exchange, detail: string): void
+  /** Runs the exchange's own handler to learn whether `stored` is still good, for it alone. */
+  validate(exchange: Exchange, stored: StoredResponse): void
   /** Requests for `key` shall not wait for one another for some time. */
   markUnshared(key: string): void
   /** This process refills `key`: until `endStale` requests get `stored` at once. */
@@ -94,8 +97,8 @@ export class HttpFlight implements FillHost {
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
 
-  onUnshared(): void {
-    this.#host.markUnshared(this.key)
+  onUnshared(mustValidate: boolean): void {
+    if (!mustValidate) this.#host.markUnshared(this.key)
     this.#host.leave(this)
     for (const exchange of this.#takeWaiting()) this.#host.runAlone(exchange, 'unshared')
   }
@@ -145,24 +148,22 @@ export class HttpFlight implements FillHost {
     const { settings, clock } = this.#host
     let fill: Fill
     try {
-      fill = new Fill({ exchange: runner, res, hasClient, context, settings, clock, host: this })
+      fill = new Fill({
+        ...{ exchange: runner, res, hasClient, forOthers: true, context, settings, clock },
+        host: this,
+      })
     } catch (error) {
       // A request or response of a kind that we do not understand: its own handler may.
       if (hasClient) this.#host.runAlone(runner, 'gave-up')
       throw error
     }
     this.#fill = fill
-    try {
-      runner.run(res, (error, goOn) => fill.passError(error, goOn))
-    } catch (error) {
-      fill.fail(error)
-      // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+    fill.run(res)
     const response = await fill.result
-    return response === undefined ? undefined : this.#keep(response, fill, context)
+    if (response === undefined) return undefined
+    if (!response.mustValidate) return this.#keep(response, fill, context)
+    keepForValidation(this.#host.cache, fill, response)
+    return undefined
   }
 
   /** Puts a response where requests will look for it; returns what belongs at this flight's own key. */
@@ -226,6 +227,11 @@ export class HttpFlight implements FillHost {
   #deliver(value: Stored | undefined): void {
     this.#host.leave(this)
     const now = this.#host.clock.wallNow()
+    if (value instanceof StoredResponse && value.mustValidate) {
+      // Found in Redis.
+      for (const exchange of this.#takeWaiting()) this.#host.validate(exchange, value)
+      return
+    }
     if (value instanceof StoredResponse && this.#isUsable(value, now)) {
       this.#fill?.answerWith(value)
       if (this.#isRefilling && value.freshFor(now) <= 0) this.#host.beginStale(this.key, value)

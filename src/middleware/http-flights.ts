@@ -6,8 +6,10 @@ import type { Exchange } from './exchange.ts'
 import { type FlightHost, HttpFlight } from './http-flight.ts'
 import { Lenders } from './lenders.ts'
 import type { Settings } from './options.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { Stored } from './stored-codec.ts'
+import { StoredResponse } from './stored-response.ts'
 import { UnsharedMarks } from './unshared-marks.ts'
+import { validate } from './validation.ts'
 
 /** The flights of one middleware by key, and the keys for which there shall be none. */
 export class HttpFlights implements FlightHost {
@@ -32,6 +34,11 @@ export class HttpFlights implements FlightHost {
   /** Sees to it that the exchange gets an answer: from a flight that it joins or starts, or from its own handler. */
   enter(exchange: Exchange): void {
     const { key, keys } = exchange
+    const stored = this.cache.peek<Stored>(key)
+    if (stored instanceof StoredResponse && stored.mustValidate && stored.isSelectedBy(exchange.headers)) {
+      this.validate(exchange, stored)
+      return
+    }
     if (this.#marks.has(key)) {
       this.runAlone(exchange, 'unshared')
       return
@@ -63,6 +70,10 @@ export class HttpFlights implements FlightHost {
 
   runAlone(exchange: Exchange, detail: string): void {
     new Alone(exchange, detail, this.settings, this.clock, this.#marks).run()
+  }
+
+  validate(exchange: Exchange, stored: StoredResponse): void {
+    validate(exchange, stored, this)
   }
 
   markUnshared(key: string): void {

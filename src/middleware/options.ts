@@ -41,10 +41,13 @@ export interface SingleFlightOptions {
   unsharedFor?: number
   /**
    * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
-   * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control']`.
+   * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control', 'Surrogate-Control']`.
    */
   targetedFields?: readonly string[]
-  /** `true`: a response with Last-Modified alone is fresh for a tenth of its age (RFC 9111 section 4.2.2). Default `false`. */
+  /**
+   * A response that states no freshness but a Last-Modified is fresh for a tenth of the time since then, a day at most
+   * (RFC 9111 section 4.2.2), unless `ttl` says how long. `false`: it is not stored. Default `true`.
+   */
   heuristicFreshness?: boolean
 }
 
@@ -66,6 +69,7 @@ export interface Settings {
 
 /** Longest duration that is honoured, one year in ms; longer ones are cut to it. */
 const MAX_DURATION = 365 * 24 * 60 * 60 * 1000
+const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control', 'Surrogate-Control']
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** Throws `TypeError` or `RangeError` naming the option at fault. */
@@ -80,13 +84,13 @@ export function resolveOptions(options: SingleFlightOptions): Settings {
     staleIfError: duration('staleIfError', options.staleIfError ?? 0, 0),
     key,
     keyHeaders: fieldNames('keyHeaders', options.keyHeaders ?? []),
-    ignoreCookies: flag('ignoreCookies', options.ignoreCookies),
+    ignoreCookies: flag('ignoreCookies', options.ignoreCookies ?? false),
     maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
     maxVariants: count('maxVariants', options.maxVariants ?? 64),
     maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
     unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000, 0),
-    targetedFields: fieldNames('targetedFields', options.targetedFields ?? ['SingleFlight-Cache-Control']),
-    heuristicFreshness: flag('heuristicFreshness', options.heuristicFreshness),
+    targetedFields: fieldNames('targetedFields', options.targetedFields ?? DEFAULT_TARGETED_FIELDS),
+    heuristicFreshness: flag('heuristicFreshness', options.heuristicFreshness ?? true),
   }
 }
 
@@ -106,7 +110,6 @@ function count(option: string, value: unknown): number {
 }
 
 function flag(option: string, value: unknown): boolean {
-  if (value === undefined) return false
   if (typeof value !== 'boolean') throw wrongType(option, 'a boolean', value)
   return value
 }

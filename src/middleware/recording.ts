@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 
 import type { FieldBlock, FlatFields } from './fields.ts'
 import type { Outlet } from './replay.ts'
@@ -118,6 +118,11 @@ export class Recording {
     if (Object.hasOwn(this.res, 'headersSent')) delete (this.res as { headersSent?: boolean }).headersSent
   }
 
+  /** The functions below ours are other ones now: those of a response without a client. */
+  reseat(): void {
+    for (const name of PATCHED) this.#base[name] = ServerResponse.prototype[name] as AnyFunction
+  }
+
   /** Keeps back what has not even begun. */
   hold(): void {
     if (this.#state === 'before') this.#state = 'holding'
@@ -143,7 +148,9 @@ export class Recording {
     for (const name of this.res.getHeaderNames()) this.res.removeHeader(name)
     for (const [name, value] of baseline) this.res.setHeader(name, value)
     answer({
-      writeHead: (_res, status, message, fields) => this.#callBase('writeHead', status, message, fields),
+      // HTTP/2 has no reason phrases, and Node warns of those who give one.
+      writeHead: ({ req }, status, message, fields) =>
+        this.#callBase('writeHead', status, ...(req.httpVersionMajor < 2 ? [message, fields] : [fields])),
       end: (_res, body) => (body === undefined ? this.#callBase('end') : this.#callBase('end', body)),
     })
   }

@@ -1,8 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 import type { Baseline } from './background.ts'
 import { FieldMap, type FlatFields, unstorableNames, without } from './fields.ts'
 import { formatHttpDate } from './http-date.ts'
 import type { ResponseHead } from './recording.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { Shared } from './storable.ts'
+import { StoredResponse } from './stored-response.ts'
+import { selectingValue } from './vary.ts'
 
 /** The header of a response as it is stored, but for Content-Length, which the end of the body decides. */
 export interface StorableHead {
@@ -48,4 +52,19 @@ export function freshenedHead(
   const updated = new Set([...new FieldMap(own).names()].filter((name) => !OF_THE_BODY.has(name)))
   const fields = [...without(stored.fields, updated), ...without(own, OF_THE_BODY)]
   return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed }
+}
+
+/** The response to store: a header that may be, the whole body, and what the verdict and the request say about both. */
+export function responseOf(
+  head: StorableHead & ResponseHead,
+  body: Buffer,
+  { lifetime, mustValidate, explicit, vary }: Shared,
+  requestHeaders: IncomingHttpHeaders,
+  respondedAt: number,
+): StoredResponse {
+  return new StoredResponse({
+    ...{ status: head.status, statusMessage: head.message, fields: head.fields, removed: head.removed },
+    ...{ body, respondedAt, lifetime, mustValidate, explicit },
+    selecting: vary.map((name) => [name, selectingValue(requestHeaders, name) ?? null] as const),
+  })
 }

@@ -12,12 +12,13 @@ import { invalidatedTags } from './groups.ts'
 import { HttpFlights } from './http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
 import { resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
+import { find, lookUp, peekVariant } from './look-up.ts'
 import { DIRECT, replay } from './replay.ts'
 import { plainHost } from './plain-request.ts'
 import { isEncrypted, resourceKey, type RoutedRequest, urlKey } from './request-key.ts'
-import { allKeys, keysOf, type ResourceKeys } from './resource-keys.ts'
+import { allKeys, keysOf } from './resource-keys.ts'
 import type { Stored } from './stored-codec.ts'
-import { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './stored-response.ts'
 import { VaryIndex } from './vary-index.ts'
 
 /** Goes on with the request; with an error to the framework's error handling. */
@@ -77,7 +78,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     if (host === undefined) return false
     const key = `Ga${urlKey(isEncrypted(req), host, req.originalUrl ?? req.url ?? '')}`
     const stored = peekVariant(cache, key, req)
-    if (stored === undefined) return false
+    if (stored === undefined || stored.mustValidate) return false
     for (const name of stored.removed) res.removeHeader(name)
     DIRECT.writeHead(res, stored.status, stored.statusMessage, stored.hitFields(clock.wallNow()))
     DIRECT.end(res, stored.body)
@@ -95,19 +96,34 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     const keys = keysOf(resource, req.method === 'HEAD', identity !== NOBODY)
     const stored = lookUp(cache, keys, req) ?? flights.staleOf(keys.own, clock.wallNow())
     if (stored?.isSelectedBy(req.headers)) {
-      replay(req, res, stored, stored.hitFields(clock.wallNow()), DIRECT)
+      answerHit(req, res, stored)
       return
     }
     const { noStore, onlyIfCached } = requestDirectives(req)
-    if (onlyIfCached) refuse(res)
-    else if (noStore) passThrough(req, res, undefined, 'request', run)
-    else {
-      markHandled(req)
+    if (noStore && !onlyIfCached) {
+      passThrough(req, res, undefined, 'request', run)
+      return
+    }
+    markHandled(req)
+    const goOn = (): void => {
       const asked = { ...identity, at: clock.wallNow() }
       const exchange = new Exchange({ req, res, keys, asked, detachable, run })
       selectVariant(cache, exchange)
       flights.enter(exchange)
     }
+    // A flight would look into Redis too, but for the response to a HEAD of its own, and to run the handler.
+    if (!onlyIfCached && req.method !== 'HEAD') goOn()
+    else {
+      void find(cache, keys, req).then((found) => {
+        if (found !== undefined) answerHit(req, res, found)
+        else if (onlyIfCached) refuse(res)
+        else goOn()
+      })
+    }
+  }
+
+  function answerHit(req: IncomingMessage, res: ServerResponse, stored: StoredResponse): void {
+    replay(req, res, stored, stored.hitFields(clock.wallNow()), DIRECT)
   }
 
   function passThrough(
@@ -161,25 +177,6 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     if (options.cache === undefined) await cache.close()
   }
   return middleware
-}
-
-/** The fresh response in memory, if there is one that this request may have. */
-function lookUp(cache: Cache, keys: ResourceKeys, req: IncomingMessage): StoredResponse | undefined {
-  const own =
-    peekVariant(cache, keys.get, req) ?? (keys.own === keys.get ? undefined : peekVariant(cache, keys.own, req))
-  if (own !== undefined || keys.get === keys.anonymous) return own
-  const anonymous = peekVariant(cache, keys.anonymous, req)
-  return anonymous?.explicit === true ? anonymous : undefined
-}
-
-function peekVariant(cache: Cache, key: string, req: IncomingMessage): StoredResponse | undefined {
-  const found = cache.peek<Stored>(key)
-  if (found instanceof StoredResponse) {
-    return found.selecting.length === 0 || found.isSelectedBy(req.headers) ? found : undefined
-  }
-  if (!(found instanceof VaryIndex)) return undefined
-  const variant = cache.peek<Stored>(found.variantKey(key, req.headers))
-  return variant instanceof StoredResponse && variant.isSelectedBy(req.headers) ? variant : undefined
 }
 
 function selectVariant(cache: Cache, exchange: Exchange): void {

@@ -34,6 +34,8 @@ export type Verdict =
   | {
       readonly share: true
       readonly lifetime: Lifetime
+      /** To be kept, and to be sent again only after the handler has said that it is still good: each time anew. */
+      readonly mustValidate: boolean
       /** Allowed to others even where the request identified someone: RFC 9111 section 3.5. */
       readonly explicit: boolean
       /** Lower-case names of the fields that the response itself keeps from being stored or reused. */
@@ -41,6 +43,18 @@ export type Verdict =
       readonly vary: readonly string[]
     }
   | { readonly share: false; readonly reason: string }
+
+export type Shared = Extract<Verdict, { share: true }>
+
+/** For a response that is answered with once and never again. */
+export const ONLY_NOW: Shared = {
+  share: true,
+  lifetime: { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 },
+  mustValidate: true,
+  explicit: false,
+  withheld: [],
+  vary: [],
+}
 
 /** Final statuses whose meaning for a cache is known here: for must-understand, RFC 9111 section 5.2.2.3. */
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501])
@@ -62,7 +76,7 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return no('must-understand')
   if (control.noStore && !control.mustUnderstand) return no('no-store')
   if (control.private === true) return no('private')
-  if (control.noCache === true) return no('no-cache')
+  if (control.noCache === true && !canBeValidated(answered)) return no('no-cache')
   if (!targeted && surrogatesMustNotStore(fields)) return no('no-store')
   const withheld = [...namesIn(control.private), ...namesIn(control.noCache)]
   for (const name of ['set-cookie', 'set-cookie2']) {
@@ -84,9 +98,9 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
       ? undefined
       : statedLifetime(control, fields, answered.at)
     : statedLifetime(control, fields, answered.at)
-  const freshness = stated ?? unstatedLifetime(answered, control.public, settings)
+  const freshness = control.noCache === true ? 0 : (stated ?? unstatedLifetime(answered, control.public, settings))
   if (freshness === undefined) return no('no-freshness')
-  const mustNotBeStale = control.mustRevalidate || control.proxyRevalidate
+  const mustNotBeStale = control.mustRevalidate || control.proxyRevalidate || control.noCache === true
   const byDefault = stated === undefined ? settings : { staleWhileRevalidate: 0, staleIfError: 0 }
   const window = (stated: number | undefined, otherwise: number) =>
     mustNotBeStale ? 0 : stated !== undefined ? stated * 1000 : otherwise
@@ -96,8 +110,14 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
     staleWhileRevalidate: window(control.staleWhileRevalidate, byDefault.staleWhileRevalidate),
     staleIfError: window(control.staleIfError, byDefault.staleIfError),
   }
-  if (lifetime.age >= freshness + lifetime.staleWhileRevalidate) return no('stale')
-  return { share: true, lifetime, explicit: isExplicit, withheld, vary }
+  const mustValidate = lifetime.age >= freshness + lifetime.staleWhileRevalidate
+  if (mustValidate && !(canBeValidated(answered) && Number.isFinite(lifetime.age))) return no('stale')
+  return { share: true, lifetime, mustValidate, explicit: isExplicit, withheld, vary }
+}
+
+/** Whether a handler could be asked for it by If-None-Match or If-Modified-Since. */
+function canBeValidated({ status, fields }: Answered): boolean {
+  return status === 200 && (fields.has('etag') || fields.has('last-modified'))
 }
 
 /** Freshness where the handler states none: the `ttl` option, or by heuristics where they are switched on. */
@@ -108,7 +128,7 @@ function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Setti
   return heuristicLifetime(answered.fields, answered.at)
 }
 
-/** Surrogate-Control may not widen what is shared unless an option says so, but its no-store is always honoured. */
+/** Surrogate-Control may be left out of the fields that count, but its no-store is honoured all the same. */
 function surrogatesMustNotStore(fields: FieldMap): boolean {
   const { control, targeted } = instructionsOf(fields, ['surrogate-control'])
   return targeted && control.noStore

@@ -5,7 +5,7 @@ import { VaryIndex } from './vary-index.ts'
 /** What this middleware keeps in a cache. */
 export type Stored = StoredResponse | VaryIndex
 
-const VERSION = 1
+const VERSION = 2
 const RESPONSE = 1
 const INDEX = 2
 const PREFIX_BYTES = 6
@@ -20,9 +20,10 @@ type ResponseMeta = Omit<StoredParts, 'body'> & { bodyBytes: number }
 export const storedCodec: { encode(value: Stored): Uint8Array; decode(bytes: Uint8Array): Stored } = {
   encode(value) {
     if (value instanceof VaryIndex) return pack(INDEX, value.describe(), Buffer.alloc(0))
-    const { body, status, statusMessage, fields, removed, respondedAt, lifetime, explicit, selecting } = value
+    const { body, status, statusMessage, fields, removed, respondedAt, lifetime } = value
+    const { mustValidate, explicit, selecting } = value
     const meta: ResponseMeta = {
-      ...{ status, statusMessage, fields, removed, respondedAt, lifetime, explicit, selecting },
+      ...{ status, statusMessage, fields, removed, respondedAt, lifetime, mustValidate, explicit, selecting },
       bodyBytes: body.length,
     }
     return pack(RESPONSE, meta, body)
@@ -56,12 +57,14 @@ function indexFrom(description: Record<string, unknown>): VaryIndex {
 }
 
 function responseFrom(meta: Record<string, unknown>, body: Buffer): StoredResponse {
-  const { status, statusMessage, fields, removed, respondedAt, lifetime, explicit, selecting, bodyBytes } = meta
+  const { status, statusMessage, fields, removed, respondedAt, lifetime } = meta
+  const { mustValidate, explicit, selecting, bodyBytes } = meta
   if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 999) throw new Error('stored status')
   if (typeof statusMessage !== 'string' || !areSafe(['status-message', statusMessage])) throw new Error('stored reason')
   if (!isStrings(fields) || !areSafe(fields)) throw new Error('stored fields are malformed')
   if (!isStrings(removed)) throw new Error('stored removals are malformed')
-  if (!isFinite(respondedAt) || typeof explicit !== 'boolean') throw new Error('stored times are malformed')
+  if (!isFinite(respondedAt)) throw new Error('stored times are malformed')
+  if (typeof mustValidate !== 'boolean' || typeof explicit !== 'boolean') throw new Error('stored flags are malformed')
   if (!isRecord(lifetime) || !LIFETIME_PARTS.every((name) => isFinite(lifetime[name])))
     throw new Error('stored lifetime')
   if (!isSelecting(selecting)) throw new Error('stored selecting fields are malformed')
@@ -79,6 +82,7 @@ function responseFrom(meta: Record<string, unknown>, body: Buffer): StoredRespon
       staleWhileRevalidate: Number(lifetime['staleWhileRevalidate']),
       staleIfError: Number(lifetime['staleIfError']),
     },
+    mustValidate,
     explicit,
     selecting,
   })

@@ -1,5 +1,5 @@
 import type { FieldMap } from './fields.ts'
-import type { Lifetime } from './storable.ts'
+import type { Shared } from './storable.ts'
 
 /** What the cache is told of a response: times in ms, and the groups that it belongs to. */
 export interface StoredFor {
@@ -16,11 +16,13 @@ const MOST_TO_VALIDATE = 24 * 60 * 60 * 1000
  * How long the cache keeps a response. Where it has a validator, longer than it may be sent: as a stale value that is
  * handed to the next fill, which can then ask whether it is still good.
  */
-export function storedFor(lifetime: Lifetime, fields: FieldMap, tags: readonly string[]): StoredFor {
+export function storedFor({ lifetime, mustValidate }: Shared, fields: FieldMap, tags: readonly string[]): StoredFor {
+  const toValidate = Math.min(MOST_TO_VALIDATE, Math.max(LEAST_TO_VALIDATE, lifetime.freshness))
+  // To the cache it is as good as fresh: that it may not be sent as it is, it says itself.
+  if (mustValidate) return { ttl: toValidate, staleWhileRevalidate: 0, staleIfError: 0, tags }
   const left = lifetime.freshness - lifetime.age
   const overdue = Math.min(0, left)
   const canBeValidated = fields.has('etag') || fields.has('last-modified')
-  const toValidate = Math.min(MOST_TO_VALIDATE, Math.max(LEAST_TO_VALIDATE, lifetime.freshness))
   return {
     ttl: Math.max(1, Math.floor(left)),
     staleWhileRevalidate: Math.max(0, Math.floor(lifetime.staleWhileRevalidate + overdue)),

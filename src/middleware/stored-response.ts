@@ -17,6 +17,8 @@ export interface StoredParts {
   /** Wall clock when the header came, ms. */
   readonly respondedAt: number
   readonly lifetime: Lifetime
+  /** Never to be sent before the handler has said that it is still good: RFC 9111 sections 4.3 and 5.2.2.4. */
+  readonly mustValidate: boolean
   readonly explicit: boolean
   /** The names that Vary lists, and what the request said in each: `null` if nothing. */
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
@@ -33,6 +35,7 @@ export class StoredResponse implements StoredParts {
   readonly body: Buffer
   readonly respondedAt: number
   readonly lifetime: Lifetime
+  readonly mustValidate: boolean
   readonly explicit: boolean
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
   readonly #fieldMap: FieldMap
@@ -48,6 +51,7 @@ export class StoredResponse implements StoredParts {
     this.body = parts.body
     this.respondedAt = parts.respondedAt
     this.lifetime = parts.lifetime
+    this.mustValidate = parts.mustValidate
     this.explicit = parts.explicit
     this.selecting = parts.selecting
     this.#fieldMap = new FieldMap(parts.fields)

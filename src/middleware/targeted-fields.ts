@@ -44,6 +44,13 @@ function directive(name: string, bare: unknown): Directive {
 /** The name by which a directive of Surrogate-Control may address this cache alone. */
 const SURROGATE_NAME = 'herdlock'
 
+/** What a request's Surrogate-Capability says of this cache, where it heeds Surrogate-Control. */
+const SURROGATE_CAPABILITY: string = `${SURROGATE_NAME}="Surrogate/1.0"`
+
+export function capabilityOf({ targetedFields }: { targetedFields: readonly string[] }): string | undefined {
+  return targetedFields.includes('surrogate-control') ? SURROGATE_CAPABILITY : undefined
+}
+
 /**
  * Surrogate-Control is older than Structured Fields and not one of them: the Edge Architecture note lets each
  * directive name the surrogate that it is meant for. Those for others are left out.

@@ -1,4 +1,4 @@
-import { wrongType } from '../errors.ts'
+import { outOfRange, wrongType } from '../errors.ts'
 import type { Corkable } from './gather-writes.ts'
 
 /**
@@ -33,7 +33,10 @@ interface KnownOptions {
   keyPrefix?: unknown
 }
 
-/** One client or several as a list; throws `TypeError` or `RangeError` when there is none, a stranger or a duplicate. */
+/**
+ * One client or several as a list; throws `TypeError` or `RangeError` when there is none, a stranger, a duplicate, or a
+ * Cluster whose `keyPrefix` would send keys that belong together to different slots.
+ */
 export function listClients(option: string, clients: RedisClient | readonly RedisClient[]): RedisClient[] {
   const list = Array.isArray(clients) ? [...(clients as readonly RedisClient[])] : [clients as RedisClient]
   if (list.length === 0) throw new RangeError(`${option} must name at least one Redis client, received an empty array`)
@@ -41,11 +44,25 @@ export function listClients(option: string, clients: RedisClient | readonly Redi
     if (typeof client?.call !== 'function' || typeof client.duplicate !== 'function') {
       throw wrongType(option, 'an ioredis Redis or Cluster, or an array of them', client)
     }
+    const keyPrefix = keyPrefixOf(client)
+    if (client.isCluster === true && tearsApart(keyPrefix)) {
+      throw outOfRange(
+        `keyPrefix of ${option}`,
+        'without an opening brace, or with a whole hash tag, on a Cluster',
+        keyPrefix,
+      )
+    }
   }
   if (new Set(list).size !== list.length) {
     throw new RangeError(`${option} must not name one client twice: a lock would exclude itself`)
   }
   return list
+}
+
+/** Whether keys with one hash tag have different ones behind that prefix: Redis looks at the first opening brace only. */
+function tearsApart(keyPrefix: string): boolean {
+  const open = keyPrefix.indexOf('{')
+  return open !== -1 && keyPrefix.indexOf('}', open) <= open + 1
 }
 
 /** How messages name an instance: where it is, never its credentials. */

@@ -22,6 +22,8 @@ export class Connection {
   readonly label: string
   readonly #clock: Clock
   readonly #commandTimeout: number
+  /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
+  failures = 0
   /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
 
@@ -39,14 +41,12 @@ export class Connection {
 
   /** Sends one command; strings come back as strings. Rejects with Redis's error or `RedisTimeoutError`. */
   command(name: string, ...args: Argument[]): Promise<unknown> {
-    gatherWrites(this.client.stream)
-    return this.#withDeadline(this.client.call(name, ...args))
+    return this.#withDeadline(this.#sent(this.client.call(name, ...args)))
   }
 
   /** Like `command`; strings come back as Buffers. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown> {
-    gatherWrites(this.client.stream)
-    return this.#withDeadline(this.client.callBuffer(name, ...args))
+    return this.#withDeadline(this.#sent(this.client.callBuffer(name, ...args)))
   }
 
   /** Runs a script in one round trip, its source sent along only when the server may not know it. */
@@ -72,17 +72,21 @@ export class Connection {
   }
 
   async #evaluate(script: Script, args: Argument[], send: RedisClient['call'], call: Call): Promise<unknown> {
-    gatherWrites(this.client.stream)
     if (this.#loaded.has(script)) {
       try {
-        return await send.call(this.client, 'evalsha', script.sha, ...args)
+        return await this.#sent(send.call(this.client, 'evalsha', script.sha, ...args))
       } catch (error) {
         // After the deadline nothing more is sent: whoever cleans up has already done so.
         if (!isReply(error, 'NOSCRIPT') || call.expired) throw error
       }
     }
-    const reply = await send.call(this.client, 'eval', script.source, ...args)
+    const reply = await this.#sent(send.call(this.client, 'eval', script.source, ...args))
     this.#loaded.add(script)
+    return reply
+  }
+
+  #sent(reply: Promise<unknown>): Promise<unknown> {
+    gatherWrites(this.client.stream)
     return reply
   }
 
@@ -90,6 +94,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const expire = (): void => {
         call.expired = true
+        this.failures++
         const error = new RedisTimeoutError(this.label, this.#commandTimeout)
         lateReplies.set(error, reply)
         reject(error)
@@ -104,6 +109,7 @@ export class Connection {
         },
         (error: unknown) => {
           timer.cancel()
+          if (!call.expired) this.failures++
           reject(this.#labelled(error))
         },
       )

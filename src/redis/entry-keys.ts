@@ -14,9 +14,16 @@ export interface EntryKeys {
 const UNWELCOME = /[%{}\u0000-\u001f\u007f-\u009f]/g
 const LONGEST_READABLE = 200
 const READABLE_REST = 100
+/** Comes before the hash that stands for the rest of a key; `%` is never followed by this in any other. */
+const SHORTENED = '%#'
 
 export function entryKeys(prefix: string, key: string): EntryKeys {
-  const value = valueKey(prefix, key)
+  return entryKeysOf(prefix, readable(key))
+}
+
+/** The keys of the entry whose user's key has that form. */
+export function entryKeysOf(prefix: string, form: string): EntryKeys {
+  const value = `${entryKeysBeginning(prefix)}${form}}`
   return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
 }
 
@@ -42,7 +49,14 @@ export function readable(key: string): string {
   if (isReadable(key)) return key
   const escaped = key.replace(UNWELCOME, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= LONGEST_READABLE) return escaped
-  return `${escaped.slice(0, READABLE_REST).toWellFormed()}%#${createHash('sha256').update(key).digest('base64url')}`
+  return `${escaped.slice(0, READABLE_REST).toWellFormed()}${SHORTENED}${createHash('sha256').update(key).digest('base64url')}`
+}
+
+/** The user's key or tag that stands in Redis in that form; of one that was shortened, its form itself. */
+export function original(form: string): { key: string; shortened: boolean } {
+  if (form.includes(SHORTENED)) return { key: form, shortened: true }
+  const unescape = (_: string, code: string): string => String.fromCharCode(Number.parseInt(code, 16))
+  return { key: form.replace(/%([0-9a-f]{2})/g, unescape), shortened: false }
 }
 
 /** Whether nothing is to be escaped or shortened, as in nearly every key. */

@@ -7,8 +7,8 @@ export interface Corkable {
 const held = new WeakSet<Corkable>()
 
 /**
- * Lets what is written to `stream` in this turn of the event loop leave in one system call at its end: with a hundred
- * commands at once the calls take more time than all the rest.
+ * To be called after a write to `stream`, which has left by then: what follows in this turn of the event loop leaves in
+ * one system call at its end. With a hundred commands at once the calls take more time than all the rest.
  */
 export function gatherWrites(stream: Corkable | undefined): void {
   if (stream === undefined || held.has(stream) || typeof stream.cork !== 'function') return

@@ -5,11 +5,17 @@ import type { RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
 
 const CHANNEL_PREFIX = 'herdlock:inbox:'
-/** While somebody waits, a message to ourselves goes round every so many ms: a half-open subscriber looks healthy. */
+/**
+ * While somebody waits, and has heard nothing for so many ms, a message to ourselves goes round: a half-open subscriber
+ * looks healthy.
+ */
 const HEARTBEAT = 1000
 /** While nobody waits, but memory relies on being told of changes. */
 const IDLE_HEARTBEAT = 5000
 const HEARTBEAT_TOPIC = ''
+
+const COLON = 0x3a
+const ZERO = 0x30
 
 /** Messages that nobody listens for are kept for so many ms, and so many of them, for whoever is about to. */
 const KEPT_FOR = 1000
@@ -60,8 +66,10 @@ export class Inbox {
   #ready = false
   #closed = false
   #heartbeat: Timer | undefined
-  /** ms for which that timer was set. */
-  #heartbeatPause = Infinity
+  /** The instant for which that timer is set. */
+  #heartbeatAt = Infinity
+  /** When the first of those who wait now began to, or the inbox was last known to be in order. */
+  #quietSince = -Infinity
   /** Set when a heartbeat leaves, cleared by whatever message arrives. */
   #awaitsHeartbeat = false
 
@@ -101,6 +109,7 @@ export class Inbox {
    */
   listen(topic: string, listener: Listener, since: number = Infinity): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set()
+    if (this.#listeners.size === 0) this.#quietSince = this.#clock.now()
     this.#listeners.set(topic, listeners.add(listener))
     this.#scheduleHeartbeat()
     const kept = this.#kept.get(topic)
@@ -158,7 +167,7 @@ export class Inbox {
     }
     if (this.#closed) return
     this.#ready = true
-    this.#awaitsHeartbeat = false
+    this.#hear()
     this.#resolveOpening?.()
     this.#opening = undefined
     this.#resolveOpening = undefined
@@ -196,14 +205,22 @@ export class Inbox {
 
   /** A message is the length of its topic, a colon, the topic, and the payload. */
   #receive(channel: Buffer, message: Buffer): void {
-    this.#awaitsHeartbeat = false
-    const name = channel.toString()
-    if (name === TRACKING_CHANNEL) return this.#broadcast?.tracking?.onChange(changedKeys(message))
-    if (name !== this.#channel) return this.#broadcast?.onMessage(message)
-    const colon = message.indexOf(':')
-    const topicEnd = colon + 1 + Number(message.toString('latin1', 0, colon))
-    if (colon === -1 || !(topicEnd <= message.length)) return
-    const topic = message.toString('utf8', colon + 1, topicEnd)
+    this.#hear()
+    if (this.#broadcast !== undefined) {
+      const name = channel.toString()
+      if (name === TRACKING_CHANNEL) return this.#broadcast.tracking?.onChange(changedKeys(message))
+      if (name !== this.#channel) return this.#broadcast.onMessage(message)
+    }
+    let topicStart = 0
+    let topicLength = 0
+    // Digit by digit: what turns bytes into text takes longer than all the rest.
+    for (let byte = message[topicStart++]; byte !== COLON; byte = message[topicStart++]) {
+      if (byte === undefined) return
+      topicLength = topicLength * 10 + (byte - ZERO)
+    }
+    const topicEnd = topicStart + topicLength
+    if (topicEnd > message.length) return
+    const topic = message.toString('utf8', topicStart, topicEnd)
     const listeners = this.#listeners.get(topic)
     if (listeners !== undefined) for (const listener of [...listeners]) listener(message.subarray(topicEnd))
     else if (topic !== HEARTBEAT_TOPIC) this.#keep(topic, message.subarray(topicEnd))
@@ -224,26 +241,42 @@ export class Inbox {
     return !this.#closed && (this.#listeners.size > 0 || this.#broadcast !== undefined)
   }
 
+  #hear(): void {
+    this.#awaitsHeartbeat = false
+    this.#quietSince = this.#clock.now()
+  }
+
+  /** A timer that is set too early is left alone: it finds nothing to do and goes on. */
   #scheduleHeartbeat(): void {
-    const pause = this.#listeners.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT
-    if (this.#heartbeat !== undefined && pause >= this.#heartbeatPause) return
+    const at = this.#heartbeatDueAt
+    if (at >= this.#heartbeatAt) return
     this.#heartbeat?.cancel()
-    this.#heartbeatPause = pause
-    this.#heartbeat = this.#clock.setTimeout(() => this.#beat(), pause, { keepAlive: false })
+    this.#heartbeatAt = at
+    this.#heartbeat = this.#clock.setTimeout(() => this.#wake(), at - this.#clock.now(), { keepAlive: false })
+  }
+
+  get #heartbeatDueAt(): number {
+    return this.#quietSince + (this.#listeners.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT)
+  }
+
+  #wake(): void {
+    this.#heartbeatAt = Infinity
+    if (!this.#isNeeded) return
+    if (this.#clock.now() >= this.#heartbeatDueAt) this.#beat()
+    this.#scheduleHeartbeat()
   }
 
   #beat(): void {
-    this.#heartbeat = undefined
-    if (!this.#isNeeded) return
-    if (this.#ready && this.#awaitsHeartbeat) {
+    this.#quietSince = this.#clock.now()
+    if (!this.#ready) return
+    if (this.#awaitsHeartbeat) {
       this.#lost()
       this.#subscriber?.disconnect(true)
-    } else if (this.#ready) {
+    } else {
       this.#awaitsHeartbeat = true
       const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
       this.#connection.command('publish', this.#channel, message).catch(() => {})
     }
-    this.#scheduleHeartbeat()
   }
 }
 

@@ -1,40 +1,41 @@
 import { keyPrefixOf, type RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
 
-const BATCH = 500
+/** Where a scan goes on: the number of a master, and SCAN's cursor there. */
+export type ScanPosition = `${number}:${string}`
 
-/** The keys that one SCAN has found on one node; a key may be found twice. */
-export interface Found {
-  /** The node that holds them. */
-  readonly node: Connection
-  /** As they stand in Redis, with the client's own prefix if it has one. */
-  readonly keys: readonly string[]
-}
+export const SCAN_START: ScanPosition = '0:0'
 
 /**
- * All keys that match a glob, batch after batch, on every master of a Cluster: neither blocks Redis nor is one step. Keys
- * made meanwhile may be missing.
+ * One step of a scan over all masters: about `count` keys are looked at, those that begin and end so are answered,
+ * some perhaps twice. `next` is undefined after the last step. Keys made while a scan runs may be missed.
  */
-export async function* scan(connection: Connection, glob: string): AsyncGenerator<Found> {
+export async function scanStep(
+  connection: Connection,
+  { beginning, ending = '' }: { beginning: string; ending?: string },
+  position: ScanPosition,
+  count: number,
+): Promise<{ keys: string[]; next: ScanPosition | undefined }> {
   const { client } = connection
-  const nodes = client.isCluster ? (client as ClusterClient).nodes('master') : [client]
-  for (const node of nodes.map((each) => connection.to(each))) {
-    let cursor = '0'
-    do {
-      const reply = await node.command('scan', cursor, 'MATCH', glob, 'COUNT', BATCH)
-      const [next, keys] = reply as [string, string[]]
-      yield { node, keys }
-      cursor = String(next)
-    } while (cursor !== '0')
+  const nodes: readonly RedisClient[] = client.nodes?.('master') ?? [client]
+  const [number, cursor] = position.split(':') as [string, string]
+  const node = nodes[Number(number)]
+  if (node === undefined) return { keys: [], next: undefined } // the Cluster has fewer masters than before
+  const keyPrefix = keyPrefixOf(client)
+  const pattern = `${literally(keyPrefix + beginning)}*${literally(ending)}`
+  const reply = await connection.to(node).command('scan', cursor, 'MATCH', pattern, 'COUNT', count)
+  const [nextCursor, found] = reply as [string, string[]]
+  return {
+    keys: found.map((key) => key.slice(keyPrefix.length)),
+    next: after(Number(number), nextCursor, nodes.length),
   }
 }
 
-/** The glob of all keys that begin with `beginning`, which the client's own prefix precedes. */
-export function globOf(client: RedisClient, beginning: string): string {
-  return `${(keyPrefixOf(client) + beginning).replace(/[*?[\]\\^]/g, '\\$&')}*`
+function after(node: number, cursor: string, nodes: number): ScanPosition | undefined {
+  if (String(cursor) !== '0') return `${node}:${cursor}`
+  return node + 1 < nodes ? `${node + 1}:0` : undefined
 }
 
-/** A client of a Cluster knows its nodes. */
-interface ClusterClient extends RedisClient {
-  nodes(role: 'master'): RedisClient[]
+function literally(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&')
 }

@@ -1,7 +1,7 @@
 import type { Connection } from '../redis/connection.ts'
 import { entryKeysBeginning, tagKeysBeginning } from '../redis/entry-keys.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
-import { globOf, scan } from '../redis/scan.ts'
+import { SCAN_START, scanStep, type ScanPosition } from '../redis/scan.ts'
 import { TOKEN_PREFIX } from '../redis/scripts/hand-off.ts'
 import { decodeEnvelope, type Envelope, HEADER_LENGTH, readHeader, type StoredTag } from './envelope.ts'
 
@@ -13,7 +13,7 @@ export interface Found {
   /** Its key in Redis, and that of those who wait for it. */
   readonly redisKey: string
   readonly waitersKey: string
-  /** The node that holds it. */
+  /** A connection to the node that holds it. */
   readonly node: Connection
 }
 
@@ -50,35 +50,51 @@ export interface StoredEntry {
   readonly tags: readonly string[]
 }
 
-/** Finds all entries and leases under a prefix by SCAN, batch after batch. One may be found twice. */
+/** Finds all entries and leases under a prefix in one Redis by SCAN, batch after batch. One may be found twice. */
 export async function* findStored(connection: Connection, prefix: string): AsyncGenerator<readonly Found[]> {
   const beginning = entryKeysBeginning(prefix)
-  for await (const { node, keys } of scan(connection, globOf(connection.client, beginning))) {
+  for await (const keys of keysBeginningWith(connection, beginning)) {
     yield keys.flatMap((redisKey): Found | [] => {
       const [, name, part] = /\{([^{}]*)\}(:lease)?$/.exec(redisKey) ?? []
       if (name === undefined) return []
       const waitersKey = `${redisKey.slice(0, redisKey.length - (part?.length ?? 0))}:waiters`
-      return { kind: part === undefined ? 'entry' : 'lease', key: name, redisKey, waitersKey, node }
+      return { kind: part === undefined ? 'entry' : 'lease', key: name, redisKey, waitersKey, node: connection }
     })
   }
 }
 
+const QUEUES = 'herdlock:queue:{'
 const QUEUE = /^herdlock:queue:\{[^{}]*\}:(.+)$/s
 
 /** Finds the locks that somebody waits for, by their queues. */
 export async function* findAwaitedLocks(connection: Connection): AsyncGenerator<readonly Found[]> {
-  for await (const { node, keys } of scan(connection, 'herdlock:queue:{*')) {
+  for await (const keys of keysBeginningWith(connection, QUEUES)) {
     yield keys.flatMap((waitersKey): Found | [] => {
       const key = QUEUE.exec(waitersKey)?.[1]
-      return key === undefined ? [] : { kind: 'lock', key, redisKey: key, waitersKey, node }
+      return key === undefined ? [] : { kind: 'lock', key, redisKey: key, waitersKey, node: connection }
     })
   }
 }
 
-/** Finds what may be locks among the keys that match a glob: only whoever names the glob knows. */
-export async function* findLocks(connection: Connection, glob: string): AsyncGenerator<readonly Found[]> {
-  for await (const { node, keys } of scan(connection, glob)) {
-    yield keys.map((key) => ({ kind: 'lock', key, redisKey: key, waitersKey: lockKeys(node.client, key).queue, node }))
+/** Finds what may be locks among the keys that begin so: only whoever names the beginning knows. */
+export async function* findLocks(connection: Connection, beginning: string): AsyncGenerator<readonly Found[]> {
+  for await (const keys of keysBeginningWith(connection, beginning)) {
+    yield keys.map((key) => {
+      const waitersKey = lockKeys(connection.client, key).queue
+      return { kind: 'lock', key, redisKey: key, waitersKey, node: connection }
+    })
+  }
+}
+
+/** Keys that one step has Redis look at. */
+const BATCH = 500
+
+async function* keysBeginningWith(connection: Connection, beginning: string): AsyncGenerator<readonly string[]> {
+  let position: ScanPosition | undefined = SCAN_START
+  while (position !== undefined) {
+    const { keys, next } = await scanStep(connection, { beginning }, position, BATCH)
+    yield keys
+    position = next
   }
 }
 

@@ -24,8 +24,18 @@ export class MemoryStore<T extends object> {
     return this.#items.size
   }
 
+  /** The sum of the sizes that items came with. */
+  get bytes(): number {
+    return this.#items.calculatedSize
+  }
+
   get(key: string): T | undefined {
     return this.#items.get(key)
+  }
+
+  /** Like `get`, without counting as a use. */
+  peek(key: string): T | undefined {
+    return this.#items.peek(key)
   }
 
   /** `bytes` is needed where `maxBytes` is set; an item larger than that is not kept, nor what it would replace. */

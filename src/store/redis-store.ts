@@ -4,6 +4,7 @@ import { lateReply, type Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning, valueKey } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
+import { lockKeys } from '../redis/lock-keys.ts'
 import { deleteIfSame } from '../redis/scripts/delete-if-same.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { settle } from '../redis/scripts/settle.ts'
@@ -93,6 +94,8 @@ export class RedisStore {
   readonly #reads: PlainReads
   readonly #redisClock: RedisClock
   readonly #tags: Tags
+  /** ARGV of the scripts that may hand a lease over. */
+  readonly #countsSubscribers: string
 
   constructor(
     connection: Connection,
@@ -108,6 +111,7 @@ export class RedisStore {
     this.#clock = clock
     this.#prefix = prefix
     this.#report = report
+    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
     this.#tags = new Tags(connection, clock, prefix)
     this.#claims = new ClaimBatch(connection, this.#tags.scriptArgument, () => (inbox.ready ? inbox.id : ''), guard)
     this.#redisClock = new RedisClock(connection, clock)
@@ -304,9 +308,9 @@ export class RedisStore {
     bytes: Buffer | string,
     notice: Buffer | string,
   ): Promise<boolean> {
-    const keys = entryKeys(this.#prefix, key)
-    const args = [token, storeFor, bytes, keys.value, notice, this.#tags.scriptArgument, AGAIN]
-    return Number(await this.#connection.run(settle, [keys.value, keys.lease, keys.waiters], args)) === 1
+    const [keys, topic] = this.#keysToChange(key)
+    const args = [token, storeFor, bytes, topic, notice, this.#tags.scriptArgument, AGAIN, this.#countsSubscribers]
+    return Number(await this.#connection.run(settle, keys, args)) === 1
   }
 
   async #overwrite(
@@ -316,9 +320,15 @@ export class RedisStore {
     notice: Buffer | string,
     backplane: Broadcast,
   ): Promise<void> {
-    const keys = entryKeys(this.#prefix, key)
-    const args = [storeFor, bytes, keys.value, notice, backplane.channel, backplane.message]
-    await this.#connection.run(overwrite, [keys.value, keys.lease, keys.waiters], args)
+    const [keys, topic] = this.#keysToChange(key)
+    const args = [storeFor, bytes, topic, notice, backplane.channel, backplane.message, this.#countsSubscribers]
+    await this.#connection.run(overwrite, keys, args)
+  }
+
+  /** KEYS of the scripts that change an entry, and the topic under which they tell of it. */
+  #keysToChange(key: string): [keys: string[], topic: string] {
+    const { value, lease, waiters } = entryKeys(this.#prefix, key)
+    return [[value, lease, waiters, lockKeys(this.#connection.client, lease).queue], value]
   }
 
   #seal(

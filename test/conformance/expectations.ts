@@ -18,8 +18,6 @@ const NOT_PASSED: Record<string, { outcome: Outcome; reason: string }> = {
   '304-etag-update-response-Set-Cookie': notSetUp('responses with Set-Cookie are never shared'),
   '304-etag-update-response-Set-Cookie2': notSetUp('responses with Set-Cookie2 are never shared'),
   // Optional ones.
-  'cc-resp-no-cache-revalidate': optional('what must be validated for each request is not stored'),
-  'cc-resp-no-cache-revalidate-fresh': optional('what must be validated for each request is not stored'),
   'method-POST': optional('responses to POST are not stored'),
   'vary-normalise-lang-order': optional('handlers choose the first of several languages of the same weight'),
   'vary-normalise-lang-select': optional('how the handler weighs languages is its own business'),

@@ -10,7 +10,6 @@ const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encodin
 export function passThrough(port: number, style: Style): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     const { connection: _connection, ...headers } = req.headers
-    headers['surrogate-capability'] = 'herdlock="Surrogate/1.0"'
     const upstream = request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers, agent: false })
     let isComplete = (): boolean => false
     upstream.on('response', (response) => {

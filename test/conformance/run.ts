@@ -26,10 +26,7 @@ export async function runSuite(style: Style): Promise<Report> {
   const originPort = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'http-cache-tests-'))
   const origin = startOrigin(originPort, folder)
-  const flight = singleFlight({
-    heuristicFreshness: true,
-    targetedFields: ['SingleFlight-Cache-Control', 'Surrogate-Control'],
-  })
+  const flight = singleFlight()
   const handler = passThrough(originPort, style)
   const server = createServer((req, res) => flight(req, res, () => handler(req, res)))
   try {

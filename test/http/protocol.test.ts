@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect as connectHttp2, createServer as createHttp2Server, type Http2ServerRequest } from 'node:http2'
+import {
+  connect as connectHttp2,
+  constants,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+} from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -145,14 +152,15 @@ describe('HTTP/2', () => {
       session.destroy()
       server.close()
     })
+    const begin = (path = '/', more: Record<string, string> = {}) => session.request({ ':path': path, ...more })
     const get = async (path = '/', more: Record<string, string> = {}) => {
-      const stream = session.request({ ':path': path, ...more })
+      const stream = begin(path, more)
       const [headers] = (await once(stream, 'response')) as [Record<string, string>]
       let body = ''
       for await (const chunk of stream) body += String(chunk)
       return { status: Number(headers[':status']), headers, body }
     }
-    return { ...made, get }
+    return { ...made, begin, get }
   }
 
   test('responses are shared, stored, and given in part', async () => {
@@ -179,9 +187,50 @@ describe('HTTP/2', () => {
     expect(await get('/', { range: 'bytes=0-2' })).toMatchObject({ status: 206, body: 'one' })
     expect(await get('/', { 'if-none-match': '"1"' })).toMatchObject({ status: 304, body: '' })
     expect(runs).toBe(1)
+    expect(await get('/first', { range: 'bytes=4-6' })).toMatchObject({ status: 206, body: 'two' })
     await new Promise((resolve) => setImmediate(resolve))
     expect(warnings).toEqual([])
   })
+
+  test.each(['before the header', 'in the middle of the body', 'asking for a part'])(
+    'the client of the leader leaves %s, twenty who wait get all of it',
+    async (when) => {
+      const gate = new Gate()
+      const told: string[] = []
+      let runs = 0
+      const { begin, get } = await serveHttp2(async (req, res) => {
+        runs++
+        req.once('aborted', () => told.push('aborted'))
+        for (const event of ['close', 'finish']) res.once(event, () => told.push(event))
+        if (when !== 'before the header') res.writeHead(200, { 'Cache-Control': 'max-age=60', 'X-Run': runs })
+        if (when === 'in the middle of the body') res.write('one ')
+        await gate.pass()
+        expect(told).toEqual([])
+        if (when === 'before the header') {
+          res.setHeader('X-Run', runs)
+          res.setHeader('Cache-Control', 'max-age=60')
+        }
+        if (when !== 'in the middle of the body') res.write('one ')
+        // More than a stream without a reader takes: whoever heeds that must be told to go on.
+        await pipeline(Readable.from(Array.from({ length: 10 }, () => Buffer.alloc(16_384, 'x'))), res)
+      })
+      const leader = begin('/', when === 'asking for a part' ? { range: 'bytes=0-1' } : {})
+      leader.on('error', () => {})
+      await gate.reached
+      const waiters = Array.from({ length: 20 }, () => get())
+
+      const left = once(leader, 'close')
+      leader.close(constants.NGHTTP2_CANCEL)
+      await left
+      gate.open()
+      for (const { status, headers, body } of await Promise.all(waiters)) {
+        expect([status, headers['x-run'], body.length]).toEqual([200, '1', 4 + 10 * 16_384])
+      }
+      expect((await get()).headers['cache-status']).toContain('hit')
+      expect(runs).toBe(1)
+      await expect.poll(() => told).toEqual(['finish', 'close'])
+    },
+  )
 
   test('stale responses are refilled in the background', async () => {
     let runs = 0

@@ -124,6 +124,43 @@ describe('two processes with one Redis', () => {
     expect(runs).toBe(3)
   })
 
+  test('find what the other has stored for HEAD and for only-if-cached', async () => {
+    let runs = 0
+    const { first, second } = await serveTwice((req, res) => {
+      runs++
+      res.setHeader('Cache-Control', 'max-age=60')
+      if (req.url === '/varied') res.setHeader('Vary', 'X-Language')
+      res.end(`in ${String(req.headers['x-language'])}`)
+    })
+    const german = { 'X-Language': 'de', 'Cache-Control': 'only-if-cached' }
+    for (const path of ['/', '/varied']) {
+      await first.get(path, { 'X-Language': 'de' })
+      await expect.poll(async () => (await second.get(path, german)).body).toBe('in de')
+      const head = await second.get(path, { 'X-Language': 'de' }, 'HEAD')
+      expect([head.headers['content-length'], head.headers['cache-status']]).toEqual([
+        '5',
+        expect.stringMatching('hit'),
+      ])
+      expect((await second.get(path, german, 'HEAD')).status).toBe(200)
+    }
+    expect((await second.get('/varied', { ...german, 'X-Language': 'en' })).status).toBe(504)
+    expect((await second.get('/other', german)).status).toBe(504)
+    expect(runs).toBe(2)
+  })
+
+  test('validate what the other has stored', async () => {
+    const seen: unknown[] = []
+    const { first, second } = await serveTwice((req, res) => {
+      seen.push(req.headers['if-none-match'])
+      res.writeHead(seen.length === 1 ? 200 : 304, { 'Cache-Control': 'no-cache', ETag: '"v1"' })
+      res.end(seen.length === 1 ? 'page' : '')
+    })
+    await first.get()
+    await expect.poll(async () => (await second.get()).headers['cache-status']).toContain('fwd-status=304')
+    expect((await second.get()).body).toBe('page')
+    expect(seen.slice(1)).toEqual(seen.slice(1).map(() => '"v1"'))
+  })
+
   test.each([
     ['a field that would split the response', (text: string) => text.replace('text/plain', 'a\\r\\nSet-Cookie: b')],
     ['a name that is none', (text: string) => text.replace('X-Name-12345', 'X Name-12345')],

@@ -17,6 +17,7 @@ beforeAll(async () => {
     'on',
     '>secret',
     '~shop:*',
+    '~herdlock:queue:*',
     '&shop:*',
     '&herdlock:inbox:*',
     ...RIGHTS.split(' '),

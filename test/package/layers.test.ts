@@ -5,6 +5,8 @@ import { type LintCase, lintCases } from './lint-case.ts'
 
 const LAYERS: Record<string, string[]> = {
   cli: ['store', 'redis'],
+  opentelemetry: ['cache'],
+  prometheus: ['cache'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -13,6 +15,9 @@ const LAYERS: Record<string, string[]> = {
   redis: [],
 }
 const FOLDERS = Object.keys(LAYERS)
+/** Folders of those who watch caches, and the package that each of them alone may import. */
+const WATCHERS = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
+const ENTRIES = ['index', 'lock', 'express', 'cli', ...Object.keys(WATCHERS)]
 const LEAVES = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 const importing = (file: string, from: string): LintCase => ({
@@ -38,7 +43,7 @@ async function expectAccepted(cases: readonly LintCase[]): Promise<void> {
 describe('the layers', () => {
   it('cover every folder and file of src', async () => {
     const names = await readdir(fileURLToPath(new URL('../../src/', import.meta.url)))
-    const known = [...FOLDERS, ...[...LEAVES, 'index', 'lock', 'express', 'cli'].map((name) => `${name}.ts`)]
+    const known = [...FOLDERS, ...[...LEAVES, ...ENTRIES].map((name) => `${name}.ts`)]
     expect(names.filter((name) => !known.includes(name))).toEqual([])
   })
 
@@ -51,7 +56,7 @@ describe('the layers', () => {
   })
 
   it('accept imports along the arrows, and of leaves', async () => {
-    const allowed = pairs.filter(([from, to]) => LAYERS[from]?.includes(to))
+    const allowed = pairs.filter(([from, to]) => LAYERS[from]?.includes(to) && !(from in WATCHERS))
     await expectAccepted([
       ...allowed.map(([from, to]) => importing(`src/${from}/*.ts`, `../${to}/other.ts`)),
       ...FOLDERS.flatMap((folder) => LEAVES.map((leaf) => importing(`src/${folder}/*.ts`, `../${leaf}.ts`))),
@@ -84,9 +89,7 @@ describe('the layers', () => {
     await expectRefused(
       'no-restricted-imports',
       everywhere.flatMap((file) =>
-        ['index', 'lock', 'express', 'cli'].map((entry) =>
-          importing(file, `${'../'.repeat(file.split('/').length - 2)}${entry}.ts`),
-        ),
+        ENTRIES.map((entry) => importing(file, `${'../'.repeat(file.split('/').length - 2)}${entry}.ts`)),
       ),
     )
   })
@@ -96,6 +99,14 @@ describe('the layers', () => {
       importing('src/cache/*.ts', '../redis/scripts/claim.ts'),
       importing('src/cache/*.ts', '../redis/script.ts'),
     ])
+  })
+
+  it('let those who watch the cache know its types alone', async () => {
+    for (const folder of Object.keys(WATCHERS)) {
+      const file = `src/${folder}/*.ts`
+      await expectAccepted([{ file, code: "import type { X } from '../cache/cache.ts'\nexport type Y = X\n" }])
+      await expectRefused('no-restricted-imports', [importing(file, '../cache/cache.ts')])
+    }
   })
 
   it('refuse cycles', async () => {
@@ -120,6 +131,17 @@ describe('packages', () => {
         ]),
       ),
     )
+  })
+
+  it('that are optional for users are imported by one folder each', async () => {
+    for (const [folder, name] of Object.entries(WATCHERS)) {
+      await expectAccepted([importing(`src/${folder}/*.ts`, name)])
+      const others = everywhere.filter((file) => !file.startsWith(`src/${folder}/`))
+      await expectRefused('no-restricted-imports', [
+        ...others.map((file) => importing(file, name)),
+        ...ENTRIES.map((entry) => importing(`src/${entry}.ts`, name)),
+      ])
+    }
   })
 
   it('that we depend on are imported by one file each', async () => {

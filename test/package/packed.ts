@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What the consumers need besides herdlock; taken from our own installation, so that nothing is downloaded. */
-const BORROWED = ['ioredis', 'ioredis5', 'express', '@types/node', '@types/express', 'typescript']
+const BORROWED = [
+  ...['ioredis', 'ioredis5', 'express', '@types/node', '@types/express', 'typescript'],
+  ...['@opentelemetry/api', 'prom-client'],
+]
 
 export interface Packed {
   tarball: string

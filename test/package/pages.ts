@@ -20,11 +20,11 @@ export interface Block {
   readonly lines: readonly string[]
 }
 
-/** README.md and its like, and everything under docs/. */
+/** README.md and its like, everything under docs/, and the index of the examples. */
 export async function readPages(): Promise<Page[]> {
   const top = await readdir(ROOT)
   const docs = (await readdir(join(ROOT, 'docs'), { recursive: true })).map((path) => `docs/${path}`)
-  const paths = [...top, ...docs].filter((path) => path.endsWith('.md'))
+  const paths = [...top, ...docs, 'examples/README.md'].filter((path) => path.endsWith('.md'))
   return Promise.all(
     paths.map(async (path) => {
       const text = await readFile(join(ROOT, path), 'utf8')

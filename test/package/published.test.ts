@@ -73,8 +73,10 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
   })
 })
 
+type Entry = 'root' | 'lock' | 'express' | 'opentelemetry' | 'prometheus'
+
 function expectPublicNames(json: string | undefined): void {
-  const names = JSON.parse(json ?? '') as { root: string[]; lock: string[]; express: string[]; same: boolean }
+  const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
   expect(names.root).toEqual(
     expect.arrayContaining([
       'createCache',
@@ -87,5 +89,7 @@ function expectPublicNames(json: string | undefined): void {
   )
   expect(names.lock).toEqual(expect.arrayContaining(['Locker', 'LockNotAcquiredError', 'LockNotHeldError']))
   expect(names.express).toContain('singleFlight')
+  expect(names.opentelemetry).toContain('instrument')
+  expect(names.prometheus).toContain('collect')
   expect(names.same).toBe(true)
 }

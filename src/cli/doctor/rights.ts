@@ -46,27 +46,25 @@ export async function tryScripts({ connection, prefix, key, token }: Trial): Pro
 export async function tryEntries({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'entries'
   const { value, lease, waiters } = entryKeys(prefix, key)
+  const changed = [value, lease, waiters, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
   const ends = { freshUntil: 0, staleUntil: 0, errorUntil: 0, loadTime: 0 }
   const bytes = encodeEnvelope({ kind: 'value', ...ends, tags: [], payload: new Uint8Array() })
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
     ['claiming a refill', '', () => connection.run(claim, [value, lease, waiters], [LIVES, token, '', owner, ''])],
-    [
-      'storing an entry',
-      '',
-      () => connection.run(settle, [value, lease, waiters], [owner, LIVES, bytes, value, '', '', AGAIN]),
-    ],
+    ['storing an entry', '', () => connection.run(settle, changed, [owner, LIVES, bytes, value, '', '', AGAIN, ''])],
     ['reading an entry', '+get', () => connection.commandBuffer('get', value)],
     ['reading several', '+mget', () => connection.commandBuffer('mget', value)],
     [
       'removing an entry',
       '',
-      () => connection.run(overwrite, [value, lease, waiters], [0, '', value, AGAIN, `${prefix}:backplane`, '']),
+      () => connection.run(overwrite, changed, [0, '', value, AGAIN, `${prefix}:backplane`, '', '']),
     ],
   ]
   for (const [what, right, run] of steps) {
     const error = await failureOf(run())
-    if (error !== undefined) return refused(check, what, error, `${right || '+@read +@write'} ~${prefix}:*`)
+    if (error !== undefined)
+      return refused(check, what, error, `${right || '+@read +@write'} ~${prefix}:* ~herdlock:queue:*`)
   }
   return { check, level: 'ok', said: 'an entry could be claimed, stored, read and removed' }
 }

@@ -1,12 +1,16 @@
 import * as root from 'herdlock'
 import * as lock from 'herdlock/lock'
 import * as express from 'herdlock/express'
+import * as opentelemetry from 'herdlock/opentelemetry'
+import * as prometheus from 'herdlock/prometheus'
 
 console.log(
   JSON.stringify({
     root: Object.keys(root),
     lock: Object.keys(lock),
     express: Object.keys(express),
+    opentelemetry: Object.keys(opentelemetry),
+    prometheus: Object.keys(prometheus),
     same: root.Locker === lock.Locker,
   }),
 )

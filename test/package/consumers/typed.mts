@@ -5,6 +5,9 @@ import { createServer } from 'node:http'
 import { createCache, Locker, LockNotAcquiredError, type Cache, type CacheOptions, type Lock } from 'herdlock'
 import { singleFlight } from 'herdlock/express'
 import { Locker as LockerAlone } from 'herdlock/lock'
+import { instrument } from 'herdlock/opentelemetry'
+import { collect } from 'herdlock/prometheus'
+import { Registry } from 'prom-client'
 
 const options: CacheOptions = { ttl: 30_000, staleWhileRevalidate: 60_000, redis: new Redis() }
 const cache: Cache = createCache(options)
@@ -30,6 +33,13 @@ try {
   const code: string = error.code
   console.log(code)
 }
+
+const stopTelling: () => void = instrument({ caches: [cache] })
+const stopCollecting: () => void = collect(cache, { registry: new Registry(), name: 'users' })
+stopTelling()
+stopCollecting()
+const slow: number = cache.stats().loadTime.counts.at(-1) ?? 0
+console.log(slow)
 
 const app = express()
 app.use(singleFlight())

@@ -1,29 +1,31 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Events } from '../../../src/cache/events.ts'
 
+const quiet = (): Events => new Events('cache', (key) => key)
+
 describe('Events', () => {
   it('counts every event, also while nobody listens', () => {
-    const events = new Events()
-    events.emit('miss', 'key', {})
+    const events = quiet()
+    events.miss('key')
     events.hit('key')
     events.report(new Error('no matter'))
     expect(events.counts).toMatchObject({ miss: 1, hit: 1, stale: 0, error: 1 })
   })
 
   it('tells whoever listens, until that one leaves', () => {
-    const events = new Events()
+    const events = quiet()
     const seen: unknown[] = []
     const leave = events.on('hit', (event) => seen.push(event))
     events.on('miss', (event) => seen.push(event))
     events.hit('a')
-    events.emit('miss', 'b', {})
+    events.miss('b')
     leave()
     events.hit('c')
     expect(seen).toEqual([{ key: 'a', tier: 'memory' }, { key: 'b' }])
   })
 
   it('tells one listener twice that was added twice as two functions, and survives one that leaves meanwhile', () => {
-    const events = new Events()
+    const events = quiet()
     let calls = 0
     const leave = events.on('hit', () => {
       calls++
@@ -40,7 +42,7 @@ describe('Events', () => {
     process.removeAllListeners('uncaughtException')
     onTestFinished(() => others.forEach((listener) => process.on('uncaughtException', listener)))
     const uncaught = new Promise<unknown>((resolve) => process.once('uncaughtException', resolve))
-    const events = new Events()
+    const events = quiet()
     let reached = false
     events.on('hit', () => {
       throw new Error("the listener's own")
@@ -51,8 +53,18 @@ describe('Events', () => {
     expect(await uncaught).toMatchObject({ message: "the listener's own" })
   })
 
+  it('counts what was found in Redis apart', () => {
+    const events = quiet()
+    events.hit('a')
+    events.hitInRedis('a')
+    events.stale('a', 'memory')
+    events.stale('a', 'redis')
+    expect(events.counts).toMatchObject({ hit: 2, stale: 2 })
+    expect(events.inRedis).toEqual({ hit: 1, stale: 1 })
+  })
+
   it('is silent once cleared', () => {
-    const events = new Events()
+    const events = quiet()
     events.on('hit', () => expect.unreachable())
     events.clear()
     events.hit('a')

@@ -151,4 +151,18 @@ describe('Flight', () => {
     gate.resolve('second')
     expect(await Promise.all([first, second])).toEqual(['inner', 'second'])
   })
+
+  it('counts who waits, until it is settled', async () => {
+    const flight = new Flight<number>('key', [])
+    const abort = new AbortController()
+    const results = [flight.join(() => 0, undefined), flight.join(() => 0, abort.signal)]
+    expect(flight.waiters).toBe(2)
+    abort.abort()
+    expect(flight.waiters).toBe(1)
+    flight.settle(1)
+    expect(flight.waiters).toBe(0)
+    await expect(results[1]).rejects.toBe(abort.signal.reason)
+    expect(await results[0]).toBe(1)
+    expect(flight.waiters).toBe(0)
+  })
 })

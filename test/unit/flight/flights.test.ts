@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { Flights } from '../../../src/flight/flights.ts'
 
 describe('Flights', () => {
   let flights: Flights
   beforeEach(() => {
-    flights = new Flights()
+    flights = new Flights(systemClock)
   })
 
   it('has one flight a key that callers may join', () => {

@@ -37,7 +37,10 @@ describe('not shared', () => {
     ['authorization', cacheControl('max-age=60'), { asked: { authorization: true } }],
     ['vary', { 'Cache-Control': 'max-age=60', Vary: 'Accept, *' }, {}],
     ['no-freshness', {}, {}],
-    ['no-freshness', { ETag: '"1"', 'Last-Modified': formatHttpDate(NOW - 1e9) }, {}],
+    ['no-freshness', { ETag: '"1"' }, {}],
+    ['no-freshness', { 'Last-Modified': formatHttpDate(NOW - 1e9) }, { options: { heuristicFreshness: false } }],
+    ['no-cache', { ...cacheControl('no-cache'), ETag: '"1"' }, { status: 404 }],
+    ['stale', { 'Cache-Control': 'max-age=60', Age: 'old', ETag: '"1"' }, {}],
     ['stale', cacheControl('max-age=0'), {}],
     ['stale', cacheControl('max-age=60, max-age=0'), {}],
     ['stale', { 'Cache-Control': 'max-age=60', Age: '60' }, {}],
@@ -143,11 +146,32 @@ describe('shared', () => {
     })
   })
 
-  test('by heuristics where they are switched on: a tenth of its age, a day at most', () => {
-    const options = { heuristicFreshness: true }
+  test('by heuristics where it states none: a tenth of the time since its modification, a day at most', () => {
     const modified = (ago: number) => ({ 'Last-Modified': formatHttpDate(NOW - ago) })
-    expect(lifetime(verdict(modified(100_000), { options }))).toMatchObject({ freshness: 10_000 })
-    expect(lifetime(verdict(modified(1e11), { options }))).toMatchObject({ freshness: 86_400_000 })
-    expect(lifetime(verdict(modified(100_000), { options, status: 503 }))).toBe('no-freshness')
+    expect(lifetime(verdict(modified(100_000)))).toMatchObject({ freshness: 10_000 })
+    expect(lifetime(verdict(modified(1e11)))).toMatchObject({ freshness: 86_400_000 })
+    expect(lifetime(verdict(modified(100_000), { status: 503 }))).toBe('no-freshness')
+    expect(lifetime(verdict(modified(100_000), { options: { ttl: 1000 } }))).toMatchObject({ freshness: 1000 })
+  })
+
+  test('by Surrogate-Control, where that is meant for this cache', () => {
+    const surrogates = (value: string) => ({ 'Cache-Control': 'private', 'Surrogate-Control': value })
+    expect(lifetime(verdict(surrogates('max-age=60')))).toMatchObject({ freshness: 60_000 })
+    expect(lifetime(verdict(surrogates('max-age=60;herdlock')))).toMatchObject({ freshness: 60_000 })
+    expect(lifetime(verdict(surrogates('max-age=60;other')))).toBe('private')
+    const options = { targetedFields: ['SingleFlight-Cache-Control'] }
+    expect(lifetime(verdict(surrogates('max-age=60'), { options }))).toBe('private')
+  })
+
+  test.each([
+    cacheControl('no-cache, max-age=60, stale-while-revalidate=60'),
+    cacheControl('max-age=0'),
+    cacheControl('max-age=0, must-revalidate'),
+    { Expires: '0' },
+  ])('to be validated before each reuse, if it can be: %j', (fields) => {
+    for (const validator of [{ ETag: '"1"' }, { 'Last-Modified': formatHttpDate(NOW - 1e9) }]) {
+      expect(verdict({ ...fields, ...validator })).toMatchObject({ share: true, mustValidate: true })
+    }
+    expect(verdict({ ...fields, 'Cache-Control': 'max-age=60', ETag: '"1"' })).toMatchObject({ mustValidate: false })
   })
 })

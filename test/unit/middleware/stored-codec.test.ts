@@ -13,6 +13,7 @@ const PARTS: StoredParts = {
   body: Buffer.from([0, 255, 13, 10]),
   respondedAt: Date.UTC(2026, 0),
   lifetime: { age: 1, freshness: 2, staleWhileRevalidate: 3, staleIfError: 4 },
+  mustValidate: false,
   explicit: true,
   selecting: [
     ['accept', 'text/html'],
@@ -22,9 +23,9 @@ const PARTS: StoredParts = {
 
 function parts(value: unknown): StoredParts {
   expect(value).toBeInstanceOf(StoredResponse)
-  const { status, statusMessage, fields, removed, body, respondedAt, lifetime, explicit, selecting } =
-    value as StoredResponse
-  return { status, statusMessage, fields, removed, body, respondedAt, lifetime, explicit, selecting }
+  const { status, statusMessage, fields, removed, body, respondedAt, lifetime } = value as StoredResponse
+  const { mustValidate, explicit, selecting } = value as StoredResponse
+  return { status, statusMessage, fields, removed, body, respondedAt, lifetime, mustValidate, explicit, selecting }
 }
 
 /** What the codec would write if a response were like this. */

@@ -25,6 +25,14 @@ describe('listClients', () => {
     expect(() => listClients('redis', clients)).toThrow(/^redis must/)
   })
 
+  it.each(['{', 'a{b', '{}', 'a{}b'])('refuses a Cluster whose keyPrefix %j would tear keys apart', (keyPrefix) => {
+    expect(() => listClients('redis', shape({ keyPrefix }, true))).toThrow(
+      /^keyPrefix of redis must be without an opening brace/,
+    )
+    expect(listClients('redis', shape({ keyPrefix }))).toHaveLength(1)
+    expect(listClients('redis', shape({ keyPrefix: '{a}b' }, true))).toHaveLength(1)
+  })
+
   it.each([undefined, null, 7, 'redis://localhost', {}, () => {}])('refuses %o with a TypeError', (stranger) => {
     expect(() => listClients('redis', stranger as unknown as RedisClient)).toThrow(
       expect.objectContaining({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { entryKeys } from '../../../src/redis/entry-keys.ts'
+import { entryKeys, original, readable } from '../../../src/redis/entry-keys.ts'
 import { hashSlot } from '../../../src/redis/hash-slot.ts'
 
 /** Keys as users make them, and keys made of the very pieces that our own are made of. */
@@ -80,5 +80,20 @@ describe('entryKeys', () => {
       lease: 'herdlock:{user:42}:lease',
       waiters: 'herdlock:{user:42}:waiters',
     })
+  })
+})
+
+describe('original', () => {
+  it('is the key that was made readable, unless that was shortened', () => {
+    fc.assert(
+      fc.property(key, (one) => {
+        const form = readable(one)
+        const isWhole = original(form).key === one && !original(form).shortened
+        expect(isWhole || (original(form).shortened && form.length > 100)).toBe(true)
+      }),
+      { numRuns: 1000 },
+    )
+    expect(original(readable('x'.repeat(201))).shortened).toBe(true)
+    expect(original(readable('100%# {sure}'))).toEqual({ key: '100%# {sure}', shortened: false })
   })
 })

@@ -1,0 +1,83 @@
+import { original } from '../redis/entry-keys.ts'
+import type { StoredEntry } from '../store/inspector.ts'
+import type { CacheCore } from './core.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
+import type { MemoryEntry } from './memory-entry.ts'
+
+const NOTHING_LISTED: LeaseListing = { items: [], complete: true, position: '' }
+
+/** Shows what a cache has and does, to people. Changes nothing, not even what memory would drop next. */
+export class Inspections {
+  readonly #core: CacheCore
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  async inspect(key: string): Promise<Inspection> {
+    const { redis, flights } = this.#core
+    const asked = await redis?.inspect(key).catch((redisError: unknown) => ({ redisError }))
+    const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
+    const memory = this.#inMemory(key)
+    // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
+    const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || found.entry?.state !== 'fresh')
+    const flight = flights.current(key)
+    return {
+      key,
+      state: (inMemoryFirst ? memory : found.entry)?.state ?? 'absent',
+      tier: inMemoryFirst ? 'memory' : found.entry && 'redis',
+      memory,
+      redis: found.entry,
+      lease: found.lease,
+      flight: flight && this.#describe(flight),
+      redisError: found.redisError,
+    }
+  }
+
+  flights(): CacheFlight[] {
+    return Array.from(this.#core.flights.all, (flight) => this.#describe(flight))
+  }
+
+  /** Those of this process's own flights are looked at whatever the listing meets. */
+  async leases(previous: LeaseListing | undefined): Promise<LeaseListing> {
+    const { redis, flights } = this.#core
+    if (redis === undefined) return NOTHING_LISTED
+    return redis.leases(
+      previous,
+      Array.from(flights.all, ({ key }) => key),
+    )
+  }
+
+  #describe(flight: { key: string; startedAt: number; waiters: number }): CacheFlight {
+    const { key, startedAt, waiters } = flight
+    return { key, age: Math.max(this.#core.clock.now() - startedAt, 0), waiters }
+  }
+
+  #inMemory(key: string): StoredEntry | undefined {
+    const now = this.#core.clock.now()
+    const pass = this.#core.passes.peek(key)
+    if (pass !== undefined && now < pass.until) {
+      const noWindows = { staleWhileRevalidate: 0, staleIfError: 0 }
+      return { state: 'unshareable', ttl: pass.until - now, ...noWindows, bytes: undefined, tags: [], loadTime: 0 }
+    }
+    const entry = this.#core.memory?.peek(key)
+    if (entry === undefined) return undefined
+    const ttl = Math.max(Math.min(entry.freshUntil, entry.memoryUntil) - now, 0)
+    const left = (until: number): number => Math.max(until - Math.max(now, entry.freshUntil), 0)
+    const windows = { staleWhileRevalidate: left(entry.staleUntil), staleIfError: left(entry.errorUntil) }
+    if (ttl + windows.staleWhileRevalidate + windows.staleIfError === 0) return undefined
+    // With tracking an entry has its key in Redis as a further tag; no tag has a brace.
+    const tags = entry.tags.filter((tag) => !tag.includes('{')).map((tag) => original(tag).key)
+    const state = ttl > 0 ? 'fresh' : 'stale'
+    return { state, ttl, ...windows, bytes: this.#sizeOf(entry), tags, loadTime: entry.loadTime }
+  }
+
+  /** Memory keeps values, not bytes: their size is found by encoding them once. */
+  #sizeOf({ value }: MemoryEntry): number | undefined {
+    try {
+      return this.#core.options.codec.encode(value).byteLength
+    } catch {
+      return undefined // it came with a codec of its caller's
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+
+import { takeOver } from './background.ts'
+import type { Recording } from './recording.ts'
+import { Shield } from './shield.ts'
+import type { SinkSocket } from './sink-socket.ts'
+
+type Emit = (event: string | symbol, ...args: unknown[]) => boolean
+
+/** What keeps the handler at work on `res` when its client leaves; undefined for a response of a kind unknown here. */
+export function shieldFor(
+  req: IncomingMessage,
+  res: ServerResponse,
+  recording: Recording,
+  onCut: () => void,
+): Shield | StreamShield | undefined {
+  if (Shield.isPossible(res)) return new Shield(req, res, onCut)
+  return StreamShield.isPossible(res) ? new StreamShield(req, res, recording) : undefined
+}
+
+/** Events by which Node tells a handler that its stream has gone; of a response also `finish`, ended or not. */
+const LEAVING = new Set<string | symbol>(['aborted', 'error', 'close', 'finish'])
+
+/**
+ * Does for HTTP/2 what `Shield` does for HTTP/1: keeps a handler at work when its client leaves. A response of HTTP/2 is
+ * tied to its stream; when that goes, the members of a response without one are laid over it.
+ */
+class StreamShield {
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #recording: Recording
+  readonly #reqEmit: Emit
+  readonly #resEmit: Emit
+  readonly #ownReqEmit: Emit
+  readonly #ownResEmit: Emit
+  #up = true
+  /** What the handler writes to since its stream has gone. */
+  #sink: SinkSocket | undefined
+  /** Set while the stream tells of its end: that is not the end of the response. */
+  #streamCloses = false
+
+  static isPossible(res: ServerResponse): boolean {
+    return !(res instanceof ServerResponse) && (res as { stream?: unknown }).stream !== undefined
+  }
+
+  constructor(req: IncomingMessage, res: ServerResponse, recording: Recording) {
+    this.#req = req
+    this.#res = res
+    this.#recording = recording
+    this.#reqEmit = req.emit
+    this.#resEmit = res.emit
+    this.#ownReqEmit = (event, ...args) =>
+      this.#up && LEAVING.has(event) && !recording.ended ? false : this.#reqEmit.call(req, event, ...args)
+    this.#ownResEmit = (event, ...args) => {
+      if (this.#up && !recording.ended && LEAVING.has(event)) {
+        if (this.#sink === undefined) this.#leaveStream()
+        if (this.#streamCloses) return false
+      }
+      return this.#resEmit.call(res, event, ...args)
+    }
+    req.emit = this.#ownReqEmit
+    res.emit = this.#ownResEmit
+  }
+
+  /** Ends the protection. A handler whose answer nobody needs any more now learns that its client has left. */
+  lower(): void {
+    if (!this.#up) return
+    this.#up = false
+    if (this.#req.emit === this.#ownReqEmit) this.#req.emit = this.#reqEmit
+    if (this.#res.emit === this.#ownResEmit) this.#res.emit = this.#resEmit
+    if (this.#sink !== undefined && !this.#res.writableEnded) this.#sink.destroy()
+  }
+
+  #leaveStream(): void {
+    this.#sink = takeOver(this.#req, this.#res, this.#recording.headSent)
+    this.#recording.reseat()
+    this.#streamCloses = true
+    // The stream has told of its end when this turn is over; whoever waited for it to take more may go on.
+    process.nextTick(() => {
+      this.#streamCloses = false
+      this.#res.emit('drain')
+    })
+  }
+}

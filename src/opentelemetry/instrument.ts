@@ -1,0 +1,40 @@
+import { metrics, trace, type MeterProvider, type TracerProvider } from '@opentelemetry/api'
+import { wrongType } from '../errors.ts'
+import type { Cache } from '../cache/cache.ts'
+import { observeCaches } from './cache-metrics.ts'
+import { recordDurations } from './durations.ts'
+import { recordSpans } from './spans.ts'
+
+/** Options of `instrument`. */
+export interface InstrumentOptions {
+  /** The caches whose `stats()` become metrics. Spans and durations come from all caches and lockers of the process. */
+  caches?: readonly Pick<Cache, 'name' | 'stats'>[]
+  /** Default: the one that is registered with the API. */
+  tracerProvider?: TracerProvider
+  /** Default: the one that is registered with the API. */
+  meterProvider?: MeterProvider
+  /** Adds message and stack of errors to spans. They may name keys, also those that are redacted. Default `false`. */
+  recordExceptions?: boolean
+}
+
+const SCOPE = 'herdlock'
+
+/** Gives OpenTelemetry spans and metrics of what herdlock does, until the returned function is called. */
+export function instrument(options: InstrumentOptions = {}): () => void {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const { caches = [], tracerProvider = trace, meterProvider = metrics, recordExceptions = false } = options
+  if (!Array.isArray(caches)) throw wrongType('caches', 'an array of caches', caches)
+  for (const cache of caches as unknown[]) {
+    if (typeof (cache as Cache | null)?.stats !== 'function') throw wrongType('caches', 'an array of caches', caches)
+  }
+  if (typeof recordExceptions !== 'boolean') throw wrongType('recordExceptions', 'a boolean', recordExceptions)
+  const meter = meterProvider.getMeter(SCOPE)
+  const stops = [
+    recordSpans(tracerProvider.getTracer(SCOPE), recordExceptions),
+    recordDurations(meter),
+    observeCaches(meter, caches as InstrumentOptions['caches'] & object),
+  ]
+  return () => {
+    for (const stop of stops.splice(0)) stop()
+  }
+}

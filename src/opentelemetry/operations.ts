@@ -1,0 +1,46 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { TracingChannel, TracingChannelSubscribers } from 'node:diagnostics_channel'
+import { context, type Context } from '@opentelemetry/api'
+
+/** What becomes of the operations of one tracing channel. */
+export interface Operations<M extends object, T> {
+  /** Something to remember until the operation ends, and the context in which it is to run. */
+  begin(message: M): { readonly state: T; readonly within?: Context }
+  end(message: M, state: T): void
+}
+
+/** Follows the operations of a channel until the returned function is called. */
+export function followOperations<M extends object, T>(
+  tracing: TracingChannel<unknown, M>,
+  operations: Operations<M, T>,
+): () => void {
+  const states = new WeakMap<object, T>()
+  const scope = new ContextScope()
+  const subscribers = {
+    asyncEnd(message: M): void {
+      const state = states.get(message)
+      // One that had begun before nobody has followed.
+      if (state !== undefined) operations.end(message, state)
+    },
+  } as TracingChannelSubscribers<M>
+  tracing.start.bindStore(scope as AsyncLocalStorage<unknown>, (message) => {
+    const { state, within = context.active() } = operations.begin(message as M)
+    states.set(message as M, state)
+    return within
+  })
+  tracing.subscribe(subscribers)
+  return () => {
+    tracing.start.unbindStore(scope)
+    tracing.unsubscribe(subscribers)
+  }
+}
+
+/**
+ * Node runs each operation of a channel within the stores that are bound to it. This one hands it on to OpenTelemetry's
+ * own context manager, so that what runs inside, such as a loader's queries, finds the operation's span active.
+ */
+class ContextScope extends AsyncLocalStorage<Context> {
+  override run<R, A extends unknown[]>(within: Context, callback: (...args: A) => R, ...args: A): R {
+    return context.with(within, callback, undefined, ...args)
+  }
+}

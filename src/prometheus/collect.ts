@@ -1,0 +1,30 @@
+import { register, type Registry } from 'prom-client'
+import type { Cache } from '../cache/cache.ts'
+import { wrongType } from '../errors.ts'
+import { Exposition } from './exposition.ts'
+
+/** Options of `collect`. */
+export interface CollectOptions {
+  /** Default: prom-client's own, `register`. */
+  registry?: Registry
+  /** Value of the label `cache`. Default: the cache's own name. */
+  name?: string
+}
+
+const expositions = new WeakMap<object, Exposition>()
+
+/**
+ * Has the stats of a cache told at every scrape, until the returned function is called. Between scrapes it costs
+ * nothing. Throws `RangeError` when the registry has another cache of that name.
+ */
+export function collect(cache: Pick<Cache, 'name' | 'stats'>, options: CollectOptions = {}): () => void {
+  if (typeof cache?.stats !== 'function') throw wrongType('cache', 'a cache', cache)
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const { registry = register, name = cache.name } = options
+  if (typeof registry?.registerMetric !== 'function') throw wrongType('registry', 'a Registry of prom-client', registry)
+  if (typeof name !== 'string') throw wrongType('name', 'a string', name)
+  let exposition = expositions.get(registry)
+  if (exposition === undefined) expositions.set(registry, (exposition = new Exposition()))
+  exposition.register(registry)
+  return exposition.add(name, cache)
+}

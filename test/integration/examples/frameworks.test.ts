@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { runExample } from '../../support/run-example.ts'
+
+test('fastify.ts queries once for a hundred requests, remembers what is missing, and anew after an invalidation', async () => {
+  expect(await runExample('fastify.ts')).toEqual([
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 0',
+    '100 × /users/2: 404 {"error":"no such user"} | queries: 1',
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
+  ])
+})
+
+test('hono.ts queries once for a hundred requests, and stops a query that nobody waits for', async () => {
+  expect(await runExample('hono.ts')).toEqual([
+    '100 requests, answers: ["a page about tea"] | queries: 1',
+    'one of two leaves: rejected, fulfilled',
+    'both leave: rejected, rejected',
+    'the query that stopped: cocoa',
+  ])
+})
+
+test('nestjs.ts injects one cache, queries once for a hundred requests, and ends with the app', async () => {
+  const missing = '{"message":"no such user","error":"Not Found","statusCode":404}'
+  expect(await runExample('nestjs.ts')).toEqual([
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
+    `100 × /users/2: 404 ${missing} | queries: 2`,
+  ])
+})

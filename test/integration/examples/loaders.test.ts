@@ -1,0 +1,58 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expectNothingLeft } from '../../support/left-behind.ts'
+import { startPostgres } from '../../support/postgres-server.ts'
+import { runExample } from '../../support/run-example.ts'
+import { startRedis, type RedisServer } from '../../support/redis-server.ts'
+
+let redis: RedisServer
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterEach(() => expectNothingLeft(redis))
+afterAll(() => redis?.stop())
+
+test.each(['memory', 'memory and Redis'])('wrap-loader.ts loads once for a hundred callers in %s', async (where) => {
+  const lines = await runExample('wrap-loader.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })
+  expect(lines).toEqual([
+    `cached in ${where}`,
+    "first call { id: 1, name: 'user 1', load: 1 }",
+    '100 calls at once, 1 load',
+    'stale: load 2, at once',
+    'invalidated: a newer load, true',
+    'closed',
+  ])
+})
+
+const sqlLines = (database: string, where: string): string[] => [
+  `${database}, cached in ${where}`,
+  '100 callers, queries: 1',
+  'again, and another list, queries: 2',
+  'after an order of customer 7, queries: 3',
+]
+
+test('sql-loader.ts sends one query to SQLite for a hundred callers, and another after a write', async () => {
+  expect(await runExample('sql-loader.ts')).toEqual(sqlLines('SQLite', 'memory'))
+})
+
+test('sql-loader.ts does the same with a PostgreSQL, and a Redis', { timeout: 60_000 }, async () => {
+  const postgres = await startPostgres()
+  try {
+    const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url }
+    expect(await runExample('sql-loader.ts', env)).toEqual(sqlLines('PostgreSQL', 'Redis'))
+  } finally {
+    await postgres.stop()
+  }
+})
+
+test('third-party-api.ts asks the API once, remembers "no", and leaves it alone when it is told to or the API is down', async () => {
+  expect(await runExample('third-party-api.ts', { REDIS_URL: redis.url })).toEqual([
+    'a hundred callers: 100 × 1.08 | requests to the API: 1',
+    'no such currency, twice: 1 × undefined | requests to the API: 2',
+    'no such currency, twice: 1 × undefined | requests to the API: 2',
+    'over the limit: 1 × 1.08 | requests to the API: 3',
+    'in the pause, nothing stored: 2 × the API has asked for a pause | requests to the API: 3',
+    'the API is down: 2 × 1.08 | requests to the API: 4',
+    'at once again: 2 × 1.08 | requests to the API: 4',
+    'up again: 1 × 1.08 | requests to the API: 5',
+  ])
+})
