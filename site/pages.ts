@@ -56,7 +56,9 @@ export class Pages {
     for (const link of new Set(links.filter((each) => !/^([a-z]+:|#)/.test(each)))) {
       const [to = '', anchor] = link.split('#')
       const linked = posix.normalize(posix.join(posix.dirname(path), to)).replace(/\/$/, '')
-      const isFolder = (await stat(join(this.#root, linked))).isDirectory()
+      const found = await stat(join(this.#root, linked)).catch(() => undefined)
+      if (found === undefined) throw new Error(`${path} links to ${link}, which is not there`)
+      const isFolder = found.isDirectory()
       this.#need(linked)
       const from = posix.dirname(this.#placeOf(path, false))
       const place = posix.relative(from, this.#placeOf(linked, isFolder))
