@@ -5,10 +5,11 @@
 const leaves = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 /** Files of src/ that packages import, and nothing inside does. */
-const entries = ['index', 'lock', 'express', 'opentelemetry', 'prometheus']
+const entries = ['index', 'lock', 'express', 'opentelemetry', 'prometheus', 'cli']
 
 /** Which folders of src/ a folder may import from; leaves go without saying. */
 const layers = {
+  cli: ['store', 'redis'],
   opentelemetry: ['cache'],
   prometheus: ['cache'],
   middleware: ['cache'],
@@ -23,6 +24,7 @@ const layers = {
 const dependencies = {
   'cluster-key-slot': 'src/redis/hash-slot.ts',
   devalue: 'src/store/codec.ts',
+  ioredis: 'src/cli/ioredis.ts',
   'range-parser': 'src/middleware/replay.ts',
   'structured-headers': 'src/middleware/targeted-fields.ts',
 }
@@ -106,7 +108,7 @@ function patternsOf(folder) {
 
 export default {
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest'],
-  ignorePatterns: ['dist', 'coverage', 'test/package/consumers'],
+  ignorePatterns: ['dist', 'coverage', 'test/package/consumers', 'site/pages'],
   categories: { correctness: 'error' },
   rules: {
     eqeqeq: 'error',
@@ -172,7 +174,7 @@ export default {
     // Hostile thenables are among the inputs that tests try.
     { files: ['test/**'], rules: { 'unicorn/no-thenable': 'off' } },
     {
-      files: ['*.config.ts', '*.config.js', 'test/support/global-setup.ts'],
+      files: ['*.config.ts', '*.config.js', 'site/.vitepress/config.js', 'test/support/global-setup.ts'],
       rules: { 'import/no-default-export': 'off' },
     },
   ],

@@ -1,3 +1,8 @@
+/**
+ * The cache, the middleware, the lock, and every error.
+ *
+ * @module herdlock
+ */
 export { createCache } from './cache/create-cache.ts'
 export type { Cache, WrapOptions } from './cache/cache.ts'
 export type { CacheEvent, CacheEvents, CacheListener } from './cache/events.ts'

@@ -1,3 +1,8 @@
+/**
+ * The lock alone, for those who want nothing else.
+ *
+ * @module herdlock/lock
+ */
 export { Locker } from './lock/locker.ts'
 export type { Lock } from './lock/lock.ts'
 export type { AcquireOptions, LockerOptions } from './lock/options.ts'

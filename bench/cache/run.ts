@@ -1,13 +1,13 @@
 import { startRedis } from '../../test/support/redis-server.ts'
 import { optionAfter, Report } from '../measure/report.ts'
 import { measureEntries, measureWaiters } from './footprint.ts'
-import { measureDistance, measureHerds } from './herds.ts'
+import { measureCold, measureDistance, measureStale } from './herds.ts'
 import { measureMemoryHits } from './memory-hits.ts'
 import { measureRedisHits, measureRedisTraffic } from './redis-hits.ts'
 import { endWorkers } from './workers.ts'
 
 /**
- *     npm run bench:cache -- [--quick] [--only memory,redis,traffic,herds,distance,entries,waiters] [--json results.json]
+ *     npm run bench -- cache [--quick] [--only memory,redis,traffic,cold,stale,distance,entries,waiters]
  *
  * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
  * Figures are medians, of contenders that took turns; where it says so, shares of another's.
@@ -24,7 +24,8 @@ try {
   if (asks('memory')) await measureMemoryHits(report, url, quick)
   if (asks('redis')) await measureRedisHits(report, url, quick)
   if (asks('traffic')) await measureRedisTraffic(report, url)
-  if (asks('herds')) await measureHerds(report, url, quick)
+  if (asks('cold')) await measureCold(report, url, quick)
+  if (asks('stale')) await measureStale(report, url, quick)
   if (asks('distance')) await measureDistance(report, url, quick)
   if (asks('entries')) await measureEntries(report, quick)
   if (asks('waiters')) await measureWaiters(report, quick)

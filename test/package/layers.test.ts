@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type LintCase, lintCases } from './lint-case.ts'
 
 const LAYERS: Record<string, string[]> = {
+  cli: ['store', 'redis'],
   opentelemetry: ['cache'],
   prometheus: ['cache'],
   middleware: ['cache'],
@@ -16,7 +17,7 @@ const LAYERS: Record<string, string[]> = {
 const FOLDERS = Object.keys(LAYERS)
 /** Folders of those who watch caches, and the package that each of them alone may import. */
 const WATCHERS = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
-const ENTRIES = ['index', 'lock', 'express', ...Object.keys(WATCHERS)]
+const ENTRIES = ['index', 'lock', 'express', 'cli', ...Object.keys(WATCHERS)]
 const LEAVES = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 const importing = (file: string, from: string): LintCase => ({
@@ -147,6 +148,7 @@ describe('packages', () => {
     const owners = {
       'cluster-key-slot': 'src/redis/hash-slot.ts',
       devalue: 'src/store/codec.ts',
+      ioredis: 'src/cli/ioredis.ts',
       'range-parser': 'src/middleware/replay.ts',
       'structured-headers': 'src/middleware/targeted-fields.ts',
     }

@@ -33,12 +33,12 @@ export interface Consumer {
   remove(): Promise<void>
 }
 
-/** A project outside this repository that has installed the tarball. */
-export async function installed(tarball: string): Promise<Consumer> {
+/** A project outside this repository that has installed the tarball, and of other packages those that are borrowed. */
+export async function installed(tarball: string, { borrowed = BORROWED } = {}): Promise<Consumer> {
   const folder = await mkdtemp(join(tmpdir(), 'herdlock-consumer-'))
   await writeFile(join(folder, 'package.json'), '{"private":true}')
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', tarball], folder)
-  for (const name of BORROWED) {
+  for (const name of borrowed) {
     const link = join(folder, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })
     await symlink(join(ROOT, 'node_modules', name), link)

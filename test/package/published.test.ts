@@ -51,6 +51,23 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
     expectPublicNames(await consumer.node('require.cjs'))
   })
 
+  it('has a command, which finds the ioredis of its project', async () => {
+    expect(await consumer.node('node_modules/.bin/herdlock', '--help')).toContain('herdlock doctor')
+    // Nothing listens there: that it was tried says that ioredis was found.
+    const asked = consumer.node('node_modules/.bin/herdlock', 'doctor', 'redis://127.0.0.1:1', '--json')
+    await expect(asked).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('has a command that names the remedy where there is no ioredis', async () => {
+    const bare = await installed(packed.tarball, { borrowed: [] })
+    try {
+      const asked = bare.node('node_modules/.bin/herdlock', 'doctor', 'redis://127.0.0.1:1')
+      await expect(asked).rejects.toThrow('npm install ioredis')
+    } finally {
+      await bare.remove()
+    }
+  })
+
   it('type-checks in a strict nodenext project, libraries included', async () => {
     await consumer.node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json')
   })

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { slug } from '../../site/slug.ts'
 import { type Block, type Page, readPages } from './pages.ts'
 import { ROOT } from './packed.ts'
 import { prepareSnippets, type Snippets } from './snippets.ts'
@@ -13,6 +14,8 @@ const SHELL = ['bash', 'sh']
 const SHOWN = ['text', 'json', 'http', 'lua', 'mermaid']
 
 const pages = await readPages()
+/** The sections of each page, as links name them. */
+const anchors = new Map(pages.map((page) => [page.path, headingsOf(page).map(slug)]))
 const blocks = pages.flatMap((page) => page.blocks.map((block) => ({ page, block })))
 
 describe('the code in our pages', () => {
@@ -63,11 +66,17 @@ describe('what our pages point to', () => {
 
   it.each(pages.map((page) => [page.path, page] as const))('%s links only to what exists', async (path, page) => {
     const targets = [...prose(page).matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g)]
-      .map(([, link, source]) => (link ?? source ?? '').replace(/#.*$/, ''))
-      .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
+      .map(([, link, source]) => link ?? source ?? '')
+      .filter((target) => !/^[a-z]+:/.test(target))
     const missing: string[] = []
     for (const target of targets) {
-      await access(join(ROOT, dirname(path), target)).catch(() => void missing.push(target))
+      const [file = '', anchor] = target.split('#')
+      const linked = file === '' ? path : posix.join(dirname(path), file)
+      const isThere = await access(join(ROOT, linked)).then(
+        () => anchor === undefined || anchors.get(linked)?.includes(anchor),
+        () => false,
+      )
+      if (!isThere) missing.push(target)
     }
     expect(missing).toEqual([])
   })
@@ -75,6 +84,10 @@ describe('what our pages point to', () => {
 
 function where({ page, block }: { page: Page; block: Block }): string {
   return `${page.path}:${block.line}`
+}
+
+function headingsOf(page: Page): string[] {
+  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading as string)
 }
 
 /** A page without its code, in which brackets mean something else. */

@@ -1,0 +1,10 @@
+import { architecture } from './architecture.ts'
+import { coldHerd } from './cold-herd.ts'
+import { crash } from './crash.ts'
+import type { Picture } from './drawing/paper.ts'
+import { invalidation } from './invalidation.ts'
+import { layers } from './layers.ts'
+import { migration } from './migration.ts'
+import { stale } from './stale.ts'
+
+export const pictures: readonly Picture[] = [architecture, layers, coldHerd, stale, crash, invalidation, migration]

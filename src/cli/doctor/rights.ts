@@ -1,0 +1,108 @@
+import type { Connection } from '../../redis/connection.ts'
+import { entryKeys } from '../../redis/entry-keys.ts'
+import { lockKeys } from '../../redis/lock-keys.ts'
+import { claim } from '../../redis/scripts/claim.ts'
+import { TOKEN_PREFIX } from '../../redis/scripts/hand-off.ts'
+import { lockAcquire } from '../../redis/scripts/lock-acquire.ts'
+import { lockRelease } from '../../redis/scripts/lock-release.ts'
+import { overwrite } from '../../redis/scripts/overwrite.ts'
+import { settle } from '../../redis/scripts/settle.ts'
+import { encodeEnvelope } from '../../store/envelope.ts'
+import { AGAIN } from '../../store/notice.ts'
+import type { Finding } from './finding.ts'
+import { refused } from './refusal.ts'
+
+/** ms after which what a check may leave behind is gone by itself. */
+const LIVES = 5000
+
+export interface Trial {
+  readonly connection: Connection
+  readonly prefix: string
+  /** A key that nobody uses, in a slot of this node. */
+  readonly key: string
+  /** Unguessable. */
+  readonly token: string
+}
+
+/** Each asks Redis to do what the cache or the lock asks of it, with their own scripts and keys of their kind. */
+export async function tryScripts({ connection, prefix, key, token }: Trial): Promise<Finding> {
+  const check = 'scripts'
+  const keys = entryKeys(prefix, key)
+  const args = [LIVES, '', '', `${TOKEN_PREFIX}:${token}`, '']
+  // The second call goes by hash, as it recognises its own lease.
+  for (const right of ['eval', 'evalsha']) {
+    const error = await failureOf(connection.run(claim, [keys.value, keys.lease, keys.waiters], args))
+    if (error !== undefined) {
+      return refused(check, right.toUpperCase(), error, `+@scripting ~${prefix}:*`)
+    }
+  }
+  const error = await failureOf(connection.load(claim))
+  if (error !== undefined)
+    return refused(check, 'SCRIPT LOAD, which Locker.prepare needs,', error, '+script|load', 'warn')
+  return { check, level: 'ok', said: 'EVAL, EVALSHA and SCRIPT LOAD are allowed' }
+}
+
+/** A refill from its claim to its end, and an invalidation. */
+export async function tryEntries({ connection, prefix, key, token }: Trial): Promise<Finding> {
+  const check = 'entries'
+  const { value, lease, waiters } = entryKeys(prefix, key)
+  const changed = [value, lease, waiters, lockKeys(connection.client, lease).queue]
+  const owner = `${TOKEN_PREFIX}:${token}`
+  const ends = { freshUntil: 0, staleUntil: 0, errorUntil: 0, loadTime: 0 }
+  const bytes = encodeEnvelope({ kind: 'value', ...ends, tags: [], payload: new Uint8Array() })
+  const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
+    ['claiming a refill', '', () => connection.run(claim, [value, lease, waiters], [LIVES, token, '', owner, ''])],
+    ['storing an entry', '', () => connection.run(settle, changed, [owner, LIVES, bytes, value, '', '', AGAIN, ''])],
+    ['reading an entry', '+get', () => connection.commandBuffer('get', value)],
+    ['reading several', '+mget', () => connection.commandBuffer('mget', value)],
+    [
+      'removing an entry',
+      '',
+      () => connection.run(overwrite, changed, [0, '', value, AGAIN, `${prefix}:backplane`, '', '']),
+    ],
+  ]
+  for (const [what, right, run] of steps) {
+    const error = await failureOf(run())
+    if (error !== undefined)
+      return refused(check, what, error, `${right || '+@read +@write'} ~${prefix}:* ~herdlock:queue:*`)
+  }
+  return { check, level: 'ok', said: 'an entry could be claimed, stored, read and removed' }
+}
+
+/** Only those who use `Locker` need it. */
+export async function tryLocks({ connection, prefix, key, token }: Trial): Promise<Finding> {
+  const check = 'locks'
+  const { lock, queue } = lockKeys(connection.client, `${prefix}:{${key}}:lock`)
+  const owner = `${TOKEN_PREFIX}:${token}`
+  const rights = '+@read +@write ~herdlock:* and the keys of your locks'
+  const taken = await failureOf(connection.run(lockAcquire, [lock, queue], [owner, LIVES, '1', '']))
+  if (taken !== undefined) return refused(check, 'taking a lock, for Locker alone,', taken, rights, 'warn')
+  const released = await failureOf(connection.run(lockRelease, [lock, queue], [owner, '']))
+  if (released !== undefined) return refused(check, 'releasing a lock, for Locker alone,', released, rights, 'warn')
+  return { check, level: 'ok', said: 'a lock could be taken and released' }
+}
+
+/** Only `cache.clear()` and `herdlock inspect` need it. */
+export async function tryClearing({ connection, prefix, key }: Trial): Promise<Finding> {
+  const check = 'clearing'
+  const scanned = await failureOf(connection.command('scan', '0', 'MATCH', `${prefix}:{${key}}`, 'COUNT', 1))
+  if (scanned !== undefined) return refused(check, 'SCAN, for cache.clear() alone,', scanned, '+scan', 'warn')
+  const unlinked = await failureOf(connection.command('unlink', entryKeys(prefix, key).value))
+  if (unlinked !== undefined) return refused(check, 'UNLINK, for cache.clear() alone,', unlinked, '+unlink', 'warn')
+  return { check, level: 'ok', said: 'SCAN and UNLINK are allowed' }
+}
+
+/** What an operation was refused with. What was not answered at all is no refusal, and goes on to the caller. */
+async function failureOf(operation: Promise<unknown>): Promise<unknown> {
+  try {
+    await operation
+    return undefined
+  } catch (error) {
+    if (!isReply(error)) throw error
+    return error
+  }
+}
+
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}

@@ -1,0 +1,25 @@
+/** What `herdlock --help` prints. */
+export const HELP = `herdlock: look at the Redis behind a cache or a lock
+
+  herdlock doctor  <url>…   check whether Redis is fit for herdlock, and say what to change
+  herdlock inspect <url>…   list the leases and entries that stand in Redis now
+
+A URL reads redis://[user:password@]host[:port][/db], or rediss:// for TLS. Any node stands for its Cluster.
+Without one, REDIS_URL of the environment is taken, which keeps a password out of the list of processes.
+
+Both:
+  --prefix NAME    prefix of the cache                                  (default: herdlock)
+  --timeout MS     give up a Redis that does not answer for so long     (default: 2000)
+  --json           print JSON
+doctor:
+  --strict         let warnings fail, too
+inspect:
+  --limit N        list so many leases and so many entries at most      (default: 100)
+  --locks TEXT     list locks of Locker whose keys begin so, not only those that somebody waits for
+Else:
+  -h, --help       print this
+  -v, --version    print the version
+
+It exits with 0 if all is well or there are warnings only, 1 if a check has failed or Redis has refused,
+2 if the command line cannot be meant or ioredis is missing, 3 if a Redis could not be reached.
+`

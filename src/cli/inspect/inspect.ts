@@ -1,0 +1,74 @@
+import { hashSlot } from '../../redis/hash-slot.ts'
+import {
+  findAwaitedLocks,
+  findLocks,
+  findStored,
+  type HeldLease,
+  readEntry,
+  readLease,
+  type StoredEntry,
+} from '../../store/listing.ts'
+import type { Address } from '../address.ts'
+import type { InspectRequest } from '../arguments.ts'
+import { type Master, mastersOf } from '../cluster-nodes.ts'
+import type { Ioredis } from '../ioredis.ts'
+import { openNode, type RedisNode } from '../node.ts'
+import { Shortlist } from './shortlist.ts'
+
+/** What stands in one Redis, or in one Cluster: the first of each kind, and how many there are. */
+export interface Inventory {
+  readonly instance: string
+  readonly leases: { readonly total: number; readonly items: readonly HeldLease[] }
+  readonly entries: { readonly total: number; readonly items: readonly StoredEntry[] }
+}
+
+/** Lists what each Redis of the request holds. Rejects with what the first that fails has to say. */
+export async function inspect(request: InspectRequest, ioredis: Ioredis): Promise<Inventory[]> {
+  const inventories: Inventory[] = []
+  for (const address of request.addresses) inventories.push(await inspectOne(address, request, ioredis))
+  return inventories
+}
+
+async function inspectOne(address: Address, request: InspectRequest, ioredis: Ioredis): Promise<Inventory> {
+  const instance = `${address.host}:${address.port}`
+  const entrance = await openNode(ioredis, address, request.timeout)
+  const nodes: RedisNode[] = []
+  try {
+    const masters = await mastersOf(entrance)
+    if (masters === undefined) return { instance, ...(await collect([entrance], request, () => entrance)) }
+    for (const master of masters) nodes.push(await openNode(ioredis, master.address, request.timeout))
+    const ownerOf = (key: string): RedisNode => nodes[indexOfOwner(key, masters)] ?? entrance
+    return { instance: `${instance} (Cluster)`, ...(await collect(nodes, request, ownerOf)) }
+  } finally {
+    for (const node of [entrance, ...nodes]) node.close()
+  }
+}
+
+/** The key of a tag always has a hash tag. */
+function indexOfOwner(key: string, masters: readonly Master[]): number {
+  const slot = hashSlot(/\{(.+?)\}/s.exec(key)?.[1] ?? key)
+  return masters.findIndex(({ slots }) => slots.some(({ first, last }) => first <= slot && slot <= last))
+}
+
+async function collect(
+  nodes: readonly RedisNode[],
+  { prefix, limit, locks }: InspectRequest,
+  ownerOf: (key: string) => RedisNode,
+): Promise<Omit<Inventory, 'instance'>> {
+  const readTag = (key: string): Promise<unknown> => ownerOf(key).connection.command('get', key)
+  const leases = new Shortlist(limit, readLease)
+  const entries = new Shortlist(limit, (found) => readEntry(found, prefix, readTag))
+  for (const { connection } of nodes) {
+    for await (const found of findStored(connection, prefix)) {
+      await leases.take(found.filter(({ kind }) => kind === 'lease'))
+      await entries.take(found.filter(({ kind }) => kind === 'entry'))
+    }
+    for await (const found of findAwaitedLocks(connection)) await leases.take(found)
+    if (locks === undefined) continue
+    for await (const found of findLocks(connection, locks)) await leases.take(found)
+  }
+  return {
+    leases: { total: leases.total, items: leases.items },
+    entries: { total: entries.total, items: entries.items },
+  }
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { readArguments, type Request } from './arguments.ts'
+import { diagnose } from './doctor/doctor.ts'
+import { isRefusal } from './doctor/examine.ts'
+import { messageOf } from './doctor/refusal.ts'
+import { reportDiagnoses } from './doctor/report.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { HELP } from './help.ts'
+import { inspect } from './inspect/inspect.ts'
+import { reportInventories } from './inspect/report.ts'
+import { loadIoredis, MissingIoredis } from './ioredis.ts'
+import { Unreachable } from './node.ts'
+import { type Output, printable } from './output.ts'
+import { UsageError } from './usage-error.ts'
+import { RedisTimeoutError } from '../errors.ts'
+
+/** Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause. */
+export async function run(args: readonly string[]): Promise<ExitCode> {
+  const { env, stdout, stderr } = process
+  stdout.on('error', () => {}) // whoever reads has read enough, as `head` does
+  const colours = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '' ? stdout.isTTY : false
+  const output: Output = { write: (text) => void stdout.write(text), colours }
+  try {
+    return await answer(readArguments(args, env), output)
+  } catch (error) {
+    const exitCode = exitCodeOf(error)
+    if (exitCode === undefined) throw error
+    stderr.write(`herdlock: ${printable(messageOf(error))}\n`)
+    if (error instanceof UsageError) stderr.write('Try herdlock --help.\n')
+    return exitCode
+  }
+}
+
+async function answer(request: Request, output: Output): Promise<ExitCode> {
+  switch (request.command) {
+    case 'help':
+      output.write(HELP)
+      return EXIT.ok
+    case 'version':
+      output.write(`${await ownVersion()}\n`)
+      return EXIT.ok
+    case 'doctor':
+      return reportDiagnoses(await diagnose(request, await loadIoredis(process.cwd())), request, output)
+    case 'inspect':
+      reportInventories(await inspect(request, await loadIoredis(process.cwd())), request.json, output)
+      return EXIT.ok
+  }
+}
+
+function exitCodeOf(error: unknown): ExitCode | undefined {
+  if (error instanceof UsageError || error instanceof MissingIoredis) return EXIT.usage
+  if (isRefusal(error)) return EXIT.failure
+  if (error instanceof Unreachable || error instanceof RedisTimeoutError) return EXIT.unreachable
+  if (error instanceof Error && error.name === 'ReplyError') return EXIT.failure
+  return undefined
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
