@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type LintCase, lintCases } from './lint-case.ts'
 
 const LAYERS: Record<string, string[]> = {
+  dashboard: ['cache'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -37,7 +38,7 @@ async function expectAccepted(cases: readonly LintCase[]): Promise<void> {
 describe('the layers', () => {
   it('cover every folder and file of src', async () => {
     const names = await readdir(fileURLToPath(new URL('../../src/', import.meta.url)))
-    const known = [...FOLDERS, ...[...LEAVES, 'index', 'lock', 'express'].map((name) => `${name}.ts`)]
+    const known = [...FOLDERS, ...[...LEAVES, 'index', 'lock', 'express', 'dashboard'].map((name) => `${name}.ts`)]
     expect(names.filter((name) => !known.includes(name))).toEqual([])
   })
 
@@ -83,7 +84,7 @@ describe('the layers', () => {
     await expectRefused(
       'no-restricted-imports',
       everywhere.flatMap((file) =>
-        ['index', 'lock', 'express'].map((entry) =>
+        ['index', 'lock', 'express', 'dashboard'].map((entry) =>
           importing(file, `${'../'.repeat(file.split('/').length - 2)}${entry}.ts`),
         ),
       ),

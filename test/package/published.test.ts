@@ -36,6 +36,9 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
         'package/README.md',
         'package/CHANGELOG.md',
         'package/dist/index.d.ts',
+        'package/dist/dashboard/page/index.html',
+        'package/dist/dashboard/page/style.css',
+        'package/dist/dashboard/page/app.js',
       ]),
     )
     expect(files.filter((file) => !/^package\/(dist\/|[A-Z]+(\.md)?$|package\.json$)/.test(file))).toEqual([])
@@ -57,7 +60,13 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
 })
 
 function expectPublicNames(json: string | undefined): void {
-  const names = JSON.parse(json ?? '') as { root: string[]; lock: string[]; express: string[]; same: boolean }
+  const names = JSON.parse(json ?? '') as {
+    root: string[]
+    lock: string[]
+    express: string[]
+    dashboard: string[]
+    same: boolean
+  }
   expect(names.root).toEqual(
     expect.arrayContaining([
       'createCache',
@@ -70,5 +79,6 @@ function expectPublicNames(json: string | undefined): void {
   )
   expect(names.lock).toEqual(expect.arrayContaining(['Locker', 'LockNotAcquiredError', 'LockNotHeldError']))
   expect(names.express).toContain('singleFlight')
+  expect(names.dashboard).toEqual(['dashboard'])
   expect(names.same).toBe(true)
 }

@@ -1,16 +1,19 @@
 import * as root from 'herdlock'
 import * as lock from 'herdlock/lock'
 import * as express from 'herdlock/express'
+import * as dashboard from 'herdlock/dashboard'
 
 console.log(
   JSON.stringify({
     root: Object.keys(root),
     lock: Object.keys(lock),
     express: Object.keys(express),
+    dashboard: Object.keys(dashboard),
     same: root.Locker === lock.Locker,
   }),
 )
 
 const cache = root.createCache({ ttl: 1000 })
 console.log(await cache.getOrRefill('key', () => 'value'))
+dashboard.dashboard({ caches: [cache] }) // its page is in the package
 await cache.close()
