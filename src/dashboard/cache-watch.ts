@@ -9,7 +9,7 @@ import { Slowest } from './slowest.ts'
 
 /** Samples, refills and failures that are remembered: five minutes at one update a second. */
 const SAMPLES = 300
-const REFILLS = 200
+const REFILLS = 600
 const FAILURES = 50
 /** Keys that are counted, and rows that are told of each kind. */
 const KEYS_COUNTED = 100

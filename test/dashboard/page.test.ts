@@ -274,10 +274,10 @@ async function busyShop(): Promise<{ options: DashboardOptions; stop(): Promise<
 test('a busy shop makes the pictures of the docs', { timeout: 120_000 }, async () => {
   const shop = await busyShop()
   onTestFinished(() => shop.stop())
-  const { tab, complaints } = await shown(shop.options, { viewport: { width: 1280, height: 860 } })
+  const { tab, complaints } = await shown(shop.options, { viewport: { width: 1280, height: 1130 } })
   const barsSeen = async (): Promise<number> =>
     ((await tab.locator('#answers-chart path.hits').getAttribute('d')) ?? '').split('M').length
-  await eventually('enough has been seen', async () => (await barsSeen()) > (picturesAreWanted ? 50 : 3), {
+  await eventually('enough has been seen', async () => (await barsSeen()) > (picturesAreWanted ? 57 : 3), {
     within: 80_000,
   })
   await tab.evaluate("document.getElementById('process').textContent = 'shop-7:4242'")

@@ -6,7 +6,7 @@ import { sharedRedis } from '../support/shared-redis.ts'
 
 const FOLDER = fileURLToPath(new URL('../../examples/', import.meta.url))
 /** Those that are run below. */
-const EXAMPLES = ['express-app.ts', 'locker.ts', 'wrap-loader.ts']
+const EXAMPLES = ['dashboard.ts', 'express-app.ts', 'locker.ts', 'wrap-loader.ts']
 
 test('every example is run by a test, and tells how to run it', async () => {
   const files = (await readdir(FOLDER)).filter((name) => name.endsWith('.ts'))
@@ -63,4 +63,21 @@ test('locker.ts takes, waits for, keeps and numbers a lock, and ends by itself',
     'the second holder has the higher number: true',
     'closed',
   ])
+})
+
+test('dashboard.ts shows its cache to this machine, and ends although somebody looks', async () => {
+  const app = await runProgram('examples/dashboard.ts', [], { PORT: '0', REDIS_URL: undefined })
+  const [url] = /http:[^\s:]+:\d+/.exec(await app.line('listening on')) as RegExpExecArray
+  expect(await (await fetch(`${url}/price/1`)).json()).toEqual({ id: '1', cents: 101 })
+  const page = await fetch(`${url}/herdlock`) // sends on to the page itself
+  expect(page).toMatchObject({ status: 200, url: `${url}/herdlock/` })
+  const found = await fetch(`${url}/herdlock/key?cache=prices&key=price:1`)
+  expect(await found.json()).toMatchObject({ key: 'price:1', tier: 'memory', memory: { tags: ['prices'] } })
+  const viewer = await fetch(`${url}/herdlock/events`)
+  expect(viewer.status).toBe(200)
+  app.kill('SIGTERM')
+  expect(await app.exited).toEqual({ code: 0, signal: null })
+  expect(await viewer.text()).toContain('event: update')
+  expect(app.output).toContain('closed')
+  expect(app.errors).toBe('')
 })

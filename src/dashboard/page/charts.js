@@ -6,7 +6,7 @@ import { answersOf, ratioOf } from './model.js'
 const SVG = 'http://www.w3.org/2000/svg'
 /** Room for the words below and beside a chart, in px. */
 const BELOW = 18
-const BESIDE = 38
+const BESIDE = 43
 /** Spans of time that a chart may show, in ms: the shortest that shows all there is. */
 const SPANS = [60_000, 120_000, 300_000]
 const MINUTE = 60_000

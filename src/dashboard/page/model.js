@@ -2,7 +2,7 @@
 
 /** What is remembered, as the server remembers it. */
 const SAMPLES = 300
-const REFILLS = 200
+const REFILLS = 600
 const FAILURES = 50
 
 /**
