@@ -10,6 +10,7 @@ connections and sends a request on each, three times over:
 
 usage: npm run demo               one server process, no Redis
        npm run demo -- --redis    four server processes that share a Redis and, by it, one handler run
+       npm run demo -- --serve    a page on this machine: press "stampede" and watch; with herdlock's dashboard
        npm run demo -- --help     this text
 
 The Redis is the one at REDIS_URL; or one of the demo's own, started from REDIS_SERVER_BIN, from the redis-server or

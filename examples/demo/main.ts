@@ -1,29 +1,54 @@
-// Run: npm run demo                (add `-- --redis` for four processes that share a Redis, `-- --help` for help)
+// Run: npm run demo                (add `-- --redis` for four processes that share a Redis, `-- --serve` for a page, `-- --help` for help)
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { explain } from './expectations.ts'
 import { help } from './help.ts'
 import { stopProcesses } from './processes.ts'
 import { type DemoRedis, provideRedis } from './redis.ts'
 import { runPhases } from './scenario.ts'
+import { type DemoServer, serveDemo } from './serve.ts'
 import { table } from './table.ts'
 
 /** Whatever goes wrong, the demo ends. */
 const DEADLINE = 60_000
 
-async function demo(): Promise<void> {
-  const { values } = parseArgs({ options: { redis: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
-  if (values.help) {
-    console.log(help)
-    return
+const { values } = parseArguments()
+
+function parseArguments() {
+  const options = {
+    redis: { type: 'boolean' },
+    serve: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  try {
+    return parseArgs({ options })
+  } catch (error) {
+    console.error(`\nherdlock demo: ${(error as Error).message}`)
+    process.exit(1)
   }
+}
+
+async function demo(): Promise<void> {
   if (values.redis) redis = await provideRedis()
+  if (values.serve) return serve()
   const results = await runPhases(redis)
   const several = redis !== undefined
   console.log(`\n${table(results, several)}\n`)
   console.log(explain(results, several))
 }
 
+/** Until Ctrl-C. */
+async function serve(): Promise<void> {
+  const ends = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ends.abort())
+  server = await serveDemo(redis)
+  console.log(`\nThe demo's page: ${server.url}\nThe dashboard:   ${server.url}/herdlock/\n\nCtrl-C ends it.`)
+  if (!ends.signal.aborted) await once(ends.signal, 'abort')
+  console.log('\nended')
+}
+
 async function stop(): Promise<void> {
+  await server?.stop()
   await stopProcesses()
   await redis?.stop()
 }
@@ -35,14 +60,20 @@ async function fail(why: string, exitCode: number): Promise<never> {
 }
 
 let redis: DemoRedis | undefined
+let server: DemoServer | undefined
 
-const deadline = setTimeout(() => void fail(`not done within ${DEADLINE / 1000} s`, 1), DEADLINE)
-process.once('SIGINT', () => void fail('interrupted', 130))
-process.once('SIGTERM', () => void fail('terminated', 143))
+if (values.help) {
+  console.log(help)
+  process.exit()
+}
+if (!values.serve) {
+  setTimeout(() => void fail(`not done within ${DEADLINE / 1000} s`, 1), DEADLINE).unref()
+  process.once('SIGINT', () => void fail('interrupted', 130))
+  process.once('SIGTERM', () => void fail('terminated', 143))
+}
 try {
   await demo()
   await stop()
 } catch (error) {
   await fail(error instanceof Error ? error.message : String(error), 1)
 }
-clearTimeout(deadline)

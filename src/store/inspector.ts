@@ -88,43 +88,38 @@ export class Inspector {
    * the listing goes on where `previous` ended. Rejects with Redis's error.
    */
   async leases(previous?: Listing<HeldLease>, expected: Iterable<string> = []): Promise<Listing<HeldLease>> {
-    const known = new Map<string, Promise<HeldLease | undefined>>()
-    for (const key of expected)
-      if (known.size < MOST_ITEMS) known.set(entryKeys(this.#prefix, key).lease, this.lease(key))
-    for (const { key, shortened } of previous?.items ?? []) {
-      const keys = shortened ? entryKeysOf(this.#prefix, key) : entryKeys(this.#prefix, key)
-      if (!known.has(keys.lease)) known.set(keys.lease, this.#lookAtLease({ key, shortened }, keys))
+    const known = new Map<string, () => Promise<HeldLease | undefined>>()
+    const add = (named: { key: string; shortened: boolean }, keys: EntryKeys): void => {
+      const isNew = known.size < MOST_ITEMS && !known.has(keys.lease)
+      if (isNew) known.set(keys.lease, () => this.#lookAtLease(named, keys))
     }
-    const { complete, position } = await this.#list('}:lease', previous, (form, found) => {
-      const keys = entryKeysOf(this.#prefix, form)
-      if (found === keys.lease && !known.has(found) && known.size < MOST_ITEMS) {
-        known.set(found, this.#lookAtLease(original(form), keys))
-      }
-    })
-    const items = (await Promise.all(known.values())).filter((lease) => lease !== undefined)
-    return { items, complete, position }
+    for (const key of expected) add({ key, shortened: false }, entryKeys(this.#prefix, key))
+    for (const { key, shortened } of previous?.items ?? []) {
+      add({ key, shortened }, shortened ? entryKeysOf(this.#prefix, key) : entryKeys(this.#prefix, key))
+    }
+    const end = await this.#list('}:lease', previous, (form) => add(original(form), entryKeysOf(this.#prefix, form)))
+    return { ...end, items: await allFound(known.values()) }
   }
 
   /** Entries that a reader could use, from where `previous` ended; not those of `previous`. Rejects with Redis's error. */
   async entries(previous?: Listing<ListedEntry>): Promise<Listing<ListedEntry>> {
-    const found = new Map<string, Promise<ListedEntry | undefined>>()
+    const known = new Map<string, () => Promise<ListedEntry | undefined>>()
     const now = await this.#now()
-    const { complete, position } = await this.#list('}', previous, (form, valueKey) => {
-      if (found.has(valueKey)) return
-      found.set(
-        valueKey,
-        this.#look(valueKey, now).then((entry) => entry && { ...original(form), ...entry }),
-      )
+    const end = await this.#list('}', previous, (form) => {
+      const { value } = entryKeysOf(this.#prefix, form)
+      known.set(value, async () => {
+        const entry = await this.#look(value, now)
+        return entry && { ...original(form), ...entry }
+      })
     })
-    const items = (await Promise.all(found.values())).filter((entry) => entry !== undefined)
-    return { items, complete, position }
+    return { ...end, items: await allFound(known.values()) }
   }
 
-  /** Calls `onFound` with the keys under the prefix that end so: the form of the user's key, and the whole. */
+  /** Calls `onFound` with the form of each user's key of which there is one that ends so. */
   async #list(
     ending: string,
     previous: Listing<unknown> | undefined,
-    onFound: (form: string, key: string) => void,
+    onFound: (form: string) => void,
   ): Promise<{ complete: boolean; position: string }> {
     const beginning = entryKeysBeginning(this.#prefix)
     let position = previous === undefined || previous.complete ? SCAN_START : (previous.position as ScanPosition)
@@ -132,7 +127,7 @@ export class Inspector {
     for (let step = 0; step < STEPS && found < MOST_ITEMS; step++) {
       const { keys, next } = await scanStep(this.#connection, { beginning, ending }, position, KEYS_A_STEP)
       found += keys.length
-      for (const key of keys) onFound(key.slice(beginning.length, -ending.length), key)
+      for (const key of keys) onFound(key.slice(beginning.length, -ending.length))
       if (next === undefined) return { complete: true, position: SCAN_START }
       position = next
     }
@@ -189,6 +184,12 @@ export class Inspector {
 
 /** What PTTL says of a key that is not there. */
 const GONE = -2
+
+/** All are asked at once; those that are there. */
+async function allFound<T>(looks: Iterable<() => Promise<T | undefined>>): Promise<T[]> {
+  const found = await Promise.all(Array.from(looks, (look) => look()))
+  return found.filter((item) => item !== undefined)
+}
 
 function holderOf(token: string): string {
   if (!token.startsWith(TOKEN_PREFIX)) return `${token.slice(0, 8)}…`

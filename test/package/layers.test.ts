@@ -7,6 +7,7 @@ const LAYERS: Record<string, string[]> = {
   cli: ['store', 'redis'],
   opentelemetry: ['cache'],
   prometheus: ['cache'],
+  dashboard: ['cache'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -17,7 +18,7 @@ const LAYERS: Record<string, string[]> = {
 const FOLDERS = Object.keys(LAYERS)
 /** Folders of those who watch caches, and the package that each of them alone may import. */
 const WATCHERS = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
-const ENTRIES = ['index', 'lock', 'express', 'cli', ...Object.keys(WATCHERS)]
+const ENTRIES = ['index', 'lock', 'express', 'dashboard', 'cli', ...Object.keys(WATCHERS)]
 const LEAVES = ['abort', 'clock', 'diagnostics', 'errors', 'random']
 
 const importing = (file: string, from: string): LintCase => ({

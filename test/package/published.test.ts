@@ -36,6 +36,9 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
         'package/README.md',
         'package/CHANGELOG.md',
         'package/dist/index.d.ts',
+        'package/dist/dashboard/page/index.html',
+        'package/dist/dashboard/page/style.css',
+        'package/dist/dashboard/page/app.js',
       ]),
     )
     expect(files.filter((file) => !/^package\/(dist\/|[A-Z]+(\.md)?$|package\.json$)/.test(file))).toEqual([])
@@ -73,7 +76,7 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
   })
 })
 
-type Entry = 'root' | 'lock' | 'express' | 'opentelemetry' | 'prometheus'
+type Entry = 'root' | 'lock' | 'express' | 'dashboard' | 'opentelemetry' | 'prometheus'
 
 function expectPublicNames(json: string | undefined): void {
   const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
@@ -91,5 +94,6 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.express).toContain('singleFlight')
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
+  expect(names.dashboard).toEqual(['dashboard'])
   expect(names.same).toBe(true)
 }

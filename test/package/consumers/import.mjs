@@ -3,6 +3,7 @@ import * as lock from 'herdlock/lock'
 import * as express from 'herdlock/express'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
+import * as dashboard from 'herdlock/dashboard'
 
 console.log(
   JSON.stringify({
@@ -11,10 +12,12 @@ console.log(
     express: Object.keys(express),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
+    dashboard: Object.keys(dashboard),
     same: root.Locker === lock.Locker,
   }),
 )
 
 const cache = root.createCache({ ttl: 1000 })
 console.log(await cache.getOrRefill('key', () => 'value'))
+dashboard.dashboard({ caches: [cache] }) // its page is in the package
 await cache.close()

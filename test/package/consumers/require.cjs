@@ -3,6 +3,7 @@ const lock = require('herdlock/lock')
 const express = require('herdlock/express')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
+const dashboard = require('herdlock/dashboard')
 
 console.log(
   JSON.stringify({
@@ -11,6 +12,7 @@ console.log(
     express: Object.keys(express),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
+    dashboard: Object.keys(dashboard),
     same: root.Locker === lock.Locker,
   }),
 )

@@ -3,6 +3,7 @@ import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { createServer } from 'node:http'
 import { createCache, Locker, LockNotAcquiredError, type Cache, type CacheOptions, type Lock } from 'herdlock'
+import { dashboard, type Dashboard } from 'herdlock/dashboard'
 import { singleFlight } from 'herdlock/express'
 import { Locker as LockerAlone } from 'herdlock/lock'
 import { instrument } from 'herdlock/opentelemetry'
@@ -44,6 +45,8 @@ console.log(slow)
 const app = express()
 app.use(singleFlight())
 app.get('/', singleFlight({ ttl: 1000, cache }), (_request, response) => void response.send('hello'))
+const page: Dashboard = dashboard({ caches: { main: cache }, authorize: (request) => request.url !== undefined })
+app.use('/herdlock', page)
 const bare = singleFlight()
 createServer((request, response) => bare(request, response, () => response.end('hello')))
 await cache.close()

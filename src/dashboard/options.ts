@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http'
+import type { Cache } from '../cache/cache.ts'
+import { outOfRange, wrongType } from '../errors.ts'
+
+/** Options of `dashboard`. */
+export interface DashboardOptions {
+  /** The caches to show, at least one; as an object: by the names under which the page shows them. */
+  caches: readonly Cache[] | Readonly<Record<string, Cache>>
+  /**
+   * Whether a request may see the page and what it shows. Without it only a browser on this very machine may, and with
+   * NODE_ENV=production nobody: `dashboard` throws.
+   */
+  authorize?: ((request: IncomingMessage) => boolean | Promise<boolean>) | undefined
+  /** Whether those who see the page may also invalidate keys and tags. Default `false`: it only reads. */
+  allowInvalidate?: boolean | undefined
+  /** Where the page is, for servers that do not cut that off the URL, such as bare `node:http`. Default: cut off. */
+  path?: string | undefined
+  /** ms between two updates of the page, 250 to 60 000. Default 1000. */
+  refresh?: number | undefined
+}
+
+export interface ResolvedDashboard {
+  readonly caches: ReadonlyMap<string, Cache>
+  readonly authorize: DashboardOptions['authorize']
+  readonly allowInvalidate: boolean
+  readonly path: string | undefined
+  readonly refresh: number
+}
+
+const FASTEST = 250
+const SLOWEST = 60_000
+
+/** Checks and completes the options; throws an error that names the option at fault. */
+export function resolveDashboard(
+  options: DashboardOptions,
+  environment: string | undefined = process.env['NODE_ENV'],
+): ResolvedDashboard {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with caches', options)
+  const { authorize, allowInvalidate = false, path, refresh = 1000 } = options
+  if (authorize !== undefined && typeof authorize !== 'function') throw wrongType('authorize', 'a function', authorize)
+  if (authorize === undefined && environment === 'production') {
+    throw new TypeError('authorize is required with NODE_ENV=production: else everybody could see the dashboard')
+  }
+  if (typeof allowInvalidate !== 'boolean') throw wrongType('allowInvalidate', 'a boolean', allowInvalidate)
+  if (typeof refresh !== 'number') throw wrongType('refresh', 'a number of milliseconds', refresh)
+  if (!Number.isInteger(refresh) || refresh < FASTEST || refresh > SLOWEST) {
+    throw outOfRange('refresh', `a whole number of milliseconds from ${FASTEST} to ${SLOWEST}`, refresh)
+  }
+  return { caches: namedCaches(options.caches), authorize, allowInvalidate, path: resolvePath(path), refresh }
+}
+
+function namedCaches(caches: unknown): Map<string, Cache> {
+  const expected = 'an array of caches, or an object of them by name'
+  if (typeof caches !== 'object' || caches === null) throw wrongType('caches', expected, caches)
+  const named = new Map<string, Cache>()
+  for (const [name, cache] of Object.entries(caches) as [string, Cache][]) {
+    if (typeof cache?.stats !== 'function' || typeof cache.inspect !== 'function') {
+      throw wrongType(`caches.${name}`, 'a Cache', cache)
+    }
+    named.set(Array.isArray(caches) ? freeName(cache, named) : name, cache)
+  }
+  if (named.size === 0) throw outOfRange('caches', 'at least one cache', caches)
+  return named
+}
+
+/** The cache's own name, if it has one, told apart from those before it. */
+function freeName(cache: Cache & { readonly name?: unknown }, taken: ReadonlyMap<string, Cache>): string {
+  const name = typeof cache.name === 'string' ? cache.name : 'cache'
+  if (!taken.has(name)) return name
+  let number = 2
+  while (taken.has(`${name} ${number}`)) number++
+  return `${name} ${number}`
+}
+
+function resolvePath(path: unknown): string | undefined {
+  if (path === undefined) return undefined
+  if (typeof path !== 'string') throw wrongType('path', "a string such as '/herdlock'", path)
+  if (!/^(\/[^/?#\s]+)+$/.test(path)) throw outOfRange('path', "a path such as '/herdlock'", path)
+  return path
+}

@@ -1,0 +1,313 @@
+/** @import { Sample } from '../report.ts' */
+/** @import { CacheModel } from './model.js' */
+import { count, duration, percent, rate, time, visible } from './format.js'
+import { answersOf, ratioOf } from './model.js'
+
+const SVG = 'http://www.w3.org/2000/svg'
+/** Room for the words below and beside a chart, in px. */
+const BELOW = 18
+const BESIDE = 43
+/** Spans of time that a chart may show, in ms: the shortest that shows all there is. */
+const SPANS = [60_000, 120_000, 300_000]
+const MINUTE = 60_000
+
+/** @type {readonly { name: 'hits' | 'staleHits' | 'coalesced' | 'misses', label: string }[]} */
+export const OUTCOMES = [
+  { name: 'hits', label: 'fresh' },
+  { name: 'staleHits', label: 'stale' },
+  { name: 'coalesced', label: 'joined a load' },
+  { name: 'misses', label: 'missed' },
+]
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {(Node | string)[]} children
+ */
+function svg(name, attributes, ...children) {
+  const made = document.createElementNS(SVG, name)
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, String(value))
+  made.append(...children)
+  return made
+}
+
+/** A drawing in a box: made anew whenever there is news, the box changes, or the pointer moves. */
+class Chart {
+  /** @type {HTMLElement} */
+  #box
+  #svg = svg('svg', { role: 'img' })
+  /** @type {number | undefined} */
+  #pointer
+
+  /** @param {HTMLElement} box */
+  constructor(box) {
+    this.#box = box
+    box.append(this.#svg)
+    new ResizeObserver(() => this.redraw()).observe(box)
+    box.addEventListener('pointermove', (event) => this.#point(event.offsetX))
+    box.addEventListener('pointerleave', () => this.#point(undefined))
+  }
+
+  /** @param {number | undefined} x */
+  #point(x) {
+    this.#pointer = x
+    this.redraw()
+  }
+
+  /** Draws what was given last. */
+  redraw() {
+    const { clientWidth: width, clientHeight: height } = this.#box
+    if (width === 0) return
+    this.#svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    const { label, parts } = this.draw({ width, height, pointer: this.#pointer })
+    this.#svg.setAttribute('aria-label', label)
+    this.#svg.replaceChildren(...parts)
+  }
+
+  /**
+   * @param {{ width: number, height: number, pointer: number | undefined }} _box
+   * @returns {{ label: string, parts: Node[] }}
+   */
+  draw(_box) {
+    return { label: '', parts: [] }
+  }
+}
+
+/** The samples in the shown span of time, and where they lie. */
+class Axis {
+  /** @param {readonly Sample[]} samples @param {number} at @param {number} width */
+  constructor(samples, at, width) {
+    const first = samples[0]
+    const age = first === undefined ? 0 : at - first.at + first.span
+    this.at = at
+    this.span = SPANS.find((span) => age <= span) ?? /** @type {number} */ (SPANS.at(-1))
+    this.width = width
+    this.samples = samples.filter((sample) => sample.at > at - this.span)
+  }
+
+  /** @param {number} at */
+  x(at) {
+    return BESIDE + ((at - this.at + this.span) / this.span) * (this.width - BESIDE)
+  }
+
+  /** The sample that the pointer is over. @param {number | undefined} pointer */
+  under(pointer) {
+    if (pointer === undefined) return undefined
+    return this.samples.find((sample) => pointer <= this.x(sample.at) && pointer > this.x(sample.at - sample.span))
+  }
+
+  /** @param {number} height */
+  words(height) {
+    return timeWords(this.span, this.width, height)
+  }
+}
+
+/** @param {number} span @param {number} width @param {number} height */
+function timeWords(span, width, height) {
+  const y = height - 4
+  const half = span === MINUTE ? '30 s ago' : `${span / 2 / MINUTE} min ago`
+  return [
+    svg('text', { x: BESIDE, y }, `${span / MINUTE} min ago`),
+    svg('text', { x: BESIDE + (width - BESIDE) / 2, y, 'text-anchor': 'middle' }, half),
+    svg('text', { x: width, y, 'text-anchor': 'end' }, 'now'),
+  ]
+}
+
+/** A horizontal line with its number. @param {number} y @param {number} width @param {string} word */
+function rule(y, width, word) {
+  return [
+    svg('line', { class: 'rule', x1: BESIDE, x2: width, y1: y, y2: y }),
+    svg('text', { x: BESIDE - 6, y: y + 4, 'text-anchor': 'end' }, word),
+  ]
+}
+
+/** @param {number} x @param {number} bottom */
+function guide(x, bottom) {
+  return svg('line', { class: 'guide', x1: x, x2: x, y1: 0, y2: bottom })
+}
+
+/** The least round number that is no less. @param {number} number */
+function roundUp(number) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(number, 1)))
+  return /** @type {number} */ ([1, 2, 4, 5, 8, 10].find((factor) => factor * power >= number)) * power
+}
+
+/** @param {Sample} sample @param {number} calls */
+function perSecond(sample, calls) {
+  return (calls * 1000) / Math.max(sample.span, 1)
+}
+
+/** How calls were answered, a bar a sample. */
+export class AnswersChart extends Chart {
+  /** @type {{ samples: readonly Sample[], at: number }} */
+  #shown = { samples: [], at: 0 }
+  /** @type {(sample: Sample | undefined) => void} */
+  #onRead
+
+  /** @param {HTMLElement} box @param {(sample: Sample | undefined) => void} onRead told which sample is to be read */
+  constructor(box, onRead) {
+    super(box)
+    this.#onRead = onRead
+  }
+
+  /** @param {readonly Sample[]} samples @param {number} at */
+  show(samples, at) {
+    this.#shown = { samples, at }
+    this.redraw()
+  }
+
+  /** @override @type {Chart['draw']} */
+  draw({ width, height, pointer }) {
+    const axis = new Axis(this.#shown.samples, this.#shown.at, width)
+    const bottom = height - BELOW
+    const rates = axis.samples.map((sample) => perSecond(sample, answersOf(sample)))
+    const top = roundUp(Math.max(...rates, 1))
+    const paths = OUTCOMES.map(() => '')
+    for (const sample of axis.samples) {
+      const left = Math.max(axis.x(sample.at - sample.span), BESIDE)
+      const wide = axis.x(sample.at) - left
+      const bar = Math.max(wide - (wide > 4 ? 1 : 0), 0.5)
+      let y = bottom
+      for (const [i, { name }] of OUTCOMES.entries()) {
+        const high = (perSecond(sample, sample[name]) / top) * (bottom - 8)
+        if (high === 0) continue
+        y -= high
+        paths[i] += `M${left.toFixed(1)} ${y.toFixed(1)}h${bar.toFixed(1)}v${high.toFixed(1)}h${(-bar).toFixed(1)}z`
+      }
+    }
+    const read = axis.under(pointer)
+    this.#onRead(read ?? axis.samples.at(-1))
+    const last = rates.at(-1) ?? 0
+    return {
+      label: `Answers a second over the last ${axis.span / MINUTE} minutes: ${rate(last)} now, ${count(Math.max(...rates, 0))} at most`,
+      parts: [
+        ...rule(8, width, count(top)),
+        ...rule(8 + (bottom - 8) / 2, width, top < 2 ? '' : count(top / 2)),
+        ...rule(bottom, width, '0'),
+        ...OUTCOMES.map(({ name }, i) => svg('path', { class: name, d: /** @type {string} */ (paths[i]) })),
+        ...(read === undefined ? [] : [guide(axis.x(read.at - read.span / 2), bottom)]),
+        ...axis.words(height),
+      ],
+    }
+  }
+}
+
+/** The share of calls that had not to wait, a point a sample. */
+export class RatioChart extends Chart {
+  /** @type {{ samples: readonly Sample[], at: number }} */
+  #shown = { samples: [], at: 0 }
+  /** @type {(sample: Sample | undefined) => void} */
+  #onRead
+
+  /** @param {HTMLElement} box @param {(sample: Sample | undefined) => void} onRead */
+  constructor(box, onRead) {
+    super(box)
+    this.#onRead = onRead
+  }
+
+  /** @param {readonly Sample[]} samples @param {number} at */
+  show(samples, at) {
+    this.#shown = { samples, at }
+    this.redraw()
+  }
+
+  /** @override @type {Chart['draw']} */
+  draw({ width, height, pointer }) {
+    const axis = new Axis(this.#shown.samples, this.#shown.at, width)
+    const bottom = height - BELOW
+    /** @param {number} ratio */
+    const y = (ratio) => bottom - ratio * (bottom - 8)
+    let curve = ''
+    let area = ''
+    /** @type {[number, number][]} */
+    let run = []
+    const endRun = () => {
+      const [first] = run
+      const last = run.at(-1)
+      if (first !== undefined && last !== undefined) {
+        const line = run.map(([x, at]) => `${x.toFixed(1)} ${at.toFixed(1)}`).join('L')
+        curve += `M${line}${run.length === 1 ? 'h1.5' : ''}`
+        area += `M${first[0].toFixed(1)} ${bottom}L${line}L${last[0].toFixed(1)} ${bottom}z`
+      }
+      run = []
+    }
+    for (const sample of axis.samples) {
+      if (answersOf(sample) === 0) endRun()
+      else run.push([axis.x(sample.at - sample.span / 2), y(ratioOf(sample))])
+    }
+    endRun()
+    const read = axis.under(pointer)
+    const shown = read ?? axis.samples.findLast((sample) => answersOf(sample) > 0)
+    this.#onRead(shown)
+    return {
+      label: `Hit ratio over the last ${axis.span / MINUTE} minutes: ${shown === undefined ? 'no calls' : percent(ratioOf(shown))}`,
+      parts: [
+        ...rule(y(1), width, '100 %'),
+        ...rule(y(0.5), width, '50 %'),
+        ...rule(bottom, width, '0 %'),
+        svg('path', { class: 'area', d: area }),
+        svg('path', { class: 'curve', d: curve }),
+        ...(read === undefined ? [] : [guide(axis.x(read.at - read.span / 2), bottom)]),
+        ...axis.words(height),
+      ],
+    }
+  }
+}
+
+/** Loads of the last minute as bars in as many lanes as they need; failed ones as crosses. */
+export class RefillsChart extends Chart {
+  /** @type {Pick<CacheModel, 'refills' | 'now'>} */
+  #shown = { refills: [], now: undefined }
+  #at = 0
+
+  /** @param {CacheModel} cache @param {number} at */
+  show(cache, at) {
+    this.#shown = cache
+    this.#at = at
+    this.redraw()
+  }
+
+  /** @override @type {Chart['draw']} */
+  draw({ width, height }) {
+    const bottom = height - BELOW
+    const begin = this.#at - MINUTE
+    /** @param {number} at */
+    const x = (at) => BESIDE + (Math.max(at - begin, 0) / MINUTE) * (width - BESIDE)
+    const ended = this.#shown.refills
+      .filter(({ at }) => at > begin)
+      .map(({ key, at, loadTime }) => ({ key, from: at - (loadTime ?? 0), to: at, loadTime, isRunning: false }))
+    const running = (this.#shown.now?.flights.rows ?? []).map(({ key, age }) => {
+      return { key, from: this.#at - age, to: this.#at, loadTime: age, isRunning: true }
+    })
+    const high = 9
+    const lanes = Array.from({ length: Math.max(Math.floor((bottom - 6) / (high + 3)), 1) }, () => -Infinity)
+    /** @type {Node[]} */
+    const bars = []
+    for (const { key, from, to, loadTime, isRunning } of [...ended, ...running].toSorted((a, b) => a.from - b.from)) {
+      const left = x(from)
+      const wide = Math.max(x(to) - left, 2.5)
+      const free = lanes.findIndex((end) => end + 2 <= left)
+      const lane = free === -1 ? lanes.length - 1 : free
+      lanes[lane] = Math.max(/** @type {number} */ (lanes[lane]), left + wide)
+      const y = bottom - (lane + 1) * (high + 3)
+      const how = loadTime === undefined ? 'failed' : `${duration(loadTime)}${isRunning ? ', under way' : ''}`
+      const title = svg('title', {}, `${visible(key)}: ${how}, ${time(to)}`)
+      if (loadTime === undefined) {
+        const d = `M${left - 3.5} ${y + 1}l7 7m-7 0l7 -7`
+        bars.push(svg('path', { class: 'failure', d }, title))
+      } else {
+        const box = { x: left, y, width: wide, height: high, rx: Math.min(2.5, wide / 2) }
+        bars.push(svg('rect', { class: isRunning ? 'underway' : 'load', ...box }, title))
+      }
+    }
+    const failed = ended.filter(({ loadTime }) => loadTime === undefined).length
+    return {
+      label: `Refills of the last minute: ${ended.length - failed} done, ${failed} failed, ${running.length} under way`,
+      parts: [
+        svg('line', { class: 'rule', x1: BESIDE, x2: width, y1: bottom, y2: bottom }),
+        ...bars,
+        ...timeWords(MINUTE, width, height),
+      ],
+    }
+  }
+}
