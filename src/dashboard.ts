@@ -1,2 +1,7 @@
+/**
+ * A page that shows caches at work.
+ *
+ * @module herdlock/dashboard
+ */
 export { dashboard, type Dashboard } from './dashboard/dashboard.ts'
 export type { DashboardOptions } from './dashboard/options.ts'

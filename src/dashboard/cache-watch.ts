@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
-import type { CacheStats } from '../cache/events.ts'
+import type { CacheStats } from '../cache/stats.ts'
 import type { LeaseListing } from '../cache/inspection.ts'
 import type { Clock } from '../clock.ts'
 import { Hottest } from './hottest.ts'

@@ -1,4 +1,4 @@
-import type { CacheStats } from '../cache/events.ts'
+import type { CacheStats } from '../cache/stats.ts'
 
 /** What the page is told: once, when it connects, a `Greeting`; then an `Update` at every refresh. */
 export interface Greeting {
@@ -26,7 +26,7 @@ export interface Update {
 }
 
 export interface CacheUpdate {
-  readonly stats: CacheStats & LaterStats
+  readonly stats: CacheStats
   /** What happened since the update before; absent in the first. */
   readonly sample: Sample | undefined
   readonly flights: Rows<{ age: number; waiters: number }>
@@ -39,13 +39,6 @@ export interface CacheUpdate {
   /** Those since the update before. */
   readonly refills: readonly RefillReport[]
   readonly failures: readonly FailureReport[]
-}
-
-/** Counts that caches may tell besides. */
-interface LaterStats {
-  readonly tiers?: Readonly<Record<'memory' | 'redis', { readonly hits: number; readonly staleHits: number }>>
-  readonly redis?: readonly { readonly instance: string; readonly breaker: string; readonly errors: number }[]
-  readonly bytes?: number | undefined
 }
 
 /** A key as it is shown: of a long one only the beginning. */
