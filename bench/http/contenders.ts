@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import express, { type RequestHandler } from 'express'
 import { singleFlight } from 'herdlock/express'
 
-import { leastMiddleware } from './limit.ts'
+import { leastMiddleware, type Middleware } from './limit.ts'
 import { type Load, originOf } from './origin.ts'
 
 /** A cache in the server's own process. */
@@ -17,8 +17,6 @@ export interface InProcess {
   /** Calls `onRun` whenever a handler runs. */
   make(load: Load, onRun: () => void): RequestListener
 }
-
-export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void
 
 export const HERDLOCK_IN_FRONT = 'herdlock in front'
 export const HERDLOCK_INSIDE = 'herdlock inside express'

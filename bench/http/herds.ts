@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { Report } from '../measure/report.ts'
+import type { Report } from '../measure/report.ts'
 import { median, rotated } from '../measure/statistics.ts'
 import type { Contestant, Started } from './contestants.ts'
 import { type Answer, Herd } from './herd.ts'

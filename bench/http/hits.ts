@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-import { Report } from '../measure/report.ts'
+import type { Report } from '../measure/report.ts'
 import { median, rotated } from '../measure/statistics.ts'
 import { BARE } from './contenders.ts'
 import type { Contestant } from './contestants.ts'

@@ -1,7 +1,8 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import type { Middleware } from './contenders.ts'
 import type { Load } from './origin.ts'
+
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void
 
 interface Kept {
   fields: string[]
