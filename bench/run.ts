@@ -21,7 +21,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const benches: Record<string, { readonly peers: string; readonly compile?: string }> = {
   cache: { peers: 'bench/cache/peers', compile: 'bench/cache/tsconfig.json' },
   lock: { peers: 'bench/lock' },
-  http: { peers: 'bench/http' },
+  http: { peers: 'bench/http/peers' },
 }
 
 const words = process.argv.slice(2)
@@ -40,10 +40,8 @@ if (plot) await drawPlots()
 async function measure(name: string): Promise<void> {
   const { peers, compile } = benches[name] as (typeof benches)[string]
   if (!existsSync(join(root, peers, 'node_modules'))) run('npm', ['ci', '--prefix', peers])
-  if (compile !== undefined) {
-    run('npm', ['run', '--silent', 'build'])
-    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', compile])
-  }
+  run('npm', ['run', '--silent', 'build'])
+  if (compile !== undefined) run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', compile])
   const folder = await mkdtemp(join(tmpdir(), 'herdlock-bench-'))
   try {
     const json = join(folder, 'figures.json')

@@ -1,47 +1,39 @@
 import { createRequire } from 'node:module'
-import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 
-import express, { type Express, type RequestHandler } from 'express'
+import express, { type RequestHandler } from 'express'
+import { singleFlight } from 'herdlock/express'
 
-import { singleFlight } from '../../src/middleware/single-flight.ts'
+import { leastMiddleware, type Middleware } from './limit.ts'
+import { type Load, originOf } from './origin.ts'
 
-/** A server that answers with a page of `bytes` bytes, which takes its handler `delay` ms. */
-export interface Load {
-  readonly bytes: number
-  readonly delay: number
-  /** Seconds of freshness; stale responses may be sent for a minute more. */
-  readonly maxAge: number
-}
-
-export interface Contender {
+/** A cache in the server's own process. */
+export interface InProcess {
   readonly name: string
   /** What its hits are compared with: the least that does the same at the same place. */
   readonly limit?: string
-  /** Peers are in a package of their own; those that are not installed are left out. */
+  /** Packages of peers are installed apart; those that are not there are left out. */
   readonly needs?: string
-  /** Calls `onRun` whenever the handler runs. */
+  /** Calls `onRun` whenever a handler runs. */
   make(load: Load, onRun: () => void): RequestListener
 }
 
-type Next = () => void
-type Middleware = (req: IncomingMessage, res: ServerResponse, next: Next) => void
+export const HERDLOCK_IN_FRONT = 'herdlock in front'
+export const HERDLOCK_INSIDE = 'herdlock inside express'
+export const BARE = 'node:http, no cache'
 
-export const contenders: readonly Contender[] = [
-  { name: 'node:http, no cache', make: (load, onRun) => handlerOf(load, onRun) },
+export const inProcess: readonly InProcess[] = [
+  { name: BARE, make: originOf },
   { name: 'limit in front', make: (load, onRun) => inFront(leastMiddleware(load), load, onRun) },
-  { name: 'herdlock in front', limit: 'limit in front', make: (load, onRun) => inFront(singleFlight(), load, onRun) },
-  { name: 'express, no cache', make: (load, onRun) => appWith([], load, onRun) },
-  { name: 'limit inside express', make: (load, onRun) => appWith([leastMiddleware(load)], load, onRun) },
-  {
-    name: 'herdlock inside express',
-    limit: 'limit inside express',
-    make: (load, onRun) => appWith([singleFlight()], load, onRun),
-  },
+  { name: HERDLOCK_IN_FRONT, limit: 'limit in front', make: (load, onRun) => inFront(singleFlight(), load, onRun) },
+  { name: 'express, no cache', make: (load, onRun) => inside(undefined, load, onRun) },
+  { name: 'limit inside express', make: (load, onRun) => inside(leastMiddleware(load), load, onRun) },
+  { name: HERDLOCK_INSIDE, limit: 'limit inside express', make: (load, onRun) => inside(singleFlight(), load, onRun) },
   {
     name: 'apicache inside express',
     limit: 'limit inside express',
     needs: 'apicache',
-    make: (load, onRun) => appWith([apicache(load)], load, onRun),
+    make: (load, onRun) => inside(apicache(load), load, onRun),
   },
   {
     name: 'apicache in front',
@@ -53,77 +45,23 @@ export const contenders: readonly Contender[] = [
     name: 'route-cache inside express',
     limit: 'limit inside express',
     needs: 'route-cache',
-    make: (load, onRun) => appWith([routeCache(load)], load, onRun),
+    make: (load, onRun) => inside(routeCache(load), load, onRun),
   },
 ]
 
-function handlerOf({ bytes, delay, maxAge }: Load, onRun: () => void): RequestListener {
-  const page = Buffer.alloc(bytes, 'x')
-  return (_req, res) => {
-    onRun()
-    const answer = (): void => {
-      res.setHeader('Cache-Control', `max-age=${maxAge}, stale-while-revalidate=60`)
-      res.setHeader('Content-Type', 'text/plain')
-      res.end(page)
-    }
-    if (delay === 0) answer()
-    else setTimeout(answer, delay)
-  }
-}
-
 function inFront(middleware: Middleware, load: Load, onRun: () => void): RequestListener {
-  const app = appWith([], load, onRun)
+  const app = inside(undefined, load, onRun)
   return (req, res) => middleware(req, res, () => app(req, res))
 }
 
-function appWith(middlewares: readonly Middleware[], load: Load, onRun: () => void): RequestListener {
-  const app: Express = express()
-  for (const middleware of middlewares) app.use(middleware as unknown as RequestHandler)
-  app.use(handlerOf(load, onRun) as unknown as RequestHandler)
+function inside(middleware: Middleware | undefined, load: Load, onRun: () => void): RequestListener {
+  const app = express()
+  if (middleware !== undefined) app.use(middleware as unknown as RequestHandler)
+  app.use(originOf(load, onRun) as unknown as RequestHandler)
   return app
 }
 
-/** Useful work only: one look-up, one comparison of times, one header, one Buffer; waiters in a list. Not safe. */
-function leastMiddleware({ maxAge }: Load): Middleware {
-  interface Kept {
-    fields: string[]
-    body: Buffer
-    until: number
-  }
-  const kept = new Map<string, Kept>()
-  const waiting = new Map<string, ServerResponse[]>()
-  return (req, res, next) => {
-    const url = req.url ?? ''
-    const found = kept.get(url)
-    if (found !== undefined && (Date.now() < found.until || waiting.has(url))) {
-      res.writeHead(200, found.fields)
-      res.end(found.body)
-      return
-    }
-    const queue = waiting.get(url)
-    if (queue !== undefined) {
-      queue.push(res)
-      return
-    }
-    waiting.set(url, [])
-    const end = res.end.bind(res)
-    res.end = ((body: Buffer) => {
-      const fields = Object.entries(res.getHeaders()).flatMap(([name, value]) => [name, String(value)])
-      fields.push('Content-Length', String(body.length), 'Date', new Date().toUTCString(), 'Age', '0')
-      const entry = { fields, body, until: Date.now() + maxAge * 1000 }
-      kept.set(url, entry)
-      end(body)
-      for (const other of waiting.get(url) ?? []) {
-        other.writeHead(200, fields)
-        other.end(body)
-      }
-      waiting.delete(url)
-    }) as typeof res.end
-    next()
-  }
-}
-
-const peers = createRequire(import.meta.url)
+const peers = createRequire(new URL('peers/package.json', import.meta.url))
 
 function apicache({ maxAge }: Load): Middleware {
   const module = peers('apicache') as { newInstance: () => { middleware: (duration: string) => Middleware } }
@@ -135,11 +73,40 @@ function routeCache({ maxAge }: Load): Middleware {
   return module.cacheSeconds(maxAge)
 }
 
-/** Whether the package that a contender needs is installed. */
-export function isAvailable({ needs }: Contender): boolean {
-  if (needs === undefined) return true
+interface Undici {
+  Agent: new (options: object) => { compose(interceptor: unknown): unknown }
+  interceptors: { cache(): unknown }
+  request(
+    url: string,
+    options: object,
+  ): Promise<{ statusCode: number; headers: Record<string, string | string[]>; body: NodeJS.ReadableStream }>
+}
+
+/** The smallest proxy there can be, with undici's cache in the client's place. */
+export function undiciProxy(originPort: number): RequestListener {
+  const { Agent, interceptors, request } = peers('undici') as Undici
+  const dispatcher = new Agent({ connections: 1000 }).compose(interceptors.cache())
+  const forward = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const { connection: _connection, host: _host, ...headers } = req.headers
+    try {
+      const answer = await request(`http://127.0.0.1:${originPort}${req.url}`, { dispatcher, headers })
+      const { connection: _hop, 'keep-alive': _alive, 'transfer-encoding': _coding, ...fields } = answer.headers
+      res.writeHead(answer.statusCode, fields)
+      answer.body.pipe(res).on('error', () => {})
+      res.once('close', () => (answer.body as unknown as { destroy(): void }).destroy())
+      answer.body.on('error', () => res.destroy())
+    } catch {
+      if (res.headersSent) res.destroy()
+      else res.writeHead(502).end()
+    }
+  }
+  return (req, res) => void forward(req, res)
+}
+
+/** Whether a peer's package is installed. */
+export function isInstalled(name: string): boolean {
   try {
-    peers.resolve(needs)
+    peers.resolve(name)
     return true
   } catch {
     return false

@@ -24,7 +24,9 @@ const OF_EMITTERS = new Set<string | symbol>(['_events', '_eventsCount', '_maxLi
  */
 export function takeOver(req: IncomingMessage, res: ServerResponse, headSent: boolean): SinkSocket {
   const { statusCode } = res
-  const fields = Object.entries(res.getHeaders()) as Array<[string, string | string[]]>
+  const fields = (Object.entries(res.getHeaders()) as Array<[string, string | string[]]>).filter(
+    ([name]) => !name.startsWith(':'), // HTTP/2 has the status among them once it is sent
+  )
   for (const [name, member] of membersOf(new ServerResponse(req))) {
     if (!isPatched(res, name) && !OF_EMITTERS.has(name)) Object.defineProperty(res, name, member)
   }

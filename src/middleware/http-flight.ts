@@ -228,8 +228,10 @@ export class HttpFlight implements FillHost {
     this.#host.leave(this)
     const now = this.#host.clock.wallNow()
     if (value instanceof StoredResponse && value.mustValidate) {
-      // Found in Redis.
-      for (const exchange of this.#takeWaiting()) this.#host.validate(exchange, value)
+      for (const exchange of this.#takeWaiting()) {
+        if (value.isSelectedBy(exchange.headers)) this.#host.validate(exchange, value)
+        else this.#host.runAlone(exchange, 'unshared')
+      }
       return
     }
     if (value instanceof StoredResponse && this.#isUsable(value, now)) {

@@ -6,8 +6,7 @@ import type { Exchange } from './exchange.ts'
 import { type FlightHost, HttpFlight } from './http-flight.ts'
 import { Lenders } from './lenders.ts'
 import type { Settings } from './options.ts'
-import type { Stored } from './stored-codec.ts'
-import { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './stored-response.ts'
 import { UnsharedMarks } from './unshared-marks.ts'
 import { validate } from './validation.ts'
 
@@ -34,11 +33,6 @@ export class HttpFlights implements FlightHost {
   /** Sees to it that the exchange gets an answer: from a flight that it joins or starts, or from its own handler. */
   enter(exchange: Exchange): void {
     const { key, keys } = exchange
-    const stored = this.cache.peek<Stored>(key)
-    if (stored instanceof StoredResponse && stored.mustValidate && stored.isSelectedBy(exchange.headers)) {
-      this.validate(exchange, stored)
-      return
-    }
     if (this.#marks.has(key)) {
       this.runAlone(exchange, 'unshared')
       return

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -7,7 +9,7 @@ import { createCacheOn } from '../../src/cache/create-cache.ts'
 import { createMiddleware } from '../../src/middleware/single-flight.ts'
 import { systemRandom } from '../../src/random.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
-import { ask } from './support/client.ts'
+import { ask, open } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { listen, type PlainHandler } from './support/serve.ts'
 import { SkippingClock } from './support/skipping-clock.ts'
@@ -27,10 +29,10 @@ async function serveTwice(handler: PlainHandler) {
         await cache.close()
         redis.disconnect()
       })
-      const { url } = await listen(createServer((req, res) => flight(req, res, () => handler(req, res))))
+      const { url, server } = await listen(createServer((req, res) => flight(req, res, () => handler(req, res))))
       const get = (path = '/', headers: Record<string, string> = {}, method = 'GET') =>
         ask(url + path, { headers: { ...HOST, ...headers }, method })
-      return { cache, clock, get }
+      return { cache, clock, get, server, url }
     }),
   )
   const [first, second] = servers
@@ -146,6 +148,32 @@ describe('two processes with one Redis', () => {
     expect((await second.get('/varied', { ...german, 'X-Language': 'en' })).status).toBe(504)
     expect((await second.get('/other', german)).status).toBe(504)
     expect(runs).toBe(2)
+  })
+
+  test('a HEAD that waits for a GET never runs the handler in its place, though its client alone is left', async () => {
+    const gate = new Gate()
+    let runs = 0
+    const { first, second } = await serveTwice(async (req, res) => {
+      res.setHeader('Cache-Control', 'max-age=60')
+      if (++runs === 1) await gate.pass()
+      res.end(`${req.method} body`)
+    })
+    const leader = first.get()
+    await gate.reached
+    const waits = new Promise((resolve) => second.cache.on('miss', resolve))
+    const gone = once(second.server, 'connection').then(([socket]) => once(socket as Socket, 'close'))
+    const waiter = open(second.url, { headers: HOST })
+    await waits
+    const head = second.get('/', {}, 'HEAD')
+    // Whoever asks Redis after it has its answer after it.
+    expect((await second.get('/other', { 'Cache-Control': 'only-if-cached' })).status).toBe(504)
+    waiter.leave()
+    await gone
+    await first.cache.close() // gives the lease back: the other process may try
+    expect((await head).status).toBe(200)
+    expect((await second.get()).body).toBe('GET body')
+    gate.open()
+    await leader
   })
 
   test('validate what the other has stored', async () => {
