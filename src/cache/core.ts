@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Flights } from '../flight/flights.ts'
 import type { Kept, MemoryStore } from '../store/memory-store.ts'
+import type { BackOff } from './back-off.ts'
 import type { Events } from './events.ts'
 import type { Memory } from './memory.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -22,6 +23,8 @@ export interface CacheCore {
   readonly memory: Memory | undefined
   /** L2 and everything that is shared with other processes; absent without Redis. */
   readonly redis: RedisTier | undefined
+  /** Keys whose stale value is to be served for a while without another attempt to refill it. */
+  readonly backOff: BackOff
   /** Key → end of the time in which its results are taken for unshareable. */
   readonly passes: MemoryStore<Kept & { readonly until: number }>
 }

@@ -14,20 +14,14 @@ interface Rare<V> {
   readonly memoryUntil: number
   readonly tags: readonly string[]
   readonly copy: (() => V) | undefined
-  retryAt: number
-  failures: number
 }
 
 const NO_TAGS: readonly string[] = []
-const USUAL = { memoryUntil: Infinity, tags: NO_TAGS, copy: undefined, retryAt: 0, failures: 0 }
 /**
  * A promise remembers the asynchronous context in which it was made, on Node 20 with all that AsyncLocalStorages hold
  * there: one that lives as long as an entry would keep the request alive that happened to load it.
  */
 const outside = new AsyncResource('herdlock')
-/** Pause in ms after the first failed refill of a stale value, and the longest. */
-const FIRST_RETRY = 1000
-const LONGEST_RETRY = 30_000
 
 /**
  * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, cut
@@ -42,7 +36,7 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
   readonly #windows: Windows
   /** Made at the first hit: many entries never see one. */
   #promise: Promise<V> | undefined
-  #rare: Rare<V> | undefined
+  readonly #rare: Rare<V> | undefined
 
   constructor(
     entry: Entry<V>,
@@ -57,7 +51,7 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
     this.#windows = windows
     this.#promise = undefined
     const isUsual = tags.length === 0 && memoryUntil === Infinity && this.trustedUntil === freshUntil
-    this.#rare = isUsual ? undefined : { freshUntil, memoryUntil, tags, copy, retryAt: 0, failures: 0 }
+    this.#rare = isUsual ? undefined : { freshUntil, memoryUntil, tags, copy }
   }
 
   /** Resolved with the value: every hit returns this one promise. */
@@ -86,11 +80,6 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
     return this.#rare?.memoryUntil ?? Infinity
   }
 
-  /** After a failed refill the stale value is served until then without another attempt. */
-  get retryAt(): number {
-    return this.#rare?.retryAt ?? 0
-  }
-
   /** The reader's own copy of a value that cannot be frozen, or the value that all share. */
   read(): V {
     return this.#rare?.copy === undefined ? this.value : this.#rare.copy()
@@ -98,13 +87,5 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
 
   readLater(): Promise<V> {
     return this.#rare?.copy === undefined ? this.promise : Promise.resolve(this.#rare.copy())
-  }
-
-  /** Notes a failed refill: for a pause that doubles with each, the stale value is served without another attempt. */
-  backOff(now: number): void {
-    const { freshUntil } = this
-    const rare = (this.#rare ??= { ...USUAL, freshUntil })
-    rare.retryAt = now + Math.min(FIRST_RETRY * 2 ** rare.failures, LONGEST_RETRY)
-    rare.failures++
   }
 }

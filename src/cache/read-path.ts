@@ -48,7 +48,7 @@ export class ReadPath {
       onDecided?.()
       return result
     }
-    if (entry !== undefined && isUsableStale(entry, now))
+    if (entry !== undefined && isUsableStale(entry, now, this.#core.backOff.until(key)))
       return this.#answerStale(entry, key, loader, settings, onDecided)
     return this.#joinOrStart(key, loader, settings, onDecided)
   }
@@ -79,7 +79,7 @@ export class ReadPath {
     settings: CallSettings<V>,
     onDecided: OnDecided,
   ): Promise<V> {
-    const mayRetry = this.#core.clock.now() >= entry.retryAt
+    const mayRetry = this.#core.clock.now() >= this.#core.backOff.until(key)
     if (mayRetry && settings.softTimeout > 0) {
       return this.#freshInTime(entry, key, this.#joinOrStart(key, loader, settings, onDecided), settings)
     }
@@ -166,7 +166,7 @@ export function isFresh(entry: MemoryEntry, now: number): boolean {
 }
 
 /** Whether a value that is past its ttl may be served: within its window, or for want of a better one after a failure. */
-function isUsableStale(entry: MemoryEntry, now: number): boolean {
+function isUsableStale(entry: MemoryEntry, now: number, retryAt: number): boolean {
   if (now < entry.freshUntil) return false // only memory's own ttl is over: Redis knows more
-  return now < entry.staleUntil || (now < entry.errorUntil && now < entry.retryAt)
+  return now < entry.staleUntil || (now < entry.errorUntil && now < retryAt)
 }

@@ -6,6 +6,7 @@ import type { Random } from '../random.ts'
 import { entryKeys, readable } from '../redis/entry-keys.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { Change } from './backplane.ts'
+import { BackOff } from './back-off.ts'
 import { Batch, type BatchLoader } from './batch.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
@@ -56,6 +57,7 @@ export class RefillCache implements Cache {
       ),
       reentrance: new Reentrance(),
       memory: this.#memory,
+      backOff: new BackOff(),
       passes: new MemoryStore(PASSES_KEPT, undefined),
       redis:
         options.redis.length === 0
@@ -282,6 +284,7 @@ export class RefillCache implements Cache {
     this.#memory?.delete(key)
     this.#beingSet.delete(key)
     this.#core.passes.delete(key)
+    this.#core.backOff.forget(key)
     this.#reads.revoke(key)
   }
 
@@ -302,6 +305,7 @@ export class RefillCache implements Cache {
     this.#memory?.clear()
     this.#beingSet.clear()
     this.#core.passes.clear()
+    this.#core.backOff.clear()
     this.#reads.revokeAll()
   }
 }

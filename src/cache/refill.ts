@@ -136,7 +136,15 @@ export class Refill<V> {
   }
 
   async #lead(lease: Lease, stale: Entry<V> | undefined): Promise<void> {
-    if (stale !== undefined) this.#offerStale(stale)
+    if (stale !== undefined) {
+      this.#offerStale(stale)
+      const now = this.#core.clock.now()
+      if (now < this.#core.backOff.until(this.#order.key) && now < usableUntil(stale)) {
+        this.#serveStale(stale)
+        await lease.abandon()
+        return
+      }
+    }
     await this.#load(lease)
   }
 
@@ -222,6 +230,7 @@ export class Refill<V> {
     events.refilled(key, loadTime)
     this.#note('loaded', undefined, loadTime)
     const isolated = this.#isolate(value)
+    this.#endSetbacks()
     this.#flight.settle(value)
     if (record.sharing !== 'do-not-share') await this.#store(value, isolated, record, lease, loadTime)
   }
@@ -255,6 +264,7 @@ export class Refill<V> {
   #adopt(entry: Entry<V>, tier: 'redis' | undefined): boolean {
     const { clock, events, flights, options, random } = this.#core
     const isolated = this.#isolate(entry.value)
+    this.#endSetbacks()
     if (isolated !== undefined && flights.mayKeep(this.#flight)) this.#keep(entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)
     this.#note(tier === undefined ? 'received' : 'found')
@@ -278,10 +288,10 @@ export class Refill<V> {
   #fail(reason: unknown): void {
     this.#note('failed', reason)
     const now = this.#core.clock.now()
-    const inMemory = this.#core.memory?.get(this.#order.key)
-    if (inMemory !== undefined) inMemory.backOff(now)
+    const { key } = this.#order
     const stale = this.#stale
-    if (stale === undefined || now >= Math.max(stale.staleUntil, stale.errorUntil)) this.#flight.fail(reason)
+    if (stale !== undefined || this.#core.memory?.peek(key) !== undefined) this.#core.backOff.failed(key, now)
+    if (stale === undefined || now >= usableUntil(stale)) this.#flight.fail(reason)
     else this.#serveStale(stale)
   }
 
@@ -306,6 +316,12 @@ export class Refill<V> {
     this.#message.outcome = outcome
     if (outcome === 'failed') this.#message.error = error
     if (loadTime !== undefined) this.#message.loadTime = loadTime
+  }
+
+  /** There is a new value, unless the key was revoked meanwhile. */
+  #endSetbacks(): void {
+    const { backOff, flights } = this.#core
+    if (flights.isCurrent(this.#flight)) backOff.forget(this.#order.key)
   }
 
   #noteMiss(): void {
@@ -338,6 +354,11 @@ export class Refill<V> {
       return undefined
     }
   }
+}
+
+/** Until then it may be served in place of a failure. */
+function usableUntil({ staleUntil, errorUntil }: Entry): number {
+  return Math.max(staleUntil, errorUntil)
 }
 
 const NO_PAYLOAD = new Uint8Array()

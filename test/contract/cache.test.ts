@@ -156,6 +156,22 @@ describe.each(setups)('getOrRefill on $name', ({ options }) => {
     await expect(cache.getOrRefill('key', () => Promise.reject(new Error('down')))).resolves.toBe('old')
   })
 
+  test('after a failure serves the stale value for a while without another attempt', async () => {
+    const cache = cacheWith({ ttl: 20, staleIfError: 60_000 })
+    await cache.getOrRefill('key', () => 'old')
+    await settled(cache)
+    await expired(20)
+    const loads = counter(() => Promise.reject(new Error('down')))
+    for (let wave = 0; wave < 3; wave++) {
+      const values = await Promise.all([1, 2, 3].map(() => cache.getOrRefill('key', loads.loader)))
+      expect(values).toEqual(['old', 'old', 'old'])
+      await settled(cache)
+    }
+    expect(loads.runs).toBe(1)
+    await cache.invalidate('key')
+    await expect(cache.getOrRefill('key', loads.loader)).rejects.toThrow('down')
+  })
+
   test('gives a loader up after loadTimeout, aborts its signal, and discards its late result', async () => {
     const cache = cacheWith({ loadTimeout: 30 })
     const late = deferred<string>()

@@ -7,7 +7,7 @@ import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startWorkers, stopWorkers, type Worker } from '../support/workers.ts'
 
-const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 20)
+const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 60)
 const SEED = Number(process.env['SOAK_SEED'] ?? Date.now() % 2 ** 31)
 const PROCESSES = 3
 const KEYS = 20

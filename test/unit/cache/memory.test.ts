@@ -105,14 +105,4 @@ describe('Memory', () => {
     memory.deleteTagged('x')
     expect(memory.get('cleared')?.value).toBe(2)
   })
-
-  it('backs off from 1 s, doubling, to 30 s', () => {
-    put(memory, 'a', 1)
-    const kept = memory.get('a') as MemoryEntry
-    const pauses = Array.from({ length: 7 }, () => {
-      kept.backOff(NOW)
-      return kept.retryAt - NOW
-    })
-    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
-  })
 })
