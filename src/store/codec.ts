@@ -61,9 +61,10 @@ export function isText(tag: string): boolean {
   return tag === 'J' || tag === 'R'
 }
 
-/** Decodes what `defaultCodec` has encoded as text, from the string that begins with the tag. */
-export function decodeText(text: string): unknown {
-  return text.startsWith('J') ? parseJson(text.slice(1)) : parse(text.slice(1), revivers)
+/** Decodes what `defaultCodec` has encoded as text, from the string in which the tag stands at `offset`. */
+export function decodeText(text: string, offset: number): unknown {
+  const body = text.slice(offset + 1)
+  return text[offset] === 'J' ? parseJson(body) : parse(body, revivers)
 }
 
 const MAX_PLAIN_DEPTH = 200

@@ -87,7 +87,7 @@ export class PlainReads {
     }
     let value: unknown
     try {
-      value = decodeText(text.slice(HEADER_LENGTH))
+      value = decodeText(text, HEADER_LENGTH)
     } catch (error) {
       this.#report(error)
       return this.#miss(read)
