@@ -6,7 +6,8 @@ import type { CacheOptions } from '../../src/cache/options.ts'
 import { gatedLoad, settled, timed } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { countLoads } from '../support/loads.ts'
-import { startCluster } from '../support/redis-cluster.ts'
+import { startCluster, type RedisCluster } from '../support/redis-cluster.ts'
+import type { RedisServer } from '../support/redis-server.ts'
 import { startSentinel } from '../support/redis-sentinel.ts'
 
 const DEADLINE = 500
@@ -49,6 +50,26 @@ async function isShared(one: Cache, other: Cache): Promise<boolean> {
   return (await other.get(key)) === 'value'
 }
 
+/** Begins to move the slot of `key` to another master; `end` moves it, with what is in it. */
+async function startMoving(cluster: RedisCluster, key: string): Promise<{ end(): Promise<void> }> {
+  const source = await cluster.masterOf(key)
+  const target = (await cluster.masters()).find((master) => master !== source) as RedisServer
+  const slot = String(await source.command('CLUSTER', 'KEYSLOT', key))
+  const [sourceId, targetId] = [await source.command('CLUSTER', 'MYID'), await target.command('CLUSTER', 'MYID')]
+  await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(sourceId))
+  await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(targetId))
+  return {
+    async end() {
+      const keys = (await source.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
+      if (keys.length > 0) {
+        await source.command('MIGRATE', target.host, target.port, '', 0, 5000, 'REPLACE', 'KEYS', ...keys)
+      }
+      await target.command('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId))
+      await source.command('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId))
+    },
+  }
+}
+
 describe('a Cluster', () => {
   test('serves hundreds of keys of all slots, waits, invalidations and tags; and survives a master frozen, then killed', async () => {
     const cluster = await startCluster()
@@ -81,6 +102,22 @@ describe('a Cluster', () => {
     await other.cache.invalidateTags('tag')
     expect(await other.cache.get('tagged')).toBeUndefined()
     expect([...one.errors, ...other.errors]).toEqual([])
+
+    // While a slot moves, commands on several of its keys are sent on (ASK) and told to come back (TRYAGAIN).
+    for (const key of ['moving, stored', 'moving, not stored']) {
+      if (key === 'moving, stored') await other.cache.set(key, 'stored')
+      const move = await startMoving(cluster, `topology:{${key}}`)
+      const { value, took } = await timed(() => other.cache.getOrRefill(key, () => 'loaded'))
+      expect(['stored', 'loaded']).toContain(value)
+      expect(took).toBeLessThan(2 * DEADLINE + SLACK)
+      await move.end()
+      const loaded = async (): Promise<boolean> => {
+        await other.cache.getOrRefill(key, () => 'loaded')
+        await settled(other.cache)
+        return (await one.cache.get(key)) !== undefined
+      }
+      await eventually('the slot has moved', loaded, { within: 10_000 })
+    }
 
     const [victim] = await cluster.masters()
     victim?.pause()
