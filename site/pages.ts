@@ -81,7 +81,7 @@ export class Pages {
   }
 }
 
-const LINK = /\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g
+const LINK = /\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g
 
 /** Brackets in code are no links. */
 function withoutCode(text: string): string {

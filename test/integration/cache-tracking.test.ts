@@ -67,6 +67,6 @@ describe.each([
 })
 
 test('tracking is refused on a Cluster, where each node tells of its own keys only', () => {
-  const cluster = Object.assign(Object.create(Redis.prototype) as Redis, { isCluster: true })
+  const cluster = Object.assign(Object.create(Redis.prototype) as Redis, { isCluster: true, options: {} })
   expect(() => createCache({ ttl: 1, redis: cluster, memory: { tracking: true } })).toThrow(/memory.tracking/)
 })
