@@ -19,6 +19,7 @@ import type { Loader } from './loader-context.ts'
 import { isolate, Memory } from './memory.ts'
 import { checkCallOptions, checkLoader, checkTags, settingsOf } from './options.ts'
 import type { CallOptions, ResolvedOptions } from './options.ts'
+import { shareOutcomes } from './outcomes.ts'
 import { isFresh, ReadPath } from './read-path.ts'
 import { RedisTier } from './redis-tier.ts'
 import { Reentrance } from './reentrance.ts'
@@ -77,6 +78,7 @@ export class RefillCache implements Cache {
     }
     this.#reads = new ReadPath(this.#core)
     this.#inspections = new Inspections(this.#core)
+    shareOutcomes(this, this.#events)
   }
 
   readonly getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {

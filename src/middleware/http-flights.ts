@@ -1,4 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
+import { outcomesOf, type Outcomes } from '../cache/outcomes.ts'
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { Alone } from './alone.ts'
@@ -20,6 +21,7 @@ export class HttpFlights implements FlightHost {
   readonly #flights = new Map<string, HttpFlight>()
   readonly #stale = new Map<string, StoredResponse>()
   readonly #marks: UnsharedMarks
+  readonly #outcomes: Outcomes | undefined
 
   constructor(cache: Cache, settings: Settings, clock: Clock, random: Random) {
     this.cache = cache
@@ -27,6 +29,7 @@ export class HttpFlights implements FlightHost {
     this.clock = clock
     this.random = random
     this.lenders = new Lenders(clock)
+    this.#outcomes = outcomesOf(cache)
     this.#marks = new UnsharedMarks(settings.unsharedFor, clock)
   }
 
@@ -40,7 +43,8 @@ export class HttpFlights implements FlightHost {
     // The fill of a GET answers a HEAD too; never the other way round.
     const flight = this.#flights.get(key) ?? (key === keys.own ? this.#flights.get(keys.get) : undefined)
     if (flight !== undefined) {
-      if (!flight.join(exchange)) this.runAlone(exchange, 'crowded')
+      if (flight.join(exchange)) this.#outcomes?.coalesced(key)
+      else this.runAlone(exchange, 'crowded')
       return
     }
     const started = new HttpFlight(exchange, this)

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Cache } from '../cache/cache.ts'
 import { createCache } from '../cache/create-cache.ts'
+import { outcomesOf } from '../cache/outcomes.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'
@@ -64,6 +65,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   const settings = resolveOptions(options)
   const cache = options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 } })
   const keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
+  const outcomes = outcomesOf(cache)
   const flights = new HttpFlights(cache, settings, clock, random)
   // Whoever invalidates, in whatever process: nobody joins a fill any more that began before.
   const stopListening = cache.on('invalidated', ({ key }) => {
@@ -79,6 +81,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     const key = `Ga${urlKey(isEncrypted(req), host, req.originalUrl ?? req.url ?? '')}`
     const stored = peekVariant(cache, key, req)
     if (stored === undefined || stored.mustValidate) return false
+    outcomes?.hit(key)
     for (const name of stored.removed) res.removeHeader(name)
     DIRECT.writeHead(res, stored.status, stored.statusMessage, stored.hitFields(clock.wallNow()))
     DIRECT.end(res, stored.body)
@@ -94,9 +97,16 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     }
     const identity = identityOf(req, settings)
     const keys = keysOf(resource, req.method === 'HEAD', identity !== NOBODY)
-    const stored = lookUp(cache, keys, req) ?? flights.staleOf(keys.own, clock.wallNow())
+    const stored = lookUp(cache, keys, req)
     if (stored?.isSelectedBy(req.headers)) {
+      outcomes?.hit(keys.own)
       answerHit(req, res, stored)
+      return
+    }
+    const stale = stored === undefined ? flights.staleOf(keys.own, clock.wallNow()) : undefined
+    if (stale?.isSelectedBy(req.headers)) {
+      outcomes?.stale(keys.own, 'memory')
+      answerHit(req, res, stale)
       return
     }
     const { noStore, onlyIfCached } = requestDirectives(req)
@@ -115,8 +125,10 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     if (!onlyIfCached && req.method !== 'HEAD') goOn()
     else {
       void find(cache, keys, req).then((found) => {
-        if (found !== undefined) answerHit(req, res, found)
-        else if (onlyIfCached) refuse(res)
+        if (found !== undefined) {
+          outcomes?.hitInRedis(keys.own)
+          answerHit(req, res, found)
+        } else if (onlyIfCached) refuse(res)
         else goOn()
       })
     }

@@ -100,6 +100,27 @@ describe.each(MOUNTS)('%s', (mount) => {
     expect(fresh.body).toBe('run 2')
     expect(fresh.headers['cache-status']).toContain('hit')
     expect(runs).toBe(2)
+    expect(cache.stats()).toMatchObject({ misses: 1, staleHits: 20, hits: 1, coalesced: 0 })
+  })
+
+  test('every request counts in the stats of the cache, once', async () => {
+    const gate = new Gate()
+    const { url, cache } = await serve(
+      async (_req, res) => {
+        await gate.pass()
+        res.setHeader('Cache-Control', 'max-age=60')
+        res.end('body')
+      },
+      {},
+      mount,
+    )
+    const herd = Array.from({ length: 5 }, () => ask(url))
+    await gate.reached
+    await expect.poll(() => cache.stats().coalesced).toBe(4)
+    gate.open()
+    await Promise.all(herd)
+    for (const method of ['GET', 'GET', 'HEAD']) await ask(url, { method })
+    expect(cache.stats()).toMatchObject({ misses: 1, coalesced: 4, hits: 3, staleHits: 0 })
   })
 
   test('private answers go to their own clients only, and the next ones do not wait for one another', async () => {
