@@ -82,7 +82,7 @@ export class FirstLooks {
     this.#end(look)
     const { key, loader, settings } = look
     const flight = look.flight ?? this.#core.flights.start<V>(key, settings.tags)
-    const refill = new Refill(this.#core, { key, loader, settings, background: false }, flight)
+    const refill = new Refill(this.#core, { key, loader, settings, onDecided: undefined, background: false }, flight)
     look.resolve(flight.join(refill, undefined))
     refill.run()
   }

@@ -5,14 +5,7 @@ import { loadAlone, type Brought } from './load-alone.ts'
 import type { Loader } from './loader-context.ts'
 import { FirstLooks } from './first-look.ts'
 import type { MemoryEntry } from './memory-entry.ts'
-import type { CallSettings } from './options.ts'
-import { Refill, type RefillOrder } from './refill.ts'
-
-type OnDecided = (() => void) | undefined
-
-function decidedBy(onDecided: OnDecided): { onDecided?: () => void } {
-  return onDecided === undefined ? {} : { onDecided }
-}
+import { Refill, type Call, type RefillOrder } from './refill.ts'
 
 /** From a key to its value: memory, then the flight under way, then a new one. */
 export class ReadPath {
@@ -36,34 +29,28 @@ export class ReadPath {
     return flight.join(loader satisfies Brought<V>, undefined)
   }
 
-  /** `onDecided` is called once it is known whether this call runs the loader, or has run it. */
-  resolve<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
+  resolve<V>(call: Call<V>): Promise<V> {
+    const { key, loader, settings } = call
     const now = this.#core.clock.coarseNow()
     const entry = this.#core.memory?.get<V>(key)
-    if (entry !== undefined && isFresh(entry, now)) return this.#answerFresh(entry, key, loader, settings, onDecided)
+    if (entry !== undefined && isFresh(entry, now)) return this.#answerFresh(entry, call)
     const pass = this.#core.passes.get(key)
     if (pass !== undefined && now < pass.until) {
       this.#core.events.miss(key)
       const result = loadAlone(this.#core, key, loader, settings)
-      onDecided?.()
+      call.onDecided?.()
       return result
     }
-    if (entry !== undefined && isUsableStale(entry, now, this.#core.backOff.until(key)))
-      return this.#answerStale(entry, key, loader, settings, onDecided)
-    return this.#joinOrStart(key, loader, settings, onDecided)
+    const isStale = entry !== undefined && isUsableStale(entry, now, this.#core.backOff.until(key))
+    return isStale ? this.#answerStale(entry, call) : this.#joinOrStart(call)
   }
 
-  #answerFresh<V>(
-    entry: MemoryEntry<V>,
-    key: string,
-    loader: Loader<V>,
-    settings: CallSettings<V>,
-    onDecided: OnDecided,
-  ): Promise<V> {
+  #answerFresh<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
+    const { key, onDecided } = call
     const { options, flights, random } = this.#core
     const isDue = options.beta > 0 && isDueEarly(entry, options.beta, this.#core.clock.now(), random.uniform())
     if (isDue && flights.current(key) === undefined) {
-      this.#start({ key, loader, settings, background: true, freshBeyond: entry.freshUntil, ...decidedBy(onDecided) })
+      this.#start({ ...call, background: true, freshBeyond: entry.freshUntil })
     } else {
       onDecided?.()
     }
@@ -72,19 +59,14 @@ export class ReadPath {
   }
 
   /** Serves a stale value at once, or after `softTimeout`, and sees to its refill. */
-  #answerStale<V>(
-    entry: MemoryEntry<V>,
-    key: string,
-    loader: Loader<V>,
-    settings: CallSettings<V>,
-    onDecided: OnDecided,
-  ): Promise<V> {
+  #answerStale<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
+    const { key, settings, onDecided } = call
     const mayRetry = this.#core.clock.now() >= this.#core.backOff.until(key)
     if (mayRetry && settings.softTimeout > 0) {
-      return this.#freshInTime(entry, key, this.#joinOrStart(key, loader, settings, onDecided), settings)
+      return this.#freshInTime(entry, call, this.#joinOrStart(call))
     }
     if (mayRetry && this.#core.flights.current(key) === undefined) {
-      this.#start({ key, loader, settings, background: true, ...decidedBy(onDecided) })
+      this.#start({ ...call, background: true })
     } else {
       onDecided?.()
     }
@@ -92,7 +74,7 @@ export class ReadPath {
     return entry.readLater()
   }
 
-  #freshInTime<V>(entry: MemoryEntry<V>, key: string, fresh: Promise<V>, settings: CallSettings<V>): Promise<V> {
+  #freshInTime<V>(entry: MemoryEntry<V>, { key, settings }: Call<V>, fresh: Promise<V>): Promise<V> {
     const { softTimeout, signal } = settings
     const { clock, events, flights } = this.#core
     return new Promise((resolve, reject) => {
@@ -108,13 +90,14 @@ export class ReadPath {
     })
   }
 
-  #joinOrStart<V>(key: string, loader: Loader<V>, settings: CallSettings<V>, onDecided: OnDecided): Promise<V> {
+  #joinOrStart<V>(call: Call<V>): Promise<V> {
+    const { key, loader, settings, onDecided } = call
     const { flights, reentrance } = this.#core
     const { signal } = settings
     const current = flights.current<V>(key) ?? this.#looks?.flightOf<V>(key)
     if (current === undefined) {
       if (onDecided === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
-      const { flight, refill } = this.#start({ key, loader, settings, background: false, ...decidedBy(onDecided) })
+      const { flight, refill } = this.#start({ ...call, background: false })
       return reentrance.enter(flight, key, () => flight.join(refill, signal))
     }
     onDecided?.()

@@ -101,7 +101,7 @@ export class RefillCache implements Cache {
     this.#check(key, options)
     checkLoader(loader)
     options?.signal?.throwIfAborted()
-    return this.#reads.resolve(key, loader, settingsOf(options, this.#core.options), undefined)
+    return this.#reads.resolve({ key, loader, settings: settingsOf(options, this.#core.options), onDecided: undefined })
   }
 
   readonly getOrRefillMany = async <V>(
@@ -121,7 +121,7 @@ export class RefillCache implements Cache {
       distinct.map(async (key) => {
         const decided = once(() => batch.decided())
         try {
-          return await this.#reads.resolve(key, batch.loader, settings, decided)
+          return await this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
         } finally {
           decided() // also where nothing began, because the call was refused
         }

@@ -24,17 +24,21 @@ import { traceRefill } from './trace-refill.ts'
 /** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
 const PASS_DURATION = 5000
 
-/** What is to be refilled, and how. */
-export interface RefillOrder<V> {
+/** One caller's question. */
+export interface Call<V> {
   readonly key: string
   readonly loader: Loader<V>
   readonly settings: CallSettings<V>
+  /** Called once it is known whether the loader is run for this call, or has been. */
+  readonly onDecided: (() => void) | undefined
+}
+
+/** What is to be refilled, and how. */
+export interface RefillOrder<V> extends Call<V> {
   /** The callers have been served already: nobody waits for this. */
   readonly background: boolean
   /** What is fresh no longer than this instant is to be refilled all the same. */
   readonly freshBeyond?: number
-  /** Called once it is known whether the loader is run here, or has been. */
-  readonly onDecided?: () => void
 }
 
 /** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */

@@ -1,6 +1,7 @@
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { claim } from '../redis/scripts/claim.ts'
+import { TickBatch } from './tick-batch.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {
@@ -33,7 +34,7 @@ export class ClaimBatch {
   readonly #tagKeys: string
   readonly #inboxId: () => string
   readonly #guard: Guard
-  #pending: ClaimRequest[] = []
+  readonly #batches: TickBatch<ClaimRequest>
 
   /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
   constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
@@ -41,19 +42,16 @@ export class ClaimBatch {
     this.#tagKeys = tagKeys
     this.#inboxId = inboxId
     this.#guard = guard
+    // On a Cluster the keys of one script must share a slot, and hardly two entries do.
+    const largest = connection.client.isCluster ? 1 : LARGEST_BATCH
+    this.#batches = new TickBatch(
+      () => largest,
+      (batch) => void this.#send(batch),
+    )
   }
 
   add(request: ClaimRequest): void {
-    // Sent after this turn's promises, so that calls which those make are of the same tick.
-    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
-  }
-
-  #flush(): void {
-    const pending = this.#pending
-    this.#pending = []
-    // On a Cluster the keys of one script must share a slot, and hardly two entries do.
-    const size = this.#connection.client.isCluster ? 1 : LARGEST_BATCH
-    for (let from = 0; from < pending.length; from += size) void this.#send(pending.slice(from, from + size))
+    this.#batches.add(request)
   }
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
+import { TickBatch } from './tick-batch.ts'
 
 /** What a batch does with what it finds. */
 export interface ReadOutcome<R, T> {
@@ -21,7 +22,7 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
   readonly #as: 'text' | 'bytes'
   readonly #guard: Guard
   readonly #outcome: ReadOutcome<R, T>
-  #pending: R[] = []
+  readonly #batches: TickBatch<R>
   /** Of what was found of late, a moving average. */
   #usualLength = 0
 
@@ -35,19 +36,20 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
     this.#as = as
     this.#guard = guard
     this.#outcome = outcome
+    this.#batches = new TickBatch(
+      () => this.#largest,
+      (batch) => void this.#send(batch),
+    )
   }
 
   add(request: R): void {
-    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
+    this.#batches.add(request)
   }
 
-  #flush(): void {
-    const pending = this.#pending
-    this.#pending = []
+  get #largest(): number {
     // On a Cluster the keys of one command must share a slot, and hardly two entries do.
-    const fitting = Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength))
-    const size = this.#connection.client.isCluster ? 1 : Math.min(LARGEST_BATCH, fitting)
-    for (let from = 0; from < pending.length; from += size) void this.#send(pending.slice(from, from + size))
+    if (this.#connection.client.isCluster) return 1
+    return Math.min(LARGEST_BATCH, Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength)))
   }
 
   async #send(batch: readonly R[]): Promise<void> {
