@@ -52,7 +52,7 @@ export interface Cache {
    * refills it. For people to look at; it costs some plain commands and changes nothing. That Redis fails is told in
    * `redisError`.
    */
-  inspect(key: string): Promise<Inspection>
+  examine(key: string): Promise<Inspection>
   /** The flights that are under way in this process, those that began first before others. */
   flights(): CacheFlight[]
   /**

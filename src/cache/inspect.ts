@@ -14,9 +14,9 @@ export class Inspections {
     this.#core = core
   }
 
-  async inspect(key: string): Promise<Inspection> {
+  async examine(key: string): Promise<Inspection> {
     const { redis, flights } = this.#core
-    const asked = await redis?.inspect(key).catch((redisError: unknown) => ({ redisError }))
+    const asked = await redis?.examine(key).catch((redisError: unknown) => ({ redisError }))
     const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
     const memory = this.#inMemory(key)
     // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.

@@ -219,7 +219,7 @@ export class RedisTier {
   }
 
   /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */
-  async inspect(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
+  async examine(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
     let entry: StoredEntry | undefined
     let lease: HeldLease | undefined
     for (const { breaker, inspector } of this.#members) {
