@@ -44,7 +44,7 @@ export interface Cache {
    * Redis's error.
    */
   invalidateTags(tags: string | readonly string[]): Promise<void>
-  /** Forgets everything under the prefix, in all processes. Rejects with Redis's error. */
+  /** Forgets all entries under the prefix, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
   stats(): CacheStats
   /**
