@@ -12,7 +12,7 @@ import { Redis } from 'ioredis'
 
 const { PORT = '0', REDIS_URL } = process.env
 const redis = REDIS_URL === undefined ? undefined : new Redis(REDIS_URL)
-const cache = createCache({ ttl: 60_000, prefix: 'shutdown-example', ...(redis && { redis }) })
+const cache = createCache({ ttl: 60_000, prefix: 'shutdown-example', redis })
 cache.on('error', ({ error }) => console.error(error))
 
 const app = express()

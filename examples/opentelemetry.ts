@@ -35,7 +35,7 @@ const cache = createCache({
   name: 'users',
   prefix: `example-${process.pid}`,
   redactKey: (key) => key.replace(/\d+/, '*'),
-  ...(redis !== undefined && { redis }),
+  redis,
 })
 
 // One call: spans of all caches and lockers of the process, metrics of the caches that are named.

@@ -32,7 +32,7 @@ const cache = createCache({
   staleWhileRevalidate: 600_000, // for ten minutes more: at once, and refilled in the background
   staleIfError: 3_600_000, // for an hour: also while the database is down
   prefix: 'sql-example',
-  ...(redis && { redis }),
+  redis,
 })
 
 const table = `herdlock_example_${process.pid}`

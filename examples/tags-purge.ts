@@ -12,7 +12,7 @@ import { Redis } from 'ioredis'
 
 const { REDIS_URL, PURGE_TOKEN = randomUUID() } = process.env
 const redis = REDIS_URL === undefined ? undefined : new Redis(REDIS_URL)
-const cache = createCache({ ttl: 600_000, prefix: 'tags-example', ...(redis && { redis }) })
+const cache = createCache({ ttl: 600_000, prefix: 'tags-example', redis })
 
 const products = new Map([
   ['1', { id: '1', category: 'drinks', name: 'tea' }],

@@ -18,7 +18,7 @@ const cache = createCache({
   negativeTtl: 10_000, // "no such currency" is an answer too, kept for less time
   loadTimeout: 5_000,
   prefix: 'api-example',
-  ...(redis && { redis }),
+  redis,
 })
 
 interface Rate {

@@ -13,7 +13,7 @@ const cache = createCache({
   ttl: 1_000,
   staleWhileRevalidate: 60_000,
   prefix: `example-${process.pid}`,
-  ...(redis !== undefined && { redis }),
+  redis,
 })
 
 let loads = 0

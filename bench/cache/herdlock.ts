@@ -11,7 +11,7 @@ export const herdlock: Contender = {
       staleWhileRevalidate: stale,
       commandTimeout: 10_000, // none of the others has a deadline, and 64 MB at once on a busy machine take their time
       memory: memory ? { maxEntries } : false,
-      ...(redis === undefined ? {} : { redis }),
+      redis,
     })
     const { getOrRefill, peek } = cache
     const loader = ({ key }: { key: string }): Promise<unknown> => load(key)

@@ -28,7 +28,7 @@ export async function serveDemo(redis: DemoRedis | undefined): Promise<DemoServe
   const cache = createCache({
     ttl: 5_000,
     staleWhileRevalidate: 30_000,
-    ...(client !== undefined && { redis: client }),
+    redis: client,
   })
   const page = dashboard({ caches: { demo: cache }, allowInvalidate: true })
   const lanes = { without: new Lane(), with: new Lane() }

@@ -12,8 +12,8 @@ const [redisUrl, prefix] = process.argv.slice(2)
 const redis = redisUrl === undefined ? undefined : new Redis(redisUrl)
 const cache = createCache({
   ttl: 60_000,
-  ...(redis !== undefined && { redis }),
-  ...(prefix !== undefined && { prefix }),
+  redis,
+  prefix,
 })
 
 let runs = 0

@@ -44,7 +44,7 @@ export interface Cache {
    * Redis's error.
    */
   invalidateTags(tags: string | readonly string[]): Promise<void>
-  /** Forgets everything under the prefix, in all processes. Rejects with Redis's error. */
+  /** Forgets all entries under the prefix, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
   stats(): CacheStats
   /**
@@ -52,7 +52,7 @@ export interface Cache {
    * refills it. For people to look at; it costs some plain commands and changes nothing. That Redis fails is told in
    * `redisError`.
    */
-  inspect(key: string): Promise<Inspection>
+  examine(key: string): Promise<Inspection>
   /** The flights that are under way in this process, those that began first before others. */
   flights(): CacheFlight[]
   /**

@@ -1,5 +1,5 @@
 import { original } from '../redis/entry-keys.ts'
-import type { StoredEntry } from '../store/inspector.ts'
+import { timeLeft, type StoredEntry } from '../store/stored-entry.ts'
 import type { CacheCore } from './core.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import type { MemoryEntry } from './memory-entry.ts'
@@ -14,9 +14,9 @@ export class Inspections {
     this.#core = core
   }
 
-  async inspect(key: string): Promise<Inspection> {
+  async examine(key: string): Promise<Inspection> {
     const { redis, flights } = this.#core
-    const asked = await redis?.inspect(key).catch((redisError: unknown) => ({ redisError }))
+    const asked = await redis?.examine(key).catch((redisError: unknown) => ({ redisError }))
     const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
     const memory = this.#inMemory(key)
     // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
@@ -62,9 +62,8 @@ export class Inspections {
     }
     const entry = this.#core.memory?.peek(key)
     if (entry === undefined) return undefined
-    const ttl = Math.max(Math.min(entry.freshUntil, entry.memoryUntil) - now, 0)
-    const left = (until: number): number => Math.max(until - Math.max(now, entry.freshUntil), 0)
-    const windows = { staleWhileRevalidate: left(entry.staleUntil), staleIfError: left(entry.errorUntil) }
+    const { ttl: itsTtl, ...windows } = timeLeft(entry, now)
+    const ttl = Math.min(itsTtl, Math.max(entry.memoryUntil - now, 0))
     if (ttl + windows.staleWhileRevalidate + windows.staleIfError === 0) return undefined
     // With tracking an entry has its key in Redis as a further tag; no tag has a brace.
     const tags = entry.tags.filter((tag) => !tag.includes('{')).map((tag) => original(tag).key)

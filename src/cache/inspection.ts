@@ -1,4 +1,5 @@
-import type { HeldLease, Listing, StoredEntry } from '../store/inspector.ts'
+import type { HeldLease, Listing } from '../store/inspector.ts'
+import type { StoredEntry } from '../store/stored-entry.ts'
 
 /** What is known of a key, for people to look at. It was so a moment ago. */
 export interface Inspection {

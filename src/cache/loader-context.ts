@@ -22,7 +22,7 @@ export interface LoaderContext<V> {
    * Lifetime of this result, where it is known only after loading; overrides the call's and the cache's options. A `ttl`
    * of 0 makes the result stale from the start. Tags add to those of the call.
    */
-  cacheFor(options: Lifetime & { tags?: readonly string[] }): void
+  cacheFor(options: Lifetime & { tags?: readonly string[] | undefined }): void
   /** Those who wait get the result; nobody keeps it. */
   doNotStore(): void
   /**
@@ -52,7 +52,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     this.#onDoNotShare = onDoNotShare
   }
 
-  readonly cacheFor = (options: Lifetime & { tags?: readonly string[] }): void => {
+  readonly cacheFor = (options: Lifetime & { tags?: readonly string[] | undefined }): void => {
     const { ttl, staleWhileRevalidate, staleIfError, tags } = options
     if (tags !== undefined) {
       checkTags(tags)

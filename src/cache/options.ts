@@ -8,85 +8,85 @@ export interface CacheOptions {
   /** ms that an entry is fresh. Required. */
   ttl: number
   /** ms after `ttl` in which the stale value is served at once while one caller refills it (RFC 5861). Default 0. */
-  staleWhileRevalidate?: number
+  staleWhileRevalidate?: number | undefined
   /** ms after `ttl` in which the stale value is served when the refill fails (RFC 5861). Default 0. */
-  staleIfError?: number
+  staleIfError?: number | undefined
   /** An ioredis `Redis` or `Cluster`, or several for a migration. Absent: memory only. Never closed by the cache. */
-  redis?: RedisClient | readonly RedisClient[]
+  redis?: RedisClient | readonly RedisClient[] | undefined
   /** First part of every key and channel in Redis. Default `'herdlock'`. */
-  prefix?: string
+  prefix?: string | undefined
   /** The tier in this process's memory, L1. `false` only with `redis`. Default `{ maxEntries: 10_000 }`. */
-  memory?: false | MemoryOptions
+  memory?: false | MemoryOptions | undefined
   /**
    * ms for which the refill's lease is taken; extended while the loader runs. After a crash others wait no longer than
    * this. Default 3000.
    */
-  lockTtl?: number
+  lockTtl?: number | undefined
   /** ms after which a loader is given up: its `signal` aborts, callers get `LoadTimeoutError`. Default 30 000. */
-  loadTimeout?: number
+  loadTimeout?: number | undefined
   /** ms to wait for a refill in another process. Default 30 000. */
-  waitTimeout?: number
+  waitTimeout?: number | undefined
   /** ms to wait for the fresh value when a stale one could be served at once. Default 0. */
-  softTimeout?: number
+  softTimeout?: number | undefined
   /** After `waitTimeout`: `'load'` runs this caller's loader without storing, `'throw'` rejects with `WaitTimeoutError`. Default `'load'`. */
-  onWaitTimeout?: 'load' | 'throw'
+  onWaitTimeout?: 'load' | 'throw' | undefined
   /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
-  commandTimeout?: number
+  commandTimeout?: number | undefined
   /** ms for which a `null` is fresh, in place of `ttl`: "there is none" is often worth remembering for less time. */
-  negativeTtl?: number
+  negativeTtl?: number | undefined
   /** Share of the ttl, from 0 to below 1, by which it is shortened at random. Default 0. */
-  jitter?: number
+  jitter?: number | undefined
   /**
    * Refills a fresh entry before it expires, with odds that grow towards its end and with the time its load took
    * (XFetch). `beta` above 1 refills earlier, below 1 later; 1 is the usual choice. Default: off.
    */
-  earlyExpiration?: { beta: number }
+  earlyExpiration?: { beta: number } | undefined
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
-  codec?: Codec
+  codec?: Codec | undefined
   /** What telemetry calls this cache. Default: `prefix`. */
-  name?: string
+  name?: string | undefined
   /**
    * What diagnostics channels, and so OpenTelemetry, are told in place of a key; called only where somebody subscribes.
    * Listeners of `on` are the application's own: they get keys as they are. Default: the key itself.
    */
-  redactKey?: (key: string) => string
+  redactKey?: ((key: string) => string) | undefined
 }
 
 export interface MemoryOptions {
   /** Default 10 000. */
-  maxEntries?: number
+  maxEntries?: number | undefined
   /** Upper bound on the bytes of all values as encoded by the codec. Default: none. */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
    * Also drop from memory what others than this library change or delete in Redis, even by hand. Costs each process a
    * message for every write under the prefix, its own included, after which it reads that key anew. Not on a Cluster.
    * Default `false`.
    */
-  tracking?: boolean
+  tracking?: boolean | undefined
   /** ms for which memory may answer before Redis is asked again, where that is shorter than the entry's `ttl`. */
-  ttl?: number
+  ttl?: number | undefined
 }
 
 /** How long an entry may be used. */
 export interface Lifetime {
-  ttl?: number
-  staleWhileRevalidate?: number
-  staleIfError?: number
+  ttl?: number | undefined
+  staleWhileRevalidate?: number | undefined
+  staleIfError?: number | undefined
 }
 
 /** Options of one call; they override the cache's. Of callers that share a flight, the leader's count. */
 export interface CallOptions<V = unknown> extends Lifetime {
   /** Names under which the entry can be invalidated together with others. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
   /** Aborts this caller's waiting, and the load when nobody else waits for it. */
-  signal?: AbortSignal
-  softTimeout?: number
-  waitTimeout?: number
-  loadTimeout?: number
-  onWaitTimeout?: 'load' | 'throw'
-  negativeTtl?: number
-  jitter?: number
-  codec?: Codec<V>
+  signal?: AbortSignal | undefined
+  softTimeout?: number | undefined
+  waitTimeout?: number | undefined
+  loadTimeout?: number | undefined
+  onWaitTimeout?: 'load' | 'throw' | undefined
+  negativeTtl?: number | undefined
+  jitter?: number | undefined
+  codec?: Codec<V> | undefined
 }
 
 /** What counts for one call: its own options, and the cache's where it has none. */

@@ -60,7 +60,7 @@ export class RedisMember {
     this.breaker = breaker
     const { prefix } = options
     this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
-    this.inspector = new Inspector(connection, clock, prefix)
+    this.inspector = new Inspector(connection, prefix)
     this.#report = report
   }
 

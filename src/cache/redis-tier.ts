@@ -4,10 +4,11 @@ import { Locker } from '../lock/locker.ts'
 import type { Random } from '../random.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
-import type { HeldLease, Listing, StoredEntry } from '../store/inspector.ts'
+import type { HeldLease, Listing } from '../store/inspector.ts'
 import type { Notice } from '../store/notice.ts'
 import type { PlainRead } from '../store/plain-reads.ts'
 import type { Busy, Claim, Possession, RedisStore, Storing } from '../store/redis-store.ts'
+import type { StoredEntry } from '../store/stored-entry.ts'
 import { Backplane, type Change } from './backplane.ts'
 import type { CacheLease, LeaseListing } from './inspection.ts'
 import { RedisLease, type Lease } from './lease.ts'
@@ -218,7 +219,7 @@ export class RedisTier {
   }
 
   /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */
-  async inspect(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
+  async examine(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
     let entry: StoredEntry | undefined
     let lease: HeldLease | undefined
     for (const { breaker, inspector } of this.#members) {

@@ -244,9 +244,9 @@ export class RefillCache implements Cache {
     }
   }
 
-  readonly inspect = async (key: string): Promise<Inspection> => {
+  readonly examine = async (key: string): Promise<Inspection> => {
     this.#check(key, undefined)
-    return this.#inspections.inspect(key)
+    return this.#inspections.examine(key)
   }
 
   readonly flights = (): CacheFlight[] => this.#inspections.flights()

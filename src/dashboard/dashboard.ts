@@ -89,7 +89,7 @@ class DashboardPage {
     const file = this.#files.get(path)
     if (file !== undefined) return this.#serveFile(path, file, nonce, request, response)
     if (path === '/events') return this.#serveEvents(request, response)
-    return isChange ? this.#invalidate(request, response) : this.#inspect(request, response)
+    return isChange ? this.#invalidate(request, response) : this.#examine(request, response)
   }
 
   async #whyRefused(request: IncomingMessage): Promise<string | undefined> {
@@ -140,12 +140,12 @@ class DashboardPage {
     }
   }
 
-  async #inspect(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #examine(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = new URL(request.url ?? '', 'http://localhost').searchParams
     const cache = this.#options.caches.get(query.get('cache') ?? '')
     if (cache === undefined) return answerJson(response, 404, { error: 'There is no such cache.' })
     try {
-      const { redisError, ...inspection } = await cache.inspect(query.get('key') ?? '')
+      const { redisError, ...inspection } = await cache.examine(query.get('key') ?? '')
       answerJson(response, 200, {
         ...inspection,
         redisError: redisError === undefined ? undefined : messageOf(redisError),

@@ -54,7 +54,7 @@ function namedCaches(caches: unknown): Map<string, Cache> {
   if (typeof caches !== 'object' || caches === null) throw wrongType('caches', expected, caches)
   const named = new Map<string, Cache>()
   for (const [name, cache] of Object.entries(caches) as [string, Cache][]) {
-    if (typeof cache?.stats !== 'function' || typeof cache.inspect !== 'function') {
+    if (typeof cache?.stats !== 'function' || typeof cache.examine !== 'function') {
       throw wrongType(`caches.${name}`, 'a Cache', cache)
     }
     named.set(Array.isArray(caches) ? freeName(cache, named) : name, cache)

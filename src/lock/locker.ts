@@ -79,7 +79,7 @@ export class Locker {
    * Loads the scripts into every instance, so that their sources need not be sent later. Optional: every operation
    * survives the scripts being unknown. Rejects with Redis's error, also where the user may not run scripts.
    */
-  async prepare(options: { signal?: AbortSignal } = {}): Promise<void> {
+  async prepare(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#assertOpen()
     checkSignal(options.signal)
     options.signal?.throwIfAborted()

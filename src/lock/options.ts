@@ -10,19 +10,19 @@ export interface LockerOptions {
    */
   clients: RedisClient | readonly RedisClient[]
   /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
-  commandTimeout?: number
+  commandTimeout?: number | undefined
   /** What diagnostics channels, and so OpenTelemetry, are told in place of a key. Default: the key itself. */
-  redactKey?: (key: string) => string
+  redactKey?: ((key: string) => string) | undefined
 }
 
 /** Options of one acquisition. */
 export interface AcquireOptions {
   /** Gives up the acquisition, not the lock: the call rejects with `signal.reason` and leaves nothing behind. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Takes a fencing token along with the lock, in the same round trip. Default `false`. */
-  fencing?: boolean
+  fencing?: boolean | undefined
   /** Extends the lock again and again until it is released or lost. Default `false`. */
-  autoExtend?: boolean
+  autoExtend?: boolean | undefined
 }
 
 const DEFAULT_COMMAND_TIMEOUT = 1000

@@ -6,49 +6,49 @@ import { outOfRange, wrongType } from '../errors.ts'
 /** Options of `singleFlight`. All durations are whole milliseconds. */
 export interface SingleFlightOptions {
   /** Where responses are kept. Default: a memory-only cache of this middleware's own. */
-  cache?: Cache
+  cache?: Cache | undefined
   /**
    * ms of freshness for responses that state none (no max-age, s-maxage or Expires). Only for statuses that mean the
    * same for some time: never for 400, 405, 413, 414, 431 and 5xx. Default: such responses are not stored.
    */
-  ttl?: number
+  ttl?: number | undefined
   /**
    * ms after `ttl` in which the stale response is sent at once while the handler runs in the background. For responses
    * that state their own freshness their own `stale-while-revalidate` counts (RFC 5861). Default 0.
    */
-  staleWhileRevalidate?: number
+  staleWhileRevalidate?: number | undefined
   /** ms after `ttl` in which the stale response is sent when the handler fails with 500, 502, 503 or 504. Default 0. */
-  staleIfError?: number
+  staleIfError?: number | undefined
   /**
    * What identifies a response, in place of scheme, host and URL (the method and Vary still count). `undefined`: this
    * request is none of the cache's business. Default: the exact bytes of host and URL.
    */
-  key?: (req: IncomingMessage) => string | undefined
+  key?: ((req: IncomingMessage) => string | undefined) | undefined
   /** Names of request header fields whose values are part of the key, for handlers that use them without saying Vary. */
-  keyHeaders?: readonly string[]
+  keyHeaders?: readonly string[] | undefined
   /**
    * `true`: the handler's answers do not depend on the request's cookies, so that requests with cookies share answers as
    * those without do. Default `false`: they share only what says `public` or `s-maxage`.
    */
-  ignoreCookies?: boolean
+  ignoreCookies?: boolean | undefined
   /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */
-  maxBodyBytes?: number
+  maxBodyBytes?: number | undefined
   /** Most variants of one URL (Vary) that this process keeps; the oldest goes. Default 64. */
-  maxVariants?: number
+  maxVariants?: number | undefined
   /** Most requests that wait for one handler run; further ones run their own. Default 10 000. */
-  maxWaiters?: number
+  maxWaiters?: number | undefined
   /** ms after a response that may not be shared, in which requests for it do not wait for one another. Default 60 000. */
-  unsharedFor?: number
+  unsharedFor?: number | undefined
   /**
    * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
    * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control', 'Surrogate-Control']`.
    */
-  targetedFields?: readonly string[]
+  targetedFields?: readonly string[] | undefined
   /**
    * A response that states no freshness but a Last-Modified is fresh for a tenth of the time since then, a day at most
    * (RFC 9111 section 4.2.2), unless `ttl` says how long. `false`: it is not stored. Default `true`.
    */
-  heuristicFreshness?: boolean
+  heuristicFreshness?: boolean | undefined
 }
 
 /** The options, checked and complete. */

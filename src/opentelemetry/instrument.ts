@@ -8,13 +8,13 @@ import { recordSpans } from './spans.ts'
 /** Options of `instrument`. */
 export interface InstrumentOptions {
   /** The caches whose `stats()` become metrics. Spans and durations come from all caches and lockers of the process. */
-  caches?: readonly Pick<Cache, 'name' | 'stats'>[]
+  caches?: readonly Pick<Cache, 'name' | 'stats'>[] | undefined
   /** Default: the one that is registered with the API. */
-  tracerProvider?: TracerProvider
+  tracerProvider?: TracerProvider | undefined
   /** Default: the one that is registered with the API. */
-  meterProvider?: MeterProvider
+  meterProvider?: MeterProvider | undefined
   /** Adds message and stack of errors to spans. They may name keys, also those that are redacted. Default `false`. */
-  recordExceptions?: boolean
+  recordExceptions?: boolean | undefined
 }
 
 const SCOPE = 'herdlock'

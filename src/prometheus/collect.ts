@@ -6,9 +6,9 @@ import { Exposition } from './exposition.ts'
 /** Options of `collect`. */
 export interface CollectOptions {
   /** Default: prom-client's own, `register`. */
-  registry?: Registry
+  registry?: Registry | undefined
   /** Value of the label `cache`. Default: the cache's own name. */
-  name?: string
+  name?: string | undefined
 }
 
 const expositions = new WeakMap<object, Exposition>()

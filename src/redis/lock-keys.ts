@@ -11,9 +11,19 @@ export interface LockKeys {
   readonly fence: string
 }
 
+/** What the keys of all queues begin with. */
+export const QUEUES_BEGINNING = 'herdlock:queue:{'
+
 export function lockKeys(client: RedisClient, key: string): LockKeys {
   const tag = hashTagFor(keyPrefixOf(client) + key)
-  return { lock: key, queue: `herdlock:queue:{${tag}}:${key}`, fence: `herdlock:fence:{${tag}}:${key}` }
+  return { lock: key, queue: `${QUEUES_BEGINNING}${tag}}:${key}`, fence: `herdlock:fence:{${tag}}:${key}` }
+}
+
+const QUEUE = /^[^{}]*\{[^{}]*\}:(.+)$/s
+
+/** The key of the lock whose queue has that key. */
+export function lockOfQueue(queue: string): string | undefined {
+  return QUEUE.exec(queue)?.[1]
 }
 
 /**

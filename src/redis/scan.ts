@@ -31,6 +31,19 @@ export async function scanStep(
   }
 }
 
+/** Keys that one step of a scan through all has Redis look at. */
+const BATCH = 500
+
+/** All keys that begin so, batch after batch; some perhaps twice. Keys made while it runs may be missed. */
+export async function* scanAll(connection: Connection, beginning: string): AsyncGenerator<readonly string[]> {
+  let position: ScanPosition | undefined = SCAN_START
+  while (position !== undefined) {
+    const { keys, next } = await scanStep(connection, { beginning }, position, BATCH)
+    yield keys
+    position = next
+  }
+}
+
 function after(node: number, cursor: string, nodes: number): ScanPosition | undefined {
   if (String(cursor) !== '0') return `${node}:${cursor}`
   return node + 1 < nodes ? `${node + 1}:0` : undefined

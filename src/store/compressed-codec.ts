@@ -4,9 +4,9 @@ import { defaultCodec, type Codec } from './codec.ts'
 
 export interface CompressionOptions<V> {
   /** Bytes from which on an encoded value is compressed. Default 4096: smaller ones gain little. */
-  above?: number
+  above?: number | undefined
   /** What encodes the value before. Default: the default codec. */
-  codec?: Codec<V>
+  codec?: Codec<V> | undefined
 }
 
 const AS_IT_IS = 0x2d // -

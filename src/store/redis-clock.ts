@@ -49,7 +49,12 @@ export class RedisClock {
   async ask(): Promise<void> {
     const sentAt = this.#clock.now()
     if (this.isKnownAt(sentAt)) return
-    const [seconds, microseconds] = (await this.#connection.command('time')) as [string, string]
-    this.note(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000), sentAt)
+    this.note(await askTime(this.#connection), sentAt)
   }
+}
+
+/** ms on Redis's clock. Rejects with Redis's error. */
+export async function askTime(connection: Connection): Promise<number> {
+  const [seconds, microseconds] = (await connection.command('time')) as [string, string]
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }

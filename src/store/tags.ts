@@ -72,12 +72,8 @@ export class Tags {
   }
 
   /** Whether none of an entry's tags was invalidated, or lost, since its load began. */
-  async areValid(tags: readonly StoredTag[]): Promise<boolean> {
-    const instants = await Promise.all(tags.map(([tag]) => this.#connection.command('get', this.#key(tag))))
-    return tags.every(([, startedAt], i) => {
-      const invalidatedAt = instants[i]
-      return invalidatedAt !== null && Number(invalidatedAt) < startedAt
-    })
+  areValid(tags: readonly StoredTag[]): Promise<boolean> {
+    return areValid(tags, this.#prefix, (key) => this.#connection.command('get', key))
   }
 
   /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
@@ -92,6 +88,24 @@ export class Tags {
   }
 
   #key(tag: string): string {
-    return `${tagKeysBeginning(this.#prefix)}${tag}}`
+    return keyOf(tag, this.#prefix)
   }
+}
+
+/** The same by whatever reads the keys of tags, which on a Cluster lie on other nodes than the entry. */
+export async function areValid(
+  tags: readonly StoredTag[],
+  prefix: string,
+  read: (tagKey: string) => Promise<unknown>,
+): Promise<boolean> {
+  const instants = await Promise.all(tags.map(([tag]) => read(keyOf(tag, prefix))))
+  return tags.every(([, startedAt], i) => {
+    const invalidatedAt = instants[i]
+    return invalidatedAt !== null && Number(invalidatedAt) < startedAt
+  })
+}
+
+/** The key of a tag in readable form. */
+function keyOf(tag: string, prefix: string): string {
+  return `${tagKeysBeginning(prefix)}${tag}}`
 }

@@ -4,9 +4,6 @@ import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { LeaseListing } from '../../src/cache/inspection.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
-import { systemClock } from '../../src/clock.ts'
-import { Connection } from '../../src/redis/connection.ts'
-import { Inspector } from '../../src/store/inspector.ts'
 import { gatedLoad, settled, warmUp, type GatedLoad } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { startCluster } from '../support/redis-cluster.ts'
@@ -57,7 +54,7 @@ describe.each([
     const lifetime = { ttl: 50_000, staleWhileRevalidate: 1000, staleIfError: 2000, tags: ['of {all}', 'users'] }
     const { memory, redis, ...rest } = await eventually('it is in both tiers', async () => {
       await cache.getOrRefill(key, () => ({ name: 'Ada' }), lifetime) // again: memory is emptied when the inbox opens
-      const inspection = await cache.inspect(key)
+      const inspection = await cache.examine(key)
       return inspection.memory && inspection.redis && inspection.lease === undefined ? inspection : undefined
     })
     const expected = { state: 'fresh', staleWhileRevalidate: 1000, staleIfError: 2000, tags: ['of {all}', 'users'] }
@@ -81,35 +78,33 @@ describe.each([
   test('is not shown when its tag was invalidated, or when it is none of ours', async () => {
     const cache = cacheWith({ ...options(), memory: false, prefix: 'inspect-foreign' })
     await cache.set('tagged', 1, { tags: ['tag'] })
-    expect(await cache.inspect('tagged')).toMatchObject({ state: 'fresh', tier: 'redis', memory: undefined })
+    expect(await cache.examine('tagged')).toMatchObject({ state: 'fresh', tier: 'redis', memory: undefined })
     await cache.invalidateTags('tag')
-    expect(await cache.inspect('tagged')).toMatchObject({ state: 'absent', tier: undefined, redis: undefined })
+    expect(await cache.examine('tagged')).toMatchObject({ state: 'absent', tier: undefined, redis: undefined })
     const { redis } = options()
     await redis.set('inspect-foreign:{text}', 'text')
     await redis.sadd('inspect-foreign:{set}', 'member')
     await redis.sadd('inspect-foreign:{set}:lease', 'member')
-    expect(await cache.inspect('text')).toMatchObject({ state: 'absent', redisError: undefined })
-    expect(await cache.inspect('set')).toMatchObject({ state: 'absent', lease: undefined, redisError: undefined })
+    expect(await cache.examine('text')).toMatchObject({ state: 'absent', redisError: undefined })
+    expect(await cache.examine('set')).toMatchObject({ state: 'absent', lease: undefined, redisError: undefined })
     expect(await allLeases(cache)).toMatchObject({ items: [] })
     await cache.clear()
   })
 
-  test('is listed, entries as well as leases', async () => {
+  test('is shown with all of its tags, however long they are', async () => {
+    const cache = cacheWith({ ...options(), memory: false })
+    const tags = Array.from({ length: 100 }, (_, i) => `${i} ${'long '.repeat(20)}`)
+    await cache.set('key', 'value', { tags })
+    expect((await cache.examine('key')).redis).toMatchObject({ state: 'fresh', tags })
+  })
+
+  test('has its leases listed, whatever characters the prefix has', async () => {
     const prefix = uniquePrefix('inspect*')
     const cache = cacheWith({ ...options(), prefix })
     const load = gatedLoad<string>()
     const value = cache.getOrRefill('loading', load.loader)
     await load.started
     for (const key of KEYS) await cache.set(key, 'value')
-    const inspector = new Inspector(new Connection(options().redis, systemClock, 1000), systemClock, prefix)
-    const keys: string[] = []
-    let listing = await inspector.entries()
-    for (;;) {
-      keys.push(...listing.items.map(({ key, shortened }) => (shortened ? 'shortened' : key)))
-      if (listing.complete) break
-      listing = await inspector.entries(listing)
-    }
-    expect(keys.toSorted()).toEqual([...KEYS.filter((key) => key.length < 200), 'shortened'].toSorted())
     expect((await allLeases(cache)).items).toMatchObject([{ key: 'loading', own: true }])
     load.gate.resolve('value')
     await value
@@ -142,7 +137,7 @@ describe('leases', () => {
 
     const waiting = one.getOrRefill('user:1', () => 'never asked')
     await eventually('the second process waits', async () => {
-      const { lease, flight } = await one.inspect('user:1')
+      const { lease, flight } = await one.examine('user:1')
       return lease?.waitingProcesses === 1 && flight?.waiters === 1
     })
 
@@ -158,7 +153,7 @@ describe('leases', () => {
     await clients.redis.set('foreign-leases:{eternal}:lease', 'eternal')
     const { items } = await allLeases(cache)
     expect(items.find(({ key }) => key === 'theirs')).toMatchObject({ holder: 'secret-t…', own: false })
-    expect(items.find(({ key }) => key === 'eternal')).toMatchObject({ remaining: undefined })
+    expect(items.find(({ key }) => key === 'eternal')).toMatchObject({ holder: 'ete…', remaining: undefined })
     await cache.clear()
   })
 
@@ -186,6 +181,10 @@ describe('leases', () => {
 })
 
 describe('without Redis', () => {
+  test('a cache has no method that whatever prints it would call', () => {
+    expect(cacheWith({})).not.toHaveProperty('inspect')
+  })
+
   test('memory and flights are shown, and there are no leases', async () => {
     const cache = cacheWith({ memory: { maxEntries: 2 } })
     const load = gatedLoad<string>()
@@ -196,14 +195,14 @@ describe('without Redis', () => {
     expect(cache.flights()).toEqual([{ key: 'key', age: expect.any(Number), waiters: 4 }])
     abort.abort()
     await expect(leaving).rejects.toThrow()
-    const { flight, state } = await cache.inspect('key')
+    const { flight, state } = await cache.examine('key')
     expect({ flight, state }).toEqual({ flight: { key: 'key', age: expect.any(Number), waiters: 3 }, state: 'absent' })
     expect(flight?.age).toBeLessThan(10_000)
     load.gate.resolve('value')
     await Promise.all(values)
     await settled(cache)
     expect(cache.flights()).toEqual([])
-    expect(await cache.inspect('key')).toMatchObject({
+    expect(await cache.examine('key')).toMatchObject({
       state: 'fresh',
       tier: 'memory',
       memory: { bytes: 'J"value"'.length },
@@ -215,22 +214,22 @@ describe('without Redis', () => {
     const cache = cacheWith({ memory: { maxEntries: 2 } })
     await cache.set('first', 1)
     await cache.set('second', 2)
-    await cache.inspect('first')
+    await cache.examine('first')
     await cache.set('third', 3)
-    expect(await cache.inspect('first')).toMatchObject({ state: 'absent' })
+    expect(await cache.examine('first')).toMatchObject({ state: 'absent' })
   })
 
   test('a mark of an unshareable result is shown', async () => {
     const cache = cacheWith({})
     await cache.getOrRefill('key', (context) => context.doNotShare())
-    expect(await cache.inspect('key')).toMatchObject({ state: 'unshareable', tier: 'memory' })
+    expect(await cache.examine('key')).toMatchObject({ state: 'unshareable', tier: 'memory' })
   })
 
   test('a key that is none is refused, and so is a closed cache', async () => {
     const cache = cacheWith({})
-    await expect(cache.inspect('')).rejects.toThrow('key must be')
+    await expect(cache.examine('')).rejects.toThrow('key must be')
     await cache.close()
-    await expect(cache.inspect('key')).rejects.toThrow('closed')
+    await expect(cache.examine('key')).rejects.toThrow('closed')
     await expect(cache.leases()).rejects.toThrow('closed')
   })
 })
@@ -243,7 +242,7 @@ test('that Redis does not answer is told, beside what memory has', async () => {
   await warmUp(server, cache)
   await cache.set('key', 1)
   await server.stop()
-  const { state, redisError } = await cache.inspect('key')
+  const { state, redisError } = await cache.examine('key')
   expect(state).toBe('fresh')
   expect(redisError).toBeInstanceOf(Error)
   await expect(cache.leases()).rejects.toThrow()

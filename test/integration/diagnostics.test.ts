@@ -123,7 +123,7 @@ describe('the channels of outcomes', () => {
 
 describe('the channel herdlock:lock', () => {
   function newLocker(redactKey?: (key: string) => string): Locker {
-    const locker = new Locker({ clients: lab.client(), ...(redactKey && { redactKey }) })
+    const locker = new Locker({ clients: lab.client(), redactKey })
     lab.atEnd(locker.close.bind(locker))
     return locker
   }

@@ -30,7 +30,7 @@ async function scrape(registry: Registry<never>): Promise<Scraped> {
 
 function collected(cache: Cache, name?: string): Registry<never> {
   const registry = new Registry() as Registry<never>
-  onTestFinished(collect(cache, { registry, ...(name !== undefined && { name }) }))
+  onTestFinished(collect(cache, { registry, name }))
   return registry
 }
 

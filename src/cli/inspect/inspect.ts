@@ -1,25 +1,19 @@
 import { hashSlot } from '../../redis/hash-slot.ts'
-import {
-  findAwaitedLocks,
-  findLocks,
-  findStored,
-  type HeldLease,
-  readEntry,
-  readLease,
-  type StoredEntry,
-} from '../../store/listing.ts'
+import { areValid } from '../../store/tags.ts'
 import type { Address } from '../address.ts'
 import type { InspectRequest } from '../arguments.ts'
 import { type Master, mastersOf } from '../cluster-nodes.ts'
 import type { Ioredis } from '../ioredis.ts'
 import { openNode, type RedisNode } from '../node.ts'
+import { findAwaitedLocks, findLocks, findStored } from './find.ts'
+import { type ListedEntry, type ListedLease, lookAtEntry, lookAtLease } from './look.ts'
 import { Shortlist } from './shortlist.ts'
 
 /** What stands in one Redis, or in one Cluster: the first of each kind, and how many there are. */
 export interface Inventory {
   readonly instance: string
-  readonly leases: { readonly total: number; readonly items: readonly HeldLease[] }
-  readonly entries: { readonly total: number; readonly items: readonly StoredEntry[] }
+  readonly leases: { readonly total: number; readonly items: readonly ListedLease[] }
+  readonly entries: { readonly total: number; readonly items: readonly ListedEntry[] }
 }
 
 /** Lists what each Redis of the request holds. Rejects with what the first that fails has to say. */
@@ -56,8 +50,8 @@ async function collect(
   ownerOf: (key: string) => RedisNode,
 ): Promise<Omit<Inventory, 'instance'>> {
   const readTag = (key: string): Promise<unknown> => ownerOf(key).connection.command('get', key)
-  const leases = new Shortlist(limit, readLease)
-  const entries = new Shortlist(limit, (found) => readEntry(found, prefix, readTag))
+  const leases = new Shortlist(limit, lookAtLease)
+  const entries = new Shortlist(limit, (found) => lookAtEntry(found, (tags) => areValid(tags, prefix, readTag)))
   for (const { connection } of nodes) {
     for await (const found of findStored(connection, prefix)) {
       await leases.take(found.filter(({ kind }) => kind === 'lease'))

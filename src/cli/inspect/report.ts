@@ -1,6 +1,6 @@
-import type { HeldLease, StoredEntry } from '../../store/listing.ts'
 import { type Output, paint, printable, table } from '../output.ts'
 import type { Inventory } from './inspect.ts'
+import type { ListedEntry, ListedLease } from './look.ts'
 
 /** Prints what was found; with `json` as one object, durations in ms. */
 export function reportInventories(inventories: readonly Inventory[], json: boolean, output: Output): void {
@@ -22,7 +22,7 @@ function countOf(kind: keyof typeof PLURALS, { total, items }: { total: number; 
   return items.length < total ? `${what}, the first ${items.length}; --limit shows more` : what
 }
 
-function leaseTable(leases: readonly HeldLease[]): string {
+function leaseTable(leases: readonly ListedLease[]): string {
   return table(
     ['key', 'of', 'holder', 'remaining ms', 'waiting'],
     leases.map(({ kind, key, holder, remaining, waiters }) => [
@@ -32,7 +32,7 @@ function leaseTable(leases: readonly HeldLease[]): string {
   )
 }
 
-function entryTable(entries: readonly StoredEntry[]): string {
+function entryTable(entries: readonly ListedEntry[]): string {
   return table(
     ['key', 'state', 'fresh ms', 'revalidate ms', 'if error ms', 'expires ms', 'bytes', 'load ms', 'tags'],
     entries.map((entry) => [

@@ -1,4 +1,4 @@
-import type { Found } from '../../store/listing.ts'
+import type { Found } from './find.ts'
 
 /** The first so many of what is found, each once; the others are counted. */
 export class Shortlist<T> {

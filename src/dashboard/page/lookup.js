@@ -1,4 +1,4 @@
-/** @import { StoredEntry } from '../../store/inspector.ts' */
+/** @import { StoredEntry } from '../../store/stored-entry.ts' */
 import { byId, element, setText } from './dom.js'
 import { bytes, count, duration, time, visible } from './format.js'
 

@@ -2,7 +2,15 @@ import express from 'express'
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { createServer } from 'node:http'
-import { createCache, Locker, LockNotAcquiredError, type Cache, type CacheOptions, type Lock } from 'herdlock'
+import {
+  compressed,
+  createCache,
+  Locker,
+  LockNotAcquiredError,
+  type Cache,
+  type CacheOptions,
+  type Lock,
+} from 'herdlock'
 import { dashboard, type Dashboard } from 'herdlock/dashboard'
 import { singleFlight } from 'herdlock/express'
 import { Locker as LockerAlone } from 'herdlock/lock'
@@ -16,6 +24,26 @@ createCache({ ttl: 1000, redis: new Redis5() })
 createCache({ ttl: 1000, redis: new Cluster([{ host: 'localhost', port: 7000 }]) })
 // @ts-expect-error ttl is required
 createCache({})
+// Whatever may be left out may be undefined: its default counts.
+const { PREFIX, REDIS_URL } = process.env
+const redis = REDIS_URL === undefined ? undefined : new Redis(REDIS_URL)
+const none = undefined
+const memory = { maxEntries: none, maxBytes: none, tracking: none, ttl: none }
+const windows = { staleWhileRevalidate: none, staleIfError: none }
+const perCall = {
+  ...windows,
+  softTimeout: none,
+  waitTimeout: none,
+  loadTimeout: none,
+  onWaitTimeout: none,
+  jitter: none,
+}
+const rest = { lockTtl: none, commandTimeout: none, negativeTtl: none, earlyExpiration: none, redactKey: none }
+createCache({ ttl: 1000, redis, prefix: PREFIX, memory, name: none, codec: none, ...perCall, ...rest })
+createCache({ ttl: 1000, memory: none, codec: compressed({ above: none, codec: none }) })
+const ofCall = { ...perCall, ttl: none, tags: none, signal: none, negativeTtl: none, codec: none }
+export const wrapped = cache.wrap((id: number) => id, { key: String, ...ofCall })
+await cache.getOrRefill('user:3', ({ cacheFor }) => cacheFor({ ...windows, ttl: none, tags: none }), ofCall)
 
 export const user: { name: string } = await cache.getOrRefill('user:1', async ({ signal }) => {
   signal.throwIfAborted()
@@ -25,9 +53,10 @@ export const user: { name: string } = await cache.getOrRefill('user:1', async ({
 export const wrong: number = await cache.getOrRefill('user:2', () => 'text')
 
 const locker = new Locker({ clients: [new Redis(), new Redis5()] })
-new LockerAlone({ clients: new Redis() })
+new LockerAlone({ clients: new Redis(), commandTimeout: none, redactKey: none })
 try {
-  const lock: Lock = await locker.tryAcquire('key', 1000, { signal: AbortSignal.timeout(100) })
+  await locker.prepare({ signal: none })
+  const lock: Lock = await locker.tryAcquire('key', 1000, { signal: none, fencing: none, autoExtend: none })
   await lock.release()
 } catch (error) {
   if (!(error instanceof LockNotAcquiredError)) throw error
@@ -39,11 +68,17 @@ const stopTelling: () => void = instrument({ caches: [cache] })
 const stopCollecting: () => void = collect(cache, { registry: new Registry(), name: 'users' })
 stopTelling()
 stopCollecting()
+instrument({ caches: none, tracerProvider: none, meterProvider: none, recordExceptions: none })
+collect(cache, { registry: none, name: none })
 const slow: number = cache.stats().loadTime.counts.at(-1) ?? 0
 console.log(slow)
 
 const app = express()
 app.use(singleFlight())
+const ofResponses = { cache: none, ttl: none, ...windows, key: none, keyHeaders: none, ignoreCookies: none }
+const limits = { maxBodyBytes: none, maxVariants: none, maxWaiters: none, unsharedFor: none }
+app.use(singleFlight({ ...ofResponses, ...limits, targetedFields: none, heuristicFreshness: none }))
+dashboard({ caches: [cache], authorize: none, allowInvalidate: none, path: none, refresh: none })
 app.get('/', singleFlight({ ttl: 1000, cache }), (_request, response) => void response.send('hello'))
 const page: Dashboard = dashboard({ caches: { main: cache }, authorize: (request) => request.url !== undefined })
 app.use('/herdlock', page)

@@ -1,0 +1,40 @@
+import type { Connection } from '../redis/connection.ts'
+import { TOKEN_PREFIX } from '../redis/scripts/hand-off.ts'
+import { orWrongType } from '../redis/wrong-type.ts'
+
+/** What Redis tells of a lease or a lock that is held. */
+export interface Holding {
+  /** The inbox of the process that holds it; of a token that is none of ours, its beginning. Never a whole token. */
+  readonly holder: string
+  readonly isOurs: boolean
+  /** ms after which it ends unless it is extended; `undefined` when it never does. */
+  readonly remaining: number | undefined
+  /** Members of the set of those who wait. */
+  readonly waiting: number
+}
+
+/** What PTTL says of a key that is not there. */
+export const GONE = -2
+
+/** Who holds `key`, if anybody does; `count` is the command for the set under `waitersKey`. Rejects with Redis's error. */
+export async function readHolding(
+  connection: Connection,
+  key: string,
+  count: 'scard' | 'zcard',
+  waitersKey: string,
+): Promise<Holding | undefined> {
+  const [token, pttl, waiting] = await Promise.all([
+    connection.command('get', key).catch(orWrongType),
+    connection.command('pttl', key),
+    connection.command(count, waitersKey).catch(orWrongType),
+  ])
+  if (typeof token !== 'string' || Number(pttl) === GONE) return undefined
+  const remaining = Number(pttl) < 0 ? undefined : Number(pttl)
+  return { ...holderOf(token), remaining, waiting: Number(waiting ?? 0) }
+}
+
+function holderOf(token: string): Pick<Holding, 'holder' | 'isOurs'> {
+  const [inbox = ''] = token.slice(TOKEN_PREFIX.length).split(':')
+  if (token.startsWith(TOKEN_PREFIX)) return { holder: inbox, isOurs: true }
+  return { holder: `${token.slice(0, Math.min(8, token.length / 2))}…`, isOurs: false }
+}
