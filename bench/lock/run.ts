@@ -62,6 +62,7 @@ report('ms until an acquisition on a frozen Redis ends', observed, (name) => beh
 
 if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`)
 await server?.stop()
+process.exit() // a peer goes on connecting to the Redis that has ended
 
 function report(what: string, names: readonly string[], figure: (name: string) => number): void {
   const figures = Object.fromEntries(names.map((name) => [name, Number(figure(name).toPrecision(3))]))

@@ -23,6 +23,11 @@ const NO_TAGS: readonly string[] = []
  */
 const outside = new AsyncResource('herdlock')
 
+/** On its own, since a closure would make every hit allocate what it closes over. */
+function promiseOf<V>(value: V): Promise<V> {
+  return outside.runInAsyncScope(() => Promise.resolve(value))
+}
+
 /**
  * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, cut
  * to whole ms: as small integers they lie in the object itself.
@@ -56,7 +61,7 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
 
   /** Resolved with the value: every hit returns this one promise. */
   get promise(): Promise<V> {
-    return (this.#promise ??= outside.runInAsyncScope(() => Promise.resolve(this.value)))
+    return this.#promise ?? (this.#promise = promiseOf(this.value))
   }
 
   get freshUntil(): number {

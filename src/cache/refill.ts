@@ -149,7 +149,13 @@ export class Refill<V> {
         return
       }
     }
+    if (this.#flight.settled) await this.#callersAreAway()
     await this.#load(lease)
+  }
+
+  /** Those who are served already go first: while a loader runs, every promise of the process costs more. */
+  #callersAreAway(): Promise<void> {
+    return new Promise((resolve) => this.#core.clock.setImmediate(resolve))
   }
 
   /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
