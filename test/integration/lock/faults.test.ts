@@ -166,6 +166,13 @@ it.each([
 describe('what Redis refuses surfaces as Redis puts it', () => {
   it.each([
     ['READONLY', () => server.command('REPLICAOF', '127.0.0.1', String(server.port))],
+    [
+      'MASTERDOWN', // a replica that may be written to, but serves nothing without its master
+      async () => {
+        await server.command('CONFIG', 'SET', 'replica-read-only', 'no', 'replica-serve-stale-data', 'no')
+        await server.command('REPLICAOF', '127.0.0.1', '1')
+      },
+    ],
     ['NOREPLICAS', () => server.command('CONFIG', 'SET', 'min-replicas-to-write', '3')],
     ['WRONGTYPE', () => server.command('RPUSH', KEY, 'a list')],
   ])('%s', async (code, provoke) => {
