@@ -18,15 +18,23 @@ export class ReadPath {
   }
 
   /**
-   * Joins the flight under way, if there is one and that is all there is to it: no options, nothing in memory. Of a herd
-   * in one process all but the first come this way, a thousand in one turn of the event loop.
+   * The answer to a caller without options while a flight is under way: the stale value of memory, or if there is no entry
+   * what the flight will bring. Of a herd in one process all but the first come this way, a thousand in one turn of the
+   * event loop. `undefined` where there is more to it.
    */
-  follow<V>(key: string, loader: Loader<V>): Promise<V> | undefined {
+  follow<V>(key: string, loader: Loader<V>, entry: MemoryEntry<V> | undefined): Promise<V> | undefined {
     const { flights, reentrance, events } = this.#core
     const flight = flights.current<V>(key)
     if (flight === undefined || typeof loader !== 'function' || reentrance.isInLoader) return undefined
-    events.coalesced(key)
-    return flight.join(loader satisfies Brought<V>, undefined)
+    if (entry === undefined) {
+      events.coalesced(key)
+      return flight.join(loader satisfies Brought<V>, undefined)
+    }
+    const { options, clock, passes, backOff } = this.#core
+    if (options.softTimeout > 0 || passes.peek(key) !== undefined) return undefined
+    if (!isUsableStale(entry, clock.coarseNow(), backOff.until(key))) return undefined
+    events.stale(key, 'memory')
+    return entry.readLater()
   }
 
   resolve<V>(call: Call<V>): Promise<V> {

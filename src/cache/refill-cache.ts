@@ -90,7 +90,7 @@ export class RefillCache implements Cache {
     }
     const asked = loader as Loader<unknown> as Loader<V>
     try {
-      const followed = entry === undefined && options === undefined ? this.#reads.follow(key, asked) : undefined
+      const followed = options === undefined ? this.#reads.follow(key, asked, entry) : undefined
       return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)
