@@ -145,7 +145,7 @@ export class RefillCache implements Cache {
   }
 
   readonly peek = <V>(key: string): V | undefined => {
-    const entry = this.#memory?.peek<V>(key)
+    const entry = this.#memory?.get<V>(key)
     if (entry === undefined) return undefined
     if (this.#clock.coarseNow() < entry.trustedUntil) return entry.value
     return isFresh(entry, this.#clock.now()) ? entry.read() : undefined

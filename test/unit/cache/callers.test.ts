@@ -59,6 +59,14 @@ describe('many callers', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('keep in memory what they peek at, as what they ask for', async () => {
+    const cache = cacheWith({ memory: { maxEntries: 2 } })
+    for (const key of ['a', 'b']) await cache.set(key, key)
+    expect(cache.peek('a')).toBe('a')
+    await cache.set('c', 'c')
+    expect(['a', 'b', 'c'].map((key) => cache.peek(key))).toEqual(['a', undefined, 'c'])
+  })
+
   it('whose flights outnumber the entries of memory get their values, by one load a key', async () => {
     const cache = cacheWith({ memory: { maxEntries: 2 } })
     const values = deferred<string>()
