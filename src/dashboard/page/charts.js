@@ -137,28 +137,29 @@ function perSecond(sample, calls) {
   return (calls * 1000) / Math.max(sample.span, 1)
 }
 
-/** How calls were answered, a bar a sample. */
-export class AnswersChart extends Chart {
+/** A chart of samples over time. */
+class SamplesChart extends Chart {
   /** @type {{ samples: readonly Sample[], at: number }} */
-  #shown = { samples: [], at: 0 }
-  /** @type {(sample: Sample | undefined) => void} */
-  #onRead
+  shown = { samples: [], at: 0 }
 
   /** @param {HTMLElement} box @param {(sample: Sample | undefined) => void} onRead told which sample is to be read */
   constructor(box, onRead) {
     super(box)
-    this.#onRead = onRead
+    this.onRead = onRead
   }
 
   /** @param {readonly Sample[]} samples @param {number} at */
   show(samples, at) {
-    this.#shown = { samples, at }
+    this.shown = { samples, at }
     this.redraw()
   }
+}
 
+/** How calls were answered, a bar a sample. */
+export class AnswersChart extends SamplesChart {
   /** @override @type {Chart['draw']} */
   draw({ width, height, pointer }) {
-    const axis = new Axis(this.#shown.samples, this.#shown.at, width)
+    const axis = new Axis(this.shown.samples, this.shown.at, width)
     const bottom = height - BELOW
     const rates = axis.samples.map((sample) => perSecond(sample, answersOf(sample)))
     const top = roundUp(Math.max(...rates, 1))
@@ -176,7 +177,7 @@ export class AnswersChart extends Chart {
       }
     }
     const read = axis.under(pointer)
-    this.#onRead(read ?? axis.samples.at(-1))
+    this.onRead(read ?? axis.samples.at(-1))
     const last = rates.at(-1) ?? 0
     return {
       label: `Answers a second over the last ${axis.span / MINUTE} minutes: ${rate(last)} now, ${count(Math.max(...rates, 0))} at most`,
@@ -193,27 +194,10 @@ export class AnswersChart extends Chart {
 }
 
 /** The share of calls that had not to wait, a point a sample. */
-export class RatioChart extends Chart {
-  /** @type {{ samples: readonly Sample[], at: number }} */
-  #shown = { samples: [], at: 0 }
-  /** @type {(sample: Sample | undefined) => void} */
-  #onRead
-
-  /** @param {HTMLElement} box @param {(sample: Sample | undefined) => void} onRead */
-  constructor(box, onRead) {
-    super(box)
-    this.#onRead = onRead
-  }
-
-  /** @param {readonly Sample[]} samples @param {number} at */
-  show(samples, at) {
-    this.#shown = { samples, at }
-    this.redraw()
-  }
-
+export class RatioChart extends SamplesChart {
   /** @override @type {Chart['draw']} */
   draw({ width, height, pointer }) {
-    const axis = new Axis(this.#shown.samples, this.#shown.at, width)
+    const axis = new Axis(this.shown.samples, this.shown.at, width)
     const bottom = height - BELOW
     /** @param {number} ratio */
     const y = (ratio) => bottom - ratio * (bottom - 8)
@@ -238,7 +222,7 @@ export class RatioChart extends Chart {
     endRun()
     const read = axis.under(pointer)
     const shown = read ?? axis.samples.findLast((sample) => answersOf(sample) > 0)
-    this.#onRead(shown)
+    this.onRead(shown)
     return {
       label: `Hit ratio over the last ${axis.span / MINUTE} minutes: ${shown === undefined ? 'no calls' : percent(ratioOf(shown))}`,
       parts: [
