@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks'
+import type { ClosedError } from '../errors.ts'
 import type { Flight } from '../flight/flight.ts'
 import type { Codec } from '../store/codec.ts'
 import type { Entry } from '../store/entry.ts'
@@ -10,6 +10,9 @@ import type { CallSettings } from './options.ts'
 import type { RedisTier } from './redis-tier.ts'
 import { Refill } from './refill.ts'
 
+/** Looks that have ended are swept out when there are so many: deleting each costs a hit more than all the rest. */
+const KEPT = 1000
+
 /**
  * A plain read of Redis ahead of everything else, taken where hits are the rule: the reads of one tick travel as one
  * MGET, and a hit costs one promise and no flight. Who finds nothing fresh goes on with a claim. A second caller of the
@@ -18,7 +21,9 @@ import { Refill } from './refill.ts'
 export class FirstLooks {
   readonly #core: CacheCore
   readonly #redis: RedisTier
+  /** The last look at each key. */
   readonly #byKey = new Map<string, Look<unknown>>()
+  #sweepAt = KEPT
 
   constructor(core: CacheCore, redis: RedisTier) {
     this.#core = core
@@ -31,35 +36,39 @@ export class FirstLooks {
   }
 
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {
-    return new Promise<V>((resolve) => {
-      const look = new Look(this, key, this.#redis.valueKey(key), loader, settings, resolve)
-      this.#byKey.set(key, look as Look<unknown>)
-      this.#redis.look(look)
-    })
+    const look = new Look(this, key, this.#redis.valueKey(key), loader, settings)
+    this.#byKey.set(key, look as Look<unknown>)
+    if (this.#byKey.size >= this.#sweepAt) this.#sweep()
+    return this.#redis.look(look)
+  }
+
+  #sweep(): void {
+    for (const [key, look] of this.#byKey) if (!look.isCurrent) this.#byKey.delete(key)
+    this.#sweepAt = Math.max(KEPT, 2 * this.#byKey.size)
   }
 
   /** The flight that a further caller of `key` may join, if a look at it is under way. */
   flightOf<V>(key: string): Flight<V> | undefined {
-    if (this.#byKey.size === 0) return undefined
     const look = this.#byKey.get(key) as Look<V> | undefined
-    if (look === undefined) return undefined
+    if (look === undefined || !look.isCurrent) return undefined
     look.flight ??= this.#core.flights.start<V>(key, look.settings.tags)
     return look.flight
   }
 
   /** What is found from now on is no answer for later callers. */
   revoke(key: string): void {
-    this.#byKey.delete(key)
+    const look = this.#byKey.get(key)
+    if (look !== undefined) look.isCurrent = false
   }
 
   revokeAll(): void {
+    for (const look of this.#byKey.values()) look.isCurrent = false
     this.#byKey.clear()
   }
 
   /** Rejects all who wait. */
-  close(error: Error): void {
-    for (const look of this.#byKey.values()) look.resolve(Promise.reject(error))
-    this.#byKey.clear()
+  close(error: ClosedError): void {
+    this.#redis.endLooks(error)
   }
 
   /** Memory keeps what it is given, unless the key was revoked in the meantime. */
@@ -67,29 +76,33 @@ export class FirstLooks {
     return this.#core.memory !== undefined
   }
 
-  found<V>(look: Look<V>, value: V, entry: Entry<V> | undefined): void {
-    const { key, flight } = look
-    if (this.#end(look) && entry !== undefined) this.#keep(look, entry)
-    this.#core.events.hitInRedis(key)
-    look.resolve(value)
-    if (flight === undefined) return
-    flight.settle(value)
-    this.#core.flights.end(flight)
+  found<V>(look: Look<V>, value: V, entry: Entry<V> | undefined): V {
+    const { flight } = look
+    if (entry !== undefined && look.isCurrent) this.#keep(look, entry)
+    look.end()
+    this.#core.events.hitInRedis(look.key)
+    if (flight !== undefined) {
+      flight.settle(value)
+      this.#core.flights.end(flight)
+    }
+    return value
   }
 
   /** Goes on with a claim. */
-  foundNothing<V>(look: Look<V>): void {
-    this.#end(look)
-    const { key, loader, settings } = look
-    const flight = look.flight ?? this.#core.flights.start<V>(key, settings.tags)
+  foundNothing<V>(look: Look<V>): Promise<V> {
+    const { key, settings } = look
+    const { closing, flights } = this.#core
+    const flight = look.flight ?? flights.start<V>(key, settings.tags)
+    const loader = look.end()
     const refill = new Refill(this.#core, { key, loader, settings, onDecided: undefined, background: false }, flight)
-    look.resolve(flight.join(refill, undefined))
-    refill.run()
-  }
-
-  /** Answers whether what was found counts for later callers. */
-  #end<V>(look: Look<V>): boolean {
-    return this.#byKey.get(look.key) === (look as unknown) && this.#byKey.delete(look.key)
+    const answer = flight.join(refill, undefined)
+    if (closing.aborted) {
+      flight.fail(closing.reason)
+      flights.end(flight)
+    } else {
+      refill.run()
+    }
+    return answer
   }
 
   #keep<V>({ key, codec }: Look<V>, entry: Entry<V>): void {
@@ -102,32 +115,24 @@ export class FirstLooks {
   }
 }
 
-/** One caller who looks, and the async scope of that caller: replies come in the scope of whoever sent the batch. */
-class Look<V> extends AsyncResource implements PlainRead<V> {
+/** One caller who looks. */
+class Look<V> implements PlainRead<V> {
   readonly #looks: FirstLooks
   readonly key: string
   readonly valueKey: string
-  readonly loader: Loader<V>
   readonly settings: CallSettings<V>
-  readonly resolve: (value: V | Promise<V>) => void
+  #loader: Loader<V> | undefined
   /** Made when a second caller comes. */
   flight: Flight<V> | undefined = undefined
+  /** Whether it is under way, and what it will find is an answer for later callers, too. */
+  isCurrent = true
 
-  constructor(
-    looks: FirstLooks,
-    key: string,
-    valueKey: string,
-    loader: Loader<V>,
-    settings: CallSettings<V>,
-    resolve: (value: V | Promise<V>) => void,
-  ) {
-    super('herdlock.Look', NEVER_DESTROYED)
+  constructor(looks: FirstLooks, key: string, valueKey: string, loader: Loader<V>, settings: CallSettings<V>) {
     this.#looks = looks
     this.key = key
     this.valueKey = valueKey
-    this.loader = loader
+    this.#loader = loader
     this.settings = settings
-    this.resolve = resolve
   }
 
   get codec(): Codec<V> {
@@ -138,19 +143,24 @@ class Look<V> extends AsyncResource implements PlainRead<V> {
     return this.#looks.keeps
   }
 
-  onEntry(entry: Entry<V>): void {
-    this.#looks.found(this, entry.value, entry)
+  onEntry(entry: Entry<V>): V {
+    return this.#looks.found(this, entry.value, entry)
   }
 
-  onValue(value: V): void {
-    this.#looks.found(this, value, undefined)
+  onValue(value: V): V {
+    return this.#looks.found(this, value, undefined)
   }
 
-  /** A loader will run. */
-  onNothing(): void {
-    this.runInAsyncScope(this.#looks.foundNothing, this.#looks, this)
+  onNothing(): Promise<V> {
+    return this.#looks.foundNothing(this)
+  }
+
+  /** Hands out the loader and lets go of what must not outlive the look. */
+  end(): Loader<V> {
+    const loader = this.#loader as Loader<V>
+    this.isCurrent = false
+    this.#loader = undefined
+    this.flight = undefined
+    return loader
   }
 }
-
-/** Spares Node the watching of its end. */
-const NEVER_DESTROYED = { requireManualDestroy: true }

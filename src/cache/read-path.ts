@@ -1,3 +1,4 @@
+import type { ClosedError } from '../errors.ts'
 import type { Flight } from '../flight/flight.ts'
 import type { CacheCore } from './core.ts'
 import { isDueEarly } from './lifetime.ts'
@@ -137,7 +138,7 @@ export class ReadPath {
   }
 
   /** Aborts and rejects whatever is under way; resolves when the last flight has ended. */
-  async close(error: Error): Promise<void> {
+  async close(error: ClosedError): Promise<void> {
     this.#looks?.close(error)
     await this.#core.flights.abortAll(error)
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { claimChannel, traced, type ClaimMessage } from '../diagnostics.ts'
+import type { ClosedError } from '../errors.ts'
 import { Locker } from '../lock/locker.ts'
 import type { Random } from '../random.ts'
 import type { Codec } from '../store/codec.ts'
@@ -131,9 +132,13 @@ export class RedisTier {
   }
 
   /** A plain read: the entry if it is fresh and can be used without a further question. */
-  look<V>(read: PlainRead<V>): void {
-    const [member] = this.#members
-    member?.store.look(read)
+  look<V>(read: PlainRead<V>): Promise<V> {
+    return (this.#members[0] as RedisMember).store.look(read)
+  }
+
+  /** Who looks finds nothing any more. */
+  endLooks(error: ClosedError): void {
+    for (const { store } of this.#members) store.endLooks(error)
   }
 
   /** In order, and given back in reverse where one does not give the lease. */

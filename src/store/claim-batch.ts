@@ -1,7 +1,6 @@
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { claim } from '../redis/scripts/claim.ts'
-import { TickBatch } from './tick-batch.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {
@@ -34,7 +33,8 @@ export class ClaimBatch {
   readonly #tagKeys: string
   readonly #inboxId: () => string
   readonly #guard: Guard
-  readonly #batches: TickBatch<ClaimRequest>
+  readonly #largest: number
+  #pending: ClaimRequest[] = []
 
   /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
   constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
@@ -43,15 +43,20 @@ export class ClaimBatch {
     this.#inboxId = inboxId
     this.#guard = guard
     // On a Cluster the keys of one script must share a slot, and hardly two entries do.
-    const largest = connection.client.isCluster ? 1 : LARGEST_BATCH
-    this.#batches = new TickBatch(
-      () => largest,
-      (batch) => void this.#send(batch),
-    )
+    this.#largest = connection.client.isCluster ? 1 : LARGEST_BATCH
   }
 
   add(request: ClaimRequest): void {
-    this.#batches.add(request)
+    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
+  }
+
+  #flush(): void {
+    const pending = this.#pending
+    this.#pending = []
+    for (let from = 0; from < pending.length; from += this.#largest) {
+      void this.#send(pending.slice(from, from + this.#largest))
+    }
   }
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {

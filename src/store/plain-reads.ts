@@ -1,4 +1,4 @@
-import { BreakerOpenError } from '../errors.ts'
+import { BreakerOpenError, ClosedError } from '../errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
@@ -6,20 +6,20 @@ import { decodeText, defaultCodec, isText, type Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
 import { freshUntilOfUntagged, HEADER_LENGTH, readHeader, type Header } from './envelope.ts'
 import { enter } from './enter.ts'
-import { ReadBatch } from './read-batch.ts'
+import { ReadBatches } from './read-batch.ts'
 import type { RedisClock } from './redis-clock.ts'
 
-/** Someone who asks for an entry. An object with a method, not a callback: a thousand are made at once. */
+/** Someone who asks for an entry; what its methods return is the answer. */
 export interface PlainRead<V> {
   readonly valueKey: string
   readonly codec: Codec<V>
   /** Whether the value is to be kept, and so its instants are needed. */
   readonly wantsEntry: boolean
-  onEntry(entry: Entry<V>): void
+  onEntry(entry: Entry<V>): V
   /** Where no entry is wanted. */
-  onValue(value: V): void
+  onValue(value: V): V
   /** It is not fresh, or cannot be used without a further question. */
-  onNothing(): void
+  onNothing(): Promise<V>
 }
 
 /**
@@ -34,8 +34,8 @@ export class PlainReads {
   readonly #clock: Clock
   readonly #redisClock: RedisClock
   readonly #report: (error: unknown) => void
-  readonly #texts: ReadBatch<PlainRead<unknown>, string>
-  readonly #bytes: ReadBatch<PlainRead<unknown>, Buffer>
+  readonly #texts: ReadBatches<PlainRead<unknown>, string>
+  readonly #bytes: ReadBatches<PlainRead<unknown>, Buffer>
   /** Share of hits among the last reads, the latest counting most. */
   #hitShare = 0
   /** Whether values have been text so far; bytes that are no text would be damaged by being read as such. */
@@ -51,15 +51,15 @@ export class PlainReads {
     this.#clock = clock
     this.#redisClock = redisClock
     this.#report = report
-    const onFailure = (read: PlainRead<unknown>, error: unknown): void => {
-      if (!(error instanceof BreakerOpenError)) report(error)
-      read.onNothing()
+    const onFailure = (read: PlainRead<unknown>, error: unknown): unknown => {
+      if (!(error instanceof BreakerOpenError || error instanceof ClosedError)) report(error)
+      return read.onNothing()
     }
-    this.#texts = new ReadBatch(connection, 'text', guard, {
+    this.#texts = new ReadBatches(connection, 'text', guard, {
       onFound: (read, text) => this.#onText(read, text),
       onFailure,
     })
-    this.#bytes = new ReadBatch(connection, 'bytes', guard, {
+    this.#bytes = new ReadBatches(connection, 'bytes', guard, {
       onFound: (read, bytes) => this.#onBytes(read, bytes),
       onFailure,
     })
@@ -74,12 +74,19 @@ export class PlainReads {
     this.#hitShare += ((isHit ? 1 : 0) - this.#hitShare) / OUTCOMES_REMEMBERED
   }
 
-  add<V>(read: PlainRead<V>): void {
-    const batch = this.#isText && read.codec === (defaultCodec as Codec<V>) ? this.#texts : this.#bytes
-    batch.add(read as PlainRead<unknown>)
+  /** Resolves with the answer that `read` makes of what is found, in the async context of whoever asks. */
+  answer<V>(read: PlainRead<V>): Promise<V> {
+    const batches = this.#isText && read.codec === (defaultCodec as Codec<V>) ? this.#texts : this.#bytes
+    return batches.add(read as PlainRead<unknown>) as Promise<V>
   }
 
-  #onText(read: PlainRead<unknown>, text: string | null): void {
+  /** Whoever waits gets nothing. */
+  close(error: ClosedError): void {
+    this.#texts.failAll(error)
+    this.#bytes.failAll(error)
+  }
+
+  #onText(read: PlainRead<unknown>, text: string | null): unknown {
     if (text === null || !this.#isFreshValue(text)) return this.#miss(read)
     if (!isText(text.charAt(HEADER_LENGTH))) {
       this.#isText = false // from now on bytes are asked for; this one is left to a claim
@@ -92,10 +99,10 @@ export class PlainReads {
       this.#report(error)
       return this.#miss(read)
     }
-    this.#hit(read, value, text)
+    return this.#hit(read, value, text)
   }
 
-  #onBytes(read: PlainRead<unknown>, bytes: Buffer | null): void {
+  #onBytes(read: PlainRead<unknown>, bytes: Buffer | null): unknown {
     const header = bytes === null ? '' : bytes.toString('latin1', 0, HEADER_LENGTH)
     if (bytes === null || !this.#isFreshValue(header)) return this.#miss(read)
     let value: unknown
@@ -105,22 +112,22 @@ export class PlainReads {
       this.#report(error)
       return this.#miss(read)
     }
-    this.#hit(read, value, header)
+    return this.#hit(read, value, header)
   }
 
   #isFreshValue(header: string): boolean {
     return this.#clock.coarseNow() < this.#redisClock.toLocal(freshUntilOfUntagged(header))
   }
 
-  #hit(read: PlainRead<unknown>, value: unknown, header: string): void {
+  #hit(read: PlainRead<unknown>, value: unknown, header: string): unknown {
     this.noteOutcome(true)
-    if (read.wantsEntry) read.onEntry(enter(value, readHeader(header) as Header, NO_TAGS, this.#redisClock))
-    else read.onValue(value)
+    if (!read.wantsEntry) return read.onValue(value)
+    return read.onEntry(enter(value, readHeader(header) as Header, NO_TAGS, this.#redisClock))
   }
 
-  #miss(read: PlainRead<unknown>): void {
+  #miss(read: PlainRead<unknown>): Promise<unknown> {
     this.noteOutcome(false)
-    read.onNothing()
+    return read.onNothing()
   }
 }
 

@@ -1,11 +1,10 @@
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
-import { TickBatch } from './tick-batch.ts'
 
-/** What a batch does with what it finds. */
+/** Makes each reader's answer of what was found. What these throw is the answer, too. */
 export interface ReadOutcome<R, T> {
-  onFound(request: R, found: T | null): void
-  onFailure(request: R, error: unknown): void
+  onFound(request: R, found: T | null): unknown
+  onFailure(request: R, error: unknown): unknown
 }
 
 /** Keys in one MGET; more would keep Redis from serving others for too long. */
@@ -17,12 +16,14 @@ const LARGEST_REPLY = 4 * 1024 * 1024
  * Sends the reads of one tick together, as one MGET. Text costs a fraction of what bytes do: a Buffer is several objects,
  * one outside the heap.
  */
-export class ReadBatch<R extends { readonly valueKey: string }, T extends string | Buffer> {
+export class ReadBatches<R extends { readonly valueKey: string }, T extends string | Buffer> {
   readonly #connection: Connection
   readonly #as: 'text' | 'bytes'
   readonly #guard: Guard
   readonly #outcome: ReadOutcome<R, T>
-  readonly #batches: TickBatch<R>
+  /** The one that reads of this tick join. */
+  #gathering: ReadBatch<R, T> | undefined
+  readonly #underWay = new Set<ReadBatch<R, T>>()
   /** Of what was found of late, a moving average. */
   #usualLength = 0
 
@@ -36,14 +37,31 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
     this.#as = as
     this.#guard = guard
     this.#outcome = outcome
-    this.#batches = new TickBatch(
-      () => this.#largest,
-      (batch) => void this.#send(batch),
-    )
   }
 
-  add(request: R): void {
-    this.#batches.add(request)
+  /** Resolves with what the outcome makes of the reply, in the async context of whoever asks. */
+  add(request: R): Promise<unknown> {
+    const batch = this.#gathering ?? this.#begin()
+    const answer = batch.add(request)
+    if (batch.isFull) this.#gathering = undefined
+    return answer
+  }
+
+  /** Whoever waits is told of `error`. */
+  failAll(error: Error): void {
+    for (const batch of this.#underWay) batch.fail(error)
+  }
+
+  #begin(): ReadBatch<R, T> {
+    const batch = new ReadBatch<R, T>(this.#largest, this.#outcome)
+    this.#gathering = batch
+    this.#underWay.add(batch)
+    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    process.nextTick(() => {
+      if (this.#gathering === batch) this.#gathering = undefined
+      void this.#send(batch)
+    })
+    return batch
   }
 
   get #largest(): number {
@@ -52,18 +70,18 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
     return Math.min(LARGEST_BATCH, Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength)))
   }
 
-  async #send(batch: readonly R[]): Promise<void> {
-    const keys = batch.map(({ valueKey }) => valueKey)
-    let found: (T | null)[]
+  async #send(batch: ReadBatch<R, T>): Promise<void> {
+    const { keys } = batch
     try {
       const reply = await this.#guard(() => this.#ask(keys))
-      found = (keys.length === 1 ? [reply] : reply) as (T | null)[]
+      const found = (keys.length === 1 ? [reply] : reply) as (T | null)[]
+      this.#noteLength(found)
+      batch.settle(found)
     } catch (error) {
-      for (const request of batch) this.#outcome.onFailure(request, error)
-      return
+      batch.fail(error)
+    } finally {
+      this.#underWay.delete(batch)
     }
-    this.#noteLength(found)
-    for (let i = 0; i < batch.length; i++) this.#outcome.onFound(batch[i] as R, found[i] ?? null)
   }
 
   /** One of each batch stands for all. */
@@ -75,5 +93,60 @@ export class ReadBatch<R extends { readonly valueKey: string }, T extends string
     const command = keys.length === 1 ? 'get' : 'mget'
     if (this.#as === 'text') return this.#connection.command(command, ...keys)
     return this.#connection.commandBuffer(command, ...keys)
+  }
+}
+
+/**
+ * The readers of one MGET wait for one promise, which costs each of them less than a promise of its own with its two
+ * functions would: reactions of a promise run in the order in which they were attached, so each takes its own from the
+ * front.
+ */
+class ReadBatch<R extends { readonly valueKey: string }, T> {
+  readonly #requests: R[] = []
+  readonly #largest: number
+  readonly #outcome: ReadOutcome<R, T>
+  readonly #end: Promise<void>
+  /** Set by the constructor. */
+  #resolve!: () => void
+  #found: (T | null)[] | undefined
+  #error: unknown
+  #delivered = 0
+
+  constructor(largest: number, outcome: ReadOutcome<R, T>) {
+    this.#largest = largest
+    this.#outcome = outcome
+    this.#end = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  get keys(): string[] {
+    return this.#requests.map(({ valueKey }) => valueKey)
+  }
+
+  get isFull(): boolean {
+    return this.#requests.length >= this.#largest
+  }
+
+  add(request: R): Promise<unknown> {
+    this.#requests.push(request)
+    return this.#end.then(this.#deliver)
+  }
+
+  settle(found: (T | null)[]): void {
+    this.#found ??= found
+    this.#resolve()
+  }
+
+  fail(error: unknown): void {
+    this.#error ??= error
+    this.#resolve()
+  }
+
+  readonly #deliver = (): unknown => {
+    const index = this.#delivered++
+    const request = this.#requests[index] as R
+    if (this.#found === undefined) return this.#outcome.onFailure(request, this.#error)
+    return this.#outcome.onFound(request, this.#found[index] ?? null)
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { BreakerOpenError, quote } from '../errors.ts'
+import { BreakerOpenError, type ClosedError, quote } from '../errors.ts'
 import { lateReply, type Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning, valueKey } from '../redis/entry-keys.ts'
@@ -201,8 +201,13 @@ export class RedisStore {
   }
 
   /** A plain read: the entry if it is fresh and can be used without a further question. */
-  look<V>(read: PlainRead<V>): void {
-    this.#reads.add(read)
+  look<V>(read: PlainRead<V>): Promise<V> {
+    return this.#reads.answer(read)
+  }
+
+  /** Who looks finds nothing any more. */
+  endLooks(error: ClosedError): void {
+    this.#reads.close(error)
   }
 
   /** Stores a loaded value and hands it to the waiters, if the lease is still held; answers whether that was so. */
