@@ -15,7 +15,7 @@ afterEach(() => proxy.close())
 
 /** A cache behind the proxy, for which hits are the rule: it has begun to read plainly. */
 async function usedToHits(memory: false | { maxEntries: number }): Promise<Cache> {
-  const cache = lab.cache({ memory, commandTimeout: 5000 }, `redis://127.0.0.1:${proxy.port}`)
+  const cache = lab.cache({ memory, commandTimeout: 60_000 }, `redis://127.0.0.1:${proxy.port}`)
   const other = lab.cache()
   await warmUp(lab.redis, cache, other)
   for (let n = 0; n < 100; n++) {
@@ -32,12 +32,19 @@ async function usedToHits(memory: false | { maxEntries: number }): Promise<Cache
 async function heldBack(read: () => void): Promise<{ resume(): void }> {
   const subscribes = /^subscribe$/i
   const main = proxy.connections().find(({ commands }) => !commands.some(([name]) => subscribes.test(name ?? '')))
-  proxy.delay(200)
+  await lab.redis.command('CONFIG', 'RESETSTAT')
+  proxy.delay(100)
   read()
-  await eventually('the read is under way', () => readsOf('key') === 1, { every: 1 })
+  await eventually('Redis has read it, and its reply is under way', async () => (await reads()) > 0, { every: 1 })
   main?.pause()
   proxy.delay(0)
   return { resume: () => main?.resume() }
+}
+
+/** Plain reads that Redis has answered since its counts were reset. */
+async function reads(): Promise<number> {
+  const statistics = String(await lab.redis.command('INFO', 'commandstats'))
+  return [...statistics.matchAll(/^cmdstat_m?get:calls=(\d+)/gm)].length
 }
 
 const readsOf = (key: string): number =>
