@@ -87,11 +87,11 @@ const plots: readonly Plot[] = [
     title: 'Whole HTTP responses',
     questions: [
       {
-        asked: 'hits per second, 1 KB, as a share of the limit at the same place',
-        heading: 'hits of 1 KB a second, as a share of the least that does the same at the same place; more is better',
+        asked: 'hits per second, 1 KB, as a share of bare node:http',
+        heading: 'hits of 1 KB a second, as a share of bare node:http without a cache; more is better',
       },
       {
-        asked: '1000 at once, handler of 200 ms: coldRuns',
+        asked: '1000 at once, handler of 200 ms, cold: handler runs',
         heading: 'handler runs when 1000 ask at once for what is not stored, logarithmic scale; fewer is better',
         isLogarithmic: true,
       },

@@ -3,7 +3,7 @@ import type { Entry } from '../store/entry.ts'
 import { freezePlain } from '../store/isolation.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { earliestRefill } from './lifetime.ts'
-import { MemoryEntry, type Windows } from './memory-entry.ts'
+import { MemoryEntry, type Terms } from './memory-entry.ts'
 import type { ResolvedMemory } from './options.ts'
 
 /** A value that is about to be seen by more than one caller. */
@@ -39,7 +39,7 @@ export class Memory {
   readonly #valueKeyOf: ((key: string) => string) | undefined
   /** Tag, in readable form, → keys of the entries that have it. */
   readonly #byTag = new Map<string, Set<string>>()
-  #lastWindows: Windows = { staleWhileRevalidate: 0, staleIfError: 0 }
+  #usual: Terms = termsOf(0, 0)
 
   constructor(options: ResolvedMemory, beta: number, valueKeyOf?: (key: string) => string) {
     this.#entries = new MemoryStore(options.maxEntries, options.maxBytes, (entry, key) => {
@@ -80,14 +80,15 @@ export class Memory {
       throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
     }
     const memoryUntil = this.#ttl === undefined ? Infinity : now + this.#ttl
-    const trustedUntil = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : entry.freshUntil, memoryUntil)
+    const freshUntil = Math.floor(entry.freshUntil)
+    const until = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : freshUntil, memoryUntil)
+    const trustedUntil = isolated.copy === undefined ? Math.floor(until) : -1
     const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
-    const kept = new MemoryEntry(entry, trustedUntil, this.#windowsOf(entry), {
-      tags,
-      copy: isolated.copy,
-      memoryUntil,
-    })
-    this.#entries.set(key, kept as MemoryEntry, bytes)
+    const usual = this.#usualTermsOf(entry)
+    const isUsual = tags.length === 0 && memoryUntil === Infinity && trustedUntil === freshUntil
+    const terms = isUsual ? usual : { ...usual, freshUntil, memoryUntil, tags, copy: isolated.copy }
+    const kept = new MemoryEntry<unknown>(entry, trustedUntil, terms)
+    this.#entries.set(key, kept, bytes)
     for (const tag of tags) {
       const keys = this.#byTag.get(tag) ?? new Set()
       this.#byTag.set(tag, keys.add(key))
@@ -95,12 +96,12 @@ export class Memory {
   }
 
   /** One object for all entries of the same windows, which as a rule are those of the cache's options. */
-  #windowsOf({ freshUntil, staleUntil, errorUntil }: Entry): Windows {
+  #usualTermsOf({ freshUntil, staleUntil, errorUntil }: Entry): Terms {
     const staleWhileRevalidate = Math.round(staleUntil - freshUntil)
     const staleIfError = Math.round(errorUntil - freshUntil)
-    const last = this.#lastWindows
-    if (last.staleWhileRevalidate === staleWhileRevalidate && last.staleIfError === staleIfError) return last
-    return (this.#lastWindows = { staleWhileRevalidate, staleIfError })
+    const usual = this.#usual
+    if (usual.staleWhileRevalidate === staleWhileRevalidate && usual.staleIfError === staleIfError) return usual
+    return (this.#usual = termsOf(staleWhileRevalidate, staleIfError))
   }
 
   delete(key: string): void {
@@ -122,5 +123,18 @@ export class Memory {
 
   clear(): void {
     this.#entries.clear()
+  }
+}
+
+const NO_TAGS: readonly string[] = []
+
+function termsOf(staleWhileRevalidate: number, staleIfError: number): Terms {
+  return {
+    staleWhileRevalidate,
+    staleIfError,
+    freshUntil: undefined,
+    memoryUntil: Infinity,
+    tags: NO_TAGS,
+    copy: undefined,
   }
 }
