@@ -31,7 +31,6 @@ export class Reentrance {
   run<V>(flight: object, key: string, load: () => Promise<V>): Promise<V> {
     this.#loads++
     const leave = (): void => {
-      this.#nodes.delete(flight) // what waits for it now waits for no loader
       this.#loads--
       if (this.#loads === 0) this.#running.disable()
     }
