@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ClosedError } from '../../src/errors.ts'
@@ -12,6 +15,9 @@ beforeEach(async () => {
   proxy = await startProxy(lab.redis)
 })
 afterEach(() => proxy.close())
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** A cache behind the proxy, for which hits are the rule: it has begun to read plainly. */
 async function usedToHits(memory: false | { maxEntries: number }): Promise<Cache> {
@@ -108,4 +114,19 @@ test('a read that Redis refuses costs nobody an answer', async () => {
   expect(readsOf('key')).toBe(1)
   expect(lab.errors[0]?.message).toMatch(/WRONGTYPE/)
   await settled(cache)
+})
+
+test('nothing of a caller who has been answered is kept', async () => {
+  const cache = await usedToHits(false)
+  const ask = async (): Promise<WeakRef<object>> => {
+    const request = { body: 'large' }
+    expect(await cache.getOrRefill<unknown>('key', () => request)).toBe('old')
+    return new WeakRef(request)
+  }
+  const request = await ask()
+  for (let turn = 0; turn < 100 && request.deref() !== undefined; turn++) {
+    await nextTurn()
+    collectGarbage()
+  }
+  expect(request.deref()).toBeUndefined()
 })
