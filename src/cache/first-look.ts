@@ -11,7 +11,7 @@ import type { RedisTier } from './redis-tier.ts'
 import { Refill } from './refill.ts'
 
 /** Looks that have ended are swept out when there are so many: deleting each costs a hit more than all the rest. */
-const KEPT = 1000
+const KEPT = 10_000
 
 /**
  * A plain read of Redis ahead of everything else, taken where hits are the rule: the reads of one tick travel as one
@@ -22,7 +22,7 @@ export class FirstLooks {
   readonly #core: CacheCore
   readonly #redis: RedisTier
   /** The last look at each key. */
-  readonly #byKey = new Map<string, Look<unknown>>()
+  #byKey = new Map<string, Look<unknown>>()
   #sweepAt = KEPT
 
   constructor(core: CacheCore, redis: RedisTier) {
@@ -43,7 +43,7 @@ export class FirstLooks {
   }
 
   #sweep(): void {
-    for (const [key, look] of this.#byKey) if (!look.isCurrent) this.#byKey.delete(key)
+    this.#byKey = new Map([...this.#byKey].filter(([, look]) => look.isCurrent))
     this.#sweepAt = Math.max(KEPT, 2 * this.#byKey.size)
   }
 
