@@ -105,18 +105,18 @@ class ReadBatch<R extends { readonly valueKey: string }, T> {
   readonly #requests: R[] = []
   readonly #largest: number
   readonly #outcome: ReadOutcome<R, T>
-  readonly #end: Promise<void>
-  /** Set by the constructor. */
-  #resolve!: () => void
-  #found: (T | null)[] | undefined
-  #error: unknown
+  readonly #reply: Promise<(T | null)[]>
   #delivered = 0
+  /** Both set by the constructor; the first call counts. */
+  settle!: (found: (T | null)[]) => void
+  fail!: (error: unknown) => void
 
   constructor(largest: number, outcome: ReadOutcome<R, T>) {
     this.#largest = largest
     this.#outcome = outcome
-    this.#end = new Promise((resolve) => {
-      this.#resolve = resolve
+    this.#reply = new Promise((resolve, reject) => {
+      this.settle = resolve
+      this.fail = reject
     })
   }
 
@@ -130,23 +130,15 @@ class ReadBatch<R extends { readonly valueKey: string }, T> {
 
   add(request: R): Promise<unknown> {
     this.#requests.push(request)
-    return this.#end.then(this.#deliver)
+    return this.#reply.then(this.#onFound, this.#onFailure)
   }
 
-  settle(found: (T | null)[]): void {
-    this.#found ??= found
-    this.#resolve()
-  }
-
-  fail(error: unknown): void {
-    this.#error ??= error
-    this.#resolve()
-  }
-
-  readonly #deliver = (): unknown => {
+  readonly #onFound = (found: (T | null)[]): unknown => {
     const index = this.#delivered++
-    const request = this.#requests[index] as R
-    if (this.#found === undefined) return this.#outcome.onFailure(request, this.#error)
-    return this.#outcome.onFound(request, this.#found[index] ?? null)
+    return this.#outcome.onFound(this.#requests[index] as R, found[index] ?? null)
+  }
+
+  readonly #onFailure = (error: unknown): unknown => {
+    return this.#outcome.onFailure(this.#requests[this.#delivered++] as R, error)
   }
 }
