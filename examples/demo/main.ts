@@ -53,12 +53,16 @@ async function stop(): Promise<void> {
   await redis?.stop()
 }
 
-async function fail(why: string, exitCode: number): Promise<never> {
+/** The first reason counts: what fails after it fails because everything is being stopped. */
+async function fail(why: string, exitCode: number): Promise<void> {
+  if (failing) return
+  failing = true
   console.error(`\nherdlock demo: ${why}`)
   await stop()
   process.exit(exitCode)
 }
 
+let failing = false
 let redis: DemoRedis | undefined
 let server: DemoServer | undefined
 

@@ -6,7 +6,10 @@ import { ended, own } from '../../test/support/owned-process.ts'
 /** How long a process may take to end by itself, in ms. */
 const GRACE = 2000
 
-interface Process extends Channel {
+type Kind = 'service' | 'load'
+
+interface Process {
+  readonly kind: Kind
   stop(): Promise<void>
 }
 
@@ -14,14 +17,14 @@ const running = new Set<Process>()
 
 /** Starts one of the demo's files as a process of its own; resolves when it has said `ready`, with that message. */
 export async function startProcess(
-  name: 'service' | 'load',
+  kind: Kind,
   args: readonly string[] = [],
 ): Promise<{ channel: Channel; greeting: Message }> {
-  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url))
+  const file = fileURLToPath(new URL(`${kind}.ts`, import.meta.url))
   const child = own(fork(file, args, { execArgv: ['--import', import.meta.resolve('tsx')] }))
-  const channel = channelTo(child, `the ${name} process`)
+  const channel = channelTo(child, `the ${kind} process`)
   running.add({
-    ...channel,
+    kind,
     async stop() {
       if (child.connected) channel.send({ type: 'stop' })
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
@@ -32,8 +35,10 @@ export async function startProcess(
   return { channel, greeting: await channel.next('ready') }
 }
 
-/** Ends every process that was started. */
+/** Ends every process that was started: the one that sends requests before those that answer them. */
 export async function stopProcesses(): Promise<void> {
-  await Promise.all([...running].map((process) => process.stop()))
+  for (const kind of ['load', 'service'] satisfies Kind[]) {
+    await Promise.all([...running].filter((process) => process.kind === kind).map((process) => process.stop()))
+  }
   running.clear()
 }

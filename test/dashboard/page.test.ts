@@ -124,9 +124,9 @@ describe('the page', () => {
       await tab.fill('#key', key)
       if (/[\n\0]/.test(key)) continue // an input holds no such key: it is looked up by a click below
       await tab.click('#lookup button')
+      const title = i === 6 ? '\\u202eevil\\u2066' : key
+      await expect.poll(() => tab.locator('#found h3 bdi').textContent()).toBe(title)
       await tab.locator('#found .tag', { hasText: 'fresh' }).waitFor()
-      const title = await tab.locator('#found h3 bdi').textContent()
-      expect(title).toBe(i === 6 ? '\\u202eevil\\u2066' : key)
     }
     // By its button even a key is found that cannot be typed.
     const untypable = tab.getByRole('button', { name: 'a\\u0000b\\u000ac\\u001b[31m', exact: true }).first()

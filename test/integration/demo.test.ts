@@ -89,10 +89,14 @@ test.each([
   await nothingIsLeftOf(demo)
 })
 
-test('the demo leaves nothing behind when it is interrupted', { timeout: TIMEOUT }, async () => {
-  const demo = await runProgram(MAIN)
-  await demo.line('Express in one process')
+test.each([
+  ['while it connects', 'Express in'],
+  ['under load', 'without singleFlight'],
+])('the demo leaves nothing behind when it is interrupted %s', { timeout: TIMEOUT }, async (_when, line) => {
+  const demo = await runProgram(MAIN, ['--redis'], { REDIS_URL: undefined })
+  await demo.line(line)
   demo.kill('SIGINT')
   expect(await demo.exited).toMatchObject({ code: 130 })
+  expect(demo.errors.trim()).toBe('herdlock demo: interrupted')
   await nothingIsLeftOf(demo)
 })

@@ -7,6 +7,7 @@ export interface Message {
 }
 
 export interface Channel {
+  /** Nothing happens when the other end has gone: that is for `next` to tell. */
   send(message: Message): void
   /** The next message of that type, in order of arrival; one that came before it was asked for counts. */
   next(type: string): Promise<Message>
@@ -38,7 +39,7 @@ export function channelTo(peer: Peer, name: string): Channel {
   })
 
   return {
-    send: (message) => void peer.send?.(message),
+    send: (message) => void peer.send?.(message, undefined, undefined, () => {}),
     next: (type) =>
       new Promise((resolve, reject) => {
         const index = unread.findIndex((message) => message.type === type)
