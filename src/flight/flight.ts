@@ -5,26 +5,25 @@ const RELEASED: unique symbol = Symbol('released')
 /** In place of what a waiter has brought who has left. */
 const LEFT: unique symbol = Symbol('left')
 
-type Outcome<V> = V | typeof RELEASED
-
 /**
  * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
  * release, upon which every waiter loads for itself.
  *
  * A waiter costs one promise and one slot, because thousands may wait: what it brings to load for itself is kept in a
  * queue, and as reactions of a promise run in the order in which they were attached, each takes its own from the front.
+ * With a value they wake without running any code of ours.
  */
 export class Flight<V> {
   /** Made when somebody asks for the signal: most flights end before anyone does, and it costs more than all the rest. */
   #controller: AbortController | undefined
-  readonly #outcome: Promise<Outcome<V>>
+  readonly #outcome: Promise<V>
   /** Set by the constructor; called by settle, fail and release, of which the first counts. */
-  #resolve!: (outcome: Outcome<V>) => void
+  #resolve!: (value: V) => void
   #reject!: (reason: unknown) => void
   /** What each waiter has brought, in the order of arrival. */
   readonly #brought: unknown[] = []
   readonly #alone: (brought: unknown) => V | Promise<V>
-  /** How many waiters have been served. */
+  /** How many waiters have been served, where there was no value. */
   #delivered = 0
   #settled = false
   #failed = false
@@ -103,7 +102,8 @@ export class Flight<V> {
 
   release(): void {
     this.#settled = true
-    this.#resolve(RELEASED)
+    this.#outcome.catch(() => {}) // as with a failure
+    this.#reject(RELEASED)
   }
 
   /** Ends the execution itself, whoever waits. */
@@ -112,14 +112,15 @@ export class Flight<V> {
     this.#controller.abort(reason)
   }
 
-  readonly #deliver = (outcome: Outcome<V>): V | Promise<V> => {
+  readonly #deliverNoValue = (reason: unknown): V | Promise<V> => {
     const brought = this.#brought[this.#delivered++]
-    return outcome === RELEASED && brought !== LEFT ? this.#alone(brought) : (outcome as V)
+    if (reason === RELEASED && brought !== LEFT) return this.#alone(brought)
+    throw reason
   }
 
   #enqueue(brought: unknown): Promise<V> {
     this.#brought.push(brought)
-    return this.#outcome.then(this.#deliver)
+    return this.#outcome.then(undefined, this.#deliverNoValue)
   }
 
   #joinUntilAborted(brought: unknown, signal: AbortSignal): Promise<V> {

@@ -27,7 +27,11 @@ export interface ClaimReply {
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 200
 
-/** Sends the claims of one tick together: what a thousand callers ask at once is not a thousand commands. */
+/**
+ * Sends the claims of one tick together: what a thousand callers ask at once is not a thousand commands. One that is
+ * likely to be the only one leaves at once, and travels while the rest of a herd is still being queued: where the last
+ * tick had no other and none is under way. (As RFC 896, Nagle's algorithm, does with small segments.)
+ */
 export class ClaimBatch {
   readonly #connection: Connection
   readonly #tagKeys: string
@@ -35,6 +39,9 @@ export class ClaimBatch {
   readonly #guard: Guard
   readonly #largest: number
   #pending: ClaimRequest[] = []
+  #underWay = 0
+  /** Whether the claim that was last gathered found no company. */
+  #cameAlone = true
 
   /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
   constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
@@ -47,6 +54,7 @@ export class ClaimBatch {
   }
 
   add(request: ClaimRequest): void {
+    if (this.#cameAlone && this.#underWay === 0) return void this.#send([request])
     // Sent after this turn's promises, so that calls which those make are of the same tick.
     if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
   }
@@ -54,6 +62,7 @@ export class ClaimBatch {
   #flush(): void {
     const pending = this.#pending
     this.#pending = []
+    this.#cameAlone = pending.length === 1
     for (let from = 0; from < pending.length; from += this.#largest) {
       void this.#send(pending.slice(from, from + this.#largest))
     }
@@ -67,11 +76,14 @@ export class ClaimBatch {
       args.push(request.token, request.freshBeyond ?? '')
     }
     let reply: unknown[]
+    this.#underWay++
     try {
       reply = (await this.#guard(() => this.#connection.runBuffer(claim, keys, args))) as unknown[]
     } catch (error) {
       for (const request of batch) request.onFailure(error)
       return
+    } finally {
+      this.#underWay--
     }
     const now = Number(reply[0])
     for (let i = 0; i < batch.length; i++) batch[i]?.onReply(read(now, reply[i + 1] as RawReply))
