@@ -27,23 +27,22 @@ export class Breaker {
     return this.#clock.now() < this.#openUntil ? 'open' : 'half-open'
   }
 
-  async run<T>(operation: () => Promise<T>): Promise<T> {
+  /** Resolves and rejects as `operation` does; rejects with `BreakerOpenError` without trying while it is open. */
+  run<T>(operation: () => Promise<T>): Promise<T> {
     const { state } = this
-    if (state === 'open') throw new BreakerOpenError(this.#instance, THRESHOLD)
+    if (state === 'open') return Promise.reject(new BreakerOpenError(this.#instance, THRESHOLD))
     if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
-    try {
-      const result = await operation()
-      this.#failures = 0
-      return result
-    } catch (error) {
-      if (isOutage(error)) this.#noteFailure()
-      else this.#failures = 0
-      throw error
-    }
+    const outcome = operation()
+    outcome.then(this.#noteSuccess, this.#noteFailure) // looked at from aside: a hit in Redis is not to wait for it
+    return outcome
   }
 
-  #noteFailure(): void {
-    this.#failures++
+  readonly #noteSuccess = (): void => {
+    this.#failures = 0
+  }
+
+  readonly #noteFailure = (error: unknown): void => {
+    this.#failures = isOutage(error) ? this.#failures + 1 : 0
     if (this.#failures >= THRESHOLD) this.#openUntil = this.#clock.now() + OPEN_FOR
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { RedisTimeoutError } from '../errors.ts'
 import { labelOf, type RedisClient } from './client.ts'
+import { Deadlines } from './deadlines.ts'
 import { gatherWrites } from './gather-writes.ts'
 import type { Script } from './script.ts'
 
@@ -22,6 +23,7 @@ export class Connection {
   readonly label: string
   readonly #clock: Clock
   readonly #commandTimeout: number
+  readonly #deadlines: Deadlines
   /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
   failures = 0
   /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
@@ -32,6 +34,7 @@ export class Connection {
     this.label = labelOf(client)
     this.#clock = clock
     this.#commandTimeout = commandTimeout
+    this.#deadlines = new Deadlines(clock, commandTimeout)
   }
 
   /** A connection of the same kind to another client, such as one node of a Cluster. */
@@ -92,23 +95,20 @@ export class Connection {
 
   #withDeadline(reply: Promise<unknown>, call: Call = { expired: false }): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const expire = (): void => {
+      const deadline = this.#deadlines.set(() => {
         call.expired = true
         this.failures++
         const error = new RedisTimeoutError(this.label, this.#commandTimeout)
         lateReplies.set(error, reply)
         reject(error)
-      }
-      // A blocked event loop makes timers lie: two turns let a reply that has already arrived be read first.
-      const giveUp = (): void => this.#clock.setImmediate(() => this.#clock.setImmediate(expire))
-      const timer = this.#clock.setTimeout(giveUp, this.#commandTimeout)
+      })
       reply.then(
         (value) => {
-          timer.cancel()
+          this.#deadlines.meet(deadline)
           resolve(value)
         },
         (error: unknown) => {
-          timer.cancel()
+          this.#deadlines.meet(deadline)
           if (!call.expired) this.failures++
           reject(this.#labelled(error))
         },

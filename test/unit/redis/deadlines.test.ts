@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest'
+import { Deadlines } from '../../../src/redis/deadlines.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+
+/** Deadlines 100 ms away, and the names of those that were missed. */
+function setUp() {
+  const clock = new FakeClock()
+  const deadlines = new Deadlines(clock, 100)
+  const missed: string[] = []
+  const set = (name: string) => deadlines.set(() => missed.push(name))
+  return { clock, deadlines, missed, set }
+}
+
+it('tells of each that was missed at its own instant', async () => {
+  const { clock, missed, set } = setUp()
+  set('first')
+  await clock.advance(60)
+  set('second')
+  await clock.advance(39)
+  expect(missed).toEqual([])
+  await clock.advance(1)
+  expect(missed).toEqual(['first'])
+  await clock.advance(59)
+  expect(missed).toEqual(['first'])
+  await clock.advance(1)
+  expect(missed).toEqual(['first', 'second'])
+})
+
+it('says nothing of those that were met, in whatever order', async () => {
+  const { clock, deadlines, missed, set } = setUp()
+  const first = set('first')
+  const second = set('second')
+  set('third')
+  deadlines.meet(second)
+  deadlines.meet(first)
+  await clock.advance(100)
+  expect(missed).toEqual(['third'])
+})
+
+it('has one timer, which keeps no process alive, and none once nothing is waited for', async () => {
+  const { clock, deadlines, set } = setUp()
+  for (let i = 0; i < 1000; i++) deadlines.meet(set('met'))
+  set('missed')
+  expect(clock.pendingTimers).toBe(1)
+  expect(clock.pendingKeepAliveTimers).toBe(0)
+  await clock.advance(100)
+  expect(clock.pendingTimers).toBe(0)
+  await clock.advance(1000)
+  deadlines.meet(set('later'))
+  expect(clock.pendingTimers).toBe(1)
+})
+
+it('counts one as met that is met right after the event loop was blocked', async () => {
+  const { clock, deadlines, missed, set } = setUp()
+  const late = set('late')
+  clock.setImmediate(() => deadlines.meet(late)) // a reply that had arrived by then
+  await clock.block(500)
+  expect(missed).toEqual([])
+})
