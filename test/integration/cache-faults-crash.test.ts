@@ -157,30 +157,3 @@ describe('a process ends by itself', () => {
     expect(await runs()).toBe(2)
   })
 })
-
-test('a process whose wall clock is an hour off agrees with the others on what is fresh', async () => {
-  const withoutMemory = { ...options, memory: false as const }
-  for (const [i, wallClockAhead] of [3_600_000, -3_600_000].entries()) {
-    const odds = await startCacheProcesses({ redis, prefix }, 1, { options: withoutMemory, wallClockAhead })
-    const evens = await startCacheProcesses({ redis, prefix }, 1, { options: withoutMemory })
-    pool.push(...odds, ...evens)
-    const [odd, even] = [...odds, ...evens] as [CacheProcess, CacheProcess]
-    const [key, short] = [`lasting ${i}`, `short ${i}`]
-    for (const [writer, reader] of [
-      [odd, even],
-      [even, odd],
-    ] as const) {
-      await writer.call('invalidate', key)
-      const { value } = await writer.call('getOrRefill', key)
-      await eventually('it is stored', async () => !(await exists(keyOf(':lease', key))))
-      expect((await reader.call('getOrRefill', key)).value).toBe(value)
-
-      const mortal = (await writer.call('getOrRefill', short, { options: { ttl: 200 } })).value
-      const isFresh = async (): Promise<boolean> => (await reader.call('get', short)).value === mortal
-      await eventually('it is stored', async () => !(await exists(keyOf(':lease', short))))
-      expect(await isFresh()).toBe(true)
-      await eventually('it expires', async () => !(await isFresh()), { within: 1000 })
-    }
-    expect(await runs(key)).toBe(2)
-  }
-})

@@ -10,14 +10,12 @@ export interface ProcessSetup {
   counterUrl: string
   prefix: string
   options: Partial<CacheOptions>
-  /** ms by which its `Date` is ahead of the host's. */
-  wallClockAhead?: number
 }
 
 /** One thing that such a process is told to do. */
 export interface ProcessCall {
   id: number
-  method: 'getOrRefill' | 'get' | 'peek' | 'set' | 'invalidate' | 'stats' | 'close'
+  method: 'getOrRefill' | 'get' | 'peek' | 'set' | 'invalidate' | 'stats' | 'wallNow' | 'close'
   key: string
   options?: CallOptions<string>
   /** What `set` sets, or what the loader's value begins with. */
@@ -46,15 +44,15 @@ export interface CacheProcess extends Worker {
 
 let lastId = 0
 
-/** Starts processes that use that Redis and prefix; with `atEnd` they end with the test, if not earlier. */
+/** Starts processes that use that Redis and prefix, with `env` in addition to this one's; with `atEnd` they end with the test, if not earlier. */
 export async function startCacheProcesses(
   { redis, prefix, atEnd }: Pick<CacheLab, 'redis' | 'prefix'> & Partial<Pick<CacheLab, 'atEnd'>>,
   count: number,
-  { options = {}, ...more }: Partial<ProcessSetup> = {},
+  { options = {}, env = {}, ...more }: Partial<ProcessSetup> & { env?: NodeJS.ProcessEnv } = {},
 ): Promise<CacheProcess[]> {
   const { url } = redis
   const setup = { url, counterUrl: url, prefix, options: { ttl: 60_000, ...options }, ...more }
-  const workers = await startWorkers('cache-process', count, [JSON.stringify(setup)])
+  const workers = await startWorkers('cache-process', count, [JSON.stringify(setup)], env)
   atEnd?.(() => stopWorkers(workers))
   return workers.map((worker) => ({
     ...worker,

@@ -19,16 +19,21 @@ export interface Worker extends Channel {
 const WORKERS = new URL('../integration/workers/', import.meta.url)
 
 /**
- * Starts `count` processes that run `test/integration/workers/<name>.ts` with `args`; resolves when each has called
- * `ready()`. They end with the test process; a test that is done with them earlier stops them with `stopWorkers`.
+ * Starts `count` processes that run `test/integration/workers/<name>.ts` with `args`, and with `env` in addition to this
+ * one's; resolves when each has called `ready()`. They end with the test process; a test that is done with them earlier stops them with `stopWorkers`.
  */
-export async function startWorkers(name: string, count: number, args: readonly string[] = []): Promise<Worker[]> {
-  return Promise.all(Array.from({ length: count }, () => startWorker(name, args)))
+export async function startWorkers(
+  name: string,
+  count: number,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Worker[]> {
+  return Promise.all(Array.from({ length: count }, () => startWorker(name, args, env)))
 }
 
-async function startWorker(name: string, args: readonly string[]): Promise<Worker> {
+async function startWorker(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Worker> {
   const file = fileURLToPath(new URL(`${name}.ts`, WORKERS))
-  const child = own(fork(file, args, { execPath: process.execPath, execArgv: ['--import', 'tsx'] }))
+  const child = own(fork(file, args, { execArgv: ['--import', 'tsx'], env: { ...process.env, ...env } }))
   const channel = channelTo(child, `worker ${name} (pid ${child.pid})`)
   await channel.next('ready')
   return {

@@ -10,10 +10,6 @@ import { deferred } from '../../support/deferred.ts'
  * count together, tells of each, and takes as long as it is told, which may be until it is told to go on.
  */
 const setup = JSON.parse(process.argv[2] as string) as ProcessSetup
-if (setup.wallClockAhead !== undefined) {
-  const now = Date.now
-  Date.now = () => now() + (setup.wallClockAhead as number)
-}
 const redis = new Redis(setup.url)
 const counter = new Redis(setup.counterUrl)
 redis.on('error', () => {})
@@ -61,6 +57,8 @@ async function perform(call: ProcessCall): Promise<unknown> {
       return cache.invalidate(call.key)
     case 'stats':
       return cache.stats()
+    case 'wallNow':
+      return Date.now()
     case 'close':
       // What is left must let the process end by itself.
       await cache.close()

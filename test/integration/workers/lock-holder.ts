@@ -3,7 +3,8 @@ import { Locker } from '../../../src/lock.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
- * A process that acquires and releases one lock as it is told. `holdFor` ms after acquiring it releases by itself.
+ * A process that acquires and releases one lock as it is told, and tells if it loses it. `holdFor` ms after acquiring it
+ * releases by itself.
  * Arguments: the URLs of the instances, in order.
  */
 const locker = new Locker({ clients: process.argv.slice(2).map((url) => new Redis(url)), commandTimeout: 2000 })
@@ -11,13 +12,15 @@ await locker.prepare()
 
 ready()
 for (;;) {
-  const { key, ttl, holdFor } = (await parent.next('acquire')) as unknown as {
+  const { key, ttl, holdFor, autoExtend } = (await parent.next('acquire')) as unknown as {
     key: string
     ttl: number
     holdFor: number | undefined
+    autoExtend: boolean | undefined
   }
-  void locker.acquire(key, ttl).then(
+  void locker.acquire(key, ttl, { autoExtend }).then(
     async (lock) => {
+      lock.signal.addEventListener('abort', () => parent.send({ type: 'lost' }))
       parent.send({ type: 'acquired', token: lock.token })
       if (holdFor === undefined) await parent.next('release')
       else await new Promise((resolve) => setTimeout(resolve, holdFor))
