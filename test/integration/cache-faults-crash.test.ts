@@ -63,7 +63,7 @@ describe('the process that refills is killed', () => {
   test('after its commit: everyone has its value at once', async () => {
     const [leader, other] = await take(2, 1)
     expect((await leader.call('getOrRefill', key)).value).toBe('value of run 1')
-    await eventually('it is stored', async () => (await redis.command('EXISTS', keyOf(':lease'))) === 0)
+    await leaseEnds()
     await leader.kill()
     const answer = await other.call('getOrRefill', key, { callers: 10 })
     expect(answer.value).toBe('value of run 1')
@@ -74,6 +74,7 @@ describe('the process that refills is killed', () => {
   test('while it serves a stale value and refills it: others go on serving that, and one of them refills', async () => {
     const [leader, other] = await take(2, 1)
     await leader.call('getOrRefill', key, { options: { ttl: 1, staleWhileRevalidate: 60_000 } })
+    await leaseEnds()
     await eventually('it is stale', async () => (await other.call('get', key)).value === null)
     await leader.call('getOrRefill', key, { until: 'for ever' })
     await leader.next(`loading ${key}`) // of the first load

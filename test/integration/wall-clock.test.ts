@@ -8,6 +8,8 @@ import { startWorkers, stopWorkers, type Worker } from '../support/workers.ts'
 
 /** s ahead of the host's clock, one after the other: an hour forward, two hours back. */
 const JUMPS = [3600, -3600]
+/** The tests start processes, which take seconds each on a busy machine. */
+const LONG = { timeout: 60_000 }
 
 let redis: RedisServer
 let clock: WallClock
@@ -42,7 +44,7 @@ async function hoursAhead(of: CacheProcess): Promise<number> {
 const isStored = (prefix: string, key: string) =>
   eventually('it is stored', async () => (await redis.command('EXISTS', `${prefix}:{${key}}:lease`)) === 0)
 
-test('a wall clock that jumps ends nothing that is fresh and keeps nothing that is not', async () => {
+test('a wall clock that jumps ends nothing that is fresh and keeps nothing that is not', LONG, async () => {
   const prefix = uniquePrefix('jump')
   const { odd, even } = await startPair(prefix)
   await odd.call('getOrRefill', 'lasting')
@@ -62,7 +64,7 @@ test('a wall clock that jumps ends nothing that is fresh and keeps nothing that 
   }
 })
 
-test('a process whose wall clock is an hour off agrees with the others on what is fresh', async () => {
+test('a process whose wall clock is an hour off agrees with the others on what is fresh', LONG, async () => {
   for (const seconds of JUMPS) {
     await clock.setAhead(seconds)
     const prefix = uniquePrefix('off')
@@ -84,7 +86,7 @@ test('a process whose wall clock is an hour off agrees with the others on what i
   }
 })
 
-test('a wall clock that jumps costs nobody a lock, and gives it to nobody else', async () => {
+test('a wall clock that jumps costs nobody a lock, and gives it to nobody else', LONG, async () => {
   const [holder, waiter] = (await startWorkers('lock-holder', 2, [redis.url], clock.env)) as [Worker, Worker]
   workers.push(holder, waiter)
   const heard: string[] = []

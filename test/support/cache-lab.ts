@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
@@ -88,6 +89,7 @@ export function cacheLab(serverOptions?: RedisServerOptions): CacheLab {
 export async function warmUp(server: RedisServer, ...caches: Cache[]): Promise<void> {
   for (const [i, cache] of caches.entries()) await cache.getOrRefill(`warm-up ${i}`, () => i)
   await eventually('inboxes are open', async () => (await subscribers(server)) >= caches.length)
+  for (let turns = 0; turns < 2; turns++) await nextTurn() // in which the clients, too, learn that they are
   await Promise.all(caches.map(settled))
 }
 
