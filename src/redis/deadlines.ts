@@ -28,9 +28,9 @@ export class Deadlines {
   }
 
   meet(deadline: Deadline): void {
-    deadline.isMet = true
-    // Replies keep the order of commands: as a rule this is the first, and nothing that was met is kept.
-    while (this.#first?.isMet) this.#shift()
+    deadline.onMissed = undefined
+    // Replies keep the order of commands: as a rule this is the first. Behind one that waits only the empty deadline stays.
+    while (this.#first !== undefined && this.#first.onMissed === undefined) this.#shift()
   }
 
   #shift(): void {
@@ -56,9 +56,7 @@ export class Deadlines {
 
   /** A blocked event loop makes timers lie: two turns let a reply that has already arrived be read first. */
   #giveUp(deadline: Deadline): void {
-    const miss = (): void => {
-      if (!deadline.isMet) deadline.onMissed()
-    }
+    const miss = (): void => deadline.onMissed?.()
     this.#clock.setImmediate(() => this.#clock.setImmediate(miss))
   }
 }
@@ -66,8 +64,8 @@ export class Deadlines {
 export class Deadline {
   /** Instant of the monotonic clock. */
   readonly at: number
-  readonly onMissed: () => void
-  isMet = false
+  /** Absent once it is met. */
+  onMissed: (() => void) | undefined
   next: Deadline | undefined = undefined
 
   constructor(at: number, onMissed: () => void) {

@@ -1,6 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { Deadlines } from '../../../src/redis/deadlines.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** Deadlines 100 ms away, and the names of those that were missed. */
 function setUp() {
@@ -35,6 +41,19 @@ it('says nothing of those that were met, in whatever order', async () => {
   deadlines.meet(first)
   await clock.advance(100)
   expect(missed).toEqual(['third'])
+})
+
+it('keeps nothing of those that were met, also behind one that is not', async () => {
+  const { deadlines, set } = setUp()
+  set('waits')
+  const kept = ((): WeakRef<object> => {
+    const value = { reply: 'of a megabyte' }
+    deadlines.meet(deadlines.set(() => void value))
+    return new WeakRef(value)
+  })()
+  await nextTurn()
+  collectGarbage()
+  expect(kept.deref()).toBeUndefined()
 })
 
 it('has one timer, which keeps no process alive, and none once nothing is waited for', async () => {
