@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ClosedError } from '../../src/errors.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
@@ -15,9 +14,6 @@ beforeEach(async () => {
   proxy = await startProxy(lab.redis)
 })
 afterEach(() => proxy.close())
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 /** A cache behind the proxy, for which hits are the rule: it has begun to read plainly. */
 async function usedToHits(memory: false | { maxEntries: number }): Promise<Cache> {

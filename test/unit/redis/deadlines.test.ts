@@ -1,12 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { Deadlines } from '../../../src/redis/deadlines.ts'
+import { collectGarbage } from '../../support/collect-garbage.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 /** Deadlines 100 ms away, and the names of those that were missed. */
 function setUp() {
