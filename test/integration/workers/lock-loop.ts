@@ -14,19 +14,28 @@ let locker: Locker | undefined
 let stopping = false
 let rounds = 0
 let mostHolders = 0
+/** Rounds under way, one promise a caller. */
+const underWay = new Set<Promise<void>>()
 const errors: string[] = []
 
 async function loop(): Promise<void> {
   while (!stopping) {
-    try {
-      const lock = await (locker as Locker).acquire(key, 5000, { signal: AbortSignal.timeout(5000) })
-      mostHolders = Math.max(mostHolders, await counters.incr('holders'))
-      await counters.decr('holders')
-      await lock.release()
-      rounds++
-    } catch (error) {
-      errors.push(String(error))
-    }
+    const round = goRound(locker as Locker)
+    underWay.add(round)
+    await round
+    underWay.delete(round)
+  }
+}
+
+async function goRound(locker: Locker): Promise<void> {
+  try {
+    const lock = await locker.acquire(key, 5000, { signal: AbortSignal.timeout(5000) })
+    mostHolders = Math.max(mostHolders, await counters.incr('holders'))
+    await counters.decr('holders')
+    await lock.release()
+    rounds++
+  } catch (error) {
+    errors.push(String(error))
   }
 }
 
@@ -37,9 +46,11 @@ for (;;) {
   if (urls.length === 0) break
   const next = new Locker({ clients: urls.map((url) => new Redis(url)) })
   await next.prepare()
-  locker = next // calls that are under way end with the instances they began with
+  const before = [...underWay]
+  locker = next // what is under way ends with the instances it began with
   if (loops.length === 0) loops = Array.from({ length: CALLERS }, loop)
   rounds = 0
+  await Promise.all(before)
   parent.send({ type: 'uses' })
 }
 stopping = true
