@@ -49,7 +49,12 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
 
   /** Resolved with the value: every hit returns this one promise, made at the first. Many entries never see one. */
   get promise(): Promise<V> {
-    return this.#promise ?? (this.#promise = promiseOf(this.value))
+    return this.#promise ?? this.#makePromise()
+  }
+
+  /** On its own, so that the getter is among the small functions that are always inlined. */
+  #makePromise(): Promise<V> {
+    return (this.#promise = promiseOf(this.value))
   }
 
   /** The store's mark needs no word of its own: what was asked for has its promise. */
@@ -58,8 +63,7 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
   }
 
   set used(used: boolean) {
-    if (!used) this.#promise = undefined
-    else this.#promise ??= promiseOf(this.value)
+    this.#promise = used ? this.promise : undefined
   }
 
   get freshUntil(): number {

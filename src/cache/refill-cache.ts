@@ -11,6 +11,7 @@ import { Batch, type BatchLoader } from './batch.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
 import { Events, type CacheEvent, type CacheListener } from './events.ts'
+import { hitsFirst, peeksFirst } from './hit-path.ts'
 import { Inspections } from './inspect.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
 import { instantsOf, storingOf } from './lifetime.ts'
@@ -29,6 +30,8 @@ const PASSES_KEPT = 10_000
 
 export class RefillCache implements Cache {
   readonly name: string
+  readonly getOrRefill: Cache['getOrRefill']
+  readonly peek: Cache['peek']
   readonly #core: CacheCore
   readonly #clock: Clock
   readonly #memory: Memory | undefined
@@ -78,19 +81,17 @@ export class RefillCache implements Cache {
     }
     this.#reads = new ReadPath(this.#core)
     this.#inspections = new Inspections(this.#core)
+    const memory = this.#memory
+    this.getOrRefill = memory ? hitsFirst(memory, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
+    this.peek = memory ? peeksFirst(memory, clock, this.#peek) : this.#peek
     shareOutcomes(this, this.#events)
   }
 
-  readonly getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
-    // The hit path: one look-up, one comparison, and the promise that the entry has kept. Memory knows only valid keys.
-    const entry = this.#memory?.get<V>(key)
-    if (entry !== undefined && options === undefined && this.#clock.coarseNow() < entry.trustedUntil) {
-      this.#events.hit(key)
-      return entry.promise
-    }
+  /** What `getOrRefill` is for all but fresh hits in memory. */
+  readonly #getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
     const asked = loader as Loader<unknown> as Loader<V>
     try {
-      const followed = options === undefined ? this.#reads.follow(key, asked, entry) : undefined
+      const followed = options === undefined ? this.#reads.follow(key, asked, this.#memory?.get(key)) : undefined
       return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)
@@ -144,11 +145,10 @@ export class RefillCache implements Cache {
     return (...args) => this.getOrRefill(key(...args), () => fn(...args), given)
   }
 
-  readonly peek = <V>(key: string): V | undefined => {
+  /** What `peek` is for all but entries that need no further look. */
+  readonly #peek = <V>(key: string): V | undefined => {
     const entry = this.#memory?.get<V>(key)
-    if (entry === undefined) return undefined
-    if (this.#clock.coarseNow() < entry.trustedUntil) return entry.value
-    return isFresh(entry, this.#clock.now()) ? entry.read() : undefined
+    return entry !== undefined && isFresh(entry, this.#clock.now()) ? entry.read() : undefined
   }
 
   readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {

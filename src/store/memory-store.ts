@@ -45,7 +45,7 @@ export class MemoryStore<T extends Kept> {
 
   get(key: string): T | undefined {
     const item = this.#items.get(key)
-    if (item !== undefined) item.used = true
+    if (item !== undefined && !item.used) item.used = true
     return item
   }
 
