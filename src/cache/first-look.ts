@@ -10,7 +10,7 @@ import type { CallSettings } from './options.ts'
 import type { RedisTier } from './redis-tier.ts'
 import { Refill } from './refill.ts'
 
-/** Looks that have ended are swept out when there are so many: deleting each costs a hit more than all the rest. */
+/** Looks that have ended are used again, and swept out when there are so many: deleting each would cost a hit the most. */
 const KEPT = 10_000
 
 /**
@@ -36,10 +36,17 @@ export class FirstLooks {
   }
 
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {
-    const look = new Look(this, key, this.#redis.valueKey(key), loader, settings)
-    this.#byKey.set(key, look as Look<unknown>)
-    if (this.#byKey.size >= this.#sweepAt) this.#sweep()
+    const known = this.#byKey.get(key) as Look<V> | undefined
+    const look = known?.hasEnded ? known : this.#add(key, settings)
+    look.begin(loader, settings)
     return this.#redis.look(look)
+  }
+
+  #add<V>(key: string, settings: CallSettings<V>): Look<V> {
+    if (this.#byKey.size >= this.#sweepAt) this.#sweep()
+    const look = new Look(this, key, this.#redis.valueKey(key), settings)
+    this.#byKey.set(key, look as Look<unknown>)
+    return look
   }
 
   #sweep(): void {
@@ -115,23 +122,23 @@ export class FirstLooks {
   }
 }
 
-/** One caller who looks. */
+/** One caller who looks; when that has ended, at the same key another. */
 class Look<V> implements PlainRead<V> {
   readonly #looks: FirstLooks
   readonly key: string
   readonly valueKey: string
-  readonly settings: CallSettings<V>
-  #loader: Loader<V> | undefined
+  settings: CallSettings<V>
+  /** Absent when it has ended. */
+  #loader: Loader<V> | undefined = undefined
   /** Made when a second caller comes. */
   flight: Flight<V> | undefined = undefined
   /** Whether it is under way, and what it will find is an answer for later callers, too. */
-  isCurrent = true
+  isCurrent = false
 
-  constructor(looks: FirstLooks, key: string, valueKey: string, loader: Loader<V>, settings: CallSettings<V>) {
+  constructor(looks: FirstLooks, key: string, valueKey: string, settings: CallSettings<V>) {
     this.#looks = looks
     this.key = key
     this.valueKey = valueKey
-    this.#loader = loader
     this.settings = settings
   }
 
@@ -141,6 +148,16 @@ class Look<V> implements PlainRead<V> {
 
   get wantsEntry(): boolean {
     return this.#looks.keeps
+  }
+
+  get hasEnded(): boolean {
+    return this.#loader === undefined
+  }
+
+  begin(loader: Loader<V>, settings: CallSettings<V>): void {
+    this.#loader = loader
+    this.settings = settings
+    this.isCurrent = true
   }
 
   onEntry(entry: Entry<V>): V {

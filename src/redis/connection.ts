@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { RedisTimeoutError } from '../errors.ts'
 import { labelOf, type RedisClient } from './client.ts'
 import { Deadlines } from './deadlines.ts'
+import { makeStringsFast } from './fast-strings.ts'
 import { gatherWrites } from './gather-writes.ts'
 import type { Script } from './script.ts'
 
@@ -30,6 +31,7 @@ export class Connection {
   readonly #loaded = new Set<Script>()
 
   constructor(client: RedisClient, clock: Clock, commandTimeout: number) {
+    makeStringsFast() // the client, and so its library, has been loaded
     this.client = client
     this.label = labelOf(client)
     this.#clock = clock
