@@ -124,7 +124,8 @@ export class Refill<V> {
   async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
     const { key, settings } = this.#order
     const waitUntil = this.#core.clock.now() + settings.waitTimeout
-    for (let claim = first; !this.#flight.aborted; claim = await redis.claim(key, settings.codec, this.#freshBeyond)) {
+    let claim = first
+    for (; !this.#flight.aborted; claim = await redis.claim(key, settings.codec, this.#freshBeyond)) {
       if (claim.state === 'fresh') {
         if (claim !== first && this.#adopt(claim.entry, 'redis')) return
       } else if (claim.state === 'leased') {
@@ -137,6 +138,7 @@ export class Refill<V> {
     }
     this.#note('failed', this.#flight.signal.reason)
     this.#flight.fail(this.#flight.signal.reason)
+    if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
   }
 
   async #lead(lease: Lease, stale: Entry<V> | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
+import { ClosedError } from '../../src/errors.ts'
 import { Locker, LockNotAcquiredError } from '../../src/lock.ts'
 import { cacheLab, gatedLoad, settled, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
@@ -57,5 +58,32 @@ describe('the lease of a refill is a lock', () => {
     load.gate.resolve('late')
     await led
     await settled(cache)
+  })
+})
+
+describe('a lease that comes when nobody wants the value any more', () => {
+  const unwanted = async (): Promise<never> => {
+    throw new Error('nobody wants it')
+  }
+
+  test('is given back: its caller has left', async () => {
+    const cache = lab.cache()
+    await warmUp(lab.redis, cache)
+    const caller = new AbortController()
+    const asked = cache.getOrRefill('key', unwanted, { signal: caller.signal })
+    caller.abort(new Error('the caller has left'))
+    await expect(asked).rejects.toThrow('the caller has left')
+    await settled(cache)
+    expect(await lab.redis.command('EXISTS', lease())).toBe(0)
+  })
+
+  test('is given back: the cache is being closed', async () => {
+    const cache = lab.cache()
+    await warmUp(lab.redis, cache)
+    const asked = cache.getOrRefill('key', unwanted)
+    const closed = cache.close()
+    await expect(asked).rejects.toThrow(ClosedError)
+    await closed
+    expect(await lab.redis.command('EXISTS', lease())).toBe(0)
   })
 })
