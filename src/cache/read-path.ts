@@ -147,7 +147,9 @@ export class ReadPath {
     const flight = this.#core.flights.start<V>(order.key, order.settings.tags)
     if (order.background) flight.keep()
     const refill = new Refill(this.#core, order, flight)
-    refill.run()
+    // Those who are served already go first: of a herd on a stale value, all that ask in this turn.
+    if (order.background) this.#core.clock.setImmediate(() => refill.run())
+    else refill.run()
     return { flight, refill }
   }
 }

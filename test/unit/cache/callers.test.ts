@@ -303,6 +303,7 @@ describe('close', () => {
       return never()
     }
     expect(await cache.getOrRefill('stale', load)).toBe(1)
+    await clock.settle()
     await cache.getOrRefill('alone', ({ doNotShare }) => doNotShare())
     const calls = [cache.getOrRefill('key', load), cache.getOrRefill('key', load), cache.getOrRefill('alone', load)]
     const outcomes = Promise.allSettled(calls)
