@@ -118,6 +118,7 @@ describe('replies and messages that overtake one another', () => {
     await settled(leader) // the wake-up with the old value is on its way, and held up
 
     await waiter.invalidate('key')
+    await eventually('the leader has heard of it', () => leader.peek('key') === undefined)
     const next = await leading(leader)
     const second = waiter.getOrRefill('key', () => 'own')
     await eventually('it waits again', async () => (await lab.keys()).some((key) => key.endsWith(':waiters')))
