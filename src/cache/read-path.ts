@@ -23,10 +23,11 @@ export class ReadPath {
    * what the flight will bring. Of a herd in one process all but the first come this way, a thousand in one turn of the
    * event loop. `undefined` where there is more to it.
    */
-  follow<V>(key: string, loader: Loader<V>, entry: MemoryEntry<V> | undefined): Promise<V> | undefined {
-    const { flights, reentrance, events } = this.#core
+  follow<V>(key: string, loader: Loader<V>): Promise<V> | undefined {
+    const { flights, memory, reentrance, events } = this.#core
     const flight = flights.current<V>(key)
     if (flight === undefined || typeof loader !== 'function' || reentrance.isInLoader) return undefined
+    const entry = memory?.get<V>(key)
     if (entry === undefined) {
       events.coalesced(key)
       return flight.join(loader satisfies Brought<V>, undefined)
@@ -147,9 +148,7 @@ export class ReadPath {
     const flight = this.#core.flights.start<V>(order.key, order.settings.tags)
     if (order.background) flight.keep()
     const refill = new Refill(this.#core, order, flight)
-    // Those who are served already go first: of a herd on a stale value, all that ask in this turn.
-    if (order.background) this.#core.clock.setImmediate(() => refill.run())
-    else refill.run()
+    refill.run()
     return { flight, refill }
   }
 }

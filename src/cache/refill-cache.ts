@@ -91,7 +91,7 @@ export class RefillCache implements Cache {
   readonly #getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
     const asked = loader as Loader<unknown> as Loader<V>
     try {
-      const followed = options === undefined ? this.#reads.follow(key, asked, this.#memory?.get(key)) : undefined
+      const followed = options === undefined ? this.#reads.follow(key, asked) : undefined
       return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)

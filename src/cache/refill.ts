@@ -67,8 +67,13 @@ export class Refill<V> {
     this.#stale = core.memory?.get<V>(order.key)
   }
 
-  /** Begins; the flight carries the outcome. */
+  /** Begins, in the background once the callers are away; the flight carries the outcome. */
   run(): void {
+    if (this.#order.background) void this.#callersAreAway().then(() => this.#run())
+    else this.#run()
+  }
+
+  #run(): void {
     if (!refillChannel.hasSubscribers) return void this.#begin()
     traceRefill(this.#core.options, this.#order, (message) => {
       this.#message = message
@@ -155,7 +160,10 @@ export class Refill<V> {
     await this.#load(lease)
   }
 
-  /** Those who are served already go first: while a loader runs, every promise of the process costs more. */
+  /**
+   * Those who are served already go first, of a herd all that ask in this turn: a claim takes time that only the refill
+   * needs, and while a loader runs, every promise of the process costs more.
+   */
   #callersAreAway(): Promise<void> {
     return new Promise((resolve) => this.#core.clock.setImmediate(resolve))
   }

@@ -45,7 +45,7 @@ export class MemoryStore<T extends Kept> {
 
   get(key: string): T | undefined {
     const item = this.#items.get(key)
-    if (item !== undefined && !item.used) item.used = true
+    if (item !== undefined && !item.used) item.used = true // as a rule it is marked, and a setter is the dearer of the two
     return item
   }
 
