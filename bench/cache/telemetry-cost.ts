@@ -19,7 +19,7 @@ const ASKS = /if \(this\.#tellsHits \|\| HIT\.hasSubscribers\)\s*this\.#tell\('h
 const ROUNDS = 60
 const HITS_A_ROUND = 100_000
 
-/** A copy of a build, by what has become of its `dist/cache/events.js`. */
+/** A copy of a build, by what has become of its `dist/cache/watch/events.js`. */
 const builds: readonly { name: string; edit: (events: string) => string }[] = [
   { name: 'without telemetry, counts included', edit: (events) => cut(events, HITS, `${HITS} return;`) },
   { name: 'counts only', edit: (events) => cut(events, ASKS, '') },
@@ -42,7 +42,7 @@ export async function rate(count) {
 
 function cut(source: string, what: string | RegExp, replacement: string): string {
   const edited = source.replace(what, replacement)
-  if (edited === source) throw new Error(`dist/cache/events.js has no ${String(what)}`)
+  if (edited === source) throw new Error(`dist/cache/watch/events.js has no ${String(what)}`)
   return edited
 }
 

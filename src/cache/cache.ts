@@ -1,9 +1,9 @@
-import type { BatchLoader } from './batch.ts'
-import type { CacheEvent, CacheListener } from './events.ts'
-import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
-import type { Loader } from './loader-context.ts'
+import type { BatchLoader } from './refill/batch.ts'
+import type { CacheEvent, CacheListener } from './watch/events.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
+import type { Loader } from './refill/loader-context.ts'
 import type { CallOptions } from './options.ts'
-import type { CacheStats } from './stats.ts'
+import type { CacheStats } from './watch/stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
 export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {

@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Flights } from '../flight/flights.ts'
 import type { Kept, MemoryStore } from '../store/memory-store.ts'
-import type { BackOff } from './back-off.ts'
-import type { Events } from './events.ts'
-import type { Memory } from './memory.ts'
+import type { BackOff } from './local/back-off.ts'
+import type { Events } from './watch/events.ts'
+import type { Memory } from './local/memory.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { RedisTier } from './redis-tier.ts'
-import type { Reentrance } from './reentrance.ts'
+import type { RedisTier } from './shared/tier.ts'
+import type { Reentrance } from './refill/reentrance.ts'
 
 /** What the parts of one cache share. */
 export interface CacheCore {

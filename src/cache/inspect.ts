@@ -1,8 +1,8 @@
 import { original } from '../redis/entry-keys.ts'
 import { timeLeft, type StoredEntry } from '../store/stored-entry.ts'
 import type { CacheCore } from './core.ts'
-import type { CacheFlight, Inspection, LeaseListing } from './inspection.ts'
-import type { MemoryEntry } from './memory-entry.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
+import type { MemoryEntry } from './local/memory-entry.ts'
 
 const NOTHING_LISTED: LeaseListing = { items: [], complete: true, position: '' }
 

@@ -1,6 +1,6 @@
 import type { Cache } from '../cache/cache.ts'
-import type { CacheStats } from '../cache/stats.ts'
-import type { LeaseListing } from '../cache/inspection.ts'
+import type { CacheStats } from '../cache/watch/stats.ts'
+import type { LeaseListing } from '../cache/watch/inspection.ts'
 import type { Clock } from '../clock.ts'
 import { Hottest } from './hottest.ts'
 import { messageOf, named, rowsOf } from './report.ts'

@@ -1,4 +1,4 @@
-import type { CacheStats } from '../cache/stats.ts'
+import type { CacheStats } from '../cache/watch/stats.ts'
 
 /** What the page is told: once, when it connects, a `Greeting`; then an `Update` at every refresh. */
 export interface Greeting {

@@ -1,4 +1,4 @@
-import type { LoaderContext } from '../cache/loader-context.ts'
+import type { LoaderContext } from '../cache/refill/loader-context.ts'
 import type { Clock } from '../clock.ts'
 import type { Exchange } from './exchange.ts'
 import type { Settings } from './options.ts'

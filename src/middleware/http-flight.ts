@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
-import type { LoaderContext } from '../cache/loader-context.ts'
+import type { LoaderContext } from '../cache/refill/loader-context.ts'
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { detached, renew } from './background.ts'

@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
-import { outcomesOf, type Outcomes } from '../cache/outcomes.ts'
+import { outcomesOf, type Outcomes } from '../cache/watch/outcomes.ts'
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { Alone } from './alone.ts'

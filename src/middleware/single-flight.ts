@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Cache } from '../cache/cache.ts'
 import { createCache } from '../cache/create-cache.ts'
-import { outcomesOf } from '../cache/outcomes.ts'
+import { outcomesOf } from '../cache/watch/outcomes.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'

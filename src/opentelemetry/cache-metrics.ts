@@ -1,6 +1,6 @@
 import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
 import type { Cache } from '../cache/cache.ts'
-import type { CacheStats } from '../cache/stats.ts'
+import type { CacheStats } from '../cache/watch/stats.ts'
 import { BREAKER_STATE, CACHE_NAME, CACHE_RESULT, CACHE_TIER, REDIS_INSTANCE } from './attributes.ts'
 
 type Observe = (value: number, attributes?: Attributes) => void

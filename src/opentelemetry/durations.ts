@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Meter } from '@opentelemetry/api'
-import type { CacheEvents } from '../cache/events.ts'
+import type { CacheEvents } from '../cache/watch/events.ts'
 import { systemClock } from '../clock.ts'
 import {
   claimChannel,

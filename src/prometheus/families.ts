@@ -1,4 +1,4 @@
-import type { CacheStats } from '../cache/stats.ts'
+import type { CacheStats } from '../cache/watch/stats.ts'
 
 /** One line of a scrape. `suffix` follows the name of its family. */
 interface Sample {

@@ -1,0 +1,41 @@
+import { MemoryStore, type Kept } from '../../store/memory-store.ts'
+
+/** Pause in ms after the first failed refill of a stale value, and the longest. */
+const FIRST_PAUSE = 1000
+const LONGEST_PAUSE = 30_000
+/** Keys that are remembered. */
+const KEPT = 10_000
+
+/**
+ * Keys whose stale value could not be refilled: for a pause that doubles with each failure the stale value is served
+ * without another attempt. Kept apart from the entries, which may be in Redis alone.
+ */
+export class BackOff {
+  readonly #setbacks = new MemoryStore<Setback>(KEPT, undefined)
+
+  /** The instant until which there is to be no attempt. */
+  until(key: string): number {
+    return this.#setbacks.peek(key)?.until ?? 0
+  }
+
+  /** Notes a failure at the instant `now`. */
+  failed(key: string, now: number): void {
+    const failures = this.#setbacks.peek(key)?.failures ?? 0
+    const until = now + Math.min(FIRST_PAUSE * 2 ** failures, LONGEST_PAUSE)
+    this.#setbacks.set(key, { until, failures: failures + 1, used: false }, undefined)
+  }
+
+  /** There is a new value, or none any more. */
+  forget(key: string): void {
+    this.#setbacks.delete(key)
+  }
+
+  clear(): void {
+    this.#setbacks.clear()
+  }
+}
+
+interface Setback extends Kept {
+  readonly until: number
+  readonly failures: number
+}

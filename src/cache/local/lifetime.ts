@@ -1,0 +1,51 @@
+import type { Entry } from '../../store/entry.ts'
+import type { Storing } from '../../store/redis-store.ts'
+import type { LoadRecord } from '../refill/loader-context.ts'
+import { cap, type CallSettings } from '../options.ts'
+
+/**
+ * How a loaded value is to be stored: as its loader decided, else as the call and the cache say; `null` for
+ * `negativeTtl`; and the ttl shortened by up to the share `jitter`, so that what was stored together does not expire
+ * together. `chance` is uniform in [0, 1).
+ */
+export function storingOf<V>(
+  value: V,
+  settings: CallSettings<V>,
+  { lifetime, tags }: Pick<LoadRecord<V>, 'lifetime' | 'tags'>,
+  chance: number,
+): Storing {
+  const usual = value === null ? (settings.negativeTtl ?? settings.ttl) : settings.ttl
+  const ttl = cap(lifetime.ttl ?? usual)
+  return {
+    ttl: ttl === 0 ? 0 : Math.max(1, Math.round(ttl * (1 - settings.jitter * chance))),
+    staleWhileRevalidate: cap(lifetime.staleWhileRevalidate ?? settings.staleWhileRevalidate),
+    staleIfError: cap(lifetime.staleIfError ?? settings.staleIfError),
+    tags: [...new Set([...settings.tags, ...tags])],
+  }
+}
+
+/** The instants of an entry that is stored now. */
+export function instantsOf(storing: Storing, now: number): Pick<Entry, 'freshUntil' | 'staleUntil' | 'errorUntil'> {
+  const freshUntil = now + storing.ttl
+  return {
+    freshUntil,
+    staleUntil: freshUntil + storing.staleWhileRevalidate,
+    errorUntil: freshUntil + storing.staleIfError,
+  }
+}
+
+type Timed = Pick<Entry, 'freshUntil' | 'loadTime'>
+
+/**
+ * Whether this reader is the one to refill a fresh entry before it expires: the likelier the nearer the end and the
+ * longer the load. XFetch, of A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal Probabilistic Cache Stampede
+ * Prevention", VLDB 2015. `chance` is uniform in [0, 1).
+ */
+export function isDueEarly({ freshUntil, loadTime }: Timed, beta: number, now: number, chance: number): boolean {
+  return now - loadTime * beta * Math.log(1 - chance) >= freshUntil
+}
+
+/** Before this instant `isDueEarly` is as good as never true: the odds are below one in 10^8. */
+export function earliestRefill({ freshUntil, loadTime }: Timed, beta: number): number {
+  return freshUntil - loadTime * beta * 20
+}

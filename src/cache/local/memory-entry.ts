@@ -1,0 +1,99 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { Entry } from '../../store/entry.ts'
+import type { Kept } from '../../store/memory-store.ts'
+
+/** What an entry says besides its value and its end. Entries of the usual kind share one object. */
+export interface Terms<V = unknown> {
+  /** ms after its ttl for which it may be served stale. */
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  /** Where it is not `trustedUntil`. */
+  readonly freshUntil: number | undefined
+  /** End of memory's own ttl: after it, Redis is asked again. */
+  readonly memoryUntil: number
+  readonly tags: readonly string[]
+  /** Makes a reader's own copy of a value that cannot be frozen. */
+  readonly copy: (() => V) | undefined
+}
+
+/**
+ * A promise remembers the asynchronous context in which it was made, on Node 20 with all that AsyncLocalStorages hold
+ * there: one that lives as long as an entry would keep the request alive that happened to load it.
+ */
+const outside = new AsyncResource('herdlock')
+
+/** On its own, since a closure would make every hit allocate what it closes over. */
+function promiseOf<V>(value: V): Promise<V> {
+  return outside.runInAsyncScope(() => Promise.resolve(value))
+}
+
+/**
+ * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, in
+ * whole ms: as small integers they lie in the object itself.
+ */
+export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
+  readonly value: V
+  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
+  readonly trustedUntil: number
+  readonly loadTime: number
+  #promise: Promise<V> | undefined
+  readonly #terms: Terms<V>
+
+  constructor(entry: Pick<Entry<V>, 'value' | 'loadTime'>, trustedUntil: number, terms: Terms<V>) {
+    this.value = entry.value
+    this.trustedUntil = trustedUntil
+    this.loadTime = Math.ceil(entry.loadTime)
+    this.#promise = undefined
+    this.#terms = terms
+  }
+
+  /** Resolved with the value: every hit returns this one promise, made at the first. Many entries never see one. */
+  get promise(): Promise<V> {
+    return this.#promise ?? this.#makePromise()
+  }
+
+  /** On its own, so that the getter is among the small functions that are always inlined. */
+  #makePromise(): Promise<V> {
+    return (this.#promise = promiseOf(this.value))
+  }
+
+  /** The store's mark needs no word of its own: what was asked for has its promise. */
+  get used(): boolean {
+    return this.#promise !== undefined
+  }
+
+  set used(used: boolean) {
+    this.#promise = used ? this.promise : undefined
+  }
+
+  get freshUntil(): number {
+    return this.#terms.freshUntil ?? this.trustedUntil
+  }
+
+  get staleUntil(): number {
+    return this.freshUntil + this.#terms.staleWhileRevalidate
+  }
+
+  get errorUntil(): number {
+    return this.freshUntil + this.#terms.staleIfError
+  }
+
+  get tags(): readonly string[] {
+    return this.#terms.tags
+  }
+
+  get memoryUntil(): number {
+    return this.#terms.memoryUntil
+  }
+
+  /** The reader's own copy of a value that cannot be frozen, or the value that all share. */
+  read(): V {
+    const { copy } = this.#terms
+    return copy === undefined ? this.value : copy()
+  }
+
+  readLater(): Promise<V> {
+    const { copy } = this.#terms
+    return copy === undefined ? this.promise : Promise.resolve(copy())
+  }
+}

@@ -1,0 +1,88 @@
+import { onAbort } from '../../abort.ts'
+import { wrongType } from '../../errors.ts'
+import type { Loader } from './loader-context.ts'
+
+/**
+ * Loads many keys in one call. Keys that are missing from the answer have no value: they are neither returned nor
+ * stored. An `Error` as the value of a key is that key's failure.
+ */
+export type BatchLoader<V> = (
+  keys: readonly string[],
+  context: { readonly signal: AbortSignal },
+) => ReadonlyMap<string, V> | Promise<ReadonlyMap<string, V>>
+
+/**
+ * Turns a batch loader into a loader of single keys: those that are asked for before all of a call's keys are decided
+ * are loaded in one run. A key that is asked for later, because another process gave its refill up, gets a run of its own.
+ */
+export class Batch<V> {
+  readonly #load: BatchLoader<V>
+  /** Keys of which it is not yet known whether this process loads them. */
+  #undecided: number
+  #waiting: Waiting<V>[] = []
+
+  /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
+  readonly #places: ReadonlyMap<string, number>
+
+  /** `keys` without repetition. */
+  constructor(load: BatchLoader<V>, keys: readonly string[]) {
+    this.#load = load
+    this.#undecided = keys.length
+    this.#places = new Map(keys.map((key, place) => [key, place]))
+  }
+
+  readonly loader: Loader<V> = ({ key, signal }) =>
+    new Promise<V>((resolve, reject) => {
+      this.#waiting.push({ key, signal, resolve, reject })
+      if (this.#undecided === 0) void this.#run()
+    })
+
+  /** To be called once for each key, after its loader was run if it was. */
+  decided(): void {
+    this.#undecided--
+    if (this.#undecided === 0 && this.#waiting.length > 0) void this.#run()
+  }
+
+  #placeOf({ key }: Waiting<V>): number {
+    return this.#places.get(key) as number
+  }
+
+  async #run(): Promise<void> {
+    const batch = this.#waiting.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
+    this.#waiting = []
+    try {
+      const keys = batch.map(({ key }) => key)
+      const values: unknown = await this.#load(keys, { signal: whenAllAbort(batch.map(({ signal }) => signal)) })
+      if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
+      for (const { key, resolve, reject } of batch) {
+        const value = (values as Map<string, V>).get(key)
+        if (value instanceof Error) reject(value)
+        else resolve(value as V)
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+}
+
+/** Aborts when the last of the signals does: as long as one of the keys is wanted, so is the load. */
+function whenAllAbort(signals: readonly AbortSignal[]): AbortSignal {
+  const controller = new AbortController()
+  let left = signals.length
+  for (const signal of signals) {
+    const abort = (): void => {
+      left--
+      if (left === 0) controller.abort(signal.reason)
+    }
+    if (signal.aborted) abort()
+    else onAbort(signal, abort)
+  }
+  return controller.signal
+}
+
+interface Waiting<V> {
+  readonly key: string
+  readonly signal: AbortSignal
+  resolve(value: V): void
+  reject(reason: unknown): void
+}

@@ -1,0 +1,48 @@
+import { onAbort } from '../../abort.ts'
+import type { CacheCore } from '../core.ts'
+import { LoadRecord, type Loader } from './loader-context.ts'
+import { settingsOf, type CallSettings } from '../options.ts'
+import { runLoader } from './run-loader.ts'
+
+/**
+ * What a caller brings to a flight, to load for itself if the result turns out not to be shareable: its loader, where the
+ * cache's own settings are to count. Thousands may wait, and most bring that.
+ */
+export type Brought<V> = Loader<V> | { alone(): V | Promise<V> }
+
+export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>): V | Promise<V> {
+  return typeof brought === 'function'
+    ? loadAlone(core, key, brought, settingsOf<V>(undefined, core.options))
+    : brought.alone()
+}
+
+/** Runs a loader for one caller, sharing and storing nothing. */
+export async function loadAlone<V>(
+  core: CacheCore,
+  key: string,
+  loader: Loader<V>,
+  settings: CallSettings<V>,
+): Promise<V> {
+  const { clock, events, closing } = core
+  const controller = new AbortController()
+  const abort = (reason: unknown): void => controller.abort(reason)
+  const stops = [settings.signal, closing].map((signal) => signal && forward(signal, abort))
+  const record = new LoadRecord<V>(key, controller.signal, undefined, false, () => {})
+  const startedAt = clock.now()
+  try {
+    const value = await runLoader(loader, record, settings.loadTimeout, abort, core)
+    events.refilled(key, clock.now() - startedAt)
+    return value
+  } catch (error) {
+    events.refillFailed(key, error, clock.now() - startedAt)
+    throw error
+  } finally {
+    for (const stop of stops) stop?.()
+  }
+}
+
+function forward(signal: AbortSignal, abort: (reason: unknown) => void): () => void {
+  if (!signal.aborted) return onAbort(signal, () => abort(signal.reason))
+  abort(signal.reason)
+  return () => {}
+}

@@ -1,0 +1,77 @@
+import { checkTags, duration, type Lifetime } from '../options.ts'
+
+/**
+ * Produces the value of a key. It may return the value or a promise of it. `S` is the type of the stale value, by default
+ * the same: with a name of its own, `V` is inferred from what the loader returns also where it uses its context.
+ */
+export type Loader<V, S = V> = (context: LoaderContext<S>) => V | Promise<V>
+
+/** What a loader is told, and what it may say about its result. Its functions may be used detached. */
+export interface LoaderContext<V> {
+  readonly key: string
+  /**
+   * Aborts when the result is of no use any more: nobody waits for it, `loadTimeout` is over, the lease was lost
+   * (reason: `LockLostError`), or the cache was closed (`ClosedError`).
+   */
+  readonly signal: AbortSignal
+  /** The value that is being replaced, if one is still stored. */
+  readonly stale: V | undefined
+  /** Whether the callers have been served the stale value already. */
+  readonly background: boolean
+  /**
+   * Lifetime of this result, where it is known only after loading; overrides the call's and the cache's options. A `ttl`
+   * of 0 makes the result stale from the start. Tags add to those of the call.
+   */
+  cacheFor(options: Lifetime & { tags?: readonly string[] | undefined }): void
+  /** Those who wait get the result; nobody keeps it. */
+  doNotStore(): void
+  /**
+   * The result is for this caller alone. Acts at once: those who wait, in every process, are released to load for
+   * themselves, and for a few seconds those who follow do not wait at all (hit-for-pass).
+   */
+  doNotShare(): void
+}
+
+/** Collects what the loader says about its result. */
+export class LoadRecord<V> implements LoaderContext<V> {
+  readonly key: string
+  readonly signal: AbortSignal
+  readonly stale: V | undefined
+  readonly background: boolean
+  readonly lifetime: Lifetime = {}
+  readonly tags: string[] = []
+  /** `share`: waiters get it and it is stored. */
+  sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
+  readonly #onDoNotShare: () => void
+
+  constructor(key: string, signal: AbortSignal, stale: V | undefined, background: boolean, onDoNotShare: () => void) {
+    this.key = key
+    this.signal = signal
+    this.stale = stale
+    this.background = background
+    this.#onDoNotShare = onDoNotShare
+  }
+
+  readonly cacheFor = (options: Lifetime & { tags?: readonly string[] | undefined }): void => {
+    const { ttl, staleWhileRevalidate, staleIfError, tags } = options
+    if (tags !== undefined) {
+      checkTags(tags)
+      this.tags.push(...tags)
+    }
+    if (ttl !== undefined) this.lifetime.ttl = duration('ttl', ttl)
+    if (staleWhileRevalidate !== undefined) {
+      this.lifetime.staleWhileRevalidate = duration('staleWhileRevalidate', staleWhileRevalidate)
+    }
+    if (staleIfError !== undefined) this.lifetime.staleIfError = duration('staleIfError', staleIfError)
+  }
+
+  readonly doNotStore = (): void => {
+    if (this.sharing === 'share') this.sharing = 'do-not-store'
+  }
+
+  readonly doNotShare = (): void => {
+    if (this.sharing === 'do-not-share') return
+    this.sharing = 'do-not-share'
+    this.#onDoNotShare()
+  }
+}

@@ -1,0 +1,16 @@
+import { refillChannel, traced, type RefillMessage } from '../../diagnostics.ts'
+import type { ResolvedOptions } from '../options.ts'
+
+/** Runs a refill as one operation of `herdlock:refill`. `run` never rejects: how it ended stands in the message then. */
+export function traceRefill(
+  { name, redactKey }: ResolvedOptions,
+  { key, background }: { readonly key: string; readonly background: boolean },
+  run: (message: RefillMessage) => Promise<void>,
+): void {
+  const message: RefillMessage = { cache: name, key: redactKey(key), background }
+  const work = async (): Promise<void> => {
+    await run(message)
+    if (message.outcome === 'failed') throw message.error
+  }
+  traced(refillChannel, message, work).catch(() => {}) // its callers have been told already
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '../../clock.ts'
+import { Instance } from '../../lock/instance.ts'
+import { BreakerOpenError } from '../../errors.ts'
+import { Breaker } from '../../redis/breaker.ts'
+import { keyPrefixOf, type RedisClient } from '../../redis/client.ts'
+import { Connection } from '../../redis/connection.ts'
+import { entryKeysBeginning } from '../../redis/entry-keys.ts'
+import { Inbox } from '../../redis/inbox.ts'
+import type { Random } from '../../random.ts'
+import { Inspector } from '../../store/inspector.ts'
+import { RedisStore } from '../../store/redis-store.ts'
+import type { Backplane } from './backplane.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { RedisStats } from '../watch/stats.ts'
+
+/** What a tier is told by its members. */
+export interface MemberHooks {
+  /** Something failed that costs nobody an answer. */
+  report(error: unknown): void
+  /** A message on the backplane. */
+  onBackplane(message: Buffer): void
+  /** With tracking: the values under these keys have changed, or, if `undefined`, any may have. */
+  onChange(valueKeys: readonly string[] | undefined): void
+}
+
+/** One Redis of a cache: its entries, its inbox, and the breaker before it. */
+export class RedisMember {
+  readonly store: RedisStore
+  readonly inbox: Inbox
+  /** The same Redis as the locker sees it. */
+  readonly instance: Instance
+  readonly breaker: Breaker
+  readonly #connection: Connection
+  readonly inspector: Inspector
+  readonly #report: (error: unknown) => void
+
+  constructor(
+    client: RedisClient,
+    options: ResolvedOptions,
+    backplane: Backplane,
+    inboxId: string,
+    parts: { clock: Clock; random: Random },
+    hooks: MemberHooks,
+  ) {
+    const { clock, random } = parts
+    const report = throttled(hooks.report, clock)
+    const connection = new Connection(client, clock, options.commandTimeout)
+    this.#connection = connection
+    const keyPrefix = keyPrefixOf(client)
+    const tracking = {
+      prefix: keyPrefix + entryKeysBeginning(options.prefix),
+      onChange: (keys?: readonly string[]) => hooks.onChange(keys?.map((key) => key.slice(keyPrefix.length))),
+      onFailure: report,
+    }
+    const isTracked = options.memory !== false && options.memory.tracking
+    const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane, ...(isTracked ? { tracking } : {}) }
+    this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
+    this.instance = new Instance(connection, this.inbox)
+    const breaker = new Breaker(clock, connection.label)
+    this.breaker = breaker
+    const { prefix } = options
+    this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
+    this.inspector = new Inspector(connection, prefix)
+    this.#report = report
+  }
+
+  stats(): RedisStats {
+    const { label, failures } = this.#connection
+    return { instance: label.replace(/^redis /, ''), breaker: this.breaker.state, errors: failures }
+  }
+
+  /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */
+  run<T>(operation: (store: RedisStore) => Promise<T>): Promise<T> {
+    return this.breaker.run(() => operation(this.store))
+  }
+
+  /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
+  async attempt<T>(operation: (store: RedisStore) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.run(operation)
+    } catch (error) {
+      if (!(error instanceof BreakerOpenError)) this.#report(error)
+      return undefined
+    }
+  }
+}
+
+/** ms for which a failure that goes on is not reported again. */
+const REPORT_PAUSE = 10_000
+/** Kinds of failure that are remembered. */
+const KINDS = 100
+
+/** Tells of an outage once in a while, not for every operation that it costs. */
+function throttled(report: (error: unknown) => void, clock: Clock): (error: unknown) => void {
+  const reportedAt = new Map<string, number>()
+  return (error) => {
+    const kind = kindOf(error)
+    const now = clock.now()
+    if (now - (reportedAt.get(kind) ?? -Infinity) < REPORT_PAUSE) return
+    if (reportedAt.size >= KINDS) reportedAt.clear()
+    reportedAt.set(kind, now)
+    report(error)
+  }
+}
+
+/** Of an error reply only its code: the rest may name the script or the key. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === 'ReplyError' ? String(error.message.split(' ', 1)[0]) : String(error)
+}

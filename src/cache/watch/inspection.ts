@@ -1,0 +1,41 @@
+import type { HeldLease, Listing } from '../../store/inspector.ts'
+import type { StoredEntry } from '../../store/stored-entry.ts'
+
+/** What is known of a key, for people to look at. It was so a moment ago. */
+export interface Inspection {
+  readonly key: string
+  /** What a caller would find; `unshareable`: callers load for themselves, for some seconds. */
+  readonly state: 'fresh' | 'stale' | 'unshareable' | 'absent'
+  /** The tier that a caller would have it from. */
+  readonly tier: 'memory' | 'redis' | undefined
+  /** The entry in this process's memory. */
+  readonly memory: StoredEntry | undefined
+  /** The entry in Redis. */
+  readonly redis: StoredEntry | undefined
+  /** Who refills it, in whatever process. */
+  readonly lease: CacheLease | undefined
+  /** The flight of this process that callers would join. */
+  readonly flight: CacheFlight | undefined
+  /** Why Redis could not be asked, if so. */
+  readonly redisError: unknown
+}
+
+/** A flight of this process: one execution that its callers share. */
+export interface CacheFlight {
+  readonly key: string
+  /** ms since it began. */
+  readonly age: number
+  /** Callers that wait for it, the one that started it included; 0 for a refill in the background. */
+  readonly waiters: number
+}
+
+/** The lease of a refill: the key's lock, held by one process of all. */
+export interface CacheLease extends HeldLease {
+  /** Whether this cache holds it. */
+  readonly own: boolean
+}
+
+/** Leases of all processes that share a Redis and a prefix. */
+export interface LeaseListing extends Listing<HeldLease> {
+  readonly items: readonly CacheLease[]
+}

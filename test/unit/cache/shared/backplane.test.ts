@@ -1,0 +1,40 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Backplane, type Change } from '../../../../src/cache/shared/backplane.ts'
+import { FakeRandom } from '../../../support/fake-random.ts'
+
+const ours = new Backplane('prefix', new FakeRandom(1))
+const theirs = new Backplane('prefix', new FakeRandom(2))
+const name = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed())
+
+describe('Backplane', () => {
+  it('carries a change of any key or tag to the others, and not back to its sender', () => {
+    const change: fc.Arbitrary<Change> = fc.oneof(
+      name.map((key) => ({ kind: 'key' as const, key })),
+      name.map((tag) => ({ kind: 'tag' as const, tag })),
+      fc.constant({ kind: 'all' as const }),
+    )
+    fc.assert(
+      fc.property(change, (given) => {
+        const { channel, message } = theirs.announce(given)
+        expect(channel).toBe(ours.channel)
+        expect(ours.read(Buffer.from(message))).toEqual(given)
+        expect(theirs.read(Buffer.from(message))).toBeUndefined()
+      }),
+    )
+  })
+
+  it('is deaf to another prefix', () => {
+    expect(new Backplane('other', new FakeRandom(3)).channel).not.toBe(ours.channel)
+  })
+
+  it('takes what it cannot understand for nothing, and never throws', () => {
+    expect(ours.read(Buffer.alloc(0))).toBeUndefined()
+    expect(ours.read(Buffer.from('hello'))).toBeUndefined()
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(() => ours.read(Buffer.from(bytes))).not.toThrow()
+      }),
+    )
+  })
+})
