@@ -48,7 +48,7 @@ function cut(source: string, what: string | RegExp, replacement: string): string
 
 async function copyOf(dist: string, folder: string, edit: (events: string) => string): Promise<string> {
   await cp(dist, folder, { recursive: true })
-  const events = join(folder, 'cache', 'events.js')
+  const events = join(folder, 'cache', 'watch', 'events.js')
   await writeFile(events, edit(await readFile(events, 'utf8')))
   await writeFile(join(folder, 'loop.js'), LOOP)
   return join(folder, 'loop.js')
