@@ -21,11 +21,12 @@ const layers = {
   redis: [],
 }
 
-/** The only file that may import each of our dependencies. */
+/** The only files that may import each of our dependencies. */
 const dependencies = {
   'cluster-key-slot': 'src/redis/hash-slot.ts',
   devalue: 'src/store/codec.ts',
   ioredis: 'src/cli/ioredis.ts',
+  'lru-cache': 'src/cache/local/*.ts',
   'range-parser': 'src/middleware/replay.ts',
   'structured-headers': 'src/middleware/targeted-fields.ts',
 }
@@ -143,7 +144,7 @@ export default {
     'unicorn/no-useless-spread': 'off',
   },
   overrides: [
-    { files: ['src/**'], rules: { ...doors, 'max-lines': ['error', { max: 400 }], 'no-console': 'error' } },
+    { files: ['src/**'], rules: { ...doors, 'max-lines': ['error', { max: 450 }], 'no-console': 'error' } },
     { files: entries.map((name) => `src/${name}.ts`), rules: imports([]) },
     {
       files: leaves.map((name) => `src/${name}.ts`),

@@ -147,6 +147,15 @@ export function outOfRange(option: string, expected: string, received: unknown):
   return new RangeError(`${option} must be ${expected}, received ${describe(received)}`)
 }
 
+/** What an error says, or another thing that was thrown; never throws, whatever that is. */
+export function messageOf(error: unknown): string {
+  try {
+    return String((error as { message?: unknown } | null | undefined)?.message ?? error)
+  } catch {
+    return 'it cannot be printed'
+  }
+}
+
 /** A key or other text from outside, shortened and with control characters escaped, for use in messages. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 120 ? `${text.slice(0, 119)}…` : text)

@@ -15,13 +15,13 @@ export class Inspections {
   }
 
   async examine(key: string): Promise<Inspection> {
-    const { redis, flights } = this.#core
+    const { redis, local } = this.#core
     const asked = await redis?.examine(key).catch((redisError: unknown) => ({ redisError }))
     const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
     const memory = this.#inMemory(key)
     // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
     const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || found.entry?.state !== 'fresh')
-    const flight = flights.current(key)
+    const flight = local.flights.underWay(key)
     return {
       key,
       state: (inMemoryFirst ? memory : found.entry)?.state ?? 'absent',
@@ -35,16 +35,16 @@ export class Inspections {
   }
 
   flights(): CacheFlight[] {
-    return Array.from(this.#core.flights.all, (flight) => this.#describe(flight))
+    return Array.from(this.#core.local.flights.all, (flight) => this.#describe(flight))
   }
 
   /** Those of this process's own flights are looked at whatever the listing meets. */
   async leases(previous: LeaseListing | undefined): Promise<LeaseListing> {
-    const { redis, flights } = this.#core
+    const { redis, local } = this.#core
     if (redis === undefined) return NOTHING_LISTED
     return redis.leases(
       previous,
-      Array.from(flights.all, ({ key }) => key),
+      Array.from(local.flights.all, ({ key }) => key),
     )
   }
 
@@ -55,17 +55,18 @@ export class Inspections {
 
   #inMemory(key: string): StoredEntry | undefined {
     const now = this.#core.clock.now()
-    const pass = this.#core.passes.peek(key)
-    if (pass !== undefined && now < pass.until) {
+    const { local } = this.#core
+    const passesUntil = local.passesUntil(key)
+    if (now < passesUntil) {
       const noWindows = { staleWhileRevalidate: 0, staleIfError: 0 }
-      return { state: 'unshareable', ttl: pass.until - now, ...noWindows, bytes: undefined, tags: [], loadTime: 0 }
+      return { state: 'unshareable', ttl: passesUntil - now, ...noWindows, bytes: undefined, tags: [], loadTime: 0 }
     }
-    const entry = this.#core.memory?.peek(key)
+    const entry = local.memory?.peek(key)
     if (entry === undefined) return undefined
     const { ttl: itsTtl, ...windows } = timeLeft(entry, now)
     const ttl = Math.min(itsTtl, Math.max(entry.memoryUntil - now, 0))
     if (ttl + windows.staleWhileRevalidate + windows.staleIfError === 0) return undefined
-    // With tracking an entry has its key in Redis as a further tag; no tag has a brace.
+    // With tracking an entry of a long key is known by its form in Redis, too; no tag has a brace.
     const tags = entry.tags.filter((tag) => !tag.includes('{')).map((tag) => original(tag).key)
     const state = ttl > 0 ? 'fresh' : 'stale'
     return { state, ttl, ...windows, bytes: this.#sizeOf(entry), tags, loadTime: entry.loadTime }

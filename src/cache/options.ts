@@ -43,6 +43,11 @@ export interface CacheOptions {
   earlyExpiration?: { beta: number } | undefined
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
   codec?: Codec | undefined
+  /**
+   * Is handed the work that goes on after a caller has been answered: refills in the background, and storing. For hosts
+   * that freeze a process once it has responded; there, pass the host's own function of that name. It never rejects.
+   */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** What telemetry calls this cache. Default: `prefix`. */
   name?: string | undefined
   /**
@@ -65,6 +70,11 @@ export interface MemoryOptions {
   tracking?: boolean | undefined
   /** ms for which memory may answer before Redis is asked again, where that is shorter than the entry's `ttl`. */
   ttl?: number | undefined
+  /**
+   * ms for which memory may answer while the connection is down by which other processes tell of their changes. Default
+   * 1000. Only with `redis`.
+   */
+  unsyncedTtl?: number | undefined
 }
 
 /** How long an entry may be used. */
@@ -112,6 +122,7 @@ export interface ResolvedOptions extends CallSettings<unknown> {
   readonly memory: false | ResolvedMemory
   readonly lockTtl: number
   readonly commandTimeout: number
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly name: string
   readonly redactKey: (key: string) => string
   /** 0: no early expiration. */
@@ -124,6 +135,7 @@ export interface ResolvedMemory {
   readonly maxBytes: number | undefined
   readonly ttl: number | undefined
   readonly tracking: boolean
+  readonly unsyncedTtl: number
 }
 
 /** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
@@ -132,6 +144,7 @@ export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
 /** Tags that one entry may have. */
 const MAX_TAGS = 100
 const DEFAULT_MAX_ENTRIES = 10_000
+export const DEFAULT_UNSYNCED_TTL = 1000
 
 /** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
@@ -157,6 +170,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
+    waitUntil: resolveWaitUntil(options.waitUntil),
     name: resolveName(options.name ?? prefix),
     redactKey: resolveRedactKey(options.redactKey),
   }
@@ -204,10 +218,15 @@ export function cap(duration: number): number {
   return Math.min(duration, MAX_DURATION)
 }
 
-/** Throws unless all are texts, and few enough to be stored with an entry. */
-export function checkTags(tags: unknown): asserts tags is readonly string[] {
+/** Throws unless all are texts. */
+export function checkTagNames(tags: unknown): asserts tags is readonly string[] {
   if (!Array.isArray(tags)) throw wrongType('tags', 'an array of non-empty strings', tags)
   for (const tag of tags) checkKey(tag, 'tag')
+}
+
+/** Throws unless all are texts, and few enough to be stored with an entry. */
+export function checkTags(tags: unknown): asserts tags is readonly string[] {
+  checkTagNames(tags)
   if (tags.length > MAX_TAGS) throw outOfRange('tags', `at most ${MAX_TAGS} strings`, tags)
 }
 
@@ -253,7 +272,7 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClie
   if (memory !== undefined && (typeof memory !== 'object' || memory === null)) {
     throw wrongType('memory', 'false or an object', memory)
   }
-  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false } = memory ?? {}
+  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false, unsyncedTtl } = memory ?? {}
   if (typeof tracking !== 'boolean') throw wrongType('memory.tracking', 'a boolean', tracking)
   if (tracking && redis.some((client) => client.isCluster)) {
     throw new RangeError('memory.tracking must be false on a Cluster: each node tells of its own keys only')
@@ -264,6 +283,7 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClie
       maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
     ttl: ttl === undefined ? undefined : positiveDuration('memory.ttl', ttl),
     tracking,
+    unsyncedTtl: unsyncedTtl === undefined ? DEFAULT_UNSYNCED_TTL : positiveDuration('memory.unsyncedTtl', unsyncedTtl),
   }
 }
 
@@ -274,6 +294,11 @@ function resolvePrefix(prefix: unknown): string {
     throw outOfRange('prefix', 'a non-empty string without braces', prefix)
   }
   return prefix
+}
+
+function resolveWaitUntil(waitUntil: CacheOptions['waitUntil']): CacheOptions['waitUntil'] {
+  if (waitUntil !== undefined && typeof waitUntil !== 'function') throw wrongType('waitUntil', 'a function', waitUntil)
+  return waitUntil
 }
 
 function resolveName(name: unknown): string {

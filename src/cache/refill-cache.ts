@@ -3,30 +3,31 @@ import { ClosedError, wrongType } from '../errors.ts'
 import { Flights } from '../flight/flights.ts'
 import { checkKey } from '../lock/options.ts'
 import type { Random } from '../random.ts'
-import { entryKeys, readable } from '../redis/entry-keys.ts'
-import { MemoryStore } from '../store/memory-store.ts'
-import type { Change } from './shared/backplane.ts'
-import { BackOff } from './local/back-off.ts'
-import { Batch, type BatchLoader } from './refill/batch.ts'
+import { readable } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
-import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
-import { hitsFirst, peeksFirst } from './read/hit-path.ts'
 import { Inspections } from './inspect.ts'
-import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
+import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
 import { instantsOf, storingOf } from './local/lifetime.ts'
+import { Local } from './local/local.ts'
+import { Memory } from './local/memory.ts'
+import { checkCallOptions, checkLoader, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
+import type { CallOptions, ResolvedOptions } from './options.ts'
+import { hitsFirst, peeksFirst } from './read/hit-path.ts'
+import { ReadPath } from './read/read-path.ts'
+import { Batch, type BatchLoader } from './refill/batch.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
-import { isolate, Memory } from './local/memory.ts'
-import { checkCallOptions, checkLoader, checkTags, settingsOf } from './options.ts'
-import type { CallOptions, ResolvedOptions } from './options.ts'
-import { shareOutcomes } from './watch/outcomes.ts'
-import { isFresh, ReadPath } from './read/read-path.ts'
-import { RedisTier } from './shared/tier.ts'
 import { Reentrance } from './refill/reentrance.ts'
+import type { Change } from './shared/backplane.ts'
+import { RedisTier } from './shared/tier.ts'
+import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
+import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
+import { shareOutcomes } from './watch/outcomes.ts'
 import type { CacheStats } from './watch/stats.ts'
 
-const PASSES_KEPT = 10_000
+/** Keys of one call that are asked for in one turn of the event loop. */
+const KEYS_A_TURN = 500
 
 export class RefillCache implements Cache {
   readonly name: string
@@ -34,56 +35,51 @@ export class RefillCache implements Cache {
   readonly peek: Cache['peek']
   readonly #core: CacheCore
   readonly #clock: Clock
-  readonly #memory: Memory | undefined
+  readonly #local: Local
   readonly #events: Events
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
   readonly #inspections: Inspections
-  /** Key → the `set` under way that began last and that no other change has followed. */
-  readonly #beingSet = new Map<string, object>()
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
-    this.#memory =
-      options.memory === false
-        ? undefined
-        : new Memory(options.memory, options.beta, (key) => entryKeys(options.prefix, key).value)
+    const memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
+    const alone = <V>(key: string, brought: unknown): V | Promise<V> =>
+      aloneWith(this.#core, key, brought as Brought<V>)
+    const local = new Local(memory, new Flights(clock, alone), clock, {
+      unsyncedTtl: options.memory === false ? DEFAULT_UNSYNCED_TTL : options.memory.unsyncedTtl,
+      isTracking: options.memory !== false && options.memory.tracking,
+      isAlone: options.redis.length === 0,
+    })
+    this.#local = local
     this.#core = {
       options,
       closing: this.#closing.signal,
       clock,
       random,
       events: this.#events,
-      flights: new Flights(clock, <V>(key: string, brought: unknown) =>
-        aloneWith(this.#core, key, brought as Brought<V>),
-      ),
       reentrance: new Reentrance(),
-      memory: this.#memory,
-      backOff: new BackOff(),
-      passes: new MemoryStore(PASSES_KEPT, undefined),
+      local,
       redis:
         options.redis.length === 0
           ? undefined
           : new RedisTier(options, clock, random, {
               report: (error) => this.#events.report(error),
               onChange: (change) => this.#apply(change),
-              onTracked: (valueKeys) => {
-                for (const valueKey of valueKeys) this.#memory?.deleteTagged(valueKey)
-              },
-              onGap: () => {
-                this.#memory?.clear()
-                this.#beingSet.clear()
-                this.#reads.outdateAll()
-              },
+              onTracked: (forms) => forms.forEach((form) => local.forgetForm(form)),
+              onTrackedAll: () => local.forgetAll(),
+              onSyncLost: () => local.loseSync(),
+              onSync: (isFirst) => local.gainSync(isFirst),
             }),
     }
     this.#reads = new ReadPath(this.#core)
     this.#inspections = new Inspections(this.#core)
-    const memory = this.#memory
-    this.getOrRefill = memory ? hitsFirst(memory, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
-    this.peek = memory ? peeksFirst(memory, clock, this.#peek) : this.#peek
+    this.getOrRefill = memory
+      ? hitsFirst(memory, local.sync, clock, this.#events, this.#getOrRefill)
+      : this.#getOrRefill
+    this.peek = memory ? peeksFirst(memory, local.sync, clock, this.#peek) : this.#peek
     shareOutcomes(this, this.#events)
   }
 
@@ -117,17 +113,22 @@ export class RefillCache implements Cache {
     options?.signal?.throwIfAborted()
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
-    const batch = new Batch(loader, distinct)
-    const results = await Promise.allSettled(
-      distinct.map(async (key) => {
-        const decided = once(() => batch.decided())
-        try {
-          return await this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
-        } finally {
-          decided() // also where nothing began, because the call was refused
-        }
-      }),
-    )
+    const batch = new Batch(loader, distinct, this.#clock)
+    const ask = async (key: string): Promise<V> => {
+      const decided = once(() => batch.decided())
+      try {
+        this.#assertOpen()
+        return await this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
+      } finally {
+        decided() // also where nothing began, because the call was refused
+      }
+    }
+    const asked: Promise<PromiseSettledResult<V>[]>[] = []
+    for (let from = 0; from < distinct.length; from += KEYS_A_TURN) {
+      if (from > 0) await new Promise<void>((resolve) => this.#clock.setImmediate(resolve))
+      asked.push(Promise.allSettled(distinct.slice(from, from + KEYS_A_TURN).map(ask)))
+    }
+    const results = (await Promise.all(asked)).flat()
     const values = new Map<string, V>()
     for (const [i, result] of results.entries()) {
       if (result.status === 'rejected') throw result.reason
@@ -142,13 +143,20 @@ export class RefillCache implements Cache {
   ): ((...args: A) => Promise<V>) => {
     const { key, ...callOptions } = options
     const given = Object.keys(callOptions).length > 0 ? (callOptions as CallOptions<V>) : undefined
-    return (...args) => this.getOrRefill(key(...args), () => fn(...args), given)
+    const { getOrRefill } = this
+    return function (this: unknown, ...args) {
+      try {
+        return getOrRefill(key.apply(this, args), () => fn.apply(this, args), given)
+      } catch (error) {
+        return Promise.reject(error) // of `key`
+      }
+    }
   }
 
   /** What `peek` is for all but entries that need no further look. */
   readonly #peek = <V>(key: string): V | undefined => {
-    const entry = this.#memory?.get<V>(key)
-    return entry !== undefined && isFresh(entry, this.#clock.now()) ? entry.read() : undefined
+    const entry = this.#local.memory?.get<V>(key)
+    return entry !== undefined && this.#local.isFresh(entry, this.#clock.now()) ? entry.read() : undefined
   }
 
   readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {
@@ -158,7 +166,7 @@ export class RefillCache implements Cache {
     if (inMemory !== undefined) return inMemory
     const entry = await this.#core.redis?.read(key, codec)
     if (entry === undefined || this.#clock.now() >= entry.freshUntil) return undefined
-    return entry.value
+    return readOf(isolateRead(entry, codec))
   }
 
   readonly set = async <V>(key: string, value: V, options?: CallOptions<V>): Promise<void> => {
@@ -166,21 +174,22 @@ export class RefillCache implements Cache {
     const settings = settingsOf(options, this.#core.options)
     const { redis, clock, random } = this.#core
     if (value === undefined) return this.invalidate(key)
-    const isolated = isolate(value, settings.codec, this.#memory !== undefined)
+    const isolated = isolateLoaded(value, settings.codec)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
-    this.#forget(key)
-    const own = {}
-    this.#beingSet.set(key, own)
+    const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags.map(readable) }
+    const payload = redis && isolated.encode()
+    const pending = this.#local.beginSet(key)
     try {
-      if (redis !== undefined) await redis.write(key, isolated.encode(), storing)
-      if (this.#beingSet.get(key) !== own) return // changed again meanwhile, here or elsewhere: memory cannot know how
-    } finally {
-      if (this.#beingSet.get(key) === own) this.#beingSet.delete(key)
+      if (redis !== undefined && payload !== undefined) await redis.write(key, payload, storing)
+    } catch (error) {
+      this.#local.endSet(pending, undefined) // it may have been carried out all the same
+      throw error
     }
-    this.#forget(key) // also what was read from Redis in the meantime
-    const now = clock.now()
-    const entry = { value, ...instantsOf(storing, now), loadTime: 0, tags: storing.tags.map(readable) }
-    this.#memory?.put(key, entry, isolated, now)
+    try {
+      this.#local.endSet(pending, { life, isolated })
+    } catch (error) {
+      this.#events.report(error) // too large for memory: it is set all the same
+    }
   }
 
   readonly invalidate = async (key: string | readonly string[]): Promise<void> => {
@@ -189,38 +198,49 @@ export class RefillCache implements Cache {
     this.#assertOpen()
     for (const each of keys) checkKey(each)
     for (const each of keys) {
-      this.#forget(each)
+      this.#local.forget(each)
       this.#events.invalidated(each)
     }
     const { redis } = this.#core
     if (redis === undefined) return
-    await Promise.all(keys.map((each) => redis.remove(each)))
-    for (const each of keys) this.#forget(each) // also what was read from Redis in the meantime
+    try {
+      await Promise.all(keys.map((each) => redis.remove(each)))
+    } finally {
+      for (const each of keys) this.#local.endChange(each) // also what was read from Redis in the meantime
+    }
   }
 
   readonly invalidateTags = async (tags: string | readonly string[]): Promise<void> => {
     const all = typeof tags === 'string' ? [tags] : tags
-    checkTags(all)
+    checkTagNames(all)
     this.#assertOpen()
+    const distinct = [...new Set(all)]
     const { redis } = this.#core
-    for (const tag of all) this.#forgetTagged(tag)
+    for (const tag of distinct) this.#local.forgetTagged(tag)
     this.#events.invalidated(undefined)
     if (redis === undefined) return
-    await Promise.all(all.map((tag) => redis.invalidateTag(tag)))
-    for (const tag of all) this.#forgetTagged(tag) // also what was read from Redis in the meantime
+    try {
+      await redis.invalidateTags(distinct)
+    } finally {
+      for (const tag of distinct) this.#local.forgetTagged(tag) // also what was read from Redis in the meantime
+    }
   }
 
   readonly clear = async (): Promise<void> => {
     this.#assertOpen()
-    this.#forgetAll()
+    this.#local.forgetAll()
     this.#events.invalidated(undefined)
-    await this.#core.redis?.removeAll()
-    this.#forgetAll()
+    try {
+      await this.#core.redis?.removeAll()
+    } finally {
+      this.#local.forgetAll()
+    }
   }
 
   readonly stats = (): CacheStats => {
     const { counts, inRedis, loadTime, waits } = this.#events
-    const { flights, redis } = this.#core
+    const { redis } = this.#core
+    const { memory, flights } = this.#local
     return {
       hits: counts.hit,
       staleHits: counts.stale,
@@ -238,8 +258,8 @@ export class RefillCache implements Cache {
       invalidations: counts.invalidated,
       errors: counts.error,
       redis: redis?.stats() ?? [],
-      entries: this.#memory?.size ?? 0,
-      bytes: this.#memory?.bytes,
+      entries: memory?.size ?? 0,
+      bytes: memory?.bytes,
       flights: flights.size,
     }
   }
@@ -266,7 +286,7 @@ export class RefillCache implements Cache {
     this.#closing.abort(closed)
     await this.#reads.close(closed)
     await this.#core.redis?.close()
-    this.#forgetAll()
+    this.#local.forgetAll()
     this.#events.clear()
   }
 
@@ -281,34 +301,12 @@ export class RefillCache implements Cache {
     this.#closing.signal.throwIfAborted()
   }
 
-  /** Callers that come from now on find nothing in memory and join nothing that began before. */
-  #forget(key: string): void {
-    this.#memory?.delete(key)
-    this.#beingSet.delete(key)
-    this.#core.passes.delete(key)
-    this.#core.backOff.forget(key)
-    this.#reads.revoke(key)
-  }
-
-  #forgetTagged(tag: string): void {
-    this.#memory?.deleteTagged(readable(tag))
-    this.#beingSet.clear()
-    this.#reads.revokeTagged(tag)
-  }
-
+  /** A change that another process has made. */
   #apply(change: Change): void {
-    if (change.kind === 'key') this.#forget(change.key)
-    else if (change.kind === 'tag') this.#forgetTagged(change.tag)
-    else this.#forgetAll()
+    if (change.kind === 'key') this.#local.forget(change.key)
+    else if (change.kind === 'tag') this.#local.forgetTagged(change.tag)
+    else this.#local.forgetAll()
     this.#events.invalidated(change.kind === 'key' ? change.key : undefined)
-  }
-
-  #forgetAll(): void {
-    this.#memory?.clear()
-    this.#beingSet.clear()
-    this.#core.passes.clear()
-    this.#core.backOff.clear()
-    this.#reads.revokeAll()
   }
 }
 

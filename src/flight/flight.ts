@@ -2,7 +2,9 @@ import { onAbort } from '../abort.ts'
 
 /** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
 const RELEASED: unique symbol = Symbol('released')
-/** In place of what a waiter has brought who has left. */
+/** Stands for a result that callers must not share: each waiter gets a copy. */
+const COPIES: unique symbol = Symbol('copies')
+/** Marks the slot of a waiter that has left. */
 const LEFT: unique symbol = Symbol('left')
 
 /**
@@ -11,7 +13,7 @@ const LEFT: unique symbol = Symbol('left')
  *
  * A waiter costs one promise and one slot, because thousands may wait: what it brings to load for itself is kept in a
  * queue, and as reactions of a promise run in the order in which they were attached, each takes its own from the front.
- * With a value they wake without running any code of ours.
+ * With a value that they share they wake without running any code of ours.
  */
 export class Flight<V> {
   /** Made when somebody asks for the signal: most flights end before anyone does, and it costs more than all the rest. */
@@ -23,10 +25,14 @@ export class Flight<V> {
   /** What each waiter has brought, in the order of arrival. */
   readonly #brought: unknown[] = []
   readonly #alone: (brought: unknown) => V | Promise<V>
-  /** How many waiters have been served, where there was no value. */
+  /** How many waiters have been served, where they do not share a value. */
   #delivered = 0
-  #settled = false
-  #failed = false
+  /** `settled` once the callers have their answer, or are about to get it. Never goes back. */
+  #phase: 'open' | 'settled' = 'open'
+  /** What later callers may have in place of the result while the flight goes on. Set by `offer`. */
+  #offered: (() => V | undefined) | undefined
+  /** Set with the outcome COPIES. */
+  #copy: (() => V) | undefined
   /** Callers that have joined and not left. */
   #callers = 0
   /** Callers that have left. */
@@ -34,15 +40,12 @@ export class Flight<V> {
   /** Callers without a signal never leave; nor does the interest of a background refill. */
   #lasting = false
   readonly key: string
-  /** Names under which the flight may be revoked. */
-  readonly tags: readonly string[]
   /** Instant of the monotonic clock. */
   readonly startedAt: number
 
   /** `alone` loads for one waiter, by what it has brought, if the flight turns out not to be shareable. */
-  constructor(key: string, tags: readonly string[], alone: (brought: unknown) => V | Promise<V>, startedAt = 0) {
+  constructor(key: string, alone: (brought: unknown) => V | Promise<V>, startedAt = 0) {
     this.key = key
-    this.tags = tags
     this.#alone = alone
     this.startedAt = startedAt
     this.#outcome = new Promise((resolve, reject) => {
@@ -61,21 +64,21 @@ export class Flight<V> {
     return this.#controller !== undefined && this.#controller.signal.aborted
   }
 
-  /** Whether it has failed: those who had joined get the failure, later callers try anew. */
-  get failed(): boolean {
-    return this.#failed
+  /** Whether those who joined have been answered. Later callers must not join: what they may have is for others to say. */
+  get settled(): boolean {
+    return this.#phase === 'settled'
   }
 
-  get settled(): boolean {
-    return this.#settled
+  get isOpen(): boolean {
+    return this.#phase === 'open' && !this.aborted
   }
 
   /** How many callers wait for it, the one that started it included. */
   get waiters(): number {
-    return this.#settled ? 0 : this.#brought.length - this.#left
+    return this.settled ? 0 : this.#brought.length - this.#left
   }
 
-  /** The shared result, or what `alone` makes of `brought`. */
+  /** The shared result, or what `alone` makes of `brought`. Only while it is open. */
   join(brought: unknown, signal: AbortSignal | undefined): Promise<V> {
     if (signal !== undefined) return this.#joinUntilAborted(brought, signal)
     this.#lasting = true
@@ -87,23 +90,36 @@ export class Flight<V> {
     this.#lasting = true
   }
 
-  settle(value: V): void {
-    this.#settled = true
-    this.#resolve(value)
+  /** Answers the callers with a value that they may share, or, with `copy`, each with what that makes. */
+  settle(value: V, copy?: () => V): void {
+    this.#phase = 'settled'
+    if (copy === undefined) return this.#resolve(value)
+    this.#copy = copy
+    this.#endWithoutValue(COPIES)
+  }
+
+  /**
+   * Answers the callers with something older, while the execution goes on. Later callers may have that, too, as long as
+   * `read` makes something of it.
+   */
+  offer(read: () => V | undefined): void {
+    this.#offered = read
+  }
+
+  /** What was offered to later callers, if anything was and it may still be had. */
+  takeOffer(): V | undefined {
+    return this.#offered?.()
   }
 
   fail(reason: unknown): void {
-    if (this.#settled) return
-    this.#settled = true
-    this.#failed = true
-    this.#outcome.catch(() => {}) // delivered to those who joined; there may be none left
-    this.#reject(reason)
+    if (this.settled) return
+    this.#phase = 'settled'
+    this.#endWithoutValue(reason) // delivered to those who joined; there may be none left
   }
 
   release(): void {
-    this.#settled = true
-    this.#outcome.catch(() => {}) // as with a failure
-    this.#reject(RELEASED)
+    this.#phase = 'settled'
+    this.#endWithoutValue(RELEASED)
   }
 
   /** Ends the execution itself, whoever waits. */
@@ -112,15 +128,21 @@ export class Flight<V> {
     this.#controller.abort(reason)
   }
 
-  readonly #deliverNoValue = (reason: unknown): V | Promise<V> => {
+  #endWithoutValue(reason: unknown): void {
+    this.#outcome.catch(() => {})
+    this.#reject(reason)
+  }
+
+  readonly #deliver = (reason: unknown): V | Promise<V> => {
     const brought = this.#brought[this.#delivered++]
+    if (reason === COPIES) return (this.#copy as () => V)()
     if (reason === RELEASED && brought !== LEFT) return this.#alone(brought)
     throw reason
   }
 
   #enqueue(brought: unknown): Promise<V> {
     this.#brought.push(brought)
-    return this.#outcome.then(undefined, this.#deliverNoValue)
+    return this.#outcome.then(undefined, this.#deliver)
   }
 
   #joinUntilAborted(brought: unknown, signal: AbortSignal): Promise<V> {
@@ -132,7 +154,7 @@ export class Flight<V> {
         this.#callers--
         this.#left++
         this.#brought[place] = LEFT
-        if (this.#callers === 0 && !this.#lasting && !this.#settled) this.abort(signal.reason)
+        if (this.#callers === 0 && !this.#lasting && !this.settled) this.abort(signal.reason)
         reject(signal.reason)
       })
       result.then(resolve, reject).finally(leave)

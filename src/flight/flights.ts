@@ -3,12 +3,11 @@ import { Flight } from './flight.ts'
 
 type Alone = <V>(key: string, brought: unknown) => V | Promise<V>
 
-/** The flights of this process: by key the one that new callers may join, and all that have not ended. */
+/** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
-  /** The revoked ones too. */
+  /** Those that a change has followed, too. */
   readonly #all = new Set<Flight<unknown>>()
-  readonly #outdated = new WeakSet<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
   readonly #alone: Alone
   #onEmpty: (() => void)[] = []
@@ -23,60 +22,42 @@ export class Flights {
     return this.#all.size
   }
 
-  /** All that are under way, those that began first before others. */
+  /** All that have not ended, those that began first before others. */
   get all(): Iterable<Flight<unknown>> {
     return this.#all
   }
 
-  /** The flight that a caller of `key` may join. */
-  current<V>(key: string): Flight<V> | undefined {
-    const flight = this.#byKey.get(key) as Flight<V> | undefined
-    return flight === undefined || flight.aborted || flight.failed ? undefined : flight
+  /** The flight of `key` that no change has followed, also while it stores what its callers have been given. */
+  underWay<V>(key: string): Flight<V> | undefined {
+    return this.#byKey.get(key) as Flight<V> | undefined
   }
 
-  start<V>(key: string, tags: readonly string[]): Flight<V> {
-    const flight = new Flight<V>(key, tags, (brought) => this.#alone<V>(key, brought), this.#clock.coarseNow())
+  /** The flight that a caller of `key` may join. */
+  joinable<V>(key: string): Flight<V> | undefined {
+    const flight = this.#byKey.get(key) as Flight<V> | undefined
+    return flight?.isOpen === true ? flight : undefined
+  }
+
+  start<V>(key: string): Flight<V> {
+    const flight = new Flight<V>(key, (brought) => this.#alone<V>(key, brought), this.#clock.coarseNow())
     this.#byKey.set(key, flight as Flight<unknown>)
     this.#all.add(flight as Flight<unknown>)
     return flight
   }
 
-  /** Whether `flight` is still the one of its key: neither ended, nor revoked, nor followed by another. */
-  isCurrent<V>(flight: Flight<V>): boolean {
-    return this.#byKey.get(flight.key) === (flight as unknown)
-  }
-
-  /** Whether the result of `flight` may be kept for later callers. */
-  mayKeep<V>(flight: Flight<V>): boolean {
-    return this.isCurrent(flight) && !this.#outdated.has(flight as Flight<unknown>)
-  }
-
-  /** What is under way may have been read before a change that nobody told of: callers get it, nobody keeps it. */
-  outdateAll(): void {
-    for (const flight of this.#all) this.#outdated.add(flight)
-  }
-
   /** Forgets `flight`; another that has taken its place stays. */
   end<V>(flight: Flight<V>): void {
-    if (this.isCurrent(flight)) this.#byKey.delete(flight.key)
+    if (this.#byKey.get(flight.key) === (flight as unknown)) this.#byKey.delete(flight.key)
     this.#all.delete(flight as Flight<unknown>)
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
   /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
-  revoke(key: string): void {
+  close(key: string): void {
     this.#byKey.delete(key)
   }
 
-  /** Of flights that were started without tags it is not known yet which they will have. */
-  revokeTagged(tag: string): void {
-    for (const flight of this.#all) {
-      const mayHaveIt = flight.tags.length === 0 || flight.tags.includes(tag)
-      if (mayHaveIt && this.isCurrent(flight)) this.revoke(flight.key)
-    }
-  }
-
-  revokeAll(): void {
+  closeAll(): void {
     this.#byKey.clear()
   }
 

@@ -17,7 +17,12 @@ type ResponseMeta = Omit<StoredParts, 'body'> & { bodyBytes: number }
  * What comes back is foreign until proven otherwise: anything that is not exactly what was written, or that could
  * split a response, is an error, which the cache takes as a miss.
  */
-export const storedCodec: { encode(value: Stored): Uint8Array; decode(bytes: Uint8Array): Stored } = {
+export const storedCodec: {
+  readonly immutable: true
+  encode(value: Stored): Uint8Array
+  decode(bytes: Uint8Array): Stored
+} = {
+  immutable: true,
   encode(value) {
     if (value instanceof VaryIndex) return pack(INDEX, value.describe(), Buffer.alloc(0))
     const { body, status, statusMessage, fields, removed, respondedAt, lifetime } = value

@@ -7,6 +7,8 @@ export interface EntryKeys {
   readonly lease: string
   /** Set of the inboxes that wait for the running refill. */
   readonly waiters: string
+  /** The token of the last lease, for as long as no change has followed it. */
+  readonly last: string
 }
 
 /** Braces would move the hash tag; control characters must not reach logs and terminals; `%` is how both are escaped. */
@@ -24,7 +26,7 @@ export function entryKeys(prefix: string, key: string): EntryKeys {
 /** The keys of the entry whose user's key has that form. */
 export function entryKeysOf(prefix: string, form: string): EntryKeys {
   const value = `${entryKeysBeginning(prefix)}${form}}`
-  return { value, lease: `${value}:lease`, waiters: `${value}:waiters` }
+  return { value, lease: `${value}:lease`, waiters: `${value}:waiters`, last: `${value}:last` }
 }
 
 export function valueKey(prefix: string, key: string): string {

@@ -1,6 +1,7 @@
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { claim } from '../redis/scripts/claim.ts'
+import { Batches } from './batches.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {
@@ -9,6 +10,8 @@ export interface ClaimRequest {
   readonly lockTtl: number
   /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
   readonly freshBeyond: number | undefined
+  /** The claim leaves now, at the local instant `sentAt`. */
+  onSend(sentAt: number): void
   onReply(reply: ClaimReply): void
   onFailure(error: unknown): void
 }
@@ -27,63 +30,49 @@ export interface ClaimReply {
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 200
 
-/**
- * Sends the claims of one tick together: what a thousand callers ask at once is not a thousand commands. One that is
- * likely to be the only one leaves at once, and travels while the rest of a herd is still being queued: where the last
- * tick had no other and none is under way. (As RFC 896, Nagle's algorithm, does with small segments.)
- */
-export class ClaimBatch {
+/** Sends the claims of one tick together. */
+export class ClaimBatches {
   readonly #connection: Connection
   readonly #tagKeys: string
   readonly #inboxId: () => string
   readonly #guard: Guard
-  readonly #largest: number
-  #pending: ClaimRequest[] = []
-  #underWay = 0
-  /** Whether the claim that was last gathered found no company. */
-  #cameAlone = true
+  readonly #now: () => number
+  readonly #batches: Batches<ClaimRequest>
 
-  /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
-  constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
+  /** `inboxId`: where the results of others are to be sent, '' while that cannot be received; `now`: the local instant. */
+  constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard, now: () => number) {
     this.#connection = connection
     this.#tagKeys = tagKeys
     this.#inboxId = inboxId
     this.#guard = guard
-    // On a Cluster the keys of one script must share a slot, and hardly two entries do.
-    this.#largest = connection.client.isCluster ? 1 : LARGEST_BATCH
+    this.#now = now
+    this.#batches = new Batches({
+      send: (batch) => this.#send(batch),
+      // On a Cluster the keys of one script must share a slot, and hardly two entries do.
+      largest: () => (connection.client.isCluster ? 1 : LARGEST_BATCH),
+    })
   }
 
   add(request: ClaimRequest): void {
-    if (this.#cameAlone && this.#underWay === 0) return void this.#send([request])
-    // Sent after this turn's promises, so that calls which those make are of the same tick.
-    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
-  }
-
-  #flush(): void {
-    const pending = this.#pending
-    this.#pending = []
-    this.#cameAlone = pending.length === 1
-    for (let from = 0; from < pending.length; from += this.#largest) {
-      void this.#send(pending.slice(from, from + this.#largest))
-    }
+    this.#batches.add(request)
   }
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
     const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, this.#inboxId(), this.#tagKeys]
+    const sentAt = this.#now()
     for (const request of batch) {
-      keys.push(request.keys.value, request.keys.lease, request.keys.waiters)
+      const { value, lease, waiters, last } = request.keys
+      keys.push(value, lease, waiters, last)
       args.push(request.token, request.freshBeyond ?? '')
+      request.onSend(sentAt)
     }
     let reply: unknown[]
-    this.#underWay++
     try {
       reply = (await this.#guard(() => this.#connection.runBuffer(claim, keys, args))) as unknown[]
     } catch (error) {
       for (const request of batch) request.onFailure(error)
       return
-    } finally {
-      this.#underWay--
     }
     const now = Number(reply[0])
     for (let i = 0; i < batch.length; i++) batch[i]?.onReply(read(now, reply[i + 1] as RawReply))

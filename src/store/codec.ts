@@ -1,5 +1,5 @@
 import { parse, stringify } from 'devalue'
-import { SerializationError } from '../errors.ts'
+import { messageOf, SerializationError } from '../errors.ts'
 
 /** How values become bytes for Redis and back. `decode(encode(value))` must equal `value`. */
 export interface Codec<V = unknown> {
@@ -7,9 +7,16 @@ export interface Codec<V = unknown> {
   encode(value: V): Uint8Array
   /** Throws when the bytes are not what `encode` makes; the entry then counts as a miss. */
   decode(bytes: Uint8Array): V
+  /**
+   * Says that nobody changes these values, so that all readers may share one as it is. Default `false`: plain values are
+   * frozen, of others each reader gets a copy.
+   */
+  readonly immutable?: boolean
 }
 
 const JSON_TEXT = 0x4a // J
+/** JSON in which fields are called `__proto__`, as the value had them. In other JSON such a field wants to do harm. */
+const PROTO_TEXT = 0x50 // P
 const RICH_TEXT = 0x52 // R
 const RAW_BUFFER = 0x42 // B
 const RAW_UINT8_ARRAY = 0x55 // U
@@ -31,12 +38,11 @@ export const defaultCodec: Codec = {
     try {
       if (Buffer.isBuffer(value)) return tagged(RAW_BUFFER, value)
       if (isUint8Array(value)) return tagged(RAW_UINT8_ARRAY, value)
-      if (isPlain(value, 0)) return tagged(JSON_TEXT, Buffer.from(JSON.stringify(value)))
-      return tagged(RICH_TEXT, Buffer.from(stringify(value, reducers)))
+      const kind = kindOf(value)
+      if (kind !== undefined) return taggedText(kind, JSON.stringify(value))
+      return taggedText(RICH_TEXT, stringify(value, reducers))
     } catch (cause) {
-      throw new SerializationError(`the value cannot be encoded: ${String((cause as Error)?.message ?? cause)}`, {
-        cause,
-      })
+      throw new SerializationError(`the value cannot be encoded: ${messageOf(cause)}`, { cause })
     }
   },
   decode(bytes) {
@@ -44,6 +50,8 @@ export const defaultCodec: Codec = {
     switch (bytes[0]) {
       case JSON_TEXT:
         return parseJson(body.toString())
+      case PROTO_TEXT:
+        return JSON.parse(body.toString())
       case RICH_TEXT:
         return parse(body.toString(), revivers)
       case RAW_BUFFER:
@@ -58,19 +66,31 @@ export const defaultCodec: Codec = {
 
 /** Whether what `defaultCodec` has encoded is text throughout, so that it may be read as a string. */
 export function isText(tag: string): boolean {
-  return tag === 'J' || tag === 'R'
+  return tag === 'J' || tag === 'P' || tag === 'R'
 }
 
 /** Decodes what `defaultCodec` has encoded as text, from the string in which the tag stands at `offset`. */
 export function decodeText(text: string, offset: number): unknown {
   const body = text.slice(offset + 1)
-  return text[offset] === 'J' ? parseJson(body) : parse(body, revivers)
+  const tag = text[offset]
+  if (tag === 'P') return JSON.parse(body)
+  return tag === 'J' ? parseJson(body) : parse(body, revivers)
 }
 
 const MAX_PLAIN_DEPTH = 200
 
-/** Whether JSON reproduces the value exactly. Too deep for the stack, or a cycle, counts as not plain. */
-function isPlain(value: unknown, depth: number): boolean {
+/** How JSON can say the value exactly, if it can. */
+function kindOf(value: unknown): number | undefined {
+  const seen = { proto: false }
+  if (!isPlain(value, 0, seen)) return undefined
+  return seen.proto ? PROTO_TEXT : JSON_TEXT
+}
+
+/**
+ * Whether JSON reproduces the value exactly; notes in `seen` whether a field is called `__proto__`. Too deep for the stack,
+ * or a cycle, counts as not plain.
+ */
+function isPlain(value: unknown, depth: number, seen: { proto: boolean }): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -87,14 +107,14 @@ function isPlain(value: unknown, depth: number): boolean {
   if (Array.isArray(value)) {
     if (Object.getPrototypeOf(value) !== Array.prototype || Object.keys(value).length !== value.length) return false
     // A loop by index, not `every`, which would pass over holes.
-    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false
+    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1, seen)) return false
     return true
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype) return false
-  if (Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value || Object.hasOwn(value, '__proto__'))
-    return false
-  for (const name in value) if (!isPlain((value as Record<string, unknown>)[name], depth + 1)) return false
+  if (Object.getOwnPropertySymbols(value).length > 0 || 'toJSON' in value) return false
+  if (Object.hasOwn(value, '__proto__')) seen.proto = true
+  for (const name in value) if (!isPlain((value as Record<string, unknown>)[name], depth + 1, seen)) return false
   return true
 }
 
@@ -116,7 +136,7 @@ function refuseLossy(value: object): false {
   return false
 }
 
-/** `encode` makes no field called `__proto__`; bytes that have one want to harm whoever copies the value. */
+/** `encode` marks JSON in which fields are called `__proto__`; other bytes that have one want to harm whoever copies the value. */
 function parseJson(text: string): unknown {
   // As it stands or with escapes, of which `encode` makes these only for control characters.
   if (!text.includes('__proto__') && !text.includes('\\u00')) return JSON.parse(text)
@@ -128,6 +148,13 @@ function parseJson(text: string): unknown {
 
 function isUint8Array(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array && Object.getPrototypeOf(value) === Uint8Array.prototype
+}
+
+function taggedText(tag: number, text: string): Buffer {
+  const result = Buffer.allocUnsafe(Buffer.byteLength(text) + 1)
+  result[0] = tag
+  result.write(text, 1)
+  return result
 }
 
 function tagged(tag: number, bytes: Uint8Array): Buffer {

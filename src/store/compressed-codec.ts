@@ -25,6 +25,7 @@ export function compressed<V = unknown>(options: CompressionOptions<V> = {}): Co
   if (typeof above !== 'number') throw wrongType('above', expected, above)
   if (!Number.isInteger(above) || above < 0) throw outOfRange('above', expected, above)
   return {
+    immutable: codec.immutable === true,
     encode(value) {
       const bytes = codec.encode(value)
       if (bytes.byteLength < above) return tagged(AS_IT_IS, bytes)

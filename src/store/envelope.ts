@@ -9,12 +9,12 @@
  *     │  │ │             │             │             └ ms that the loader took
  *     │  │ │             │             └ end of staleIfError
  *     │  │ │             └ end of staleWhileRevalidate
- *     │  │ └ end of ttl; these instants are in ms on Redis's clock
- *     │  └ kind: v a value, p a hit-for-pass marker
+ *     │  │ └ end of ttl; these instants are in ms on Redis's clock, and set by the script that stores the entry
+ *     │  └ kind: v a value; p a marker: callers load for themselves (hit-for-pass); l a marker: processes do
  *     └ magic and version
  */
 export interface Envelope {
-  readonly kind: 'value' | 'pass'
+  readonly kind: Kind
   readonly freshUntil: number
   readonly staleUntil: number
   readonly errorUntil: number
@@ -23,20 +23,26 @@ export interface Envelope {
   readonly payload: Uint8Array
 }
 
+export type Kind = 'value' | 'pass' | 'local'
+
 /** A tag in readable form, and when the load began, in µs on the clock of the Redis that keeps the tag. */
 export type StoredTag = readonly [tag: string, startedAt: number]
 
 const MAGIC = 'hl1'
 export const HEADER_LENGTH = 64
-const LAST_INSTANT = 9_999_999_999_999
+const BEGINNINGS: Readonly<Record<Kind, string>> = { value: `${MAGIC}v `, pass: `${MAGIC}p `, local: `${MAGIC}l ` }
+const KINDS: readonly Kind[] = ['value', 'pass', 'local']
+const VALUE = BEGINNINGS.value
+const NO_INSTANTS = `${digits(0, 13)} ${digits(0, 13)} ${digits(0, 13)}`
 const LONGEST_LOAD = 9_999_999_999
 
-export function encodeEnvelope(envelope: Envelope): Buffer {
-  const { kind, freshUntil, staleUntil, errorUntil, loadTime, payload } = envelope
+/** The bytes to be stored, without their instants: the script that stores them reads the clock. */
+export function encodeEnvelope(envelope: Pick<Envelope, 'kind' | 'loadTime' | 'tags' | 'payload'>): Buffer {
+  const { kind, loadTime, payload } = envelope
   const tags = envelope.tags.length === 0 ? '' : JSON.stringify(envelope.tags)
   const tagBytes = Buffer.byteLength(tags)
   const header =
-    `${MAGIC}${kind === 'value' ? 'v' : 'p'} ${instant(freshUntil)} ${instant(staleUntil)} ${instant(errorUntil)} ` +
+    `${BEGINNINGS[kind]}${NO_INSTANTS} ` +
     `${digits(Math.min(Math.round(loadTime), LONGEST_LOAD), 10)} ${digits(tagBytes, 5)} `
   const bytes = Buffer.allocUnsafe(HEADER_LENGTH + tagBytes + payload.byteLength)
   bytes.write(header, 'latin1')
@@ -63,7 +69,7 @@ export interface Header extends Omit<Envelope, 'tags' | 'payload'> {
 
 /** The header with which `text` begins; `undefined` where it begins otherwise. Makes no garbage, as a RegExp would. */
 export function readHeader(text: string): Header | undefined {
-  const kind = text.startsWith(VALUE) ? 'value' : text.startsWith(PASS) ? 'pass' : undefined
+  const kind = KINDS.find((each) => text.startsWith(BEGINNINGS[each]))
   const freshUntil = numberAt(text, 5, 13)
   const staleUntil = numberAt(text, 19, 13)
   const errorUntil = numberAt(text, 33, 13)
@@ -84,8 +90,6 @@ export function freshUntilOfUntagged(text: string): number {
 const UNTAGGED = '00000 '
 const UNTAGGED_AT = HEADER_LENGTH - UNTAGGED.length
 const NO_TAGS: readonly StoredTag[] = []
-const VALUE = `${MAGIC}v `
-const PASS = `${MAGIC}p `
 
 /** The decimal of so many digits that stands there, followed by a space; else NaN. */
 function numberAt(text: string, from: number, digits: number): number {
@@ -109,10 +113,6 @@ function parseTags(json: string): StoredTag[] | undefined {
 
 function isStoredTag(tag: unknown): tag is StoredTag {
   return Array.isArray(tag) && tag.length === 2 && typeof tag[0] === 'string' && typeof tag[1] === 'number'
-}
-
-function instant(at: number): string {
-  return digits(Math.min(Math.max(Math.round(at), 0), LAST_INSTANT), 13)
 }
 
 function digits(number: number, length: number): string {

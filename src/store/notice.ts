@@ -1,11 +1,13 @@
-import type { Entry } from './entry.ts'
+import type { ReadEntry } from './entry.ts'
 
 /** What a waiter hears when the refill that it waits for ends. */
 export type Notice<V> =
-  | { readonly kind: 'entry'; readonly entry: Entry<V> }
+  | { readonly kind: 'entry'; readonly entry: ReadEntry<V> }
   | { readonly kind: 'failed'; readonly failure: RemoteFailure }
   /** Load for yourself: the result is not shareable. */
   | { readonly kind: 'pass' }
+  /** Load in your process, for all who wait there: the value cannot be sent. */
+  | { readonly kind: 'local' }
   /** Look again: the value was too large for the message, or the refill was revoked. */
   | { readonly kind: 'again' }
 
@@ -21,14 +23,23 @@ export interface RemoteFailure {
 const ENVELOPE = 'h'
 const FAILED = 'f'
 export const PASS = 'p'
+export const LOCAL = 'l'
 export const AGAIN = 'a'
 
-export function failureNotice(failure: RemoteFailure): string {
-  return FAILED + JSON.stringify(failure)
+/** Characters of a failure that are told to others; the whole of it goes to the callers in the leader's process. */
+const LONGEST_NAME = 200
+const LONGEST_MESSAGE = 8000
+
+export function failureNotice({ name, message, origin }: RemoteFailure): string {
+  return FAILED + JSON.stringify({ name: cut(name, LONGEST_NAME), message: cut(message, LONGEST_MESSAGE), origin })
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
 }
 
 /** What cannot be understood says at least that something has happened. */
-export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => Entry<V> | undefined): Notice<V> {
+export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => ReadEntry<V> | undefined): Notice<V> {
   switch (bytes.toString('latin1', 0, 1)) {
     case ENVELOPE: {
       const entry = decodeEntry(bytes)
@@ -38,6 +49,8 @@ export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => Ent
       return { kind: 'failed', failure: readFailure(bytes.toString('utf8', 1)) }
     case PASS:
       return { kind: 'pass' }
+    case LOCAL:
+      return { kind: 'local' }
     default:
       return { kind: 'again' }
   }

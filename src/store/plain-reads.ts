@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
 import { decodeText, defaultCodec, isText, type Codec } from './codec.ts'
-import type { Entry } from './entry.ts'
+import type { ReadEntry } from './entry.ts'
 import { freshUntilOfUntagged, HEADER_LENGTH, readHeader, type Header } from './envelope.ts'
-import { enter } from './enter.ts'
 import { ReadBatches } from './read-batch.ts'
 import type { RedisClock } from './redis-clock.ts'
+import { toLocalEntry } from './to-local-entry.ts'
 
 /** Someone who asks for an entry; what its methods return is the answer. */
 export interface PlainRead<V> {
@@ -15,7 +15,7 @@ export interface PlainRead<V> {
   readonly codec: Codec<V>
   /** Whether the value is to be kept, and so its instants are needed. */
   readonly wantsEntry: boolean
-  onEntry(entry: Entry<V>): V
+  onEntry(entry: ReadEntry<V>): V
   /** Where no entry is wanted. */
   onValue(value: V): V
   /** It is not fresh, or cannot be used without a further question. */
@@ -99,7 +99,9 @@ export class PlainReads {
       this.#report(error)
       return this.#miss(read)
     }
-    return this.#hit(read, value, text)
+    this.noteOutcome(true)
+    if (!read.wantsEntry) return read.onValue(value)
+    return this.#entry(read, value, text, text.length - HEADER_LENGTH, () => decodeText(text, HEADER_LENGTH))
   }
 
   #onBytes(read: PlainRead<unknown>, bytes: Buffer | null): unknown {
@@ -112,17 +114,18 @@ export class PlainReads {
       this.#report(error)
       return this.#miss(read)
     }
-    return this.#hit(read, value, header)
+    this.noteOutcome(true)
+    if (!read.wantsEntry) return read.onValue(value)
+    const payload = bytes.subarray(HEADER_LENGTH)
+    return this.#entry(read, value, header, payload.length, () => read.codec.decode(new Uint8Array(payload)))
   }
 
   #isFreshValue(header: string): boolean {
     return this.#clock.coarseNow() < this.#redisClock.toLocal(freshUntilOfUntagged(header))
   }
 
-  #hit(read: PlainRead<unknown>, value: unknown, header: string): unknown {
-    this.noteOutcome(true)
-    if (!read.wantsEntry) return read.onValue(value)
-    return read.onEntry(enter(value, readHeader(header) as Header, NO_TAGS, this.#redisClock))
+  #entry(read: PlainRead<unknown>, value: unknown, header: string, bytes: number, again: () => unknown): unknown {
+    return read.onEntry(toLocalEntry({ value, bytes, again }, readHeader(header) as Header, NO_TAGS, this.#redisClock))
   }
 
   #miss(read: PlainRead<unknown>): Promise<unknown> {

@@ -2,12 +2,17 @@ import type { Clock } from '../clock.ts'
 import { keyPrefixOf } from '../redis/client.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
-import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
+import { invalidateTags } from '../redis/scripts/invalidate-tags.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
 import type { StoredTag } from './envelope.ts'
 
 /** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
 const REMEMBERED_FOR = 60 * 60 * 1000
+/** Tags in one call of the script, and calls that are under way at once. */
+const LARGEST_BATCH = 500
+const WINDOW = 20
+/** ms for which the key of a tag is needed at least, also where nothing is stored. */
+const LEAST_NEEDED = 1000
 /** How often the begin of a load is reckoned until it counts as older than an invalidation. */
 const MEASUREMENTS = 3
 
@@ -76,14 +81,33 @@ export class Tags {
     return areValid(tags, this.#prefix, (key) => this.#connection.command('get', key))
   }
 
-  /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
-  async invalidate(name: string, broadcast: { channel: string; message: string }): Promise<void> {
-    const args = [REMEMBERED_FOR, broadcast.channel, broadcast.message]
-    await this.#connection.run(invalidateTag, [this.#key(readable(name))], args)
+  /**
+   * Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. Each
+   * tag has its own message on the channel.
+   */
+  async invalidate(
+    tags: readonly { readonly name: string; readonly message: string }[],
+    channel: string,
+  ): Promise<void> {
+    const largest = this.areOurs ? 1 : LARGEST_BATCH
+    for (let from = 0; from < tags.length; from += largest * WINDOW) {
+      const batches = Array.from({ length: WINDOW }, (_, i) => tags.slice(from + i * largest, from + (i + 1) * largest))
+      await Promise.all(batches.map((batch) => this.#invalidate(batch, channel)))
+    }
+  }
+
+  async #invalidate(
+    batch: readonly { readonly name: string; readonly message: string }[],
+    channel: string,
+  ): Promise<void> {
+    if (batch.length === 0) return
+    const keys = batch.map(({ name }) => this.#key(readable(name)))
+    const args = [REMEMBERED_FOR, channel, ...batch.map(({ message }) => message)]
+    await this.#connection.run(invalidateTags, keys, args)
   }
 
   async #need(tag: string, ms: number): Promise<{ invalidatedAt: number; now: number }> {
-    const reply = (await this.#connection.run(needTag, [this.#key(tag)], [ms])) as unknown[]
+    const reply = (await this.#connection.run(needTag, [this.#key(tag)], [Math.max(ms, LEAST_NEEDED)])) as unknown[]
     return { invalidatedAt: Number(reply[0]), now: Number(reply[1]) }
   }
 

@@ -1,4 +1,4 @@
-import { MemoryStore, type Kept } from '../../store/memory-store.ts'
+import { LRUCache } from 'lru-cache'
 
 /** Pause in ms after the first failed refill of a stale value, and the longest. */
 const FIRST_PAUSE = 1000
@@ -11,7 +11,7 @@ const KEPT = 10_000
  * without another attempt. Kept apart from the entries, which may be in Redis alone.
  */
 export class BackOff {
-  readonly #setbacks = new MemoryStore<Setback>(KEPT, undefined)
+  readonly #setbacks = new LRUCache<string, Setback>({ max: KEPT })
 
   /** The instant until which there is to be no attempt. */
   until(key: string): number {
@@ -22,7 +22,7 @@ export class BackOff {
   failed(key: string, now: number): void {
     const failures = this.#setbacks.peek(key)?.failures ?? 0
     const until = now + Math.min(FIRST_PAUSE * 2 ** failures, LONGEST_PAUSE)
-    this.#setbacks.set(key, { until, failures: failures + 1, used: false }, undefined)
+    this.#setbacks.set(key, { until, failures: failures + 1 })
   }
 
   /** There is a new value, or none any more. */
@@ -35,7 +35,7 @@ export class BackOff {
   }
 }
 
-interface Setback extends Kept {
+interface Setback {
   readonly until: number
   readonly failures: number
 }

@@ -1,5 +1,5 @@
-import type { Entry } from '../../store/entry.ts'
-import type { Storing } from '../../store/redis-store.ts'
+import type { Life } from '../../store/entry.ts'
+import type { Storing } from '../../store/storing.ts'
 import type { LoadRecord } from '../refill/loader-context.ts'
 import { cap, type CallSettings } from '../options.ts'
 
@@ -25,7 +25,7 @@ export function storingOf<V>(
 }
 
 /** The instants of an entry that is stored now. */
-export function instantsOf(storing: Storing, now: number): Pick<Entry, 'freshUntil' | 'staleUntil' | 'errorUntil'> {
+export function instantsOf(storing: Storing, now: number): Pick<Life, 'freshUntil' | 'staleUntil' | 'errorUntil'> {
   const freshUntil = now + storing.ttl
   return {
     freshUntil,
@@ -34,7 +34,7 @@ export function instantsOf(storing: Storing, now: number): Pick<Entry, 'freshUnt
   }
 }
 
-type Timed = Pick<Entry, 'freshUntil' | 'loadTime'>
+type Timed = Pick<Life, 'freshUntil' | 'loadTime'>
 
 /**
  * Whether this reader is the one to refill a fresh entry before it expires: the likelier the nearer the end and the

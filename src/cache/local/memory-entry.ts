@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Entry } from '../../store/entry.ts'
-import type { Kept } from '../../store/memory-store.ts'
 
 /** What an entry says besides its value and its end. Entries of the usual kind share one object. */
 export interface Terms<V = unknown> {
@@ -11,6 +10,8 @@ export interface Terms<V = unknown> {
   readonly freshUntil: number | undefined
   /** End of memory's own ttl: after it, Redis is asked again. */
   readonly memoryUntil: number
+  /** End of the trust in an entry that was kept while nobody told of changes. Infinity for one that was kept in sync. */
+  readonly unsyncedUntil: number
   readonly tags: readonly string[]
   /** Makes a reader's own copy of a value that cannot be frozen. */
   readonly copy: (() => V) | undefined
@@ -31,7 +32,7 @@ function promiseOf<V>(value: V): Promise<V> {
  * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, in
  * whole ms: as small integers they lie in the object itself.
  */
-export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
+export class MemoryEntry<V = unknown> implements Entry<V> {
   readonly value: V
   /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
   readonly trustedUntil: number
@@ -39,10 +40,10 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
   #promise: Promise<V> | undefined
   readonly #terms: Terms<V>
 
-  constructor(entry: Pick<Entry<V>, 'value' | 'loadTime'>, trustedUntil: number, terms: Terms<V>) {
-    this.value = entry.value
+  constructor(value: V, loadTime: number, trustedUntil: number, terms: Terms<V>) {
+    this.value = value
     this.trustedUntil = trustedUntil
-    this.loadTime = Math.ceil(entry.loadTime)
+    this.loadTime = Math.ceil(loadTime)
     this.#promise = undefined
     this.#terms = terms
   }
@@ -55,15 +56,6 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
   /** On its own, so that the getter is among the small functions that are always inlined. */
   #makePromise(): Promise<V> {
     return (this.#promise = promiseOf(this.value))
-  }
-
-  /** The store's mark needs no word of its own: what was asked for has its promise. */
-  get used(): boolean {
-    return this.#promise !== undefined
-  }
-
-  set used(used: boolean) {
-    this.#promise = used ? this.promise : undefined
   }
 
   get freshUntil(): number {
@@ -84,6 +76,14 @@ export class MemoryEntry<V = unknown> implements Entry<V>, Kept {
 
   get memoryUntil(): number {
     return this.#terms.memoryUntil
+  }
+
+  get unsyncedUntil(): number {
+    return this.#terms.unsyncedUntil
+  }
+
+  get copy(): (() => V) | undefined {
+    return this.#terms.copy
   }
 
   /** The reader's own copy of a value that cannot be frozen, or the value that all share. */

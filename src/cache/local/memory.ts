@@ -1,54 +1,30 @@
-import { defaultCodec, type Codec } from '../../store/codec.ts'
-import type { Entry } from '../../store/entry.ts'
-import { freezePlain } from './isolation.ts'
-import { MemoryStore } from '../../store/memory-store.ts'
+import { LRUCache } from 'lru-cache'
+import type { Life } from '../../store/entry.ts'
+import type { ResolvedMemory } from '../options.ts'
+import type { Isolated } from './isolation.ts'
 import { earliestRefill } from './lifetime.ts'
 import { MemoryEntry, type Terms } from './memory-entry.ts'
-import type { ResolvedMemory } from '../options.ts'
 
-/** A value that is about to be seen by more than one caller. */
-export interface Isolated<V> {
-  /** Makes a reader's own copy; absent where the value itself may be shared. */
-  readonly copy: (() => V) | undefined
-  /** The encoded value, made at the first call. Throws as the codec does. */
-  encode(): Uint8Array
-}
-
-/**
- * Keeps what one caller does to a value from the next: plain values are frozen, of others each later reader gets a
- * copy. To be called before any caller has the value. A value that its caller brings a codec of its own for is shared
- * as it is, and so is one that memory will not keep. Throws `SerializationError` for what can be neither frozen nor
- * copied.
- */
-export function isolate<V>(value: V, codec: Codec<V>, isKept: boolean): Isolated<V> {
-  let encoded: Uint8Array | undefined
-  const encode = (): Uint8Array => (encoded ??= codec.encode(value))
-  if (!isKept || codec !== (defaultCodec as Codec<V>) || freezePlain(value)) return { copy: undefined, encode }
-  const original = encode()
-  // `slice` of a Buffer would be a view on the same bytes.
-  return { copy: () => codec.decode(new Uint8Array(original)), encode }
-}
-
-/** L1: the entries in this process, and the cache's rules for them. */
+/** L1: the entries in this process, bounded by lru-cache, and the cache's rules for them. Expiry is the reader's business. */
 export class Memory {
-  readonly #entries: MemoryStore<MemoryEntry>
+  readonly #entries: LRUCache<string, MemoryEntry>
   readonly #ttl: number | undefined
   readonly #maxBytes: number | undefined
   readonly #beta: number
-  /** With tracking: the name under which an entry is told of, kept like a further tag; no tag has a brace. */
-  readonly #valueKeyOf: ((key: string) => string) | undefined
   /** Tag, in readable form, → keys of the entries that have it. */
   readonly #byTag = new Map<string, Set<string>>()
   #usual: Terms = termsOf(0, 0)
 
-  constructor(options: ResolvedMemory, beta: number, valueKeyOf?: (key: string) => string) {
-    this.#entries = new MemoryStore(options.maxEntries, options.maxBytes, (entry, key) => {
-      if (entry.tags.length > 0) this.#untag(entry, key)
+  constructor({ maxEntries, maxBytes, ttl }: ResolvedMemory, beta: number) {
+    this.#entries = new LRUCache({
+      ...boundsOf(maxEntries, maxBytes),
+      dispose: (entry, key) => {
+        if (entry.tags.length > 0) this.#untag(entry, key)
+      },
     })
-    this.#ttl = options.ttl
-    this.#maxBytes = options.maxBytes
+    this.#ttl = ttl
+    this.#maxBytes = maxBytes
     this.#beta = beta
-    if (options.tracking) this.#valueKeyOf = valueKeyOf
   }
 
   get size(): number {
@@ -57,46 +33,59 @@ export class Memory {
 
   /** Of all encoded values; unknown without `maxBytes`: they are not encoded for memory then. */
   get bytes(): number | undefined {
-    return this.#maxBytes === undefined ? undefined : this.#entries.bytes
+    return this.#maxBytes === undefined ? undefined : this.#entries.calculatedSize
   }
 
   get<V>(key: string): MemoryEntry<V> | undefined {
-    return this.#entries.get(key) as MemoryEntry<V> | undefined
+    return this.#entries.get(key, PLAINLY) as MemoryEntry<V> | undefined
   }
 
   /** Like `get`, without counting as a use. */
   peek<V>(key: string): MemoryEntry<V> | undefined {
-    return this.#entries.peek(key) as MemoryEntry<V> | undefined
+    return this.#entries.peek(key, PLAINLY) as MemoryEntry<V> | undefined
   }
 
   /**
-   * Keeps an entry; `isolated` is what `isolate` made of its value. `bytes` is the size of the encoded value, needed
-   * where `maxBytes` is set: a larger value is not kept, and `RangeError` tells so.
+   * Keeps a value. One that is larger than `maxBytes` is not kept, nor what it would replace, and `RangeError` tells so.
+   * After `unsyncedUntil` it is not trusted any more: nobody tells of changes.
    */
-  put<V>(key: string, entry: Entry<V>, isolated: Isolated<V>, now: number): void {
-    const bytes = this.#maxBytes === undefined ? undefined : isolated.encode().byteLength
+  put<V>(
+    key: string,
+    life: Life,
+    isolated: Isolated<V>,
+    now: number,
+    unsyncedUntil: number = Infinity,
+  ): MemoryEntry<V> {
+    const bytes = this.#maxBytes === undefined ? undefined : isolated.size()
     if (bytes !== undefined && bytes > (this.#maxBytes as number)) {
       this.#entries.delete(key)
       throw new RangeError(`a value of ${bytes} bytes is larger than memory.maxBytes (${String(this.#maxBytes)})`)
     }
+    const { value, copy } = isolated
     const memoryUntil = this.#ttl === undefined ? Infinity : now + this.#ttl
-    const freshUntil = Math.floor(entry.freshUntil)
-    const until = Math.min(this.#beta > 0 ? earliestRefill(entry, this.#beta) : freshUntil, memoryUntil)
-    const trustedUntil = isolated.copy === undefined ? Math.floor(until) : -1
-    const tags = this.#valueKeyOf === undefined ? entry.tags : [...entry.tags, this.#valueKeyOf(key)]
-    const usual = this.#usualTermsOf(entry)
-    const isUsual = tags.length === 0 && memoryUntil === Infinity && trustedUntil === freshUntil
-    const terms = isUsual ? usual : { ...usual, freshUntil, memoryUntil, tags, copy: isolated.copy }
-    const kept = new MemoryEntry<unknown>(entry, trustedUntil, terms)
-    this.#entries.set(key, kept, bytes)
-    for (const tag of tags) {
+    const freshUntil = Math.floor(life.freshUntil)
+    const refillAt = this.#beta > 0 ? earliestRefill(life, this.#beta) : freshUntil
+    const trustedUntil = copy === undefined ? Math.floor(Math.min(refillAt, memoryUntil, unsyncedUntil)) : -1
+    const usual = this.#usualTermsOf(life)
+    const isUsual = life.tags.length === 0 && unsyncedUntil === Infinity && trustedUntil === freshUntil
+    const terms = isUsual ? usual : { ...usual, freshUntil, memoryUntil, unsyncedUntil, tags: life.tags, copy }
+    const entry = new MemoryEntry<unknown>(value, life.loadTime, trustedUntil, terms)
+    this.#entries.set(key, entry, this.#sizeOf(bytes))
+    for (const tag of life.tags) {
       const keys = this.#byTag.get(tag) ?? new Set()
       this.#byTag.set(tag, keys.add(key))
     }
+    return entry as MemoryEntry<V>
   }
 
-  /** One object for all entries of the same windows, which as a rule are those of the cache's options. */
-  #usualTermsOf({ freshUntil, staleUntil, errorUntil }: Entry): Terms {
+  /** Of an entry; `undefined` where entries are counted. */
+  #sizeOf(bytes: number | undefined): { size: number } | undefined {
+    if (bytes !== undefined) return { size: Math.max(bytes, 1) } // what is empty takes room, too
+    return this.#entries.max === 0 ? ONE : undefined
+  }
+
+  /** One object for all entries of the same windows, which are usually those of the cache's options. */
+  #usualTermsOf({ freshUntil, staleUntil, errorUntil }: Life): Terms {
     const staleWhileRevalidate = Math.round(staleUntil - freshUntil)
     const staleIfError = Math.round(errorUntil - freshUntil)
     const usual = this.#usual
@@ -108,7 +97,7 @@ export class Memory {
     this.#entries.delete(key)
   }
 
-  /** Forgets all entries that have the tag, named in readable form, or with tracking stand in Redis under that key. */
+  /** Forgets all entries that have the tag, named in readable form. */
   deleteTagged(tag: string): void {
     for (const key of this.#byTag.get(tag) ?? []) this.#entries.delete(key)
   }
@@ -126,7 +115,20 @@ export class Memory {
   }
 }
 
+/** lru-cache makes room for so many entries at once. */
+const MOST_PREPARED = 2 ** 20
+
+/** As lru-cache takes them. Where the number of entries is hardly a bound, its tables grow as they need to. */
+function boundsOf(maxEntries: number, maxBytes: number | undefined): { max: number } | { maxSize: number } {
+  if (maxEntries > MOST_PREPARED) return { maxSize: maxBytes ?? maxEntries }
+  return maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes }
+}
+
 const NO_TAGS: readonly string[] = []
+
+/** Shared by all look-ups: without it each would make an object of its own. */
+const PLAINLY = {}
+const ONE = { size: 1 }
 
 function termsOf(staleWhileRevalidate: number, staleIfError: number): Terms {
   return {
@@ -134,6 +136,7 @@ function termsOf(staleWhileRevalidate: number, staleIfError: number): Terms {
     staleIfError,
     freshUntil: undefined,
     memoryUntil: Infinity,
+    unsyncedUntil: Infinity,
     tags: NO_TAGS,
     copy: undefined,
   }

@@ -1,11 +1,11 @@
 import type { ClosedError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { Codec } from '../../store/codec.ts'
-import type { Entry } from '../../store/entry.ts'
+import type { ReadEntry } from '../../store/entry.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
 import type { CacheCore } from '../core.ts'
 import type { Loader } from '../refill/loader-context.ts'
-import { isolate } from '../local/memory.ts'
+import { isolateRead, readOf, type Isolated } from '../local/isolation.ts'
 import type { CallSettings } from '../options.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import { Refill } from '../refill/refill.ts'
@@ -18,7 +18,7 @@ const KEPT = 10_000
  * MGET, and a hit costs one promise and no flight. Who finds nothing fresh goes on with a claim. A second caller of the
  * same key makes it a flight that both share.
  */
-export class FirstLooks {
+export class PlainReadAhead {
   readonly #core: CacheCore
   readonly #redis: RedisTier
   /** The last look at each key. */
@@ -38,7 +38,7 @@ export class FirstLooks {
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {
     const known = this.#byKey.get(key) as Look<V> | undefined
     const look = known?.hasEnded ? known : this.#add(key, settings)
-    look.begin(loader, settings)
+    look.begin(loader, settings, this.#core.local.now)
     return this.#redis.look(look)
   }
 
@@ -58,7 +58,7 @@ export class FirstLooks {
   flightOf<V>(key: string): Flight<V> | undefined {
     const look = this.#byKey.get(key) as Look<V> | undefined
     if (look === undefined || !look.isCurrent) return undefined
-    look.flight ??= this.#core.flights.start<V>(key, look.settings.tags)
+    look.flight ??= this.#core.local.flights.start<V>(key)
     return look.flight
   }
 
@@ -78,53 +78,58 @@ export class FirstLooks {
     this.#redis.endLooks(error)
   }
 
-  /** Memory keeps what it is given, unless the key was revoked in the meantime. */
+  /** Whether memory keeps what is found. */
   get keeps(): boolean {
-    return this.#core.memory !== undefined
+    return this.#core.local.memory !== undefined
   }
 
-  found<V>(look: Look<V>, value: V, entry: Entry<V> | undefined): V {
-    const { flight } = look
-    if (entry !== undefined && look.isCurrent) this.#keep(look, entry)
-    look.end()
-    this.#core.events.hitInRedis(look.key)
-    if (flight !== undefined) {
-      flight.settle(value)
-      this.#core.flights.end(flight)
+  /** Where there is no entry the value is for one caller alone. */
+  found<V>(look: Look<V>, value: V, entry: ReadEntry<V> | undefined): V {
+    const { flight, key } = look
+    this.#core.events.hitInRedis(key)
+    if (entry === undefined) {
+      look.end()
+      return value
     }
-    return value
+    const isolated = isolateRead(entry, look.codec)
+    if (look.isCurrent) this.#keep(look, entry, isolated)
+    look.end()
+    if (flight !== undefined) {
+      flight.settle(isolated.value, isolated.copy)
+      this.#core.local.flights.end(flight)
+    }
+    return readOf(isolated)
   }
 
   /** Goes on with a claim. */
   foundNothing<V>(look: Look<V>): Promise<V> {
     const { key, settings } = look
-    const { closing, flights } = this.#core
-    const flight = look.flight ?? flights.start<V>(key, settings.tags)
+    const { closing, local } = this.#core
+    const flight = look.flight ?? local.flights.start<V>(key)
     const loader = look.end()
     const refill = new Refill(this.#core, { key, loader, settings, onDecided: undefined, background: false }, flight)
     const answer = flight.join(refill, undefined)
     if (closing.aborted) {
       flight.fail(closing.reason)
-      flights.end(flight)
+      local.flights.end(flight)
     } else {
       refill.run()
     }
     return answer
   }
 
-  #keep<V>({ key, codec }: Look<V>, entry: Entry<V>): void {
-    const { memory, clock, events } = this.#core
+  #keep<V>({ key, since }: Look<V>, entry: ReadEntry<V>, isolated: Isolated<V>): void {
     try {
-      memory?.put(key, entry, isolate(entry.value, codec, true), clock.now())
+      this.#core.local.keep(since, key, entry, isolated)
     } catch (error) {
-      events.report(error) // it was too large, or cannot be copied: the caller has it all the same
+      this.#core.events.report(error) // it is too large: the caller has it all the same
     }
   }
 }
 
 /** One caller who looks; when that has ended, at the same key another. */
 class Look<V> implements PlainRead<V> {
-  readonly #looks: FirstLooks
+  readonly #looks: PlainReadAhead
   readonly key: string
   readonly valueKey: string
   settings: CallSettings<V>
@@ -134,8 +139,10 @@ class Look<V> implements PlainRead<V> {
   flight: Flight<V> | undefined = undefined
   /** Whether it is under way, and what it will find is an answer for later callers, too. */
   isCurrent = false
+  /** The number of the last change that was known when it began. */
+  since = 0
 
-  constructor(looks: FirstLooks, key: string, valueKey: string, settings: CallSettings<V>) {
+  constructor(looks: PlainReadAhead, key: string, valueKey: string, settings: CallSettings<V>) {
     this.#looks = looks
     this.key = key
     this.valueKey = valueKey
@@ -146,21 +153,23 @@ class Look<V> implements PlainRead<V> {
     return this.settings.codec
   }
 
+  /** A value that several get has to be isolated. */
   get wantsEntry(): boolean {
-    return this.#looks.keeps
+    return this.#looks.keeps || this.flight !== undefined
   }
 
   get hasEnded(): boolean {
     return this.#loader === undefined
   }
 
-  begin(loader: Loader<V>, settings: CallSettings<V>): void {
+  begin(loader: Loader<V>, settings: CallSettings<V>, since: number): void {
     this.#loader = loader
     this.settings = settings
+    this.since = since
     this.isCurrent = true
   }
 
-  onEntry(entry: Entry<V>): V {
+  onEntry(entry: ReadEntry<V>): V {
     return this.#looks.found(this, entry.value, entry)
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Cache } from '../cache.ts'
+import type { Sync } from '../local/local.ts'
 import type { Events } from '../watch/events.ts'
 import type { Memory } from '../local/memory.ts'
 
@@ -12,25 +13,32 @@ import type { Memory } from '../local/memory.ts'
 /** `getOrRefill` that answers fresh hits itself. Memory knows only valid keys, so that none needs to be checked here. */
 export function hitsFirst(
   memory: Memory,
+  sync: Sync,
   clock: Clock,
   events: Events,
   otherwise: Cache['getOrRefill'],
 ): Cache['getOrRefill'] {
   return (key, loader, options) => {
-    const entry = memory.peek(key) // its promise marks it as used
-    if (entry !== undefined && options === undefined && clock.coarseNow() < entry.trustedUntil) {
-      events.hit(key)
-      return entry.promise as Promise<never>
+    const entry = memory.get(key)
+    if (entry !== undefined && options === undefined) {
+      const now = clock.coarseNow()
+      if (now < entry.trustedUntil && now < sync.until) {
+        events.hit(key)
+        return entry.promise as Promise<never>
+      }
     }
     return otherwise(key, loader, options)
   }
 }
 
 /** `peek` that answers for entries which need no further look itself. */
-export function peeksFirst(memory: Memory, clock: Clock, otherwise: Cache['peek']): Cache['peek'] {
+export function peeksFirst(memory: Memory, sync: Sync, clock: Clock, otherwise: Cache['peek']): Cache['peek'] {
   return (key) => {
     const entry = memory.get(key)
-    if (entry !== undefined && clock.coarseNow() < entry.trustedUntil) return entry.value as never
+    if (entry !== undefined) {
+      const now = clock.coarseNow()
+      if (now < entry.trustedUntil && now < sync.until) return entry.value as never
+    }
     return otherwise(key)
   }
 }

@@ -1,4 +1,5 @@
 import { onAbort } from '../../abort.ts'
+import type { Clock } from '../../clock.ts'
 import { wrongType } from '../../errors.ts'
 import type { Loader } from './loader-context.ts'
 
@@ -10,6 +11,9 @@ export type BatchLoader<V> = (
   keys: readonly string[],
   context: { readonly signal: AbortSignal },
 ) => ReadonlyMap<string, V> | Promise<ReadonlyMap<string, V>>
+
+/** Values that are handed on in one turn of the event loop. */
+const KEYS_A_TURN = 500
 
 /**
  * Turns a batch loader into a loader of single keys: those that are asked for before all of a call's keys are decided
@@ -24,9 +28,12 @@ export class Batch<V> {
   /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
   readonly #places: ReadonlyMap<string, number>
 
+  readonly #clock: Clock
+
   /** `keys` without repetition. */
-  constructor(load: BatchLoader<V>, keys: readonly string[]) {
+  constructor(load: BatchLoader<V>, keys: readonly string[], clock: Clock) {
     this.#load = load
+    this.#clock = clock
     this.#undecided = keys.length
     this.#places = new Map(keys.map((key, place) => [key, place]))
   }
@@ -54,7 +61,9 @@ export class Batch<V> {
       const keys = batch.map(({ key }) => key)
       const values: unknown = await this.#load(keys, { signal: whenAllAbort(batch.map(({ signal }) => signal)) })
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
-      for (const { key, resolve, reject } of batch) {
+      for (const [i, { key, resolve, reject }] of batch.entries()) {
+        // Each value has to be copied and stored: the event loop gets its turn in between.
+        if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#clock.setImmediate(next))
         const value = (values as Map<string, V>).get(key)
         if (value instanceof Error) reject(value)
         else resolve(value as V)

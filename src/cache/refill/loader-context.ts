@@ -36,20 +36,36 @@ export interface LoaderContext<V> {
 export class LoadRecord<V> implements LoaderContext<V> {
   readonly key: string
   readonly signal: AbortSignal
-  readonly stale: V | undefined
   readonly background: boolean
   readonly lifetime: Lifetime = {}
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
   readonly #onDoNotShare: () => void
+  /** Absent once it was read, and where nothing is stored. */
+  #readStale: (() => V) | undefined
+  #stale: V | undefined
 
-  constructor(key: string, signal: AbortSignal, stale: V | undefined, background: boolean, onDoNotShare: () => void) {
+  constructor(
+    key: string,
+    signal: AbortSignal,
+    readStale: (() => V) | undefined,
+    background: boolean,
+    onDoNotShare: () => void,
+  ) {
     this.key = key
     this.signal = signal
-    this.stale = stale
+    this.#readStale = readStale
     this.background = background
     this.#onDoNotShare = onDoNotShare
+  }
+
+  /** Read when it is asked for: it may be a copy. */
+  get stale(): V | undefined {
+    const read = this.#readStale
+    this.#readStale = undefined
+    if (read !== undefined) this.#stale = read()
+    return this.#stale
   }
 
   readonly cacheFor = (options: Lifetime & { tags?: readonly string[] | undefined }): void => {

@@ -6,15 +6,23 @@ interface Node {
   readonly key: string
   /** With how often: a loader may ask for one key twice, and give up one of the two. */
   readonly waitsFor: Map<Node, number>
+  /** Whether its loader has not returned yet, so that what is asked now is asked by that very code. */
+  isStarting: boolean
 }
 
 /**
  * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that
  * others have started. Keeps the graph of who waits for whom among the flights of this process.
+ *
+ * A call counts as made by the loader in whose asynchronous context it is made. That may be wrong: a pool that works with
+ * callbacks runs the next user's code in the context of the one who returned a connection. So a circle is certain only
+ * while that loader has not returned; after that it is a suspicion, which ends if the flight does.
  */
 export class Reentrance {
   readonly #running = new AsyncLocalStorage<Node>()
   readonly #nodes = new WeakMap<object, Node>()
+  /** Key → flights whose loaders run now: more than one where a change has followed the first. */
+  readonly #loading = new Map<string, Set<Node>>()
   /** Loaders that run now. */
   #loads = 0
 
@@ -30,35 +38,70 @@ export class Reentrance {
    */
   run<V>(flight: object, key: string, load: () => Promise<V>): Promise<V> {
     this.#loads++
+    const node = this.#nodeOf(flight, key)
+    const loading = this.#loading.get(key) ?? new Set()
+    this.#loading.set(key, loading.add(node))
     const leave = (): void => {
       this.#loads--
       if (this.#loads === 0) this.#running.disable()
+      loading.delete(node)
+      if (loading.size === 0) this.#loading.delete(key)
     }
+    node.isStarting = true
     // What `load` throws at once is a failure like others, and `leave` must not be missed.
-    const loaded = this.#running.run(this.#nodeOf(flight, key), () => new Promise<V>((resolve) => resolve(load())))
+    const loaded = this.#running.run(node, () => new Promise<V>((resolve) => resolve(load())))
+    node.isStarting = false
     loaded.then(leave, leave)
     return loaded
   }
 
-  /** Joins `flight`, noting that the loader in which this happens, if it does, waits for it; throws on a circle. */
-  enter<T>(flight: object, key: string, join: () => Promise<T>): Promise<T> {
+  /**
+   * Joins `flight`, noting that the loader in which this happens, if it does, waits for it. Throws `ReentrantRefillError`
+   * where that closes a circle; where it only seems to, answers with what `suspect` makes of that error.
+   */
+  enter<T>(
+    flight: object,
+    key: string,
+    join: () => Promise<T>,
+    suspect: (error: ReentrantRefillError) => Promise<T>,
+  ): Promise<T> {
     const waiting = this.#loads === 0 ? undefined : this.#running.getStore()
     if (waiting === undefined) return join()
     const target = this.#nodeOf(flight, key)
-    const chain = path(target, waiting)
-    if (chain !== undefined) throw new ReentrantRefillError([waiting.key, ...chain.map((node) => node.key)])
-    count(waiting.waitsFor, target, 1)
-    const result = join()
-    const leave = (): void => count(waiting.waitsFor, target, -1)
-    result.then(leave, leave)
-    return result
+    const circle = path(target, waiting)
+    if (circle !== undefined && waiting.isStarting) throw errorOf(circle)
+    const suspected = circle ?? this.#pathFromOther(key, waiting)
+    if (suspected !== undefined) return suspect(errorOf(suspected))
+    return waitFor(waiting, target, join())
+  }
+
+  /** A flight that was started after a change may yet wait for the lease of an older one of its key. */
+  #pathFromOther(key: string, waiting: Node): Node[] | undefined {
+    for (const node of this.#loading.get(key) ?? []) {
+      const chain = path(node, waiting)
+      if (chain !== undefined) return chain
+    }
+    return undefined
   }
 
   #nodeOf(flight: object, key: string): Node {
     let node = this.#nodes.get(flight)
-    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Map() }))
+    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Map(), isStarting: false }))
     return node
   }
+}
+
+/** The loader at the end of the chain asks for what its beginning loads. */
+function errorOf(chain: readonly Node[]): ReentrantRefillError {
+  return new ReentrantRefillError([...chain.slice(-1), ...chain].map((node) => node.key))
+}
+
+/** Notes that the loader of one node waits for another until `result` is settled. */
+function waitFor<T>(waiting: Node, target: Node, result: Promise<T>): Promise<T> {
+  count(waiting.waitsFor, target, 1)
+  const leave = (): void => count(waiting.waitsFor, target, -1)
+  result.then(leave, leave)
+  return result
 }
 
 function count(waits: Map<Node, number>, target: Node, change: 1 | -1): void {

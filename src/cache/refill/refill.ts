@@ -1,24 +1,25 @@
-import { hostname } from 'node:os'
-import { inspect } from 'node:util'
 import { onAbort } from '../../abort.ts'
 import type { Timer } from '../../clock.ts'
 import { refillChannel, type RefillMessage } from '../../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import { readable } from '../../redis/entry-keys.ts'
-import type { Entry } from '../../store/entry.ts'
-import type { Notice, RemoteFailure } from '../../store/notice.ts'
+import type { Life, ReadEntry } from '../../store/entry.ts'
+import type { Notice } from '../../store/notice.ts'
 import type { Busy, Claim } from '../../store/redis-store.ts'
 import type { CacheCore } from '../core.ts'
-import { localLease, type Lease } from '../shared/lease.ts'
+import { isolateLoaded, isolateRead, readOf, unshared, type Isolated, type IsolatedLoad } from '../local/isolation.ts'
 import { instantsOf, isDueEarly, storingOf } from '../local/lifetime.ts'
+import type { MemoryEntry } from '../local/memory-entry.ts'
+import type { CallSettings } from '../options.ts'
+import { localLease, type Lease } from '../shared/lease.ts'
+import type { RedisTier } from '../shared/tier.ts'
+import type { Tier } from '../watch/stats.ts'
+import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
-import { isolate, type Isolated } from '../local/memory.ts'
-import type { CallSettings } from '../options.ts'
-import type { RedisTier } from '../shared/tier.ts'
 import { isAbandoned, runLoader } from './run-loader.ts'
-import type { Tier } from '../watch/stats.ts'
+import { toStale, usableUntil, type Stale } from './stale.ts'
 import { traceRefill } from './trace-refill.ts'
 
 /** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
@@ -47,8 +48,10 @@ export class Refill<V> {
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
   #freshBeyond: number | undefined
+  /** The number of the last change that was known when the present question was asked, or the load began. */
+  #since = 0
   /** The value to be replaced, as found in memory and then in Redis. */
-  #stale: Entry<V> | undefined
+  #stale: Stale<V> | undefined
   #staleTier: Tier = 'memory'
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
@@ -58,19 +61,22 @@ export class Refill<V> {
   #waited: number | undefined
   /** What subscribers are told at the end; absent where there are none. */
   #message: RefillMessage | undefined
+  /** Set where somebody waits for the end of what goes on once the callers have been answered. */
+  #onEnd: (() => void) | undefined
 
   constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
     this.#core = core
     this.#order = order
     this.#flight = flight
     this.#freshBeyond = order.freshBeyond
-    this.#stale = core.memory?.get<V>(order.key)
+    this.#stale = core.local.memory?.get<V>(order.key)
   }
 
   /** Begins, in the background once the callers are away; the flight carries the outcome. */
   run(): void {
-    if (this.#order.background) void this.#callersAreAway().then(() => this.#run())
-    else this.#run()
+    if (!this.#order.background) return this.#run()
+    this.#goOnUnattended()
+    void this.#callersAreAway().then(() => this.#run())
   }
 
   #run(): void {
@@ -85,7 +91,7 @@ export class Refill<V> {
   #begin(): Promise<void> {
     const { redis } = this.#core
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
-    return redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond).then((claim) => {
+    return this.#claim(redis).then((claim) => {
       // A hit in Redis ends here: that path should cost little more than the question.
       if (claim.state !== 'fresh' || !this.#adopt(claim.entry, 'redis')) {
         return this.#untilEnd(() => this.#follow(redis, claim))
@@ -93,6 +99,11 @@ export class Refill<V> {
       this.#end()
       return undefined
     })
+  }
+
+  #claim(redis: RedisTier): Promise<Claim<V>> {
+    this.#since = this.#core.local.now
+    return redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond)
   }
 
   async #untilEnd(work: () => Promise<void>): Promise<void> {
@@ -109,9 +120,18 @@ export class Refill<V> {
   #end(): void {
     this.#order.onDecided?.()
     this.#softTimer?.cancel()
-    const { events, flights } = this.#core
+    const { events, local } = this.#core
     if (this.#waited !== undefined) events.waited(this.#waited)
-    flights.end(this.#flight)
+    local.flights.end(this.#flight)
+    this.#onEnd?.()
+  }
+
+  /** The callers are answered, or will be without what is done from here on: the host must not freeze the process yet. */
+  #goOnUnattended(): void {
+    const { waitUntil } = this.#core.options
+    if (waitUntil === undefined || this.#onEnd !== undefined) return
+    const work = new Promise<void>((resolve) => (this.#onEnd = resolve))
+    this.#orReport(() => waitUntil(work))
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
@@ -130,7 +150,7 @@ export class Refill<V> {
     const { key, settings } = this.#order
     const waitUntil = this.#core.clock.now() + settings.waitTimeout
     let claim = first
-    for (; !this.#flight.aborted; claim = await redis.claim(key, settings.codec, this.#freshBeyond)) {
+    for (; !this.#flight.aborted; claim = await this.#claim(redis)) {
       if (claim.state === 'fresh') {
         if (claim !== first && this.#adopt(claim.entry, 'redis')) return
       } else if (claim.state === 'leased') {
@@ -146,12 +166,12 @@ export class Refill<V> {
     if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
   }
 
-  async #lead(lease: Lease, stale: Entry<V> | undefined): Promise<void> {
+  async #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<void> {
     if (stale !== undefined) {
-      this.#offerStale(stale)
+      const usable = this.#offerStale(stale)
       const now = this.#core.clock.now()
-      if (now < this.#core.backOff.until(this.#order.key) && now < usableUntil(stale)) {
-        this.#serveStale(stale)
+      if (now < this.#core.local.backOff.until(this.#order.key) && now < usableUntil(usable)) {
+        this.#serveStale(usable)
         await lease.abandon()
         return
       }
@@ -161,8 +181,8 @@ export class Refill<V> {
   }
 
   /**
-   * Those who are served already go first, of a herd all that ask in this turn: a claim takes time that only the refill
-   * needs, and while a loader runs, every promise of the process costs more.
+   * Lets callers that already have their answer run first, with the rest of their herd: a claim takes time that only the
+   * refill needs, and while a loader runs, every promise of the process costs more.
    */
   #callersAreAway(): Promise<void> {
     return new Promise((resolve) => this.#core.clock.setImmediate(resolve))
@@ -178,7 +198,7 @@ export class Refill<V> {
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
     this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
     if (notice !== undefined && notice.kind !== 'again') {
-      this.#accept(notice)
+      await this.#accept(notice)
       return true
     }
     if (clock.now() < waitUntil) return false
@@ -200,8 +220,9 @@ export class Refill<V> {
     }
   }
 
-  #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): void {
+  async #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): Promise<void> {
     if (notice.kind === 'entry') this.#adopt(notice.entry, undefined)
+    else if (notice.kind === 'local') await this.#load(localLease)
     else if (notice.kind === 'pass') this.#pass()
     else this.#fail(new RefillFailedError(this.#order.key, notice.failure))
   }
@@ -211,20 +232,35 @@ export class Refill<V> {
     if (this.#flight.settled) return
     if (settings.onWaitTimeout === 'throw') {
       this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
-    } else {
-      this.#flight.settle(await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.signal }))
-      this.#note('loaded')
+      return
+    }
+    const value = await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.signal })
+    this.#settle(
+      this.#orReport(() => isolateLoaded(value, settings.codec)),
+      value,
+    )
+    this.#note('loaded')
+  }
+
+  /** A lease never outlives its load, whatever becomes of that. */
+  async #load(lease: Lease): Promise<void> {
+    try {
+      await this.#loadUnder(lease)
+    } finally {
+      await lease.abandon()
     }
   }
 
   /** Runs the loader as the one whose result is stored. */
-  async #load(lease: Lease): Promise<void> {
+  async #loadUnder(lease: Lease): Promise<void> {
     const { key, loader, settings, background, onDecided } = this.#order
-    const { clock, events, reentrance } = this.#core
+    const { clock, events, reentrance, local } = this.#core
     const { signal } = this.#flight
     const abort = (reason: unknown): void => this.#flight.abort(reason)
     this.#noteMiss()
-    const record = new LoadRecord<V>(key, signal, this.#stale?.value, background || this.#flight.settled, () => {
+    const stale = this.#stale
+    const readStale = stale && ((): V => readOf(stale))
+    const record = new LoadRecord<V>(key, signal, readStale, background || this.#flight.settled, () => {
       this.#pass()
       void lease.pass(PASS_DURATION)
     })
@@ -233,6 +269,8 @@ export class Refill<V> {
       abort(reason)
     })
     const startedAt = clock.now()
+    // Under a lease the claim is the earliest that Redis would refuse the result for.
+    if (lease === localLease) this.#since = local.now
     this.#loaded = reentrance.run(this.#flight, key, () =>
       runLoader(loader, record, settings.loadTimeout, abort, this.#core),
     )
@@ -249,31 +287,40 @@ export class Refill<V> {
     const loadTime = clock.now() - startedAt
     events.refilled(key, loadTime)
     this.#note('loaded', undefined, loadTime)
-    const isolated = this.#isolate(value)
+    if (record.sharing === 'do-not-share') return
+    const isolated = this.#orReport(() => this.#isolate(value))
     this.#endSetbacks()
-    this.#flight.settle(value)
-    if (record.sharing !== 'do-not-share') await this.#store(value, isolated, record, lease, loadTime)
+    this.#settle(isolated, value)
+    await this.#store(value, isolated, record, lease, loadTime)
   }
 
   /** Puts the value where it belongs. The callers have it already. */
   async #store(
     value: V,
-    isolated: Isolated<V> | undefined,
+    isolated: IsolatedLoad<V> | undefined,
     record: LoadRecord<V>,
     lease: Lease,
     loadTime: number,
   ): Promise<void> {
-    const { settings } = this.#order
-    const { clock, flights, random } = this.#core
+    const { settings, key } = this.#order
+    const { clock, local, random } = this.#core
     const storing = storingOf(value, settings, record, random.uniform())
-    const instants = instantsOf(storing, clock.now())
-    const payload = isolated && lease !== localLease ? this.#orReport(isolated.encode) : NO_PAYLOAD
+    const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags.map(readable) }
+    const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
+    // Whoever asks from now on finds it there, also while Redis takes its time.
+    const kept = mayKeep ? this.#keep(life, isolated) : undefined
+    if (lease === localLease) return
+    this.#goOnUnattended()
+    const payload = isolated && this.#orReport(() => isolated.encode())
     if (isolated === undefined || payload === undefined) {
-      await lease.pass(PASS_DURATION) // what cannot be encoded cannot be shared: others need not wait for one another
-    } else if (record.sharing === 'do-not-store' || value === undefined) {
-      await lease.deliver(payload)
-    } else if ((await lease.commit(payload, storing, loadTime)) !== false && flights.mayKeep(this.#flight)) {
-      this.#keep({ value, ...instants, loadTime, tags: storing.tags.map(readable) }, isolated)
+      await lease.localise(PASS_DURATION) // others cannot be sent it: they need not wait for one another
+    } else if (!mayKeep) {
+      await lease.deliver(payload, storing)
+    } else {
+      const { isSynced } = local
+      const isStored = await lease.commit(payload, storing, loadTime)
+      if (isStored === false) local.drop(key, kept)
+      else if (isStored && isSynced) this.#orReport(() => local.keepCommitted(this.#since, key, life, isolated, kept))
     }
   }
 
@@ -281,26 +328,44 @@ export class Refill<V> {
    * Takes over what another process has loaded; `tier`: where it was found, if it was not sent. Answers whether the
    * flight is at its end: an entry that is due early is refilled in the background.
    */
-  #adopt(entry: Entry<V>, tier: 'redis' | undefined): boolean {
-    const { clock, events, flights, options, random } = this.#core
-    const isolated = this.#isolate(entry.value)
+  #adopt(entry: ReadEntry<V>, tier: 'redis' | undefined): boolean {
+    const { clock, events, options, random } = this.#core
+    const isolated = this.#isForOne ? undefined : this.#orReport(() => isolateRead(entry, this.#order.settings.codec))
     this.#endSetbacks()
-    if (isolated !== undefined && flights.mayKeep(this.#flight)) this.#keep(entry, isolated)
+    if (isolated !== undefined) this.#keep(entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)
     this.#note(tier === undefined ? 'received' : 'found')
-    this.#flight.settle(entry.value)
+    this.#settle(isolated, entry.value)
     const { beta } = options
     if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
     this.#flight.keep()
-    this.#stale = entry
+    this.#goOnUnattended()
+    this.#stale = toStale(entry, isolated)
     this.#staleTier = 'redis'
     this.#freshBeyond = entry.freshUntil
     return false
   }
 
+  /** Whether the result goes to one caller, and nowhere else in this process. */
+  get #isForOne(): boolean {
+    return this.#core.local.memory === undefined && this.#flight.waiters <= 1
+  }
+
+  #isolate(value: V): IsolatedLoad<V> {
+    const { codec } = this.#order.settings
+    return this.#isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
+  }
+
+  /** Answers the callers; what is not isolated they share as it is. */
+  #settle(isolated: Isolated<V> | undefined, value: V): void {
+    if (isolated === undefined) this.#flight.settle(value)
+    else this.#flight.settle(isolated.value, isolated.copy)
+  }
+
   #pass(): void {
+    const { local, clock } = this.#core
     this.#note('passed')
-    this.#core.passes.set(this.#order.key, { until: this.#core.clock.now() + PASS_DURATION, used: false }, undefined)
+    local.pass(this.#order.key, clock.now() + PASS_DURATION)
     this.#flight.release()
   }
 
@@ -309,25 +374,28 @@ export class Refill<V> {
     this.#note('failed', reason)
     const now = this.#core.clock.now()
     const { key } = this.#order
+    const { memory, backOff } = this.#core.local
     const stale = this.#stale
-    if (stale !== undefined || this.#core.memory?.peek(key) !== undefined) this.#core.backOff.failed(key, now)
+    if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
     if (stale === undefined || now >= usableUntil(stale)) this.#flight.fail(reason)
     else this.#serveStale(stale)
   }
 
   /** Lets the callers go with a stale value of Redis that may be served while it is refilled. */
-  #offerStale(stale: Entry<V>): void {
-    const { clock, memory, flights } = this.#core
+  #offerStale(entry: ReadEntry<V>): Stale<V> {
+    const { clock, local } = this.#core
     const { key, settings } = this.#order
+    const isolated = this.#orReport(() => isolateRead(entry, settings.codec))
+    const stale = toStale(entry, isolated)
     this.#stale = stale
     this.#staleTier = 'redis'
-    const isolated = this.#isolate(stale.value)
-    const isNews = memory?.get(key) === undefined && flights.mayKeep(this.#flight)
-    if (isolated !== undefined && isNews) this.#keep(stale, isolated)
-    if (clock.now() >= stale.staleUntil) return
+    if (isolated !== undefined && local.memory?.get(key) === undefined) this.#keep(entry, isolated)
+    if (clock.now() >= stale.staleUntil) return stale
     this.#flight.keep()
+    this.#flight.offer(() => (clock.now() < stale.staleUntil ? readOf(stale) : undefined))
     if (settings.softTimeout === 0) this.#serveStale(stale)
     else this.#softTimer ??= clock.setTimeout(() => this.#serveStale(stale), settings.softTimeout)
+    return stale
   }
 
   /** What subscribers will be told; the last word counts. */
@@ -338,10 +406,10 @@ export class Refill<V> {
     if (loadTime !== undefined) this.#message.loadTime = loadTime
   }
 
-  /** There is a new value, unless the key was revoked meanwhile. */
+  /** There is a new value, unless the key was changed meanwhile. */
   #endSetbacks(): void {
-    const { backOff, flights } = this.#core
-    if (flights.isCurrent(this.#flight)) backOff.forget(this.#order.key)
+    const { local } = this.#core
+    if (local.isUnchanged(this.#since, this.#order.key)) local.backOff.forget(this.#order.key)
   }
 
   #noteMiss(): void {
@@ -350,19 +418,15 @@ export class Refill<V> {
     this.#core.events.miss(this.#order.key)
   }
 
-  #serveStale(stale: Entry<V>): void {
+  #serveStale(stale: Stale<V>): void {
     if (this.#flight.settled) return
     if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
-    this.#flight.settle(stale.value)
+    this.#goOnUnattended()
+    this.#flight.settle(stale.value, stale.copy)
   }
 
-  #isolate(value: V): Isolated<V> | undefined {
-    return this.#orReport(() => isolate(value, this.#order.settings.codec, this.#core.memory !== undefined))
-  }
-
-  #keep(entry: Entry<V>, isolated: Isolated<V>): void {
-    const { memory, clock } = this.#core
-    this.#orReport(() => memory?.put(this.#order.key, entry, isolated, clock.now()))
+  #keep(life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
+    return this.#orReport(() => this.#core.local.keep(this.#since, this.#order.key, life, isolated))
   }
 
   /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
@@ -374,17 +438,4 @@ export class Refill<V> {
       return undefined
     }
   }
-}
-
-/** Until then it may be served in place of a failure. */
-function usableUntil({ staleUntil, errorUntil }: Entry): number {
-  return Math.max(staleUntil, errorUntil)
-}
-
-const NO_PAYLOAD = new Uint8Array()
-
-function describeFailure(reason: unknown): RemoteFailure {
-  const origin = `${hostname()}:${process.pid}`
-  if (reason instanceof Error) return { name: reason.name, message: reason.message, origin }
-  return { name: typeof reason, message: inspect(reason), origin }
 }

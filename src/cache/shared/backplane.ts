@@ -1,5 +1,5 @@
 import type { Random } from '../../random.ts'
-import type { Broadcast } from '../../store/redis-store.ts'
+import type { Broadcast } from '../../store/overwrites.ts'
 
 /** What a process tells the others: an entry was set or invalidated, all that have a tag were, or all were cleared. */
 export type Change =
@@ -7,6 +7,7 @@ export type Change =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'all' }
 
+/** A letter says what was changed; a capital one, that it was changed in all instances of a migration. */
 const KEY = 'k'
 const TAG = 't'
 const ALL = 'a'
@@ -16,29 +17,38 @@ export class Backplane {
   readonly channel: string
   /** Tells our own messages, which come back to us, from those of others. */
   readonly #sender: string
+  readonly #isEverywhere: boolean
 
-  constructor(prefix: string, random: Random) {
+  /** `isEverywhere`: changes are made in several instances. */
+  constructor(prefix: string, random: Random, isEverywhere: boolean) {
     this.channel = `${prefix}:backplane`
     this.#sender = random.token()
+    this.#isEverywhere = isEverywhere
   }
 
   announce(change: Change): Broadcast {
-    return { channel: this.channel, message: this.#sender + write(change) }
+    const [kind, name] = write(change)
+    return { channel: this.channel, message: this.#sender + (this.#isEverywhere ? kind.toUpperCase() : kind) + name }
   }
 
-  /** What another process tells; `undefined` for our own messages and for what cannot be understood. */
-  read(bytes: Buffer): Change | undefined {
+  /** What another process tells, and whether of all instances; `undefined` for our own messages and what is none. */
+  read(bytes: Buffer): { readonly change: Change; readonly isEverywhere: boolean } | undefined {
     const text = bytes.toString()
     if (text.startsWith(this.#sender)) return undefined
-    const kind = text.charAt(this.#sender.length)
-    const name = text.slice(this.#sender.length + 1)
-    if (kind === KEY) return { kind: 'key', key: name }
-    if (kind === TAG) return { kind: 'tag', tag: name }
-    return kind === ALL ? { kind: 'all' } : undefined
+    const letter = text.charAt(this.#sender.length)
+    const kind = letter.toLowerCase()
+    const change = read(kind, text.slice(this.#sender.length + 1))
+    return change && { change, isEverywhere: letter !== kind }
   }
 }
 
-function write(change: Change): string {
-  if (change.kind === 'key') return KEY + change.key
-  return change.kind === 'tag' ? TAG + change.tag : ALL
+function read(kind: string, name: string): Change | undefined {
+  if (kind === KEY) return { kind: 'key', key: name }
+  if (kind === TAG) return { kind: 'tag', tag: name }
+  return kind === ALL ? { kind: 'all' } : undefined
+}
+
+function write(change: Change): [kind: string, name: string] {
+  if (change.kind === 'key') return [KEY, change.key]
+  return change.kind === 'tag' ? [TAG, change.tag] : [ALL, '']
 }

@@ -1,7 +1,8 @@
 import { onAbort } from '../../abort.ts'
 import type { HeldLock } from '../../lock/held-lock.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
-import type { Possession, RedisStore, Storing } from '../../store/redis-store.ts'
+import type { Ending, Possession } from '../../store/endings.ts'
+import type { Storing } from '../../store/storing.ts'
 import type { RedisMember } from './member.ts'
 
 /**
@@ -13,12 +14,14 @@ export interface Lease {
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
-  /** Hands the value to waiters without storing it. */
-  deliver(payload: Uint8Array): Promise<boolean | undefined>
+  /** Hands the value to waiters without storing it, unless one of its tags was invalidated since its load began. */
+  deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined>
   /** Hands the failure to waiters. */
   fail(failure: RemoteFailure): Promise<boolean | undefined>
   /** Waiters, and those who follow for `duration` ms, load for themselves. */
   pass(duration: number): Promise<boolean | undefined>
+  /** The processes of the waiters, and those that follow for `duration` ms, each load for themselves. */
+  localise(duration: number): Promise<boolean | undefined>
   /** Waiters compete again. */
   abandon(): Promise<boolean | undefined>
 }
@@ -29,14 +32,23 @@ export class RedisLease implements Lease {
   readonly #possessions: readonly Possession[]
   readonly #lock: HeldLock
   readonly #key: string
+  readonly #onOvertaken: (key: string) => void
   #ended = false
   #stopListening: () => void = () => {}
 
-  constructor(members: readonly RedisMember[], possessions: readonly Possession[], lock: HeldLock, key: string) {
+  /** `onOvertaken`: what one of several members has stored may be older than what another one has heard of. */
+  constructor(
+    members: readonly RedisMember[],
+    possessions: readonly Possession[],
+    lock: HeldLock,
+    key: string,
+    onOvertaken: (key: string) => void,
+  ) {
     this.#members = members
     this.#possessions = possessions
     this.#lock = lock
     this.#key = key
+    this.#onOvertaken = onOvertaken
   }
 
   onLost(listener: (reason: unknown) => void): void {
@@ -46,51 +58,57 @@ export class RedisLease implements Lease {
 
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
     return this.#end(
-      (store, possession) => store.commit(this.#key, possession, payload, storing, loadTime),
+      (endings, possession) => endings.commit(this.#key, possession, payload, storing, loadTime),
       // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
-      (store, { token }) => store.deliver(this.#key, token, payload),
+      (endings, possession) => endings.deliver(this.#key, possession, payload, storing),
     )
   }
 
-  deliver(payload: Uint8Array): Promise<boolean | undefined> {
-    return this.#end((store, { token }) => store.deliver(this.#key, token, payload))
+  deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined> {
+    return this.#end((endings, possession) => endings.deliver(this.#key, possession, payload, storing))
   }
 
   fail(failure: RemoteFailure): Promise<boolean | undefined> {
-    return this.#end((store, { token }) => store.fail(this.#key, token, failure))
+    return this.#end((endings, { token }) => endings.fail(this.#key, token, failure))
   }
 
   pass(duration: number): Promise<boolean | undefined> {
-    return this.#end(
-      (store, { token }) => store.pass(this.#key, token, duration),
-      (store, { token }) => store.abandon(this.#key, token),
-    )
+    return this.#end((endings, { token }) => endings.pass(this.#key, token, duration), this.#abandon)
+  }
+
+  localise(duration: number): Promise<boolean | undefined> {
+    return this.#end((endings, { token }) => endings.localise(this.#key, token, duration), this.#abandon)
   }
 
   abandon(): Promise<boolean | undefined> {
-    return this.#end((store, { token }) => store.abandon(this.#key, token))
+    return this.#end(this.#abandon)
   }
 
-  /** Ends the lease on every member, the last first; where one had lost it, the rest are only given back. */
-  async #end(operation: Ending, fallback?: Ending): Promise<boolean | undefined> {
+  readonly #abandon: Ending = (endings, { token }) => endings.abandon(this.#key, token)
+
+  /**
+   * Ends the lease on every member, the last first. Where one had lost it, the rest are only given back, and what was
+   * stored there is taken away again: it may be older than what has changed where the lease was lost.
+   */
+  async #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return false
     this.#ended = true
     this.#stopListening()
     this.#lock.forget()
     let outcome: boolean | undefined = true
+    let isDoneSomewhere = false
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const member = this.#members[i] as RedisMember
       const possession = this.#possessions[i] as Possession
-      const ending: Ending = outcome === false ? (store, { token }) => store.abandon(this.#key, token) : operation
-      const ended = await member.attempt((store) => ending(store, possession))
-      if (ended === undefined && fallback !== undefined) await member.attempt((store) => fallback(store, possession))
+      const ended = await member.end(outcome === false ? this.#abandon : ending, possession)
+      if (ended === undefined && fallback !== undefined) await member.end(fallback, possession)
       if (outcome !== false && ended !== true) outcome = ended
+      if (outcome === true) isDoneSomewhere = true
     }
+    if (outcome === false && isDoneSomewhere) this.#onOvertaken(this.#key)
     return outcome
   }
 }
-
-type Ending = (store: RedisStore, possession: Possession) => Promise<boolean>
 
 const held = (): Promise<boolean> => Promise.resolve(true)
 
@@ -101,5 +119,6 @@ export const localLease: Lease = {
   deliver: held,
   fail: held,
   pass: held,
+  localise: held,
   abandon: held,
 }

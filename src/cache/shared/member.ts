@@ -8,6 +8,7 @@ import { entryKeysBeginning } from '../../redis/entry-keys.ts'
 import { Inbox } from '../../redis/inbox.ts'
 import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
+import type { Ending, Possession } from '../../store/endings.ts'
 import { RedisStore } from '../../store/redis-store.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -19,8 +20,8 @@ export interface MemberHooks {
   report(error: unknown): void
   /** A message on the backplane. */
   onBackplane(message: Buffer): void
-  /** With tracking: the values under these keys have changed, or, if `undefined`, any may have. */
-  onChange(valueKeys: readonly string[] | undefined): void
+  /** With tracking: what stands there for keys of these forms has changed, or, if `undefined`, any may have. */
+  onTracked(forms: readonly string[] | undefined): void
 }
 
 /** One Redis of a cache: its entries, its inbox, and the breaker before it. */
@@ -47,9 +48,10 @@ export class RedisMember {
     const connection = new Connection(client, clock, options.commandTimeout)
     this.#connection = connection
     const keyPrefix = keyPrefixOf(client)
+    const beginning = keyPrefix + entryKeysBeginning(options.prefix)
     const tracking = {
-      prefix: keyPrefix + entryKeysBeginning(options.prefix),
-      onChange: (keys?: readonly string[]) => hooks.onChange(keys?.map((key) => key.slice(keyPrefix.length))),
+      prefix: beginning,
+      onChange: (keys?: readonly string[]) => hooks.onTracked(keys && valueForms(keys, beginning)),
       onFailure: report,
     }
     const isTracked = options.memory !== false && options.memory.tracking
@@ -58,9 +60,8 @@ export class RedisMember {
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)
     this.breaker = breaker
-    const { prefix } = options
-    this.store = new RedisStore(connection, this.inbox, clock, prefix, report, (operation) => breaker.run(operation))
-    this.inspector = new Inspector(connection, prefix)
+    this.store = new RedisStore(connection, this.inbox, clock, options, report, (operation) => breaker.run(operation))
+    this.inspector = new Inspector(connection, options.prefix)
     this.#report = report
   }
 
@@ -74,15 +75,29 @@ export class RedisMember {
     return this.breaker.run(() => operation(this.store))
   }
 
+  /** Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. */
+  end(ending: Ending, possession: Possession): Promise<boolean | undefined> {
+    return this.#orReport(ending(this.store.endings, possession))
+  }
+
   /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
-  async attempt<T>(operation: (store: RedisStore) => Promise<T>): Promise<T | undefined> {
+  attempt<T>(operation: (store: RedisStore) => Promise<T>): Promise<T | undefined> {
+    return this.#orReport(this.run(operation))
+  }
+
+  async #orReport<T>(work: Promise<T>): Promise<T | undefined> {
     try {
-      return await this.run(operation)
+      return await work
     } catch (error) {
       if (!(error instanceof BreakerOpenError)) this.#report(error)
       return undefined
     }
   }
+}
+
+/** The readable forms of the users' keys whose values are among these keys of Redis. */
+function valueForms(keys: readonly string[], beginning: string): string[] {
+  return keys.filter((key) => key.endsWith('}')).map((key) => key.slice(beginning.length, -1))
 }
 
 /** ms for which a failure that goes on is not reported again. */

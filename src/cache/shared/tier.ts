@@ -4,19 +4,23 @@ import type { ClosedError } from '../../errors.ts'
 import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
 import type { Codec } from '../../store/codec.ts'
-import type { Entry } from '../../store/entry.ts'
+import type { Possession } from '../../store/endings.ts'
+import type { ReadEntry } from '../../store/entry.ts'
 import type { HeldLease, Listing } from '../../store/inspector.ts'
 import type { Notice } from '../../store/notice.ts'
+import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
-import type { Busy, Claim, Possession, RedisStore, Storing } from '../../store/redis-store.ts'
+import type { Busy, Claim } from '../../store/redis-store.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
-import { Backplane, type Change } from './backplane.ts'
+import type { Storing } from '../../store/storing.ts'
+import type { ResolvedOptions } from '../options.ts'
 import type { CacheLease, LeaseListing } from '../watch/inspection.ts'
+import type { RedisStats } from '../watch/stats.ts'
+import { Backplane, type Change } from './backplane.ts'
+import { claimAll, readAll } from './claim-all.ts'
 import { RedisLease, type Lease } from './lease.ts'
 import { Mailbox } from './mailbox.ts'
-import type { ResolvedOptions } from '../options.ts'
 import { RedisMember } from './member.ts'
-import type { RedisStats } from '../watch/stats.ts'
 
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
@@ -29,10 +33,14 @@ export interface RedisTierHooks {
   report(error: unknown): void
   /** Another process has changed entries. */
   onChange(change: Change): void
-  /** With tracking: somebody has changed the values under these keys. */
-  onTracked(valueKeys: readonly string[]): void
-  /** Changes may have been missed, and none will be from now on. */
-  onGap(): void
+  /** With tracking: somebody has changed what stands in Redis for keys of these readable forms. */
+  onTracked(forms: readonly string[]): void
+  /** With tracking: all may have changed. */
+  onTrackedAll(): void
+  /** Changes are not told any more. */
+  onSyncLost(): void
+  /** Changes are told from now on; `isFirst`: for the first time. */
+  onSync(isFirst: boolean): void
 }
 
 export interface OpenMailbox<V> {
@@ -42,11 +50,13 @@ export interface OpenMailbox<V> {
 
 /**
  * What one cache shares with other processes by way of Redis: entries, leases, waiting, changes. With several
- * instances the lease is held in all, taken in their order; the first hit is read; everything is written to all.
+ * instances, for a migration, the lease is held in all, taken in their order; what all agree on is read; everything is
+ * written to all.
  */
 export class RedisTier {
   readonly #clock: Clock
   readonly #random: Random
+  readonly #hooks: RedisTierHooks
   readonly #members: readonly RedisMember[]
   readonly #locker: Locker
   readonly #backplane: Backplane
@@ -54,40 +64,71 @@ export class RedisTier {
   readonly #describe: (key: string) => ClaimMessage
   /** By it holders of leases are told apart. */
   readonly #inboxId: string
+  /** Whether every inbox receives messages. */
+  #isSynced = false
+  #wasSynced = false
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
     this.#clock = clock
     this.#random = random
+    this.#hooks = hooks
     this.#lockTtl = options.lockTtl
     this.#describe = (key) => ({ cache: options.name, key: options.redactKey(key) })
-    const backplane = new Backplane(options.prefix, random)
+    const backplane = new Backplane(options.prefix, random, options.redis.length > 1)
     const inboxId = random.token()
     this.#inboxId = inboxId
-    const onBackplane = (message: Buffer): void => {
-      const change = backplane.read(message)
-      if (change !== undefined) hooks.onChange(change)
-      if (change?.kind === 'all') this.#interruptWaits()
-    }
-    const onChange = (valueKeys: readonly string[] | undefined): void => {
-      if (valueKeys === undefined) hooks.onGap()
-      else hooks.onTracked(valueKeys)
-    }
     this.#backplane = backplane
     this.#members = options.redis.map(
-      (client) =>
+      (client, index) =>
         new RedisMember(
           client,
           options,
           backplane,
           inboxId,
           { clock, random },
-          { report: hooks.report, onBackplane, onChange },
+          {
+            report: hooks.report,
+            onBackplane: (message) => this.#heard(index, message),
+            onTracked: (forms) => (forms === undefined ? hooks.onTrackedAll() : hooks.onTracked(forms)),
+          },
         ),
     )
-    // While the subscriber is away memory goes on answering, most of all when Redis is down; what it missed shows after.
-    for (const { inbox } of this.#members) inbox.onReset(() => inbox.ready && hooks.onGap())
+    for (const { inbox } of this.#members) inbox.onReset(() => this.#noteSync())
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
+  }
+
+  /** A message on the backplane of one member. */
+  #heard(index: number, message: Buffer): void {
+    const heard = this.#backplane.read(message)
+    if (heard === undefined) return
+    const { change, isEverywhere } = heard
+    this.#hooks.onChange(change)
+    if (change.kind === 'all') this.#interruptWaits()
+    if (!isEverywhere && this.#members.length > 1) void this.#passOn(change, index)
+  }
+
+  /** Who has made this change knows only one of our instances. In the others, too, nobody may find what was before. */
+  async #passOn(change: Change, from: number): Promise<void> {
+    const others = this.#members.filter((_, index) => index !== from)
+    await Promise.all(others.map((member) => member.attempt(({ overwrites }) => this.#undo(change, overwrites))))
+  }
+
+  #undo(change: Change, overwrites: Overwrites): Promise<void> {
+    const { channel, message } = this.#backplane.announce(change)
+    if (change.kind === 'key') return overwrites.remove(change.key, { channel, message })
+    if (change.kind === 'tag') return overwrites.invalidateTags([{ name: change.tag, message }], channel)
+    return overwrites.removeAll({ channel, message })
+  }
+
+  /** An inbox has begun or ceased to receive messages. */
+  #noteSync(): void {
+    const isSynced = this.#members.every(({ inbox }) => inbox.ready)
+    if (isSynced === this.#isSynced) return
+    this.#isSynced = isSynced
+    if (!isSynced) return this.#hooks.onSyncLost()
+    this.#hooks.onSync(!this.#wasSynced)
+    this.#wasSynced = true
   }
 
   /**
@@ -107,7 +148,7 @@ export class RedisTier {
   #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
     const token = this.#locker.createToken()
     this.#listen()
-    if (this.#members.length > 1) return this.#claimAll(key, token, codec, freshBeyond)
+    if (this.#members.length > 1) return claimAll(this.#members, key, token, this.#lockTtl, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
     return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
   }
@@ -141,23 +182,6 @@ export class RedisTier {
     for (const { store } of this.#members) store.endLooks(error)
   }
 
-  /** In order, and given back in reverse where one does not give the lease. */
-  async #claimAll<V>(key: string, token: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
-    const possessions: Possession[] = []
-    let stale: Entry<V> | undefined
-    for (const { store } of this.#members) {
-      const claim = await store.claim(key, token, this.#lockTtl, codec, freshBeyond)
-      if (claim.state !== 'leased') {
-        const taken = this.#members.slice(0, possessions.length).reverse()
-        for (const member of taken) member.store.abandon(key, token).catch(() => {})
-        return claim
-      }
-      possessions.push(...claim.possessions)
-      stale ??= claim.stale
-    }
-    return { state: 'leased', stale, possessions }
-  }
-
   /** Takes in the notices for `key` that are told of the refill in `claim`'s way; interrupted whenever they may have been missed. */
   openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
@@ -186,31 +210,29 @@ export class RedisTier {
     const { token, sentAt } = possessions[0] as Possession
     const { store } = this.#members[0] as RedisMember
     const taken = { key: store.leaseKey(key), token, ttl: this.#lockTtl, takenAt: sentAt, autoExtend: true }
-    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key)
+    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key, (overtaken) => {
+      this.remove(overtaken).catch(() => {}) // reported by then, if Redis fails
+    })
   }
 
-  /** The first fresh entry that a member has; failing that a stale one. */
-  async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
+  /** What is stored, fresh or stale; with several members what all of them have. */
+  async read<V>(key: string, codec: Codec<V>): Promise<ReadEntry<V> | undefined> {
     this.#listen()
-    let stale: Entry<V> | undefined
-    for (const member of this.#members) {
-      const entry = await member.attempt((store) => store.read(key, codec))
-      if (entry !== undefined && this.#clock.now() < entry.freshUntil) return entry
-      stale ??= entry
-    }
-    return stale
+    return readAll(this.#members, key, codec)
   }
 
   write(key: string, payload: Uint8Array, storing: Storing): Promise<void> {
-    return this.#onAll((store) => store.write(key, payload, storing, this.#backplane.announce({ kind: 'key', key })))
+    return this.#onAll((overwrites) =>
+      overwrites.write(key, payload, storing, this.#backplane.announce({ kind: 'key', key })),
+    )
   }
 
   remove(key: string): Promise<void> {
-    return this.#onAll((store) => store.remove(key, this.#backplane.announce({ kind: 'key', key })))
+    return this.#onAll((overwrites) => overwrites.remove(key, this.#backplane.announce({ kind: 'key', key })))
   }
 
   async removeAll(): Promise<void> {
-    await this.#onAll((store) => store.removeAll(this.#backplane.announce({ kind: 'all' })))
+    await this.#onAll((overwrites) => overwrites.removeAll(this.#backplane.announce({ kind: 'all' })))
     this.#interruptWaits()
   }
 
@@ -219,8 +241,13 @@ export class RedisTier {
     for (const { inbox } of this.#members) inbox.interrupt()
   }
 
-  invalidateTag(tag: string): Promise<void> {
-    return this.#onAll((store) => store.invalidateTag(tag, this.#backplane.announce({ kind: 'tag', tag })))
+  invalidateTags(tags: readonly string[]): Promise<void> {
+    const { channel } = this.#backplane
+    const announced = tags.map((tag) => ({
+      name: tag,
+      message: this.#backplane.announce({ kind: 'tag', tag }).message,
+    }))
+    return this.#onAll((overwrites) => overwrites.invalidateTags(announced, channel))
   }
 
   /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */
@@ -252,9 +279,10 @@ export class RedisTier {
   }
 
   /** Every member is tried; rejects with the first error if any failed. */
-  async #onAll(operation: (store: RedisStore) => Promise<void>): Promise<void> {
+  async #onAll(operation: (overwrites: Overwrites) => Promise<void>): Promise<void> {
     this.#listen()
-    const results = await Promise.allSettled(this.#members.map((member) => member.run(operation)))
+    const runs = this.#members.map((member) => member.run(({ overwrites }) => operation(overwrites)))
+    const results = await Promise.allSettled(runs)
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Lua functions that read what `store/envelope.ts` describes.
+ * Lua functions that read and write what `store/envelope.ts` describes.
  *
  *     isEnvelope(value)             whether the value begins as an envelope does
  *     freshUntilOf(value)           the end of its ttl
@@ -8,6 +8,9 @@
  *     areTagsValid(value, tagKeys)  whether none of its tags was invalidated since its load began; `tagKeys` is what
  *                                   the keys of tags begin with. A tag whose key is gone counts as invalidated: it is
  *                                   there as long as an entry has the tag, but for eviction.
+ *     timed(value, now, life)       the value with its instants: fresh from `now`, ms on this clock, by `life`, which is
+ *                                   a text of three durations in ms: ttl, staleWhileRevalidate, staleIfError
+ *     store(key, value, ms, now, life)   stores it so for ms, without another copy of what may be large
  */
 export const entryHeader: string = `
 local function isEnvelope(value)
@@ -31,5 +34,17 @@ local function areTagsValid(value, tagKeys)
     if not invalidatedAt or invalidatedAt >= tag[2] then return false end
   end
   return true
+end
+local function instantsOf(now, life)
+  local ttl, whileRevalidate, ifError = string.match(life, '(%d+) (%d+) (%d+)')
+  local freshUntil = now + ttl
+  return string.format('%013.0f %013.0f %013.0f', freshUntil, freshUntil + whileRevalidate, freshUntil + ifError)
+end
+local function timed(value, now, life)
+  return string.sub(value, 1, 5) .. instantsOf(now, life) .. string.sub(value, 47)
+end
+local function store(key, value, ms, now, life)
+  redis.call('SET', key, value, 'PX', ms)
+  redis.call('SETRANGE', key, 5, instantsOf(now, life))
 end
 `

@@ -1,4 +1,5 @@
 import { defineScript, type Script } from '../script.ts'
+import { entryHeader } from './entry-header.ts'
 import { handOff } from './hand-off.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
@@ -6,20 +7,32 @@ import { wakeWaiters } from './wake-waiters.ts'
  * Sets or deletes an entry from outside a refill. A refill that runs loses its lease in the same step, so that what it
  * read before cannot come back; every process hears of it on the backplane.
  *
- *     KEYS  1 value   2 lease   3 waiters   4 queue of the lease
- *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes   3 topic, which the token of the lease follows
- *           4 payload for waiters   5 channel of the backplane   6 message for it
- *           7 '1' where PUBLISH counts every subscriber
+ *     KEYS  1 value   2 lease   3 waiters   4 last   5 queue of the lease
+ *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes of the envelope
+ *           3 its life: ms of ttl, staleWhileRevalidate and staleIfError   4 topic, which the token of the lease follows
+ *           5 payload for waiters, '' for the bytes   6 channel of the backplane   7 message for it
+ *           8 '1' where PUBLISH counts every subscriber   9 '' or the instant in ms after which nothing is done any more
  *
- * Replies 1.
+ * Replies { now, 1 }, or { now, 3 } when it was too late: \`now\` in µs on Redis's clock.
  */
 export const overwrite: Script = defineScript(`
+${entryHeader}
 ${handOff}
 ${wakeWaiters}
-if ARGV[1] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1]) end
+local time = redis.call('TIME')
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
+if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return { micros, 3 } end
+local bytes = ARGV[2]
+if ARGV[1] == '0' then
+  redis.call('DEL', KEYS[1])
+else
+  store(KEYS[1], bytes, ARGV[1], now, ARGV[3])
+end
 local holder = redis.pcall('GET', KEYS[2])
-if not handOff(KEYS[2], KEYS[4], ARGV[7] == '1') then redis.call('DEL', KEYS[2]) end
-if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[3] .. holder, ARGV[4]) end
-redis.pcall('PUBLISH', ARGV[5], ARGV[6])
-return 1
+redis.call('DEL', KEYS[4])
+if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
+if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and timed(bytes, now, ARGV[3]) or ARGV[5]) end
+redis.pcall('PUBLISH', ARGV[6], ARGV[7])
+return { micros, 1 }
 `)

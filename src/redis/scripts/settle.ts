@@ -5,39 +5,56 @@ import { touchTag } from './touch-tag.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Ends a refill, but only while the lease is still the caller's: stores what is to be stored, frees the lease, which a
+ * Ends refills, each only while it may still be ended: while its lease is the caller's, or, where that has run out, while
+ * nobody has taken it and nothing has changed the entry since. Stores what is to be stored, frees the lease, which a
  * `Locker` may wait for, and tells every registered inbox. A leader that was overtaken changes nothing. A value one of
- * whose tags was invalidated since its load began is not stored, and the waiters are sent to look again.
+ * whose tags was invalidated since its load began is neither stored nor sent: the waiters are told to look again.
  *
- *     KEYS  1 value   2 lease   3 waiters   4 queue of the lease
- *     ARGV  1 token   2 ms until the stored bytes expire, 0 to store nothing   3 bytes to store
- *           4 topic of the message, which the token follows   5 payload of the message, '' for the bytes of ARGV 3
- *           6 what the keys of tags begin with, '' to leave tags to the caller   7 payload that says: look again
- *           8 '1' where PUBLISH counts every subscriber
+ *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
+ *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
+ *           3 payload that says: look again
+ *           for each entry   token   ms until the stored bytes expire, 0 to store nothing   bytes of the envelope or ''
+ *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message, which the token follows
+ *           payload of the message, '' for the bytes   '' or the instant in ms after which nothing is done any more
  *
- * Replies 1; 0 when the lease was no longer the caller's; 2 when a tag forbade storing.
+ * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
+ *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
  */
 export const settle: Script = defineScript(`
 ${entryHeader}
 ${handOff}
 ${touchTag}
 ${wakeWaiters}
-local bytes, storeFor = ARGV[3], tonumber(ARGV[2])
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-local function free()
-  if not handOff(KEYS[2], KEYS[4], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
-end
-local topic = ARGV[4] .. ARGV[1]
-if storeFor > 0 and ARGV[6] ~= '' and not isUntagged(bytes) then
-  for _, tag in ipairs(tagsOf(bytes)) do touchTag(ARGV[6] .. tag[1] .. '}', storeFor) end
-  if not areTagsValid(bytes, ARGV[6]) then
-    free()
-    wakeWaiters(KEYS[3], topic, ARGV[7])
-    return 2
+local time = redis.call('TIME')
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
+local tagKeys, counts, again = ARGV[1], ARGV[2] == '1', ARGV[3]
+
+local function settleOne(keys, args)
+  local valueKey, leaseKey, waitersKey, lastKey, queueKey = KEYS[keys], KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
+  local token, storeFor, bytes, life, topic, notice, deadline = ARGV[args], tonumber(ARGV[args + 1]), ARGV[args + 2], ARGV[args + 3], ARGV[args + 4] .. ARGV[args], ARGV[args + 5], ARGV[args + 6]
+  local holder = redis.call('GET', leaseKey)
+  if holder ~= token and (holder or redis.call('GET', lastKey) ~= token) then return 0 end
+  if deadline ~= '' and now > tonumber(deadline) then return 3 end
+  local function free()
+    redis.call('DEL', lastKey)
+    if not handOff(leaseKey, queueKey, counts) then redis.call('DEL', leaseKey) end
   end
+  if tagKeys ~= '' and bytes ~= '' and not isUntagged(bytes) then
+    for _, tag in ipairs(tagsOf(bytes)) do touchTag(tagKeys .. tag[1] .. '}', math.max(storeFor, 1000)) end
+    if not areTagsValid(bytes, tagKeys) then
+      free()
+      wakeWaiters(waitersKey, topic, again)
+      return 2
+    end
+  end
+  if storeFor > 0 then store(valueKey, bytes, storeFor, now, life) end
+  free()
+  wakeWaiters(waitersKey, topic, notice == '' and timed(bytes, now, life) or notice)
+  return 1
 end
-if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) end
-free()
-wakeWaiters(KEYS[3], topic, ARGV[5] == '' and bytes or ARGV[5])
-return 1
+
+local reply = { micros }
+for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 7 * i + 4) end
+return reply
 `)

@@ -274,7 +274,10 @@ describe('loaders that ask the cache', () => {
         return cache.getOrRefill(to, never)
       })
     // Three callers, each of whose loaders waits for the next: whoever closes the circle gets the error.
-    const outcomes = await Promise.allSettled([call('a', 'b'), call('b', 'c'), call('c', 'a')])
+    const settled = Promise.allSettled([call('a', 'b'), call('b', 'c'), call('c', 'a')])
+    await clock.settle()
+    await clock.advance(500)
+    const outcomes = await settled
     for (const outcome of outcomes) {
       expect(outcome).toEqual({ status: 'rejected', reason: expect.any(ReentrantRefillError) as unknown })
     }

@@ -11,62 +11,48 @@ describe('Flights', () => {
   })
 
   it('has one flight a key that callers may join', () => {
-    const flight = flights.start('a', [])
-    expect(flights.current('a')).toBe(flight)
-    expect(flights.current('b')).toBeUndefined()
-    expect(flights.current('__proto__')).toBeUndefined()
+    const flight = flights.start('a')
+    expect(flights.joinable('a')).toBe(flight)
+    expect(flights.joinable('b')).toBeUndefined()
+    expect(flights.joinable('__proto__')).toBeUndefined()
     flights.end(flight)
-    expect(flights.current('a')).toBeUndefined()
+    expect(flights.joinable('a')).toBeUndefined()
     expect(flights.size).toBe(0)
   })
 
-  it('lets nobody join a flight that is aborted', () => {
-    const flight = flights.start('a', [])
-    flight.abort(new Error('nobody is left'))
-    expect(flights.current('a')).toBeUndefined()
+  it.each<[string, (flight: ReturnType<Flights['start']>) => void]>([
+    ['is aborted', (flight) => flight.abort(new Error('nobody is left'))],
+    ['has failed', (flight) => flight.fail(new Error('no'))],
+    ['has its value, though that is not stored yet', (flight) => flight.settle(1)],
+    ['is released', (flight) => flight.release()],
+  ])('lets nobody join a flight that %s, while it is under way all the same', (_name, end) => {
+    const flight = flights.start('a')
+    end(flight)
+    expect(flights.joinable('a')).toBeUndefined()
+    expect(flights.underWay('a')).toBe(flight)
     expect(flights.size).toBe(1)
   })
 
-  it('lets nobody join a flight that has failed: who comes later tries anew', () => {
-    const flight = flights.start('a', [])
-    flight.fail(new Error('no'))
-    expect(flights.current('a')).toBeUndefined()
-    const settled = flights.start('a', [])
-    settled.settle(1)
-    settled.fail(new Error('too late'))
-    expect(flights.current('a')).toBe(settled)
-  })
-
   it('lets the end of an old flight leave its successor in place', () => {
-    const old = flights.start('a', [])
-    flights.revoke('a')
-    const next = flights.start('a', [])
+    const old = flights.start('a')
+    flights.close('a')
+    const next = flights.start('a')
     flights.end(old)
-    expect(flights.current('a')).toBe(next)
-    expect([flights.isCurrent(old), flights.isCurrent(next)]).toEqual([false, true])
+    expect(flights.joinable('a')).toBe(next)
   })
 
-  it('revokes: nobody may join, and what it brings is not current any more', () => {
-    const [a, b] = [flights.start('a', []), flights.start('b', [])]
-    flights.revoke('a')
-    expect([flights.current('a'), flights.current('b')]).toEqual([undefined, b])
-    expect(flights.isCurrent(a)).toBe(false)
-    flights.revokeAll()
-    expect(flights.current('b')).toBeUndefined()
-    expect(flights.size).toBe(2) // both are still under way
+  it('closes: nobody may join, and the key is free for another', () => {
+    const b = (flights.start('a'), flights.start('b'))
+    flights.close('a')
+    expect([flights.joinable('a'), flights.underWay('a'), flights.joinable('b')]).toEqual([undefined, undefined, b])
+    flights.closeAll()
+    expect(flights.joinable('b')).toBeUndefined()
+    expect(flights.size).toBe(2) // both go on
   })
 
-  it('revokes what was started under a tag or under none, unless another has taken its place', () => {
-    const [a, b, c] = [flights.start('a', ['x', 'y']), flights.start('b', ['y']), flights.start('c', [])]
-    flights.revoke('b')
-    const next = flights.start('b', ['x'])
-    flights.revokeTagged('y')
-    expect([a, b, c, next].map((flight) => flights.isCurrent(flight))).toEqual([false, false, false, true])
-  })
-
-  it('aborts all that are under way, the revoked ones too, and waits until the last has ended', async () => {
-    const [a, b] = [flights.start('a', []), flights.start('b', [])]
-    flights.revoke('a')
+  it('aborts all that are under way, the closed ones too, and waits until the last has ended', async () => {
+    const [a, b] = [flights.start('a'), flights.start('b')]
+    flights.close('a')
     let ended = false
     const all = [flights.abortAll('closed'), flights.abortAll('closed')].map((end) => end.then(() => (ended = true)))
     expect([a.signal.reason, b.signal.reason]).toEqual(['closed', 'closed'])

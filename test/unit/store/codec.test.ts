@@ -134,12 +134,19 @@ describe('defaultCodec', () => {
     ['a subclass of Array', new (class Row extends Array {})()],
     ['a subclass of Map', new (class Index extends Map {})()],
     ['an array with further fields', Object.assign([1], { total: 1 })],
-    ['a field called __proto__', JSON.parse('{"__proto__":{"a":1}}')],
     ['what is deeper than the stack', Array.from({ length: 100_000 }).reduce<unknown>((inner) => [inner], 1)],
   ])('refuses %s, alone and inside, with a SerializationError', (_name, value) => {
     for (const whole of [value, { value }, [1, value], new Map([[1, value]])]) {
       expect(() => defaultCodec.encode(whole)).toThrow(SerializationError)
     }
+  })
+
+  it('gives back a field called __proto__ as it was, which pollutes nothing', () => {
+    const value: unknown = JSON.parse('{"a":[{"__proto__":{"polluted":true}}],"__proto__":1}')
+    const decoded = defaultCodec.decode(defaultCodec.encode(value))
+    expect(JSON.stringify(decoded)).toBe(JSON.stringify(value))
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+    expect(() => defaultCodec.encode(new Map([[1, value]]))).toThrow(SerializationError)
   })
 
   it('keeps what the value threw as the cause', () => {

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { isolate, Memory } from '../../../../src/cache/local/memory.ts'
+import { isolateLoaded } from '../../../../src/cache/local/isolation.ts'
+import { Memory } from '../../../../src/cache/local/memory.ts'
 import type { MemoryEntry } from '../../../../src/cache/local/memory-entry.ts'
-import { SerializationError } from '../../../../src/errors.ts'
-import { defaultCodec, type Codec } from '../../../../src/store/codec.ts'
+import { defaultCodec } from '../../../../src/store/codec.ts'
 
 const NOW = 1000
+const OPTIONS = { tracking: false, unsyncedTtl: 1000 }
 const entry = <V>(value: V, tags: string[] = []) => ({
   value,
   freshUntil: NOW + 100,
@@ -14,52 +15,13 @@ const entry = <V>(value: V, tags: string[] = []) => ({
   tags,
 })
 
-describe('isolate', () => {
-  it('shares what it can freeze, and encodes only when asked, once', () => {
-    const value = { list: [1] }
-    const isolated = isolate(value, defaultCodec as Codec<typeof value>, true)
-    expect(isolated.copy).toBeUndefined()
-    expect(Object.isFrozen(value.list)).toBe(true)
-    expect(isolated.encode()).toBe(isolated.encode())
-  })
-
-  it.each([
-    ['a Buffer', Buffer.from('abc'), (copy: Buffer) => copy.fill(0)],
-    ['a Uint8Array', Uint8Array.of(1, 2), (copy: Uint8Array) => copy.fill(0)],
-    ['a Map', new Map([['a', 1]]), (copy: Map<string, number>) => copy.clear()],
-    ['a Date', new Date(5), (copy: Date) => copy.setTime(0)],
-    ['a typed array inside', { a: Float32Array.of(1) }, (copy: { a: Float32Array }) => copy.a.fill(0)],
-  ])('copies %s for each reader, from what it was at first', (_name, value, change) => {
-    const asItWas = structuredClone(value)
-    const { copy } = isolate<unknown>(value, defaultCodec, true)
-    for (let reader = 0; reader < 3; reader++) {
-      const own = copy?.()
-      expect(own).not.toBe(value)
-      expect(Buffer.isBuffer(own) ? new Uint8Array(own) : own).toEqual(asItWas)
-      change(own as never)
-      change(value as never)
-    }
-  })
-
-  it('shares as it is what comes with a codec of its own', () => {
-    const codec: Codec<Date> = { encode: () => Uint8Array.of(1), decode: () => new Date(0) }
-    const value = new Date(5)
-    expect(isolate(value, codec, true).copy).toBeUndefined()
-    expect(Object.isFrozen(value)).toBe(false)
-  })
-
-  it('throws for what it can neither freeze nor copy', () => {
-    expect(() => isolate<unknown>({ run() {} }, defaultCodec, true)).toThrow(SerializationError)
-  })
-})
-
 describe('Memory', () => {
   const put = <V>(memory: Memory, key: string, value: V, tags?: string[]): void =>
-    memory.put(key, entry(value, tags), isolate<unknown>(value, defaultCodec, true) as never, NOW)
+    void memory.put(key, entry(value, tags), isolateLoaded<unknown>(value, defaultCodec) as never, NOW)
 
   let memory: Memory
   beforeEach(() => {
-    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, tracking: false }, 0)
+    memory = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, ...OPTIONS }, 0)
   })
 
   it('hands every reader of a frozen value the same promise', async () => {
@@ -71,12 +33,12 @@ describe('Memory', () => {
   })
 
   it('trusts a hit without a look only while both the entry and memory are within their ttl', () => {
-    const short = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 40, tracking: false }, 0)
+    const short = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: 40, ...OPTIONS }, 0)
     put(short, 'a', 1)
     expect(short.get('a')).toMatchObject({ trustedUntil: NOW + 40, memoryUntil: NOW + 40 })
     put(short, 'b', new Map())
     expect(short.get('b')?.trustedUntil).toBe(-1)
-    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, tracking: false }, 1)
+    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, ...OPTIONS }, 1)
     put(early, 'a', 1)
     expect(early.get('a')?.trustedUntil).toBe(NOW + 100 - 5 * 20)
   })
@@ -104,5 +66,31 @@ describe('Memory', () => {
     put(memory, 'cleared', 2)
     memory.deleteTagged('x')
     expect(memory.get('cleared')?.value).toBe(2)
+  })
+
+  it('trusts what was kept out of sync for a moment only, also where its ttl is shorter than that', () => {
+    memory.put('a', entry(1), isolateLoaded<unknown>(1, defaultCodec), NOW, NOW + 50)
+    expect(memory.get('a')).toMatchObject({ trustedUntil: NOW + 50, freshUntil: NOW + 100, unsyncedUntil: NOW + 50 })
+    memory.put('b', entry(1), isolateLoaded<unknown>(1, defaultCodec), NOW, NOW + 150)
+    expect(memory.get('b')).toMatchObject({ trustedUntil: NOW + 100, unsyncedUntil: NOW + 150 })
+  })
+
+  it('drops what was not asked for, and what does not fit into its bytes', () => {
+    for (const key of ['a', 'b', 'c']) put(memory, key, key)
+    memory.get('a')
+    put(memory, 'd', 'd')
+    expect(['a', 'b', 'c', 'd'].filter((key) => memory.peek(key))).toEqual(['a', 'c', 'd'])
+    const small = new Memory({ maxEntries: 100, maxBytes: 10, ttl: undefined, ...OPTIONS }, 0)
+    put(small, 'a', 'aaaa')
+    put(small, 'b', 'bbbb')
+    expect(small.peek('a')).toBeUndefined()
+    expect(() => put(small, 'b', 'much too large')).toThrow(RangeError)
+    expect([small.size, small.bytes]).toEqual([0, 0])
+  })
+
+  it('takes any number of entries for a bound, without making room for all of them', () => {
+    const large = new Memory({ maxEntries: 2 ** 53, maxBytes: undefined, ttl: undefined, ...OPTIONS }, 0)
+    put(large, 'a', 1)
+    expect([large.size, large.bytes]).toEqual([1, undefined])
   })
 })

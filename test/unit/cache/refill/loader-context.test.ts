@@ -3,7 +3,13 @@ import { LoadRecord } from '../../../../src/cache/refill/loader-context.ts'
 
 function record(): { record: LoadRecord<number>; unshared: () => number } {
   let calls = 0
-  const made = new LoadRecord<number>('key', new AbortController().signal, 7, true, () => calls++)
+  const made = new LoadRecord<number>(
+    'key',
+    new AbortController().signal,
+    () => 7,
+    true,
+    () => calls++,
+  )
   return { record: made, unshared: () => calls }
 }
 

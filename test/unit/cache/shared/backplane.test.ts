@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { Backplane, type Change } from '../../../../src/cache/shared/backplane.ts'
 import { FakeRandom } from '../../../support/fake-random.ts'
 
-const ours = new Backplane('prefix', new FakeRandom(1))
-const theirs = new Backplane('prefix', new FakeRandom(2))
+const ours = new Backplane('prefix', new FakeRandom(1), false)
+const theirs = new Backplane('prefix', new FakeRandom(2), false)
+const everywhere = new Backplane('prefix', new FakeRandom(3), true)
 const name = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed())
 
 describe('Backplane', () => {
@@ -18,14 +19,16 @@ describe('Backplane', () => {
       fc.property(change, (given) => {
         const { channel, message } = theirs.announce(given)
         expect(channel).toBe(ours.channel)
-        expect(ours.read(Buffer.from(message))).toEqual(given)
+        expect(ours.read(Buffer.from(message))).toEqual({ change: given, isEverywhere: false })
+        const wide = Buffer.from(everywhere.announce(given).message)
+        expect(ours.read(wide)).toEqual({ change: given, isEverywhere: true })
         expect(theirs.read(Buffer.from(message))).toBeUndefined()
       }),
     )
   })
 
   it('is deaf to another prefix', () => {
-    expect(new Backplane('other', new FakeRandom(3)).channel).not.toBe(ours.channel)
+    expect(new Backplane('other', new FakeRandom(3), false).channel).not.toBe(ours.channel)
   })
 
   it('takes what it cannot understand for nothing, and never throws', () => {

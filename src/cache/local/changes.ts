@@ -1,0 +1,91 @@
+/** Keys and tags whose last change is remembered. */
+const KEPT = 10_000
+
+/**
+ * Counts the changes that this process has made or heard of, and remembers for each key and tag the number of the last.
+ * Whoever asks for something notes the number at that moment. What he brings may be kept unless a later change concerns
+ * it. Only so many keys are remembered: what was asked before the oldest of them counts as changed.
+ */
+export class Changes {
+  #count = 0
+  readonly #byKey = new Log()
+  readonly #byTag = new Log()
+  /** The last change that concerns every key. */
+  #ofAll = 0
+  /** The last time at which changes may have been missed. */
+  #gap = 0
+
+  /** The number of the last change. */
+  get now(): number {
+    return this.#count
+  }
+
+  /** Each answers the number of the change. */
+  ofKey(key: string): number {
+    return this.#byKey.note(key, ++this.#count)
+  }
+
+  ofTag(tag: string): number {
+    return this.#byTag.note(tag, ++this.#count)
+  }
+
+  ofAll(): number {
+    this.#byKey.clear()
+    this.#byTag.clear()
+    return (this.#ofAll = ++this.#count)
+  }
+
+  gap(): number {
+    return (this.#gap = ++this.#count)
+  }
+
+  /** A moment that concerns no entry. */
+  mark(): number {
+    return ++this.#count
+  }
+
+  /** Whether nothing has changed for an entry of `key` with these tags since the change number `since`. */
+  noneSince(since: number, key: string, tags: readonly string[]): boolean {
+    return since >= this.#ofAll && since >= this.#byKey.last(key) && this.noneOfTagsSince(since, tags)
+  }
+
+  noneOfTagsSince(since: number, tags: readonly string[]): boolean {
+    return tags.every((tag) => since >= this.#byTag.last(tag))
+  }
+
+  /** Whether none can have been missed since then. */
+  noneMissedSince(since: number): boolean {
+    return since >= this.#gap
+  }
+}
+
+/** The number of the last change by name, bounded. */
+class Log {
+  readonly #numbers = new Map<string, number>()
+  /** The last number of a name that is no longer remembered. */
+  #forgotten = 0
+
+  note(name: string, number: number): number {
+    this.#numbers.delete(name) // so that the order of insertion stays that of the numbers
+    this.#numbers.set(name, number)
+    if (this.#numbers.size > KEPT) this.#forgetOldest()
+    return number
+  }
+
+  last(name: string): number {
+    return this.#numbers.get(name) ?? this.#forgotten
+  }
+
+  clear(): void {
+    this.#numbers.clear()
+    this.#forgotten = 0
+  }
+
+  #forgetOldest(): void {
+    for (const [name, number] of this.#numbers) {
+      this.#numbers.delete(name)
+      this.#forgotten = number
+      return
+    }
+  }
+}

@@ -1,0 +1,267 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../../clock.ts'
+import type { Flights } from '../../flight/flights.ts'
+import { original, readable } from '../../redis/entry-keys.ts'
+import type { Life } from '../../store/entry.ts'
+import { BackOff } from './back-off.ts'
+import { Changes } from './changes.ts'
+import type { Isolated } from './isolation.ts'
+import type { Memory } from './memory.ts'
+import type { MemoryEntry } from './memory-entry.ts'
+
+/** Keys of unshareable results that are remembered. */
+const PASSES_KEPT = 10_000
+
+/** Reads of Redis that are under way, seen as something that a change makes useless. */
+interface Looks {
+  revoke(key: string): void
+  revokeAll(): void
+}
+
+/** Whether messages about changes arrive. `until` bounds the trust in what memory kept before they stopped. */
+export interface Sync {
+  until: number
+}
+
+/**
+ * The one owner of what this process knows of its keys: entries in memory, flights, looks, passes, back-off, and `set`s
+ * under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetAll` and
+ * `outdateAll`. After it nobody is answered from, joins, or keeps what was asked for before.
+ */
+export class Local {
+  /** L1, unless it is switched off. */
+  readonly memory: Memory | undefined
+  readonly flights: Flights
+  /** Keys whose stale value is to be served for a while without another attempt to refill it. */
+  readonly backOff: BackOff = new BackOff()
+  readonly sync: Sync
+  readonly #clock: Clock
+  readonly #changes = new Changes()
+  /** Key → the `set` under way that began last and that no other change has followed. */
+  readonly #sets = new Map<string, PendingSet>()
+  /** Key → end of the time in which its results count as unshareable. */
+  readonly #passes = new LRUCache<string, { readonly until: number }>({ max: PASSES_KEPT })
+  /** ms for which memory is trusted while nobody tells of changes. */
+  readonly #unsyncedTtl: number
+  #isSynced: boolean
+  /** The number of the change at which messages about changes began to arrive. */
+  #syncedSince = 0
+  /** With tracking, keys are told of in the form in which they stand in Redis. */
+  readonly #isTracking: boolean
+  #looks: Looks | undefined
+
+  /** `isAlone`: no other process takes part, so that there is nothing to be told of. */
+  constructor(
+    memory: Memory | undefined,
+    flights: Flights,
+    clock: Clock,
+    { unsyncedTtl, isAlone, isTracking }: { unsyncedTtl: number; isAlone: boolean; isTracking: boolean },
+  ) {
+    this.memory = memory
+    this.flights = flights
+    this.#clock = clock
+    this.#unsyncedTtl = unsyncedTtl
+    this.#isSynced = isAlone
+    this.#isTracking = isTracking
+    this.sync = { until: isAlone ? Infinity : -Infinity }
+  }
+
+  /** Looks are made by whoever reads; they are told of changes from here. */
+  watchOver(looks: Looks): void {
+    this.#looks = looks
+  }
+
+  /** To be noted by whoever asks for something, before it is asked, and handed to `keep` with what comes. */
+  get now(): number {
+    return this.#changes.now
+  }
+
+  /** Whether memory may answer with the entry at `now`: it is fresh, within memory's own ttl, and changes are told. */
+  isFresh(entry: MemoryEntry, now: number): boolean {
+    return now < entry.freshUntil && now < entry.memoryUntil && this.isTrusted(entry, now)
+  }
+
+  isTrusted({ unsyncedUntil }: MemoryEntry, now: number): boolean {
+    return now < (unsyncedUntil === Infinity ? this.sync.until : unsyncedUntil)
+  }
+
+  /**
+   * Keeps what was asked for at `since`, unless it may be older than a change. What was asked for while nobody told of
+   * changes is trusted for a moment only.
+   */
+  keep<V>(since: number, key: string, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
+    if (!this.#changes.noneMissedSince(since)) return undefined
+    const isSynced = this.#isSynced && since >= this.#syncedSince
+    return this.#put(since, key, life, isolated, isSynced)
+  }
+
+  /**
+   * Keeps for long what was loaded under a lease and, sent while changes were told, has been accepted by Redis: that says
+   * that no change has been missed since the load began. `kept` is what is kept of it for a moment, if anything is.
+   */
+  keepCommitted<V>(
+    since: number,
+    key: string,
+    life: Life,
+    isolated: Isolated<V>,
+    kept: MemoryEntry<V> | undefined,
+  ): void {
+    const isKeptForLong = kept !== undefined && kept.unsyncedUntil === Infinity
+    if (!isKeptForLong) this.#put(since, key, life, isolated, this.#isSynced)
+  }
+
+  /** Whether changes are told, so that what Redis accepts from now on may be kept for long. */
+  get isSynced(): boolean {
+    return this.#isSynced
+  }
+
+  /** Takes an entry out of memory again if it is still there. */
+  drop(key: string, entry: MemoryEntry | undefined): void {
+    if (entry !== undefined && this.memory?.peek(key) === entry) this.memory.delete(key)
+  }
+
+  #put<V>(
+    since: number,
+    key: string,
+    life: Life,
+    isolated: Isolated<V>,
+    isSynced: boolean,
+  ): MemoryEntry<V> | undefined {
+    const { memory } = this
+    const now = this.#clock.now()
+    const isUseful = now < Math.max(life.freshUntil, life.staleUntil, life.errorUntil)
+    if (memory === undefined || !isUseful || !this.#changes.noneSince(since, this.#nameOf(key), life.tags))
+      return undefined
+    const unsyncedUntil = isSynced ? Infinity : now + this.#unsyncedTtl
+    return memory.put(key, this.#withNameOfLong(key, life), isolated, now, unsyncedUntil)
+  }
+
+  /** Whether no change of the key has been heard of since it was asked for at `since`. */
+  isUnchanged(since: number, key: string): boolean {
+    return this.#changes.noneSince(since, this.#nameOf(key), [])
+  }
+
+  /** A `set` begins: nobody is answered from what was before. */
+  beginSet(key: string): PendingSet {
+    this.forget(key)
+    const pending = { key, since: this.#changes.now }
+    this.#sets.set(key, pending)
+    return pending
+  }
+
+  /**
+   * It is answered, or has failed and may have been carried out all the same: what was read meanwhile goes. Where it
+   * succeeded memory keeps its value, unless the key was changed meanwhile, here or elsewhere, in an order that only
+   * Redis knows.
+   */
+  endSet<V>(pending: PendingSet, stored: { life: Life; isolated: Isolated<V> } | undefined): void {
+    const { key, since } = pending
+    const isLast = this.#sets.get(key) === pending
+    if (isLast) this.#sets.delete(key)
+    this.endChange(key)
+    if (stored === undefined || !isLast || !this.#changes.noneOfTagsSince(since, stored.life.tags)) return
+    this.#put(this.#changes.now, key, stored.life, stored.isolated, this.#isSynced && since >= this.#syncedSince)
+  }
+
+  /** Callers that come from now on find nothing and join nothing that began before. */
+  forget(key: string): void {
+    this.#sets.delete(key)
+    this.endChange(key)
+  }
+
+  /** A change that began here is answered. A `set` that began after it has not been reached by it. */
+  endChange(key: string): void {
+    this.#changes.ofKey(this.#nameOf(key))
+    this.memory?.delete(key)
+    this.#passes.delete(key)
+    this.backOff.forget(key)
+    this.flights.close(key)
+    this.#looks?.revoke(key)
+  }
+
+  /** Somebody has changed what stands in Redis for a key of that readable form. */
+  forgetForm(form: string): void {
+    const { key, shortened } = original(form)
+    if (!shortened) return this.forget(key)
+    // Of a long key only this form is known here.
+    this.#changes.ofKey(form)
+    this.memory?.deleteTagged(LONG + form)
+    this.flights.closeAll()
+    this.#looks?.revokeAll()
+  }
+
+  /** Of what is under way the tags are not known: nobody joins it any more. It is kept unless it turns out to have the tag. */
+  forgetTagged(tag: string): void {
+    const name = readable(tag)
+    this.#changes.ofTag(name)
+    this.memory?.deleteTagged(name)
+    this.flights.closeAll()
+  }
+
+  forgetAll(): void {
+    this.#changes.ofAll()
+    this.#sets.clear()
+    this.memory?.clear()
+    this.#passes.clear()
+    this.backOff.clear()
+    this.flights.closeAll()
+    this.#looks?.revokeAll()
+  }
+
+  /** Changes may have been missed: what was read before is neither kept nor joined. */
+  outdateAll(): void {
+    this.#changes.gap()
+    this.#sets.clear()
+    this.memory?.clear()
+    this.flights.closeAll()
+    this.#looks?.revokeAll()
+  }
+
+  /** Changes are not told any more: what memory has is trusted for a moment only. */
+  loseSync(): void {
+    if (this.#isSynced) this.sync.until = this.#clock.now() + this.#unsyncedTtl
+    this.#isSynced = false
+  }
+
+  /**
+   * Changes are told from now on. The first time memory has nothing that it trusts for long, and keeps that. Later some may
+   * have been missed.
+   */
+  gainSync(isFirst: boolean): void {
+    if (isFirst) this.flights.closeAll()
+    else this.outdateAll()
+    this.#syncedSince = this.#changes.mark()
+    this.#isSynced = true
+    this.sync.until = Infinity
+  }
+
+  /** Until `until` callers of the key load for themselves: its results are not shareable. */
+  pass(key: string, until: number): void {
+    this.#passes.set(key, { until })
+  }
+
+  /** End of that time, 0 where there is none. */
+  passesUntil(key: string): number {
+    return this.#passes.peek(key)?.until ?? 0
+  }
+
+  /** By what changes of the key are noted. */
+  #nameOf(key: string): string {
+    return this.#isTracking ? readable(key) : key
+  }
+
+  #withNameOfLong(key: string, life: Life): Life {
+    if (!this.#isTracking) return life
+    const form = readable(key)
+    return original(form).shortened ? { ...life, tags: [...life.tags, LONG + form] } : life
+  }
+}
+
+/** Begins the name under which memory finds an entry by the form of its long key. No tag begins so. */
+const LONG = '{'
+
+/** A `set` under way, and the number of the change that it is. */
+export interface PendingSet {
+  readonly key: string
+  readonly since: number
+}

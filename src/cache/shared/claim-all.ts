@@ -1,0 +1,93 @@
+import type { Codec } from '../../store/codec.ts'
+import type { Possession } from '../../store/endings.ts'
+import type { ReadEntry } from '../../store/entry.ts'
+import type { Claim } from '../../store/redis-store.ts'
+import type { RedisMember } from './member.ts'
+
+/*
+ * Several instances take part while a fleet moves from one to another: beside us run processes that know only the first,
+ * or only the last. What those have changed in their instance shows nowhere else. So a value counts only where all
+ * instances have it; where they differ it is loaded anew, and stored in all.
+ */
+
+/**
+ * Claims in every instance, in order. The lease is taken in all or in none: where one refuses, those taken are given back
+ * in reverse.
+ */
+export async function claimAll<V>(
+  members: readonly RedisMember[],
+  key: string,
+  token: string,
+  lockTtl: number,
+  codec: Codec<V>,
+  freshBeyond: number | undefined,
+): Promise<Claim<V>> {
+  const first = await claimEach(members, key, token, lockTtl, codec, freshBeyond)
+  const refusal = first.find(({ state }) => state !== 'fresh' && state !== 'leased')
+  const fresh = first.filter((claim) => claim.state === 'fresh')
+  if (refusal === undefined && fresh.length === members.length && agree(fresh)) return fresh[0] as Claim<V>
+  if (refusal === undefined && fresh.length === 0) return leaseOf(first)
+  giveBack(members, key, token, first)
+  if (refusal !== undefined) return refusal.state === 'busy' ? { ...refusal, stale: undefined } : refusal
+  // They differ. What is fresh in one counts for nothing.
+  const second = await claimEach(members, key, token, lockTtl, codec, Infinity)
+  if (second.every(({ state }) => state === 'leased')) return { ...leaseOf(second), stale: undefined }
+  giveBack(members, key, token, second)
+  const busy = second.at(-1) as Claim<V>
+  return busy.state === 'busy' ? { ...busy, stale: undefined } : UNAVAILABLE
+}
+
+/** What is stored under the key, fresh or stale, where all instances have the same. */
+export async function readAll<V>(
+  members: readonly RedisMember[],
+  key: string,
+  codec: Codec<V>,
+): Promise<ReadEntry<V> | undefined> {
+  const found = await Promise.all(members.map((member) => member.attempt((store) => store.read(key, codec))))
+  const known = found.filter((each) => each !== undefined)
+  return known.length === members.length && agree(known) ? earliest(known.map(({ entry }) => entry)) : undefined
+}
+
+/** One claim after the other, until one is refused. */
+async function claimEach<V>(
+  members: readonly RedisMember[],
+  key: string,
+  token: string,
+  lockTtl: number,
+  codec: Codec<V>,
+  freshBeyond: number | undefined,
+): Promise<Claim<V>[]> {
+  const claims: Claim<V>[] = []
+  for (const { store } of members) {
+    const claim = await store.claim(key, token, lockTtl, codec, freshBeyond)
+    claims.push(claim)
+    if (claim.state !== 'fresh' && claim.state !== 'leased') break
+  }
+  return claims
+}
+
+function leaseOf<V>(claims: readonly Claim<V>[]): Claim<V> & { readonly state: 'leased' } {
+  const leased = claims.filter((claim) => claim.state === 'leased')
+  const possessions: Possession[] = leased.flatMap((claim) => claim.possessions)
+  const [{ stale, payload }] = leased as [(typeof leased)[number]]
+  const isAgreed = agree(leased)
+  return { state: 'leased', stale: isAgreed ? stale : undefined, payload: isAgreed ? payload : undefined, possessions }
+}
+
+function giveBack<V>(members: readonly RedisMember[], key: string, token: string, claims: readonly Claim<V>[]): void {
+  const taken = members.filter((_, index) => claims[index]?.state === 'leased').toReversed()
+  for (const { store } of taken) store.endings.abandon(key, token).catch(() => {})
+}
+
+function agree(found: readonly { readonly payload: Uint8Array | undefined }[]): boolean {
+  const [first] = found
+  return found.every(({ payload }) => {
+    return payload !== undefined && first?.payload !== undefined && Buffer.compare(payload, first.payload) === 0
+  })
+}
+
+function earliest<V>(entries: readonly ReadEntry<V>[]): ReadEntry<V> | undefined {
+  return entries.reduce((one, other) => (other.freshUntil < one.freshUntil ? other : one))
+}
+
+const UNAVAILABLE = { state: 'unavailable' } as const

@@ -1,0 +1,75 @@
+/** Batches that may be under way at once. More would only wait inside the client, while their deadlines run. */
+const WINDOW = 4
+/** The same where each batch holds one item. */
+const WINDOW_OF_SINGLES = 500
+
+export interface Batching<T> {
+  /** Sends a batch; resolves when it is answered, however that ended. Never rejects. */
+  send(batch: readonly T[]): Promise<void>
+  /** Items in one batch; more would keep Redis from serving others for too long. */
+  largest(): number
+  /** Bytes of an item, and of one batch. */
+  readonly size?: { of(item: T): number; largest: number }
+}
+
+/**
+ * Gathers what is asked in one tick into batches: a thousand callers are not a thousand commands. One item that is likely
+ * to be the only one leaves at once, and travels while the rest of a herd is still being queued: where the last tick had no
+ * other and none is under way. (As RFC 896, Nagle's algorithm, does with small segments.) A deadline counts from the
+ * sending, so that a large crowd does not time out by its own length.
+ */
+export class Batches<T> {
+  readonly #batching: Batching<T>
+  #pending: T[] = []
+  /** The first of the pending items that is not sent. */
+  #next = 0
+  #underWay = 0
+  #isFlushDue = false
+  /** Whether the item that was last gathered found no company. */
+  #cameAlone = true
+
+  constructor(batching: Batching<T>) {
+    this.#batching = batching
+  }
+
+  add(item: T): void {
+    if (this.#cameAlone && this.#underWay === 0 && this.#pending.length === 0) return void this.#send([item])
+    this.#pending.push(item)
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    process.nextTick(() => {
+      this.#isFlushDue = false
+      this.#cameAlone = this.#pending.length - this.#next === 1
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const window = this.#batching.largest() === 1 ? WINDOW_OF_SINGLES : WINDOW
+    while (this.#next < this.#pending.length && this.#underWay < window) void this.#send(this.#take())
+    if (this.#next === this.#pending.length) {
+      this.#pending = []
+      this.#next = 0
+    }
+  }
+
+  #take(): readonly T[] {
+    const { size } = this.#batching
+    const from = this.#next
+    const end = Math.min(from + this.#batching.largest(), this.#pending.length)
+    let bytes = 0
+    do {
+      bytes += size?.of(this.#pending[this.#next] as T) ?? 0
+      this.#next++
+    } while (this.#next < end && bytes < (size?.largest ?? Infinity))
+    return this.#pending.slice(from, this.#next)
+  }
+
+  async #send(batch: readonly T[]): Promise<void> {
+    this.#underWay++
+    await this.#batching.send(batch)
+    this.#underWay--
+    if (!this.#isFlushDue) this.#flush()
+  }
+}

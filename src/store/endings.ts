@@ -1,0 +1,125 @@
+import { entryKeys } from '../redis/entry-keys.ts'
+import { lockKeys } from '../redis/lock-keys.ts'
+import type { RedisClient } from '../redis/client.ts'
+import { encodeEnvelope, type Kind, type StoredTag } from './envelope.ts'
+import { AGAIN, failureNotice, LOCAL, PASS, type RemoteFailure } from './notice.ts'
+import type { SettleBatches } from './settle-batch.ts'
+import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
+import type { Tags } from './tags.ts'
+
+/** A lease that was taken: by which token, and when. */
+export interface Possession {
+  readonly token: string
+  /** Local instant at which the claim was sent. */
+  readonly sentAt: number
+  /** µs on Redis's clock at which it was granted. */
+  readonly grantedAt: number
+}
+
+/** One way to end a refill. */
+export type Ending = (endings: Endings, possession: Possession) => Promise<boolean>
+
+/** How refills end in one Redis. Each answers whether the lease was still good for it, and rejects with Redis's error. */
+export class Endings {
+  readonly #settlements: SettleBatches
+  readonly #tags: Tags
+  readonly #client: RedisClient
+  readonly #prefix: string
+
+  constructor(settlements: SettleBatches, tags: Tags, client: RedisClient, prefix: string) {
+    this.#settlements = settlements
+    this.#tags = tags
+    this.#client = client
+    this.#prefix = prefix
+  }
+
+  /** Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. */
+  async commit(
+    key: string,
+    possession: Possession,
+    payload: Uint8Array,
+    storing: Storing,
+    loadTime: number,
+  ): Promise<boolean> {
+    const storeFor = storedFor(storing)
+    const tags = this.#tagsOfLoad(possession, storing, storeFor)
+    const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
+      const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime })
+      return this.#settle(key, possession.token, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN)
+    }
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession.token, await tags, settleWith)
+  }
+
+  /**
+   * Hands a value that is not to be kept to the waiters, unless one of its tags was invalidated since its load began. One
+   * too large for a message each process must load for itself.
+   */
+  async deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
+    const tags = this.#tagsOfLoad(possession, storing, 0)
+    const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
+      const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
+      if (!fitsInMessage(bytes)) return this.#settle(key, possession.token, 0, '', NOT_KEPT, LOCAL)
+      return this.#settle(key, possession.token, 0, bytes, NOT_KEPT, '')
+    }
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession.token, await tags, settleWith)
+  }
+
+  /** The tags as they are stored; where scripts cannot see to them, a promise, with `undefined` if one was invalidated. */
+  #tagsOfLoad(
+    { sentAt, grantedAt }: Possession,
+    { tags }: Storing,
+    storeFor: number,
+  ): StoredTag[] | Promise<StoredTag[] | undefined> {
+    if (tags.length === 0) return []
+    return this.#tags.areOurs ? this.#tags.forLoaded(tags, sentAt, storeFor) : this.#tags.of(tags, grantedAt)
+  }
+
+  async #afterCheck(
+    key: string,
+    token: string,
+    tags: readonly StoredTag[] | undefined,
+    settleWith: (tags: readonly StoredTag[]) => Promise<boolean>,
+  ): Promise<boolean> {
+    if (tags !== undefined) return settleWith(tags)
+    await this.abandon(key, token)
+    return false
+  }
+
+  /** Ends the lease; the waiters of this attempt get its failure. */
+  fail(key: string, token: string, failure: RemoteFailure): Promise<boolean> {
+    return this.#settle(key, token, 0, '', NOT_KEPT, failureNotice(failure))
+  }
+
+  /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
+  pass(key: string, token: string, duration: number): Promise<boolean> {
+    return this.#mark('pass', key, token, duration, PASS)
+  }
+
+  /** Ends the lease; each process of the waiters and, for `duration` ms, of those who follow loads for itself, unlocked. */
+  localise(key: string, token: string, duration: number): Promise<boolean> {
+    return this.#mark('local', key, token, duration, LOCAL)
+  }
+
+  #mark(kind: Kind, key: string, token: string, duration: number, notice: string): Promise<boolean> {
+    const bytes = encodeEnvelope({ kind, payload: new Uint8Array(), tags: [], loadTime: 0 })
+    return this.#settle(key, token, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice)
+  }
+
+  /** Ends the lease without a result; waiters compete again. */
+  abandon(key: string, token: string): Promise<boolean> {
+    return this.#settle(key, token, 0, '', NOT_KEPT, AGAIN)
+  }
+
+  #settle(
+    key: string,
+    token: string,
+    storeFor: number,
+    bytes: Buffer | '',
+    storing: Storing,
+    notice: Buffer | string,
+  ): Promise<boolean> {
+    const keys = entryKeys(this.#prefix, key)
+    const { queue } = lockKeys(this.#client, keys.lease)
+    return this.#settlements.add({ keys, queue, token, storeFor, bytes, life: lifeOf(storing), notice })
+  }
+}

@@ -1,0 +1,99 @@
+import { RedisTimeoutError } from '../errors.ts'
+import type { Connection } from '../redis/connection.ts'
+import { deleteBeginningWith } from '../redis/delete-matching.ts'
+import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
+import { lockKeys } from '../redis/lock-keys.ts'
+import { overwrite } from '../redis/scripts/overwrite.ts'
+import { encodeEnvelope } from './envelope.ts'
+import { AGAIN } from './notice.ts'
+import { askTime, type RedisClock } from './redis-clock.ts'
+import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
+import type { Tags } from './tags.ts'
+
+/** What every process is told of a change: the channel of the backplane and the message for it. */
+export interface Broadcast {
+  readonly channel: string
+  readonly message: string
+}
+
+/** What changes entries of one Redis from outside a refill. All reject with Redis's error. */
+export class Overwrites {
+  readonly #connection: Connection
+  readonly #redisClock: RedisClock
+  readonly #tags: Tags
+  readonly #prefix: string
+  readonly #commandTimeout: number
+  /** ARGV of the script that may hand a lease over. */
+  readonly #countsSubscribers: string
+
+  constructor(
+    connection: Connection,
+    redisClock: RedisClock,
+    tags: Tags,
+    { prefix, commandTimeout }: { prefix: string; commandTimeout: number },
+  ) {
+    this.#connection = connection
+    this.#redisClock = redisClock
+    this.#tags = tags
+    this.#prefix = prefix
+    this.#commandTimeout = commandTimeout
+    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
+  }
+
+  /**
+   * Puts a value in place of whatever there is; a running refill loses its lease in the same step. Never done once this has
+   * rejected for want of time.
+   */
+  async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
+    if (this.#redisClock.deadlineIn(0) === '') await askTime(this.#connection, this.#redisClock)
+    const storeFor = storedFor(storing)
+    const tags = storing.tags.length === 0 ? [] : await this.#tags.forNew(storing.tags, storeFor)
+    const bytes = encodeEnvelope({ kind: 'value', payload, tags, loadTime: 0 })
+    await this.#overwrite(key, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN, backplane)
+  }
+
+  /** Deletes the entry; a running refill loses its lease in the same step. */
+  async remove(key: string, backplane: Broadcast): Promise<void> {
+    await this.#overwrite(key, 0, '', NOT_KEPT, AGAIN, backplane)
+  }
+
+  /** Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. */
+  invalidateTags(tags: readonly { readonly name: string; readonly message: string }[], channel: string): Promise<void> {
+    return this.#tags.invalidate(tags, channel)
+  }
+
+  /**
+   * Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. What one of them has
+   * stored during the first pass, before its lease was met, goes with the second.
+   */
+  async removeAll({ channel, message }: Broadcast): Promise<void> {
+    for (let pass = 0; pass < 2; pass++) {
+      await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
+    }
+    await this.#connection.command('publish', channel, message)
+  }
+
+  async #overwrite(
+    key: string,
+    storeFor: number,
+    bytes: Buffer | '',
+    storing: Storing,
+    notice: Buffer | string,
+    { channel, message }: Broadcast,
+  ): Promise<void> {
+    const { value, lease, waiters, last } = entryKeys(this.#prefix, key)
+    const { queue } = lockKeys(this.#connection.client, lease)
+    const args = [storeFor, bytes, lifeOf(storing), value, notice, channel, message, this.#countsSubscribers]
+    const send = async (): Promise<boolean> => {
+      // What deletes may come late: at worst something is loaded once more.
+      const deadline = storeFor > 0 ? this.#redisClock.deadlineIn(this.#commandTimeout) : ''
+      const asked = this.#redisClock.ask()
+      const reply = await this.#connection.run(overwrite, [value, lease, waiters, last, queue], [...args, deadline])
+      const [now, outcome] = (reply as unknown[]).map(Number)
+      asked((now as number) / 1000)
+      return outcome === 1
+    }
+    // Our idea of Redis's clock may be wrong, as after the host was suspended: the first answer has set it right.
+    if (!(await send()) && !(await send())) throw new RedisTimeoutError(this.#connection.label, this.#commandTimeout)
+  }
+}

@@ -1,0 +1,27 @@
+/** How a value is to be stored. Durations in ms from the moment at which it is stored. */
+export interface Storing {
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly tags: readonly string[]
+}
+
+export const NOT_KEPT: Storing = { ttl: 0, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
+
+/** ms for which the bytes stay in Redis. */
+export function storedFor({ ttl, staleWhileRevalidate, staleIfError }: Storing): number {
+  return ttl + Math.max(staleWhileRevalidate, staleIfError)
+}
+
+/** As the scripts read it, which turn it into instants. */
+export function lifeOf({ ttl, staleWhileRevalidate, staleIfError }: Storing): string {
+  return `${ttl} ${staleWhileRevalidate} ${staleIfError}`
+}
+
+/** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
+const LARGEST_IN_MESSAGE = 64 * 1024
+
+/** Whether the bytes may travel inside a message. */
+export function fitsInMessage(bytes: Buffer): boolean {
+  return bytes.length <= LARGEST_IN_MESSAGE
+}
