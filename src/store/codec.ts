@@ -39,7 +39,7 @@ export const defaultCodec: Codec = {
       if (Buffer.isBuffer(value)) return tagged(RAW_BUFFER, value)
       if (isUint8Array(value)) return tagged(RAW_UINT8_ARRAY, value)
       const kind = kindOf(value)
-      if (kind !== undefined) return taggedText(kind, JSON.stringify(value))
+      if (kind !== undefined) return encodeJson(value, kind === PROTO_TEXT)
       return taggedText(RICH_TEXT, stringify(value, reducers))
     } catch (cause) {
       throw new SerializationError(`the value cannot be encoded: ${messageOf(cause)}`, { cause })
@@ -62,6 +62,11 @@ export const defaultCodec: Codec = {
         throw new SerializationError(`unknown encoding ${String(bytes[0])}`)
     }
   },
+}
+
+/** What `defaultCodec` makes of a value of which it is known that JSON says it all. */
+export function encodeJson(value: unknown, hasProto: boolean): Uint8Array {
+  return taggedText(hasProto ? PROTO_TEXT : JSON_TEXT, JSON.stringify(value))
 }
 
 /** Whether what `defaultCodec` has encoded is text throughout, so that it may be read as a string. */

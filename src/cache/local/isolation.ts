@@ -1,4 +1,4 @@
-import type { Codec } from '../../store/codec.ts'
+import { defaultCodec, encodeJson, type Codec } from '../../store/codec.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 
 /** A value that more than one caller may see. What one of them does to it, no other sees. */
@@ -23,16 +23,25 @@ export interface IsolatedLoad<V> extends Isolated<V> {
  * gets what the codec makes of the encoded value. Throws what the codec throws for what can be neither copied nor encoded.
  */
 export function isolateLoaded<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
-  const shared = codec.immutable === true ? value : frozenCopy(value)
-  if (shared !== NOT_PLAIN) return unshared(shared, codec)
+  if (codec.immutable === true) return unshared(value, codec)
+  const plain = frozenCopy(value)
+  if (plain !== undefined) {
+    const isKnown = plain.isJson && codec === (defaultCodec as Codec<V>)
+    const encode = isKnown ? () => encodeJson(plain.copy, plain.hasProto) : () => codec.encode(plain.copy)
+    return encodable(plain.copy, encode)
+  }
   const original = codec.encode(value)
   return { value, copy: copier(original, codec), encode: () => original, size: () => original.byteLength }
 }
 
 /** A loaded value that only one caller gets, or that nobody can change, as it is. */
 export function unshared<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
+  return encodable(value, () => codec.encode(value))
+}
+
+function encodable<V>(value: V, make: () => Uint8Array): IsolatedLoad<V> {
   let encoded: Uint8Array | undefined
-  const encode = (): Uint8Array => (encoded ??= codec.encode(value))
+  const encode = (): Uint8Array => (encoded ??= make())
   return { value, copy: undefined, encode, size: () => encode().byteLength }
 }
 
@@ -57,44 +66,74 @@ const NOT_PLAIN: unique symbol = Symbol('not plain')
 /** Deeper ones may be cycles, and would exhaust the stack. */
 const DEEPEST = 200
 
-/** A frozen copy of plain objects, arrays and primitive values all the way down; NOT_PLAIN where there is anything else. */
-function frozenCopy<V>(value: V): V | typeof NOT_PLAIN {
+interface PlainCopy<V> {
+  readonly copy: V
+  /** Whether JSON says it all. */
+  isJson: boolean
+  /** Whether a field is called `__proto__`. */
+  hasProto: boolean
+}
+
+/** A frozen copy of plain objects, arrays and primitive values all the way down; nothing where there is anything else. */
+function frozenCopy<V>(value: V): PlainCopy<V> | undefined {
+  const found = { isJson: true, hasProto: false }
   try {
-    return copyPlain(value, 0) as V | typeof NOT_PLAIN
+    const copy = copyPlain(value, 0, found) as V | typeof NOT_PLAIN
+    return copy === NOT_PLAIN ? undefined : { copy, ...found }
   } catch {
-    return NOT_PLAIN // a getter or a proxy that throws: the codec will say what is wrong with it
+    return undefined // a getter or a proxy that throws: the codec will say what is wrong with it
   }
 }
 
-function copyPlain(value: unknown, depth: number): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol') return NOT_PLAIN
-  if (typeof value !== 'object' || value === null) return value
-  if (depth > DEEPEST) return NOT_PLAIN
-  return Array.isArray(value) ? copyArray(value, depth + 1) : copyObject(value, depth + 1)
+type Found = Omit<PlainCopy<unknown>, 'copy'>
+
+function copyPlain(value: unknown, depth: number, found: Found): unknown {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      if (!Number.isFinite(value) || Object.is(value, -0)) found.isJson = false
+      return value
+    case 'undefined':
+    case 'bigint':
+      found.isJson = false
+      return value
+    case 'object':
+      if (value === null) return value
+      if (depth > DEEPEST) return NOT_PLAIN
+      return Array.isArray(value) ? copyArray(value, depth + 1, found) : copyObject(value, depth + 1, found)
+    default:
+      return NOT_PLAIN
+  }
 }
 
-function copyArray(array: readonly unknown[], depth: number): unknown {
+function copyArray(array: readonly unknown[], depth: number, found: Found): unknown {
   // Further fields and holes, which have no key of their own, are for the codec to judge.
   if (Object.getPrototypeOf(array) !== Array.prototype || Object.keys(array).length !== array.length) return NOT_PLAIN
   const copy = array.slice()
   for (let i = 0; i < copy.length; i++) {
-    const item = copyPlain(copy[i], depth)
+    const item = copyPlain(copy[i], depth, found)
     if (item === NOT_PLAIN) return NOT_PLAIN
     copy[i] = item
   }
   return Object.freeze(copy)
 }
 
-function copyObject(object: object, depth: number): unknown {
+function copyObject(object: object, depth: number, found: Found): unknown {
   const prototype: unknown = Object.getPrototypeOf(object)
   if (prototype !== Object.prototype && prototype !== null) return NOT_PLAIN
   if (Object.getOwnPropertySymbols(object).length > 0) return NOT_PLAIN
+  if (prototype === null) found.isJson = false
   const copy: Record<string, unknown> = prototype === null ? (Object.create(null) as Record<string, unknown>) : {}
-  for (const name of Object.keys(object)) {
-    const field = copyPlain((object as Record<string, unknown>)[name], depth)
+  for (const name in object) {
+    const field = copyPlain((object as Record<string, unknown>)[name], depth, found)
     if (field === NOT_PLAIN) return NOT_PLAIN
-    if (name === '__proto__') define(copy, name, field)
-    else copy[name] = field
+    if (name !== '__proto__') copy[name] = field
+    else {
+      found.hasProto = true
+      define(copy, name, field)
+    }
   }
   return Object.freeze(copy)
 }
