@@ -1,3 +1,4 @@
+import { atEndOfTurn } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { claim } from '../redis/scripts/claim.ts'
@@ -56,7 +57,7 @@ export class ClaimBatch {
   add(request: ClaimRequest): void {
     if (this.#cameAlone && this.#underWay === 0) return void this.#send([request])
     // Sent after this turn's promises, so that calls which those make are of the same tick.
-    if (this.#pending.push(request) === 1) process.nextTick(() => this.#flush())
+    if (this.#pending.push(request) === 1) atEndOfTurn(() => this.#flush())
   }
 
   #flush(): void {
