@@ -3,6 +3,29 @@ interface Hub {
   readonly fire: () => void
 }
 
+/**
+ * Whether `value` can be used as an `AbortSignal`. Its class does not matter: polyfills, jsdom and other realms have
+ * classes of their own.
+ */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Record<string, unknown>
+  return (
+    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  )
+}
+
+/** Why `signal` was aborted. Older polyfills do not say: then it is the `AbortError` that Node itself would give. */
+export function reasonOf(signal: AbortSignal): unknown {
+  const reason: unknown = signal.reason
+  return reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason
+}
+
+/** Throws the reason if `signal` is aborted. Older polyfills have no such method. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw reasonOf(signal)
+}
+
 /** A signal gets one listener however many wait on it: from eleven on Node warns of a leak. */
 const hubs = new WeakMap<AbortSignal, Hub>()
 
@@ -26,11 +49,13 @@ function openHub(signal: AbortSignal): Hub {
     callbacks,
     fire() {
       closeHub(signal, hub)
-      for (const callback of [...callbacks]) callback()
+      const called = [...callbacks]
+      callbacks.clear()
+      for (const callback of called) callback()
     },
   }
   hubs.set(signal, hub)
-  signal.addEventListener('abort', hub.fire, { once: true })
+  signal.addEventListener('abort', hub.fire) // without `once`, which some polyfills take for `capture`
   return hub
 }
 

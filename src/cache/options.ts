@@ -1,5 +1,22 @@
-import { outOfRange, wrongType } from '../errors.ts'
-import { checkKey, resolveRedactKey } from '../lock/options.ts'
+import {
+  MAX_DURATION,
+  checkArray,
+  checkBoolean,
+  checkFunction,
+  checkKey,
+  checkMethods,
+  checkNonEmptyString,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkSignal,
+  checkString,
+  count,
+  duration,
+  positiveDuration,
+} from '../check.ts'
+import { outOfRange } from '../errors.ts'
+import { resolveRedactKey } from '../lock/options.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
 
@@ -138,9 +155,6 @@ export interface ResolvedMemory {
   readonly unsyncedTtl: number
 }
 
-/** Longest duration that is honoured, one year in ms; longer ones, `Infinity` included, are cut to it. */
-export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
-
 /** Tags that one entry may have. */
 const MAX_TAGS = 100
 const DEFAULT_MAX_ENTRIES = 10_000
@@ -148,7 +162,7 @@ export const DEFAULT_UNSYNCED_TTL = 1000
 
 /** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with a ttl', options)
+  checkObject('options', options, 'an object with a ttl')
   const redis = options.redis === undefined ? [] : listClients('redis', options.redis)
   const prefix = resolvePrefix(options.prefix ?? 'herdlock')
   return {
@@ -171,16 +185,16 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
     waitUntil: resolveWaitUntil(options.waitUntil),
-    name: resolveName(options.name ?? prefix),
+    name: checkNonEmptyString('name', options.name ?? prefix),
     redactKey: resolveRedactKey(options.redactKey),
   }
 }
 
 /** Throws for options of a call that cannot be honoured, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkObject('options', options)
   const { signal, ttl, negativeTtl, jitter, tags, onWaitTimeout, codec } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+  checkSignal(signal)
   if (ttl !== undefined) positiveDuration('ttl', ttl)
   if (negativeTtl !== undefined) positiveDuration('negativeTtl', negativeTtl)
   if (jitter !== undefined) share('jitter', jitter)
@@ -220,8 +234,7 @@ export function cap(duration: number): number {
 
 /** Throws unless all are texts. */
 export function checkTagNames(tags: unknown): asserts tags is readonly string[] {
-  if (!Array.isArray(tags)) throw wrongType('tags', 'an array of non-empty strings', tags)
-  for (const tag of tags) checkKey(tag, 'tag')
+  for (const tag of checkArray('tags', tags, 'an array of non-empty strings')) checkKey(tag, 'tag')
 }
 
 /** Throws unless all are texts, and few enough to be stored with an entry. */
@@ -230,38 +243,14 @@ export function checkTags(tags: unknown): asserts tags is readonly string[] {
   if (tags.length > MAX_TAGS) throw outOfRange('tags', `at most ${MAX_TAGS} strings`, tags)
 }
 
-export function checkLoader(loader: unknown): void {
-  if (typeof loader !== 'function') throw wrongType('loader', 'a function', loader)
-}
-
-function positiveDuration(option: string, value: unknown): number {
-  return wholeNumber(option, value, 1, 'a whole number of milliseconds above 0')
-}
-
-export function duration(option: string, value: unknown): number {
-  return wholeNumber(option, value, 0, 'a whole number of milliseconds, 0 or more')
-}
-
-function wholeNumber(option: string, value: unknown, least: number, expected: string): number {
-  if (typeof value !== 'number') throw wrongType(option, expected, value)
-  if (value >= MAX_DURATION) return MAX_DURATION
-  if (!Number.isInteger(value) || value < least) throw outOfRange(option, expected, value)
-  return value
-}
-
 function share(option: string, value: unknown): number {
-  const expected = 'a number from 0 to below 1'
-  if (typeof value !== 'number') throw wrongType(option, expected, value)
-  if (!(value >= 0 && value < 1)) throw outOfRange(option, expected, value)
-  return value
+  return checkNumber(option, value, 'a number from 0 to below 1', (number) => number >= 0 && number < 1)
 }
 
 function resolveBeta(option: unknown): number {
-  if (typeof option !== 'object' || option === null) throw wrongType('earlyExpiration', 'an object with a beta', option)
-  const { beta } = option as { beta?: unknown }
-  if (typeof beta !== 'number') throw wrongType('earlyExpiration.beta', 'a number above 0', beta)
-  if (!(beta > 0 && Number.isFinite(beta))) throw outOfRange('earlyExpiration.beta', 'a number above 0', beta)
-  return beta
+  const { beta } = checkObject('earlyExpiration', option, 'an object with a beta') as { beta?: unknown }
+  const isWithin = (number: number): boolean => number > 0 && Number.isFinite(number)
+  return checkNumber('earlyExpiration.beta', beta, 'a number above 0', isWithin)
 }
 
 function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClient[]): ResolvedOptions['memory'] {
@@ -269,26 +258,23 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClie
     if (redis.length === 0) throw new RangeError('memory must not be false without redis: nothing would be cached')
     return false
   }
-  if (memory !== undefined && (typeof memory !== 'object' || memory === null)) {
-    throw wrongType('memory', 'false or an object', memory)
-  }
+  if (memory !== undefined) checkObject('memory', memory, 'false or an object')
   const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false, unsyncedTtl } = memory ?? {}
-  if (typeof tracking !== 'boolean') throw wrongType('memory.tracking', 'a boolean', tracking)
+  checkBoolean('memory.tracking', tracking)
   if (tracking && redis.some((client) => client.isCluster)) {
     throw new RangeError('memory.tracking must be false on a Cluster: each node tells of its own keys only')
   }
   return {
-    maxEntries: wholeNumber('memory.maxEntries', maxEntries, 1, 'a whole number above 0'),
-    maxBytes:
-      maxBytes === undefined ? undefined : wholeNumber('memory.maxBytes', maxBytes, 1, 'a whole number above 0'),
+    maxEntries: count('memory.maxEntries', maxEntries),
+    maxBytes: maxBytes === undefined ? undefined : count('memory.maxBytes', maxBytes),
     ttl: ttl === undefined ? undefined : positiveDuration('memory.ttl', ttl),
     tracking,
     unsyncedTtl: unsyncedTtl === undefined ? DEFAULT_UNSYNCED_TTL : positiveDuration('memory.unsyncedTtl', unsyncedTtl),
   }
 }
 
-function resolvePrefix(prefix: unknown): string {
-  if (typeof prefix !== 'string') throw wrongType('prefix', 'a string', prefix)
+function resolvePrefix(value: unknown): string {
+  const prefix = checkString('prefix', value)
   // Braces would move the hash tag that keeps the keys of an entry in one Cluster slot.
   if (prefix === '' || /[{}]/.test(prefix) || !prefix.isWellFormed()) {
     throw outOfRange('prefix', 'a non-empty string without braces', prefix)
@@ -297,24 +283,14 @@ function resolvePrefix(prefix: unknown): string {
 }
 
 function resolveWaitUntil(waitUntil: CacheOptions['waitUntil']): CacheOptions['waitUntil'] {
-  if (waitUntil !== undefined && typeof waitUntil !== 'function') throw wrongType('waitUntil', 'a function', waitUntil)
+  if (waitUntil !== undefined) checkFunction('waitUntil', waitUntil)
   return waitUntil
 }
 
-function resolveName(name: unknown): string {
-  if (typeof name !== 'string') throw wrongType('name', 'a non-empty string', name)
-  if (name === '') throw outOfRange('name', 'a non-empty string', name)
-  return name
-}
-
 function resolveOnWaitTimeout(value: unknown): 'load' | 'throw' {
-  if (value !== 'load' && value !== 'throw') throw outOfRange('onWaitTimeout', "'load' or 'throw'", value)
-  return value
+  return checkOneOf('onWaitTimeout', value, ['load', 'throw'])
 }
 
 function resolveCodec<V>(codec: Codec<V>): Codec<V> {
-  if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
-    throw wrongType('codec', 'an object with encode and decode', codec)
-  }
-  return codec
+  return checkMethods('codec', codec, 'an object with encode and decode', ['encode', 'decode'])
 }

@@ -1,7 +1,8 @@
+import { throwIfAborted } from '../abort.ts'
+import { checkArray, checkFunction, checkKey } from '../check.ts'
 import type { Clock } from '../clock.ts'
-import { ClosedError, wrongType } from '../errors.ts'
+import { ClosedError } from '../errors.ts'
 import { Flights } from '../flight/flights.ts'
-import { checkKey } from '../lock/options.ts'
 import type { Random } from '../random.ts'
 import { readable } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
@@ -11,7 +12,7 @@ import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
 import { instantsOf, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
-import { checkCallOptions, checkLoader, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
+import { checkCallOptions, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
 import type { CallOptions, ResolvedOptions } from './options.ts'
 import { hitsFirst, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
@@ -96,8 +97,8 @@ export class RefillCache implements Cache {
 
   #answer<V>(key: string, loader: Loader<V>, options: CallOptions<V> | undefined): Promise<V> {
     this.#check(key, options)
-    checkLoader(loader)
-    options?.signal?.throwIfAborted()
+    checkFunction('loader', loader)
+    throwIfAborted(options?.signal)
     return this.#reads.resolve({ key, loader, settings: settingsOf(options, this.#core.options), onDecided: undefined })
   }
 
@@ -106,11 +107,11 @@ export class RefillCache implements Cache {
     loader: BatchLoader<V>,
     options?: CallOptions<V>,
   ): Promise<Map<string, V>> => {
-    if (!Array.isArray(keys)) throw wrongType('keys', 'an array of non-empty strings', keys)
+    checkArray('keys', keys, 'an array of non-empty strings')
     for (const key of keys as string[]) this.#check(key, options)
     this.#assertOpen()
-    checkLoader(loader)
-    options?.signal?.throwIfAborted()
+    checkFunction('loader', loader)
+    throwIfAborted(options?.signal)
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
     const batch = new Batch(loader, distinct, this.#clock)
@@ -194,7 +195,7 @@ export class RefillCache implements Cache {
 
   readonly invalidate = async (key: string | readonly string[]): Promise<void> => {
     const keys = typeof key === 'string' ? [key] : key
-    if (!Array.isArray(keys)) throw wrongType('key', 'a non-empty string or an array of them', key)
+    checkArray('key', keys, 'a non-empty string or an array of them')
     this.#assertOpen()
     for (const each of keys) checkKey(each)
     for (const each of keys) {
@@ -277,7 +278,7 @@ export class RefillCache implements Cache {
   }
 
   readonly on = <E extends CacheEvent>(event: E, listener: CacheListener<E>): (() => void) => {
-    if (typeof listener !== 'function') throw wrongType('listener', 'a function', listener)
+    checkFunction('listener', listener)
     return this.#events.on(event, listener)
   }
 

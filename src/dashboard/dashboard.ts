@@ -7,7 +7,7 @@ import { CacheWatch } from './cache-watch.ts'
 import { answer, answerJson, answerText, setSafeHeaders } from './headers.ts'
 import { jsonBody } from './json-body.ts'
 import { resolveDashboard, type DashboardOptions, type ResolvedDashboard } from './options.ts'
-import { readPageFiles, withNonce, type PageFile } from './page-files.ts'
+import { pageFiles, withNonce, type PageFile } from './page-files.ts'
 import { messageOf, type Greeting, type Update } from './report.ts'
 import { Viewers } from './viewers.ts'
 
@@ -39,7 +39,6 @@ class DashboardPage {
   readonly #options: ResolvedDashboard
   readonly #random: Random
   readonly #token: string
-  readonly #files: ReadonlyMap<string, PageFile> = readPageFiles()
   readonly #watches: ReadonlyMap<string, CacheWatch>
   readonly #viewers: Viewers
 
@@ -64,7 +63,7 @@ class DashboardPage {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse, next?: Next): void => {
     const path = pathWithin(request, this.#options.path)
-    if (path === undefined || !(this.#files.has(path) || PATHS.includes(path))) return pass(response, next)
+    if (path === undefined || !(pageFiles.has(path) || PATHS.includes(path))) return pass(response, next)
     const fail = (error: unknown): void => {
       if (response.headersSent) response.destroy()
       else if (next !== undefined) next(error)
@@ -86,7 +85,7 @@ class DashboardPage {
       response.setHeader('Allow', isChange ? 'POST' : 'GET, HEAD')
       return answerText(response, 405, `${method} is not allowed.`)
     }
-    const file = this.#files.get(path)
+    const file = pageFiles.get(path)
     if (file !== undefined) return this.#serveFile(path, file, nonce, request, response)
     if (path === '/events') return this.#serveEvents(request, response)
     return isChange ? this.#invalidate(request, response) : this.#examine(request, response)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Cache } from '../cache/cache.ts'
+import { checkBoolean, checkFunction, checkMethods, checkObject, checkString } from '../check.ts'
 import { outOfRange, wrongType } from '../errors.ts'
 
 /** Options of `dashboard`. */
@@ -35,13 +36,13 @@ export function resolveDashboard(
   options: DashboardOptions,
   environment: string | undefined = process.env['NODE_ENV'],
 ): ResolvedDashboard {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with caches', options)
+  checkObject('options', options, 'an object with caches')
   const { authorize, allowInvalidate = false, path, refresh = 1000 } = options
-  if (authorize !== undefined && typeof authorize !== 'function') throw wrongType('authorize', 'a function', authorize)
+  if (authorize !== undefined) checkFunction('authorize', authorize)
   if (authorize === undefined && environment === 'production') {
     throw new TypeError('authorize is required with NODE_ENV=production: else everybody could see the dashboard')
   }
-  if (typeof allowInvalidate !== 'boolean') throw wrongType('allowInvalidate', 'a boolean', allowInvalidate)
+  checkBoolean('allowInvalidate', allowInvalidate)
   if (typeof refresh !== 'number') throw wrongType('refresh', 'a number of milliseconds', refresh)
   if (!Number.isInteger(refresh) || refresh < FASTEST || refresh > SLOWEST) {
     throw outOfRange('refresh', `a whole number of milliseconds from ${FASTEST} to ${SLOWEST}`, refresh)
@@ -50,13 +51,10 @@ export function resolveDashboard(
 }
 
 function namedCaches(caches: unknown): Map<string, Cache> {
-  const expected = 'an array of caches, or an object of them by name'
-  if (typeof caches !== 'object' || caches === null) throw wrongType('caches', expected, caches)
+  checkObject('caches', caches, 'an array of caches, or an object of them by name')
   const named = new Map<string, Cache>()
-  for (const [name, cache] of Object.entries(caches) as [string, Cache][]) {
-    if (typeof cache?.stats !== 'function' || typeof cache.examine !== 'function') {
-      throw wrongType(`caches.${name}`, 'a Cache', cache)
-    }
+  for (const [name, cache] of Object.entries(caches as object) as [string, Cache][]) {
+    checkMethods(`caches.${name}`, cache, 'a Cache', ['stats', 'examine'])
     named.set(Array.isArray(caches) ? freeName(cache, named) : name, cache)
   }
   if (named.size === 0) throw outOfRange('caches', 'at least one cache', caches)
@@ -72,9 +70,9 @@ function freeName(cache: Cache & { readonly name?: unknown }, taken: ReadonlyMap
   return `${name} ${number}`
 }
 
-function resolvePath(path: unknown): string | undefined {
-  if (path === undefined) return undefined
-  if (typeof path !== 'string') throw wrongType('path', "a string such as '/herdlock'", path)
+function resolvePath(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const path = checkString('path', value, "a string such as '/herdlock'")
   if (!/^(\/[^/?#\s]+)+$/.test(path)) throw outOfRange('path', "a path such as '/herdlock'", path)
   return path
 }

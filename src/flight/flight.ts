@@ -1,4 +1,4 @@
-import { onAbort } from '../abort.ts'
+import { onAbort, reasonOf } from '../abort.ts'
 
 /** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
 const RELEASED: unique symbol = Symbol('released')
@@ -154,8 +154,9 @@ export class Flight<V> {
         this.#callers--
         this.#left++
         this.#brought[place] = LEFT
-        if (this.#callers === 0 && !this.#lasting && !this.settled) this.abort(signal.reason)
-        reject(signal.reason)
+        const reason = reasonOf(signal)
+        if (this.#callers === 0 && !this.#lasting && !this.settled) this.abort(reason)
+        reject(reason)
       })
       result.then(resolve, reject).finally(leave)
     })

@@ -1,4 +1,4 @@
-import { onAbort } from '../abort.ts'
+import { onAbort, reasonOf } from '../abort.ts'
 
 /**
  * `work`, but rejecting with `signal.reason` as soon as `signal` aborts. What the work yields after that is handed to
@@ -12,7 +12,7 @@ export function abandonable<T>(
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
     const stop = onAbort(signal, () => {
-      reject(signal.reason)
+      reject(reasonOf(signal))
       work.then(undo, () => {})
     })
     work.then(

@@ -1,7 +1,8 @@
-import { onAbort } from '../abort.ts'
+import { onAbort, reasonOf, throwIfAborted } from '../abort.ts'
+import { checkFunction, checkKey, checkObject, checkSignal } from '../check.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { lockChannel, lockEndedChannel } from '../diagnostics.ts'
-import { ClosedError, LockNotAcquiredError, wrongType } from '../errors.ts'
+import { ClosedError, LockNotAcquiredError } from '../errors.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { Connection } from '../redis/connection.ts'
@@ -14,8 +15,6 @@ import { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
 import {
   type AcquireOptions,
-  checkKey,
-  checkSignal,
   type LockerOptions,
   resolveAcquireOptions,
   resolveCommandTimeout,
@@ -53,7 +52,7 @@ export class Locker {
 
   /** Throws `TypeError` or `RangeError` that names the option at fault: no client, a client named twice, … */
   constructor(options: LockerOptions, parts: LockerParts = {}) {
-    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with clients', options)
+    checkObject('options', options, 'an object with clients')
     const { clock = systemClock, random = systemRandom } = parts
     const clients = listClients('clients', options.clients)
     const instances =
@@ -82,7 +81,7 @@ export class Locker {
   async prepare(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#assertOpen()
     checkSignal(options.signal)
-    options.signal?.throwIfAborted()
+    throwIfAborted(options.signal)
     const work = Promise.all(this.#keeper.instances.map((instance) => instance.prepare()))
     await abandonable(options.signal, work, () => {})
   }
@@ -129,7 +128,7 @@ export class Locker {
     fn: (lock: Lock) => T | Promise<T>,
     options?: AcquireOptions,
   ): Promise<Awaited<T>> {
-    if (typeof fn !== 'function') throw wrongType('fn', 'a function', fn)
+    checkFunction('fn', fn)
     const lock = await this.acquire(key, ttl, options)
     let result: Awaited<T>
     try {
@@ -169,7 +168,7 @@ export class Locker {
     checkKey(key)
     const { signal, fencing = false, autoExtend = false } = resolveAcquireOptions(options)
     const wanted = { key, token: this.createToken(), ttl: resolveTtl(ttl), fencing }
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     return { acquisition: new Acquisition(this.#keeper, wanted, rooms), signal, autoExtend }
   }
 
@@ -184,11 +183,11 @@ export class Locker {
   }
 
   async #waitInLine(acquisition: Acquisition, signal: AbortSignal | undefined, autoExtend: boolean): Promise<HeldLock> {
-    const stop = signal && onAbort(signal, () => acquisition.place?.fail(signal.reason))
+    const stop = signal && onAbort(signal, () => acquisition.place?.fail(reasonOf(signal) as Error))
     try {
       for (;;) {
         const refusal = await acquisition.attempt()
-        signal?.throwIfAborted()
+        throwIfAborted(signal)
         if (refusal === undefined) return this.#hold(acquisition.acquired(), autoExtend)
         const granted = await acquisition.turn(refusal)
         if (granted !== undefined) return this.#hold(granted, autoExtend, 'confirm')

@@ -1,5 +1,5 @@
+import { checkBoolean, checkFunction, checkObject, checkSignal, positiveDuration } from '../check.ts'
 import { MAX_DELAY } from '../clock.ts'
-import { outOfRange, wrongType } from '../errors.ts'
 import type { RedisClient } from '../redis/client.ts'
 
 /** Options of `new Locker`. */
@@ -30,20 +30,13 @@ const DEFAULT_COMMAND_TIMEOUT = 1000
 const MAX_TTL: number = MAX_DELAY
 
 export function resolveCommandTimeout(value: unknown = DEFAULT_COMMAND_TIMEOUT): number {
-  return wholeMilliseconds('commandTimeout', value)
-}
-
-/** Throws unless `key` is a text that can be told from every other in UTF-8. */
-export function checkKey(key: unknown, option = 'key'): asserts key is string {
-  if (typeof key !== 'string') throw wrongType(option, 'a non-empty string', key)
-  if (key === '') throw outOfRange(option, 'a non-empty string', key)
-  if (!key.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
+  return positiveDuration('commandTimeout', value, MAX_TTL)
 }
 
 /** The redaction that is in force. Should it throw, no call suffers, and no key is told. */
-export function resolveRedactKey(redactKey: unknown): (key: string) => string {
+export function resolveRedactKey(redactKey: LockerOptions['redactKey']): (key: string) => string {
   if (redactKey === undefined) return asItIs
-  if (typeof redactKey !== 'function') throw wrongType('redactKey', 'a function', redactKey)
+  checkFunction('redactKey', redactKey)
   return (key) => {
     try {
       return String(redactKey(key))
@@ -59,31 +52,15 @@ function asItIs(key: string): string {
 
 /** The ttl that is in force; throws when it is none. */
 export function resolveTtl(ttl: unknown): number {
-  return wholeMilliseconds('ttl', ttl)
+  return positiveDuration('ttl', ttl, MAX_TTL)
 }
 
 /** The options that are in force; throws when they are none. */
 export function resolveAcquireOptions(options: AcquireOptions | undefined): AcquireOptions {
   if (options === undefined) return {}
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkObject('options', options)
   checkSignal(options.signal)
-  checkFlag('fencing', options.fencing)
-  checkFlag('autoExtend', options.autoExtend)
+  if (options.fencing !== undefined) checkBoolean('fencing', options.fencing)
+  if (options.autoExtend !== undefined) checkBoolean('autoExtend', options.autoExtend)
   return options
-}
-
-export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
-}
-
-function checkFlag(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'boolean') throw wrongType(option, 'a boolean', value)
-}
-
-function wholeMilliseconds(option: string, value: unknown): number {
-  const expected = 'a whole number of milliseconds above 0'
-  if (typeof value !== 'number') throw wrongType(option, expected, value)
-  if (value >= MAX_TTL) return MAX_TTL
-  if (!Number.isInteger(value) || value < 1) throw outOfRange(option, expected, value)
-  return value
 }

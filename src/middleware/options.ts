@@ -1,7 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { Cache } from '../cache/cache.ts'
-import { outOfRange, wrongType } from '../errors.ts'
+import {
+  checkArray,
+  checkBoolean,
+  checkFunction,
+  checkMethods,
+  checkObject,
+  checkString,
+  count,
+  duration,
+  MAX_DURATION,
+  wholeNumber,
+} from '../check.ts'
+import { outOfRange } from '../errors.ts'
 
 /** Options of `singleFlight`. All durations are whole milliseconds. */
 export interface SingleFlightOptions {
@@ -67,58 +79,36 @@ export interface Settings {
   readonly heuristicFreshness: boolean
 }
 
-/** Longest duration that is honoured, one year in ms; longer ones are cut to it. */
-const MAX_DURATION = 365 * 24 * 60 * 60 * 1000
+const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
 const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control', 'Surrogate-Control']
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** Throws `TypeError` or `RangeError` naming the option at fault. */
 export function resolveOptions(options: SingleFlightOptions): Settings {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkObject('options', options)
   const { cache, key } = options
-  if (cache !== undefined && typeof cache?.getOrRefill !== 'function') throw wrongType('cache', 'a Cache', cache)
-  if (key !== undefined && typeof key !== 'function') throw wrongType('key', 'a function', key)
+  if (cache !== undefined) checkMethods('cache', cache, 'a Cache', ['getOrRefill'])
+  if (key !== undefined) checkFunction('key', key)
   return {
-    ttl: options.ttl === undefined ? undefined : duration('ttl', options.ttl, 1),
-    staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0, 0),
-    staleIfError: duration('staleIfError', options.staleIfError ?? 0, 0),
+    ttl: options.ttl === undefined ? undefined : wholeNumber('ttl', options.ttl, TTL),
+    staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0),
+    staleIfError: duration('staleIfError', options.staleIfError ?? 0),
     key,
     keyHeaders: fieldNames('keyHeaders', options.keyHeaders ?? []),
-    ignoreCookies: flag('ignoreCookies', options.ignoreCookies ?? false),
+    ignoreCookies: checkBoolean('ignoreCookies', options.ignoreCookies ?? false),
     maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
     maxVariants: count('maxVariants', options.maxVariants ?? 64),
     maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
-    unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000, 0),
+    unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000),
     targetedFields: fieldNames('targetedFields', options.targetedFields ?? DEFAULT_TARGETED_FIELDS),
-    heuristicFreshness: flag('heuristicFreshness', options.heuristicFreshness ?? true),
+    heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? true),
   }
 }
 
-function duration(option: string, value: unknown, least: number): number {
-  const expected = `a whole number of milliseconds, ${least} or more`
-  if (typeof value !== 'number') throw wrongType(option, expected, value)
-  if (value >= MAX_DURATION) return MAX_DURATION
-  if (!Number.isInteger(value) || value < least) throw outOfRange(option, expected, value)
-  return value
-}
-
-function count(option: string, value: unknown): number {
-  const expected = 'a whole number above 0'
-  if (typeof value !== 'number') throw wrongType(option, expected, value)
-  if (!(Number.isSafeInteger(value) || value === Infinity) || value < 1) throw outOfRange(option, expected, value)
-  return value
-}
-
-function flag(option: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw wrongType(option, 'a boolean', value)
-  return value
-}
-
 function fieldNames(option: string, value: unknown): readonly string[] {
-  if (!Array.isArray(value)) throw wrongType(option, 'an array of field names', value)
-  return value.map((name: unknown, index) => {
+  return checkArray(option, value, 'an array of field names').map((each, index) => {
     const where = `${option}[${index}]`
-    if (typeof name !== 'string') throw wrongType(where, 'a field name', name)
+    const name = checkString(where, each, 'a field name')
     if (!FIELD_NAME.test(name)) throw outOfRange(where, 'a field name', name)
     return name.toLowerCase()
   })

@@ -1,4 +1,5 @@
 import { metrics, trace, type MeterProvider, type TracerProvider } from '@opentelemetry/api'
+import { checkArray, checkBoolean, checkObject } from '../check.ts'
 import { wrongType } from '../errors.ts'
 import type { Cache } from '../cache/cache.ts'
 import { observeCaches } from './cache-metrics.ts'
@@ -21,18 +22,18 @@ const SCOPE = 'herdlock'
 
 /** Gives OpenTelemetry spans and metrics of what herdlock does, until the returned function is called. */
 export function instrument(options: InstrumentOptions = {}): () => void {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkObject('options', options)
   const { caches = [], tracerProvider = trace, meterProvider = metrics, recordExceptions = false } = options
-  if (!Array.isArray(caches)) throw wrongType('caches', 'an array of caches', caches)
-  for (const cache of caches as unknown[]) {
-    if (typeof (cache as Cache | null)?.stats !== 'function') throw wrongType('caches', 'an array of caches', caches)
+  checkArray('caches', caches, 'an array of caches')
+  for (const cache of caches) {
+    if (typeof cache?.stats !== 'function') throw wrongType('caches', 'an array of caches', caches)
   }
-  if (typeof recordExceptions !== 'boolean') throw wrongType('recordExceptions', 'a boolean', recordExceptions)
+  checkBoolean('recordExceptions', recordExceptions)
   const meter = meterProvider.getMeter(SCOPE)
   const stops = [
     recordSpans(tracerProvider.getTracer(SCOPE), recordExceptions),
     recordDurations(meter),
-    observeCaches(meter, caches as InstrumentOptions['caches'] & object),
+    observeCaches(meter, caches),
   ]
   return () => {
     for (const stop of stops.splice(0)) stop()

@@ -1,6 +1,6 @@
 import { register, type Registry } from 'prom-client'
 import type { Cache } from '../cache/cache.ts'
-import { wrongType } from '../errors.ts'
+import { checkMethods, checkObject, checkString } from '../check.ts'
 import { Exposition } from './exposition.ts'
 
 /** Options of `collect`. */
@@ -18,11 +18,11 @@ const expositions = new WeakMap<object, Exposition>()
  * nothing. Throws `RangeError` when the registry has another cache of that name.
  */
 export function collect(cache: Pick<Cache, 'name' | 'stats'>, options: CollectOptions = {}): () => void {
-  if (typeof cache?.stats !== 'function') throw wrongType('cache', 'a cache', cache)
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkMethods('cache', cache, 'a cache', ['stats'])
+  checkObject('options', options)
   const { registry = register, name = cache.name } = options
-  if (typeof registry?.registerMetric !== 'function') throw wrongType('registry', 'a Registry of prom-client', registry)
-  if (typeof name !== 'string') throw wrongType('name', 'a string', name)
+  checkMethods('registry', registry, 'a Registry of prom-client', ['registerMetric'])
+  checkString('name', name)
   let exposition = expositions.get(registry)
   if (exposition === undefined) expositions.set(registry, (exposition = new Exposition()))
   exposition.register(registry)

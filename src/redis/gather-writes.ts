@@ -1,3 +1,5 @@
+import { atEndOfTurn } from '../clock.ts'
+
 /** A stream that can hold back what is written to it, as every socket of Node can. */
 export interface Corkable {
   cork(): void
@@ -14,7 +16,7 @@ export function gatherWrites(stream: Corkable | undefined): void {
   if (stream === undefined || held.has(stream) || typeof stream.cork !== 'function') return
   held.add(stream)
   stream.cork()
-  process.nextTick(() => {
+  atEndOfTurn(() => {
     held.delete(stream)
     stream.uncork()
   })

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
+import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
@@ -97,8 +98,9 @@ export class Inbox {
   open(): Promise<void> {
     if (this.#closed) return Promise.reject(new ClosedError('inbox'))
     if (this.#ready) return Promise.resolve()
-    this.#subscriber ??= this.#connect()
-    this.#opening ??= new Promise((resolve) => (this.#resolveOpening = resolve))
+    // The connection outlives whoever happens to need it first.
+    this.#subscriber ??= runOutside(() => this.#connect())
+    this.#opening ??= runOutside(() => new Promise((resolve) => (this.#resolveOpening = resolve)))
     return this.#opening
   }
 

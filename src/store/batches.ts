@@ -1,3 +1,5 @@
+import { atEndOfTurn } from '../clock.ts'
+
 /** Batches that may be under way at once. More would only wait inside the client, while their deadlines run. */
 const WINDOW = 4
 /** The same where each batch holds one item. */
@@ -38,7 +40,7 @@ export class Batches<T> {
     if (this.#isFlushDue) return
     this.#isFlushDue = true
     // Sent after this turn's promises, so that calls which those make are of the same tick.
-    process.nextTick(() => {
+    atEndOfTurn(() => {
       this.#isFlushDue = false
       this.#cameAlone = this.#pending.length - this.#next === 1
       this.#flush()

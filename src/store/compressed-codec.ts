@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import { outOfRange, SerializationError, wrongType } from '../errors.ts'
+import { wholeNumber } from '../check.ts'
+import { SerializationError } from '../errors.ts'
 import { defaultCodec, type Codec } from './codec.ts'
 
 export interface CompressionOptions<V> {
@@ -21,9 +22,7 @@ const LARGEST = 512 * 1024 * 1024
  */
 export function compressed<V = unknown>(options: CompressionOptions<V> = {}): Codec<V> {
   const { above = DEFAULT_ABOVE, codec = defaultCodec as Codec<V> } = options
-  const expected = 'a whole number of bytes, 0 or more'
-  if (typeof above !== 'number') throw wrongType('above', expected, above)
-  if (!Number.isInteger(above) || above < 0) throw outOfRange('above', expected, above)
+  wholeNumber('above', above, { least: 0, expected: 'a whole number of bytes, 0 or more' })
   return {
     immutable: codec.immutable === true,
     encode(value) {

@@ -1,3 +1,4 @@
+import { atEndOfTurn } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Guard } from './claim-batch.ts'
 
@@ -57,7 +58,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     this.#gathering = batch
     this.#underWay.add(batch)
     // Sent after this turn's promises, so that calls which those make are of the same tick.
-    process.nextTick(() => {
+    atEndOfTurn(() => {
       if (this.#gathering === batch) this.#gathering = undefined
       void this.#send(batch)
     })

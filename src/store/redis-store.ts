@@ -94,7 +94,13 @@ export class RedisStore {
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
     const { scriptArgument } = this.#tags
-    this.#claims = new ClaimBatches(connection, scriptArgument, () => (inbox.ready ? inbox.id : ''), guard, clock.now)
+    this.#claims = new ClaimBatches(
+      connection,
+      scriptArgument,
+      () => (inbox.ready ? inbox.id : ''),
+      guard,
+      () => clock.now(),
+    )
     this.#redisClock = new RedisClock(clock)
     const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, scriptArgument, guard)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)

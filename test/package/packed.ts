@@ -28,6 +28,7 @@ export async function pack(): Promise<Packed> {
 }
 
 export interface Consumer {
+  readonly folder: string
   /** Runs a Node script of `consumers/`, or a tool of `node_modules`, where herdlock is installed. */
   node(...args: string[]): Promise<string>
   remove(): Promise<void>
@@ -45,6 +46,7 @@ export async function installed(tarball: string, { borrowed = BORROWED } = {}): 
   }
   await cp(join(ROOT, 'test', 'package', 'consumers'), folder, { recursive: true })
   return {
+    folder,
     node: (...args) => run(process.execPath, args, folder),
     remove: () => rm(folder, { recursive: true, force: true }),
   }

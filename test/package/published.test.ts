@@ -36,9 +36,7 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
         'package/README.md',
         'package/CHANGELOG.md',
         'package/dist/index.d.ts',
-        'package/dist/dashboard/page/index.html',
-        'package/dist/dashboard/page/style.css',
-        'package/dist/dashboard/page/app.js',
+        'package/dist/dashboard/page-source.js',
       ]),
     )
     expect(files.filter((file) => !/^package\/(dist\/|[A-Z]+(\.md)?$|package\.json$)/.test(file))).toEqual([])

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { onAbort } from '../../src/abort.ts'
+import { isAbortSignal, onAbort, reasonOf, throwIfAborted } from '../../src/abort.ts'
+import { FOREIGN_CONTROLLERS } from '../support/foreign-signals.ts'
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 
@@ -82,3 +83,57 @@ describe('onAbort', () => {
     expect(listeners(controller.signal)).toBe(1)
   })
 })
+
+describe.each(FOREIGN_CONTROLLERS)('a signal of %s', (_what, create) => {
+  it('is one', () => {
+    expect(isAbortSignal(create().signal)).toBe(true)
+  })
+
+  it('calls back once and keeps no listener', () => {
+    const controller = create()
+    let calls = 0
+    onAbort(controller.signal, () => calls++)
+    onAbort(controller.signal, () => calls++)()
+    expect(controller.listeners).toBe(1)
+    controller.abort()
+    controller.abort()
+    expect(calls).toBe(1)
+    expect(controller.listeners).toBe(0)
+  })
+
+  it('throws once it is aborted', () => {
+    const controller = create()
+    throwIfAborted(controller.signal)
+    controller.abort()
+    expect(() => throwIfAborted(controller.signal)).toThrow(DOMException)
+    expect(reasonOf(controller.signal)).toMatchObject({ name: 'AbortError', code: DOMException.ABORT_ERR })
+  })
+})
+
+describe('the reason of a signal', () => {
+  it('is that with which it was aborted, whatever that is', () => {
+    for (const reason of ['reason', null, 0, new Error('reason')]) {
+      const signal = AbortSignal.abort(reason)
+      expect(reasonOf(signal)).toBe(reason)
+      let thrown: unknown = 'nothing'
+      try {
+        throwIfAborted(signal)
+      } catch (error) {
+        thrown = error
+      }
+      expect(thrown).toBe(reason)
+    }
+  })
+
+  it('is not thrown before', () => {
+    throwIfAborted(undefined)
+    throwIfAborted(new AbortController().signal)
+  })
+})
+
+it.each([undefined, null, 'abort', 7, {}, { aborted: false }, new AbortController(), new EventTarget(), () => {}])(
+  'takes %o for no signal',
+  (value) => {
+    expect(isAbortSignal(value)).toBe(false)
+  },
+)

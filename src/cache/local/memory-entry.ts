@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks'
+import { runOutside } from '../../outside.ts'
 import type { Entry } from '../../store/entry.ts'
 
 /** What an entry says besides its value and its end. Entries of the usual kind share one object. */
@@ -18,14 +18,11 @@ export interface Terms<V = unknown> {
 }
 
 /**
- * A promise remembers the asynchronous context in which it was made, on Node 20 with all that AsyncLocalStorages hold
- * there: one that lives as long as an entry would keep the request alive that happened to load it.
+ * A promise that lives as long as an entry must not keep the request alive that happened to load it. On its own, since a
+ * closure would make every hit allocate what it closes over.
  */
-const outside = new AsyncResource('herdlock')
-
-/** On its own, since a closure would make every hit allocate what it closes over. */
 function promiseOf<V>(value: V): Promise<V> {
-  return outside.runInAsyncScope(() => Promise.resolve(value))
+  return runOutside(() => Promise.resolve(value))
 }
 
 /**

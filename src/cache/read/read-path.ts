@@ -1,3 +1,4 @@
+import { reasonOf } from '../../abort.ts'
 import type { ClosedError, ReentrantRefillError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
@@ -102,7 +103,9 @@ export class ReadPath {
         local.flights.joinable(key)?.keep() // from now on it is a background refill, which this caller's signal must not end
         takeStale()
       }, softTimeout)
-      fresh.then(resolve, () => (signal?.aborted ? reject(signal.reason) : takeStale())).finally(() => timer.cancel())
+      fresh
+        .then(resolve, () => (signal?.aborted ? reject(reasonOf(signal)) : takeStale()))
+        .finally(() => timer.cancel())
     })
   }
 

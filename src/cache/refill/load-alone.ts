@@ -1,4 +1,4 @@
-import { onAbort } from '../../abort.ts'
+import { onAbort, reasonOf } from '../../abort.ts'
 import type { CacheCore } from '../core.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
@@ -42,7 +42,7 @@ export async function loadAlone<V>(
 }
 
 function forward(signal: AbortSignal, abort: (reason: unknown) => void): () => void {
-  if (!signal.aborted) return onAbort(signal, () => abort(signal.reason))
-  abort(signal.reason)
+  if (!signal.aborted) return onAbort(signal, () => abort(reasonOf(signal)))
+  abort(reasonOf(signal))
   return () => {}
 }

@@ -1,4 +1,5 @@
-import { checkTags, duration, type Lifetime } from '../options.ts'
+import { duration } from '../../check.ts'
+import { checkTags, type Lifetime } from '../options.ts'
 
 /**
  * Produces the value of a key. It may return the value or a promise of it. `S` is the type of the stale value, by default

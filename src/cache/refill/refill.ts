@@ -1,4 +1,4 @@
-import { onAbort } from '../../abort.ts'
+import { onAbort, reasonOf } from '../../abort.ts'
 import type { Timer } from '../../clock.ts'
 import { refillChannel, type RefillMessage } from '../../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
@@ -141,7 +141,7 @@ export class Refill<V> {
     if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
     // Nobody else has an interest in it now.
     const { signal } = settings
-    const stop = signal && onAbort(signal, () => this.#flight.abort(signal.reason))
+    const stop = signal && onAbort(signal, () => this.#flight.abort(reasonOf(signal)))
     return stop === undefined ? loaded : loaded.finally(stop)
   }
 

@@ -4,13 +4,12 @@ import {
   cap,
   checkCallOptions,
   checkTags,
-  MAX_DURATION,
   resolveOptions,
   settingsOf,
   type CacheOptions,
   type CallOptions,
 } from '../../../src/cache/options.ts'
-import { checkKey } from '../../../src/lock/options.ts'
+import { checkKey, MAX_DURATION } from '../../../src/check.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 
