@@ -1,5 +1,8 @@
+import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
+import type { Inbox } from '../redis/inbox.ts'
+import { asList } from '../redis/reply.ts'
 import { claim } from '../redis/scripts/claim.ts'
 
 /** One claim of a batch. */
@@ -9,7 +12,8 @@ export interface ClaimRequest {
   readonly lockTtl: number
   /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
   readonly freshBeyond: number | undefined
-  onReply(reply: ClaimReply): void
+  /** Resolves, where it takes time, when the reply has been understood and whoever is to wait has begun to. */
+  onReply(reply: ClaimReply): unknown
   onFailure(error: unknown): void
 }
 
@@ -34,23 +38,20 @@ const LARGEST_BATCH = 200
  */
 export class ClaimBatch {
   readonly #connection: Connection
-  readonly #tagKeys: string
-  readonly #inboxId: () => string
+  readonly #tagKeys: () => string
+  readonly #inbox: Inbox
   readonly #guard: Guard
-  readonly #largest: number
   #pending: ClaimRequest[] = []
   #underWay = 0
   /** Whether the claim that was last gathered found no company. */
   #cameAlone = true
 
-  /** `inboxId`: where the results of others are to be sent, '' while that cannot be received. */
-  constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard) {
+  /** `inbox`: where the results of others are to be sent, while it is open. */
+  constructor(connection: Connection, tagKeys: () => string, inbox: Inbox, guard: Guard) {
     this.#connection = connection
     this.#tagKeys = tagKeys
-    this.#inboxId = inboxId
+    this.#inbox = inbox
     this.#guard = guard
-    // On a Cluster the keys of one script must share a slot, and hardly two entries do.
-    this.#largest = connection.client.isCluster ? 1 : LARGEST_BATCH
   }
 
   add(request: ClaimRequest): void {
@@ -63,30 +64,47 @@ export class ClaimBatch {
     const pending = this.#pending
     this.#pending = []
     this.#cameAlone = pending.length === 1
-    for (let from = 0; from < pending.length; from += this.#largest) {
-      void this.#send(pending.slice(from, from + this.#largest))
+    // Where the keys of one script must share a slot: hardly two entries do.
+    const largest = this.#connection.splitsKeys ? 1 : LARGEST_BATCH
+    for (let from = 0; from < pending.length; from += largest) {
+      void this.#send(pending.slice(from, from + largest))
     }
   }
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
-    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, this.#inboxId(), this.#tagKeys]
+    const inboxId = this.#inbox.ready ? this.#inbox.id : ''
+    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, inboxId, this.#tagKeys()]
     for (const request of batch) {
       keys.push(request.keys.value, request.keys.lease, request.keys.waiters)
       args.push(request.token, request.freshBeyond ?? '')
     }
-    let reply: unknown[]
+    const { splitsKeys } = this.#connection
+    const endQuestion = this.#inbox.ask()
     this.#underWay++
+    let replies: ClaimReply[]
     try {
-      reply = (await this.#guard(() => this.#connection.runBuffer(claim, keys, args))) as unknown[]
+      const reply = await this.#guard(() => this.#connection.runBuffer(claim, keys, args))
+      replies = readAll(asList(reply, batch.length + 1), batch.length)
     } catch (error) {
-      for (const request of batch) request.onFailure(error)
+      endQuestion()
+      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) void this.#send([request])
+      else for (const request of batch) request.onFailure(error)
       return
     } finally {
       this.#underWay--
     }
-    const now = Number(reply[0])
-    for (let i = 0; i < batch.length; i++) batch[i]?.onReply(read(now, reply[i + 1] as RawReply))
+    const slow: Promise<unknown>[] = []
+    for (const [i, request] of batch.entries()) {
+      try {
+        const understood = request.onReply(replies[i] as ClaimReply)
+        if (understood instanceof Promise) slow.push(understood)
+      } catch (error) {
+        request.onFailure(error)
+      }
+    }
+    if (slow.length > 0) await Promise.allSettled(slow)
+    endQuestion()
   }
 }
 
@@ -97,6 +115,12 @@ type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number |
 
 const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
+
+/** The replies to so many claims; throws where one is none. */
+function readAll(reply: readonly unknown[], count: number): ClaimReply[] {
+  const now = Number(reply[0])
+  return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply))
+}
 
 function read(now: number, [bytes, state, damaged, holder]: RawReply): ClaimReply {
   return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1, holder: holder?.toString() ?? '' }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
+import { asList } from '../redis/reply.ts'
 
 /** ms after which a measurement is not relied upon: clocks drift, and a failover brings another one. */
 const VALID_FOR = 10_000
@@ -55,6 +56,6 @@ export class RedisClock {
 
 /** ms on Redis's clock. Rejects with Redis's error. */
 export async function askTime(connection: Connection): Promise<number> {
-  const [seconds, microseconds] = (await connection.command('time')) as [string, string]
+  const [seconds, microseconds] = asList(await connection.command('time'), 2)
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }

@@ -94,8 +94,6 @@ export class RedisStore {
   readonly #reads: PlainReads
   readonly #redisClock: RedisClock
   readonly #tags: Tags
-  /** ARGV of the scripts that may hand a lease over. */
-  readonly #countsSubscribers: string
 
   constructor(
     connection: Connection,
@@ -111,11 +109,15 @@ export class RedisStore {
     this.#clock = clock
     this.#prefix = prefix
     this.#report = report
-    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
     this.#tags = new Tags(connection, clock, prefix)
-    this.#claims = new ClaimBatch(connection, this.#tags.scriptArgument, () => (inbox.ready ? inbox.id : ''), guard)
+    this.#claims = new ClaimBatch(connection, () => this.#tags.scriptArgument, inbox, guard)
     this.#redisClock = new RedisClock(connection, clock)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
+  }
+
+  /** ARGV of the scripts that may hand a lease over: of several nodes PUBLISH counts the subscribers of one. */
+  get #countsSubscribers(): string {
+    return this.#connection.splitsKeys ? '0' : '1'
   }
 
   leaseKey(key: string): string {
@@ -138,7 +140,11 @@ export class RedisStore {
         token,
         lockTtl,
         freshBeyond: beyond,
-        onReply: (reply) => resolve(this.#understand(asked, reply)),
+        onReply: (reply) => {
+          const claim = this.#understand(asked, reply)
+          resolve(claim)
+          return claim
+        },
         onFailure: (error) => resolve(this.#unavailable(asked, error)),
       })
     })
@@ -255,7 +261,7 @@ export class RedisStore {
   /** Reads without claiming: the entry, fresh or stale, or nothing. */
   async read<V>(key: string, codec: Codec<V>): Promise<Entry<V> | undefined> {
     await this.#redisClock.ask()
-    const bytes = (await this.#connection.commandBuffer('get', this.valueKey(key))) as Buffer | null
+    const bytes = (await this.#connection.readBuffer(this.valueKey(key))) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
     if (envelope === undefined || !(await this.#tags.areValid(envelope.tags))) return undefined
     return asEntry(this.#decode(envelope, codec))
@@ -287,7 +293,7 @@ export class RedisStore {
     for (let pass = 0; pass < 2; pass++) {
       await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
     }
-    await this.#connection.command('publish', channel, message)
+    await this.#connection.command('publish', this.#connection.channel(channel), message)
   }
 
   /**
@@ -326,7 +332,8 @@ export class RedisStore {
     backplane: Broadcast,
   ): Promise<void> {
     const [keys, topic] = this.#keysToChange(key)
-    const args = [storeFor, bytes, topic, notice, backplane.channel, backplane.message, this.#countsSubscribers]
+    const channel = this.#connection.channel(backplane.channel)
+    const args = [storeFor, bytes, topic, notice, channel, backplane.message, this.#countsSubscribers]
     await this.#connection.run(overwrite, keys, args)
   }
 

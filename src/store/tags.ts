@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { keyPrefixOf } from '../redis/client.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { asList } from '../redis/reply.ts'
 import { invalidateTag } from '../redis/scripts/invalidate-tag.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
 import type { StoredTag } from './envelope.ts'
@@ -19,10 +20,6 @@ const MEASUREMENTS = 3
  * than the entry, on a node with a clock of its own: there the begin of the load is reckoned back on that clock.
  */
 export class Tags {
-  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
-  readonly scriptArgument: string
-  /** Whether it is up to us to check. */
-  readonly areOurs: boolean
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #prefix: string
@@ -31,9 +28,18 @@ export class Tags {
     this.#connection = connection
     this.#clock = clock
     this.#prefix = prefix
-    this.areOurs = connection.client.isCluster === true
+  }
+
+  /** Whether it is up to us to check. Becomes so where a Redis turns out to be sharded. */
+  get areOurs(): boolean {
+    return this.#connection.splitsKeys
+  }
+
+  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
+  get scriptArgument(): string {
+    if (this.areOurs) return ''
     // Keys that a script makes up itself do not get the client's own prefix.
-    this.scriptArgument = this.areOurs ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
+    return keyPrefixOf(this.#connection.client) + tagKeysBeginning(this.#prefix)
   }
 
   /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */
@@ -73,17 +79,17 @@ export class Tags {
 
   /** Whether none of an entry's tags was invalidated, or lost, since its load began. */
   areValid(tags: readonly StoredTag[]): Promise<boolean> {
-    return areValid(tags, this.#prefix, (key) => this.#connection.command('get', key))
+    return areValid(tags, this.#prefix, (key) => this.#connection.read(key))
   }
 
   /** Makes all entries that have the tag, and were loaded or began to be loaded before now, count for nothing. */
   async invalidate(name: string, broadcast: { channel: string; message: string }): Promise<void> {
-    const args = [REMEMBERED_FOR, broadcast.channel, broadcast.message]
+    const args = [REMEMBERED_FOR, this.#connection.channel(broadcast.channel), broadcast.message]
     await this.#connection.run(invalidateTag, [this.#key(readable(name))], args)
   }
 
   async #need(tag: string, ms: number): Promise<{ invalidatedAt: number; now: number }> {
-    const reply = (await this.#connection.run(needTag, [this.#key(tag)], [ms])) as unknown[]
+    const reply = asList(await this.#connection.run(needTag, [this.#key(tag)], [ms]), 2)
     return { invalidatedAt: Number(reply[0]), now: Number(reply[1]) }
   }
 

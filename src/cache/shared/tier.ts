@@ -72,6 +72,10 @@ export class RedisTier {
       if (valueKeys === undefined) hooks.onGap()
       else hooks.onTracked(valueKeys)
     }
+    // While the subscriber is away memory goes on answering, most of all when Redis is down; what it missed shows after.
+    const onSync = (state: 'lost' | 'first' | 'again'): void => {
+      if (state !== 'lost') hooks.onGap()
+    }
     this.#backplane = backplane
     this.#members = options.redis.map(
       (client) =>
@@ -81,11 +85,9 @@ export class RedisTier {
           backplane,
           inboxId,
           { clock, random },
-          { report: hooks.report, onBackplane, onChange },
+          { report: hooks.report, onBackplane, onChange, onSync },
         ),
     )
-    // While the subscriber is away memory goes on answering, most of all when Redis is down; what it missed shows after.
-    for (const { inbox } of this.#members) inbox.onReset(() => inbox.ready && hooks.onGap())
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
   }

@@ -3,7 +3,7 @@ import { labelOf, listClients, type RedisClient } from '../../../src/redis/clien
 
 /** The shape of a client, for what looks at shapes only. */
 const shape = (options: object = {}, isCluster = false): RedisClient =>
-  ({ options, isCluster, call: () => {}, callBuffer: () => {}, duplicate: () => {} }) as unknown as RedisClient
+  ({ options, isCluster, createBuiltinCommand: () => {}, duplicate: () => {} }) as unknown as RedisClient
 
 describe('listClients', () => {
   it('takes one client or several', () => {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
 import { RedisTimeoutError } from '../../../src/errors.ts'
 import type { RedisClient } from '../../../src/redis/client.ts'
@@ -9,20 +10,25 @@ import { FakeClock } from '../../support/fake-clock.ts'
 const script = defineScript('return 1')
 
 /** A connection whose commands the test answers itself, in order. */
-function connect() {
+function connect(options: object = {}) {
   const clock = new FakeClock()
   const sent: string[] = []
   const replies: ReturnType<typeof deferred<unknown>>[] = []
-  const client = {
-    options: { host: 'here', port: 1 },
-    call: (name: string) => {
-      sent.push(name)
-      const reply = deferred<unknown>()
-      replies.push(reply)
-      return reply.promise
+  const client = Object.assign(new EventEmitter(), {
+    options: { host: 'here', port: 1, ...options },
+    status: 'ready',
+    createBuiltinCommand(name: string) {
+      const send = (): Promise<unknown> => {
+        sent.push(name)
+        const reply = deferred<unknown>()
+        replies.push(reply)
+        return reply.promise
+      }
+      return { string: send, buffer: send }
     },
-  } as unknown as RedisClient
-  return { clock, sent, replies, connection: new Connection(client, clock, 100) }
+  })
+  const connection = new Connection(client as unknown as RedisClient, clock, 100)
+  return { clock, sent, replies, connection, client }
 }
 
 it('sends a script as a whole once, and by its name from then on', async () => {
