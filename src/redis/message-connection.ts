@@ -93,6 +93,8 @@ const OVERRIDDEN = {
   autoResubscribe: false,
   readOnly: false,
   protocol: 2, // ioredis 6 has two; of this one only are there messages of tracking
+  replyMapping: 'legacy',
+  himportFieldsets: undefined,
   maxRetriesPerRequest: null,
   reconnectOnError: null,
   retryStrategy: null,

@@ -99,6 +99,11 @@ describe.each([5, 6] as const)('ioredis %i: full service through a client', (ver
     ['that connects late, without an offline queue', { lazyConnect: true, enableOfflineQueue: false }],
     ['with friendly stacks', { showFriendlyErrorStack: true }],
     ['with numbers as strings', { stringNumbers: true }],
+    ['with protocol 2', { protocol: 2 }],
+    ['with replies in the shapes of protocol 3', { protocol: 3, replyMapping: 'resp3' }],
+    ['with a keyPrefix of bytes', { keyPrefix: Buffer.from('app:') as unknown as string }],
+    ['with a name and short timeouts', { connectionName: 'mine', commandTimeout: 5000, socketTimeout: 1500 }],
+    ['that reconnects on errors', { reconnectOnError: () => true }],
     ['that gives up at once', { maxRetriesPerRequest: 0, retryStrategy: () => null }],
   ])('%s', async (_what, options) => {
     await expectFullService(() => redis(options, version))
@@ -115,6 +120,7 @@ describe.each([5, 6] as const)('ioredis %i: full service through a client', (ver
     ['that connects late', { lazyConnect: true }],
     ['that connects late, without an offline queue', { lazyConnect: true, enableOfflineQueue: false }],
     ['without an offline queue', { enableOfflineQueue: false }],
+    ['with replies in the shapes of protocol 3', { redisOptions: { protocol: 3, replyMapping: 'resp3' } }],
   ])('of a Cluster, %s', async (_what, options) => {
     await expectFullService(() => clusterClient(options, version))
   })
