@@ -116,14 +116,42 @@ export class ClosedError extends HerdlockError {
   }
 }
 
-/** Redis did not answer an operation within herdlock's own deadline (`commandTimeout`). */
+/**
+ * Redis did not answer an operation within herdlock's own deadline (`commandTimeout`). `cause`, where there is one, is
+ * the last error of the client's connection.
+ */
 export class RedisTimeoutError extends HerdlockError {
   override readonly name = 'RedisTimeoutError'
   /** Host and port of the instance, never its credentials. */
   readonly instance: string
 
-  constructor(instance: string, commandTimeout: number) {
-    super('REDIS_TIMEOUT', `${instance} did not answer within commandTimeout (${commandTimeout} ms)`)
+  constructor(instance: string, commandTimeout: number, options?: ErrorOptions) {
+    super('REDIS_TIMEOUT', `${instance} did not answer within commandTimeout (${commandTimeout} ms)`, options)
+    this.instance = instance
+  }
+}
+
+/** Redis answered something that is no reply to what was asked, as while a `MULTI` is open on a shared connection. */
+export class UnexpectedReplyError extends HerdlockError {
+  override readonly name = 'UnexpectedReplyError'
+
+  constructor(why: string) {
+    super('UNEXPECTED_REPLY', `Redis answered something unexpected: ${why}`)
+  }
+}
+
+/**
+ * The connection on which messages of other processes arrive could not be opened, or did not last; `cause` says why.
+ * It is tried again and again. Until then waiting takes longer, and changes by other processes are heard of late.
+ */
+export class SubscriberError extends HerdlockError {
+  override readonly name = 'SubscriberError'
+  /** Host and port of the instance, never its credentials. */
+  readonly instance: string
+
+  constructor(instance: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super('SUBSCRIBER', `the connection to ${instance} for messages does not stand: ${why}`, { cause })
     this.instance = instance
   }
 }

@@ -36,5 +36,7 @@ export {
   ReentrantRefillError,
   RefillFailedError,
   SerializationError,
+  SubscriberError,
+  UnexpectedReplyError,
   WaitTimeoutError,
 } from './errors.ts'

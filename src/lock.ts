@@ -16,4 +16,5 @@ export {
   LockNotHeldError,
   LockReleaseError,
   RedisTimeoutError,
+  UnexpectedReplyError,
 } from './errors.ts'

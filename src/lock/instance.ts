@@ -1,6 +1,7 @@
 import type { Connection } from '../redis/connection.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
+import { asList } from '../redis/reply.ts'
 import type { Script } from '../redis/script.ts'
 import { lockAcquire } from '../redis/scripts/lock-acquire.ts'
 import { lockExtend } from '../redis/scripts/lock-extend.ts'
@@ -39,13 +40,14 @@ export class Instance {
   readonly connection: Connection
   /** Where hand-offs of this instance are received. */
   readonly inbox: Inbox
-  /** ARGV of the scripts that hand off. */
-  readonly #countsSubscribers: string
-
   constructor(connection: Connection, inbox: Inbox) {
     this.connection = connection
     this.inbox = inbox
-    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
+  }
+
+  /** ARGV of the scripts that hand off: of the nodes that keys are split over, PUBLISH counts the subscribers of one. */
+  get #countsSubscribers(): string {
+    return this.connection.splitsKeys ? '0' : '1'
   }
 
   async prepare(): Promise<void> {
@@ -60,7 +62,7 @@ export class Instance {
   /** `setIfFree`, and finds out when the lock is the token's already because the reply that said so was lost. */
   async set(key: string, token: string, ttl: number): Promise<Attempt> {
     if (await this.setIfFree(key, token, ttl)) return TAKEN
-    return (await this.connection.command('get', key)) === token ? TAKEN : REFUSED
+    return (await this.connection.read(key)) === token ? TAKEN : REFUSED
   }
 
   /** Takes the lock as `setIfFree` does, unless others wait for it; may join the queue and take a fencing number along. */
@@ -73,7 +75,7 @@ export class Instance {
     const { lock, queue, fence } = lockKeys(this.connection.client, key)
     const keys = wants.fencing ? [lock, queue, fence] : [lock, queue]
     const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
-    const reply = (await this.connection.run(lockAcquire, keys, args)) as (number | string)[]
+    const reply = asList(await this.connection.run(lockAcquire, keys, args), 2)
     const [taken, number, ours, added, redisNow] = reply.map(Number) as [number, number, number, number, number]
     if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number } : TAKEN
     return {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { BreakerOpenError, RedisTimeoutError } from '../errors.ts'
+import { BreakerOpenError, RedisTimeoutError, UnexpectedReplyError } from '../errors.ts'
 
 /** Failures in a row that open the breaker, and ms until it lets one operation try again. */
 const THRESHOLD = 3
@@ -47,7 +47,8 @@ export class Breaker {
   }
 }
 
-/** Whether Redis did not answer at all; an error reply, however unwelcome, came at once. */
+/** Whether Redis did not answer at all; a reply, however unwelcome, came at once. */
 function isOutage(error: unknown): boolean {
-  return error instanceof RedisTimeoutError || !(error instanceof Error && error.name === 'ReplyError')
+  if (error instanceof RedisTimeoutError) return true
+  return !(error instanceof UnexpectedReplyError || (error instanceof Error && error.name === 'ReplyError'))
 }

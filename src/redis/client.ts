@@ -8,8 +8,11 @@ import type { Corkable } from './gather-writes.ts'
 export interface RedisClient {
   readonly isCluster?: boolean
   readonly options: object
-  call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>
-  callBuffer(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>
+  /** `ready`, `wait` before a lazy connection, `end` after the last; else a stage of connecting or closing. */
+  readonly status?: string
+  /** Functions that send this command, with text or with bytes in its reply, and by itself: in no automatic pipeline. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  createBuiltinCommand(name: string): { string: any; buffer: any }
   // `any`: the signatures of ioredis' Redis and Cluster differ here, and so do those of versions 5 and 6.
   // oxlint-disable-next-line typescript/no-explicit-any
   duplicate(...args: any[]): RedisClient
@@ -18,11 +21,17 @@ export interface RedisClient {
   // oxlint-disable-next-line typescript/no-explicit-any
   off(event: string, listener: (...args: any[]) => void): unknown
   disconnect(reconnect?: boolean): void
+  /** Ends the waiting of a lazy client. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  connect?(...args: any[]): Promise<void>
   /** The socket, which a Cluster has not. */
   readonly stream?: Corkable
   /** Only on a Cluster: its nodes of that role. */
   nodes?(role: 'master'): RedisClient[]
 }
+
+/** One word of a command. */
+export type Argument = string | number | Buffer
 
 interface KnownOptions {
   host?: unknown
@@ -31,6 +40,8 @@ interface KnownOptions {
   name?: unknown
   sentinels?: unknown
   keyPrefix?: unknown
+  db?: unknown
+  scaleReads?: unknown
 }
 
 /**
@@ -41,7 +52,7 @@ export function listClients(option: string, clients: RedisClient | readonly Redi
   const list = Array.isArray(clients) ? [...(clients as readonly RedisClient[])] : [clients as RedisClient]
   if (list.length === 0) throw new RangeError(`${option} must name at least one Redis client, received an empty array`)
   for (const client of list) {
-    if (typeof client?.call !== 'function' || typeof client.duplicate !== 'function') {
+    if (typeof client?.createBuiltinCommand !== 'function' || typeof client.duplicate !== 'function') {
       throw wrongType(option, 'an ioredis Redis or Cluster, or an array of them', client)
     }
     const keyPrefix = keyPrefixOf(client)
@@ -79,4 +90,21 @@ export function keyPrefixOf(client: RedisClient): string {
   const { keyPrefix } = client.options as KnownOptions
   if (typeof keyPrefix === 'string') return keyPrefix
   return Buffer.isBuffer(keyPrefix) ? keyPrefix.toString() : ''
+}
+
+/**
+ * The name of a channel among the clients with this database and this `keyPrefix`: Redis's own channels know neither,
+ * and what is told in one is no news in another. Where both are the default it is `name` itself.
+ */
+export function channelOf(client: RedisClient, name: string): string {
+  const { db = 0 } = client.options as KnownOptions
+  const keyPrefix = keyPrefixOf(client)
+  if (keyPrefix === '' && Number(db) === 0) return name
+  return `${name}:${encodeURIComponent(keyPrefix.toWellFormed())}:${String(db)}`
+}
+
+/** Whether plain reads may go to a replica, which may lag behind. */
+export function readsFromReplicas(client: RedisClient): boolean {
+  const { scaleReads = 'master' } = client.options as KnownOptions
+  return client.isCluster === true && scaleReads !== 'master'
 }

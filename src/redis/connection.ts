@@ -1,17 +1,22 @@
 import type { Clock } from '../clock.ts'
-import { RedisTimeoutError } from '../errors.ts'
-import { labelOf, type RedisClient } from './client.ts'
+import { RedisTimeoutError, UnexpectedReplyError } from '../errors.ts'
+import { clientError, isCrossSlot, isReply } from './client-error.ts'
+import { ClientState, type ClientListener } from './client-state.ts'
+import { channelOf, labelOf, readsFromReplicas, type Argument, type RedisClient } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import { makeStringsFast } from './fast-strings.ts'
 import { gatherWrites } from './gather-writes.ts'
+import { isQueued } from './reply.ts'
 import type { Script } from './script.ts'
-
-type Argument = string | number | Buffer
+import { readValue } from './scripts/read-value.ts'
+import { Sender, type ReplyKind } from './sender.ts'
 
 /** An operation that may take more than one command. */
 interface Call {
   /** Set at its deadline. */
   expired: boolean
+  /** Called then. */
+  onExpiry?: () => void
 }
 
 /**
@@ -22,110 +27,196 @@ export class Connection {
   readonly client: RedisClient
   /** Host and port for messages, never credentials. */
   readonly label: string
+  /** Whether a plain read may be answered by a replica that lags behind; `read` never is. */
+  readonly readsMayLag: boolean
   readonly #clock: Clock
   readonly #commandTimeout: number
   readonly #deadlines: Deadlines
+  readonly #sender: Sender
+  readonly #state: ClientState
   /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
   failures = 0
   /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
+  #splitsKeys: boolean
 
-  constructor(client: RedisClient, clock: Clock, commandTimeout: number) {
+  /** `state`: of the client, or of that to which this one belongs. */
+  constructor(
+    client: RedisClient,
+    clock: Clock,
+    commandTimeout: number,
+    state: ClientState = ClientState.of(client, clock),
+  ) {
     makeStringsFast() // the client, and so its library, has been loaded
     this.client = client
     this.label = labelOf(client)
+    this.readsMayLag = readsFromReplicas(client)
     this.#clock = clock
     this.#commandTimeout = commandTimeout
     this.#deadlines = new Deadlines(clock, commandTimeout)
+    this.#sender = new Sender(client)
+    this.#state = state
+    this.#splitsKeys = client.isCluster === true
   }
 
   /** A connection of the same kind to another client, such as one node of a Cluster. */
   to(client: RedisClient): Connection {
-    return new Connection(client, this.#clock, this.#commandTimeout)
+    return new Connection(client, this.#clock, this.#commandTimeout, this.#state)
+  }
+
+  /**
+   * Whether the keys of one command must share a slot: on a Cluster, and where a Redis of another look has once refused
+   * keys of several. What it refused then is to be sent again, key by key.
+   */
+  get splitsKeys(): boolean {
+    return this.#splitsKeys
+  }
+
+  /** The name of a channel that only those share who share keys as well. */
+  channel(name: string): string {
+    return channelOf(this.client, name)
+  }
+
+  /** Tells of the client's coming and going until the returned function is called. */
+  watch(listener: ClientListener): () => void {
+    return this.#state.watch(listener)
+  }
+
+  /** Leaves the client alone. What is still to be sent can be, as by locks that are released later. */
+  close(): void {
+    this.#state.leave()
   }
 
   /** Sends one command; strings come back as strings. Rejects with Redis's error or `RedisTimeoutError`. */
   command(name: string, ...args: Argument[]): Promise<unknown> {
-    return this.#withDeadline(this.#sent(this.client.call(name, ...args)))
+    return this.#operate((call) => this.#send(call, 'text', name, args))
   }
 
   /** Like `command`; strings come back as Buffers. */
   commandBuffer(name: string, ...args: Argument[]): Promise<unknown> {
-    return this.#withDeadline(this.#sent(this.client.callBuffer(name, ...args)))
+    return this.#operate((call) => this.#send(call, 'bytes', name, args))
+  }
+
+  /** GET, but never of a replica that lags behind what was written. */
+  read(key: string): Promise<unknown> {
+    return this.readsMayLag ? this.run(readValue, [key], []) : this.command('get', key)
+  }
+
+  /** Like `read`; the value comes as a Buffer. */
+  readBuffer(key: string): Promise<unknown> {
+    return this.readsMayLag ? this.runBuffer(readValue, [key], []) : this.commandBuffer('get', key)
   }
 
   /** Runs a script in one round trip, its source sent along only when the server may not know it. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    const call = { expired: false }
-    return this.#withDeadline(this.#evaluate(script, [keys.length, ...keys, ...args], this.client.call, call), call)
+    return this.#operate((call) => this.#evaluate(call, 'text', script, [keys.length, ...keys, ...args]))
   }
 
   /** Like `run`; strings come back as Buffers. */
   runBuffer(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    const call = { expired: false }
-    return this.#withDeadline(
-      this.#evaluate(script, [keys.length, ...keys, ...args], this.client.callBuffer, call),
-      call,
-    )
+    return this.#operate((call) => this.#evaluate(call, 'bytes', script, [keys.length, ...keys, ...args]))
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
   async load(script: Script): Promise<void> {
     const nodes = this.client.nodes?.('master') ?? [this.client]
-    await Promise.all(nodes.map((node) => this.#withDeadline(node.call('script', 'load', script.source))))
+    await Promise.all(nodes.map((node) => this.to(node).command('script', 'load', script.source)))
     this.#loaded.add(script)
   }
 
-  async #evaluate(script: Script, args: Argument[], send: RedisClient['call'], call: Call): Promise<unknown> {
+  async #evaluate(call: Call, as: ReplyKind, script: Script, args: Argument[]): Promise<unknown> {
     if (this.#loaded.has(script)) {
       try {
-        return await this.#sent(send.call(this.client, 'evalsha', script.sha, ...args))
+        return await this.#send(call, as, 'evalsha', [script.sha, ...args])
       } catch (error) {
         // After the deadline nothing more is sent: whoever cleans up has already done so.
         if (!isReply(error, 'NOSCRIPT') || call.expired) throw error
       }
     }
-    const reply = await this.#sent(send.call(this.client, 'eval', script.source, ...args))
-    this.#loaded.add(script)
+    const reply = await this.#send(call, as, 'eval', [script.source, ...args])
+    if (!isQueued(reply)) this.#loaded.add(script)
     return reply
   }
 
-  #sent(reply: Promise<unknown>): Promise<unknown> {
+  #send(call: Call, as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
+    if (this.#mustWait) return this.#sendWhenReady(call, as, name, args)
+    const reply = this.#sender.send(as, name, args)
     gatherWrites(this.client.stream)
     return reply
   }
 
-  #withDeadline(reply: Promise<unknown>, call: Call = { expired: false }): Promise<unknown> {
+  /** Whether the client would refuse commands now, though it is only about to connect: it keeps no queue. */
+  get #mustWait(): boolean {
+    const { options, status } = this.client
+    return status !== 'ready' && (options as Queueing).enableOfflineQueue === false && this.#state.isConnecting
+  }
+
+  #sendWhenReady(call: Call, as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
+    const { client } = this
+    return new Promise((resolve, reject) => {
+      const stop = this.watch({
+        onReady: () => {
+          stop()
+          if (!call.expired) this.#sender.send(as, name, args).then(resolve, reject)
+        },
+        onEnd: () => {
+          stop()
+          reject(this.#state.failure ?? new Error(`${this.label} is not connected`))
+        },
+      })
+      call.onExpiry = stop
+      if (client.status === 'wait') client.connect?.().catch(() => {})
+    })
+  }
+
+  /** Carries an operation out before its deadline, or not at all where the client is known not to be connected. */
+  #operate(work: (call: Call) => Promise<unknown>): Promise<unknown> {
+    const { failure } = this.#state
+    if (failure !== undefined) {
+      this.failures++
+      return Promise.reject(failure)
+    }
+    const call: Call = { expired: false }
+    const reply = begin(work, call)
     return new Promise((resolve, reject) => {
       const deadline = this.#deadlines.set(() => {
         call.expired = true
+        call.onExpiry?.()
         this.failures++
-        const error = new RedisTimeoutError(this.label, this.#commandTimeout)
+        const cause = this.#state.recentError
+        const error = new RedisTimeoutError(this.label, this.#commandTimeout, cause && { cause })
         lateReplies.set(error, reply)
         reject(error)
       })
       reply.then(
         (value) => {
           this.#deadlines.meet(deadline)
-          resolve(value)
+          if (!isQueued(value)) return resolve(value)
+          this.failures++
+          reject(new UnexpectedReplyError(`${this.label} queues commands, because a MULTI is open on the client`))
         },
         (error: unknown) => {
           this.#deadlines.meet(deadline)
+          if (isCrossSlot(error)) this.#splitsKeys = true
           if (!call.expired) this.failures++
-          reject(this.#labelled(error))
+          reject(clientError(error, this.label))
         },
       )
     })
   }
+}
 
-  /** Redis's error itself, with the instance it came from as a property, and without the password of a refused log-in. */
-  #labelled(error: unknown): Error {
-    const labelled = error instanceof Error ? error : new Error(String(error))
-    const { command } = labelled as { command?: { name?: unknown; args?: unknown } } // ioredis adds it
-    if (/^(auth|hello)$/i.test(String(command?.name))) delete command?.args
-    if (!('instance' in labelled)) Object.defineProperty(labelled, 'instance', { value: this.label, enumerable: true })
-    return labelled
+/** A client that is wrapped by something of the application's may throw where it should reject. */
+function begin(work: (call: Call) => Promise<unknown>, call: Call): Promise<unknown> {
+  try {
+    return work(call)
+  } catch (error) {
+    return Promise.reject(error as Error)
   }
+}
+
+interface Queueing {
+  readonly enableOfflineQueue?: unknown
 }
 
 const lateReplies = new WeakMap<Error, Promise<unknown>>()
@@ -136,9 +227,4 @@ const lateReplies = new WeakMap<Error, Promise<unknown>>()
  */
 export function lateReply(error: unknown): Promise<unknown> | undefined {
   return error instanceof Error ? lateReplies.get(error) : undefined
-}
-
-/** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */
-function isReply(error: unknown, code: string): boolean {
-  return error instanceof Error && error.message.startsWith(code)
 }

@@ -2,8 +2,9 @@ import type { Clock, Timer } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
 import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
-import type { RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
+import { TRACKING_CHANNEL, type Subscription } from './message-connection.ts'
+import { Subscriber, type MessagesState } from './subscriber.ts'
 
 const CHANNEL_PREFIX = 'herdlock:inbox:'
 /**
@@ -18,10 +19,6 @@ const HEARTBEAT_TOPIC = ''
 const COLON = 0x3a
 const ZERO = 0x30
 
-/** Messages that nobody listens for are kept for so many ms, and so many of them, for whoever is about to. */
-const KEPT_FOR = 1000
-const KEPT = 100
-
 type Listener = (payload: Buffer) => void
 
 /** What an inbox hears besides its own messages. */
@@ -29,17 +26,31 @@ export interface Broadcast {
   /** A channel that all processes listen to. */
   readonly channel: string
   onMessage(message: Buffer): void
+  /**
+   * Whether messages arrive: `lost` when they no longer do, `first` when they do from now on for the first time, `again`
+   * when they do after some may have been missed.
+   */
+  onSync?(state: 'lost' | 'first' | 'again'): void
+  /** Messages cannot be received, or those of `tracking` cannot. It is tried again and again. */
+  onFailure?(error: unknown): void
   /** Changes of keys that begin with `prefix`, whoever makes them: Redis's server-assisted caching (CLIENT TRACKING). */
   readonly tracking?: {
     readonly prefix: string
     /** The keys that changed, or `undefined` when all may have. */
     onChange(keys: readonly string[] | undefined): void
-    onFailure(error: unknown): void
   }
 }
 
-/** Where Redis tells a client of protocol 2 what has changed. */
-const TRACKING_CHANNEL = '__redis__:invalidate'
+/** Someone who has asked and has no answer yet. */
+interface Question {
+  /** Instant of the local clock. */
+  readonly askedAt: number
+}
+
+interface Kept {
+  readonly payload: Buffer
+  readonly receivedAt: number
+}
 
 /**
  * Where this process receives its messages from other processes: one subscriber connection, opened at the first need.
@@ -57,14 +68,16 @@ export class Inbox {
   /** By topic: more than one where a wait that was revoked goes on beside its successor. */
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
-  /** Topic → last message that nobody listened for, the oldest first. */
-  readonly #kept = new Map<string, { readonly payload: Buffer; readonly receivedAt: number }>()
+  /** Those under way, the oldest first. */
+  readonly #questions = new Set<Question>()
+  /** Topic → last message that nobody listened for, the oldest first. Empty while no question is under way. */
+  readonly #kept = new Map<string, Kept>()
+  readonly #subscriber: Subscriber
   #resetAt = -Infinity
-  #subscriber: RedisClient | undefined
   #opening: Promise<void> | undefined
   #resolveOpening: (() => void) | undefined
-  /** Between a confirmed SUBSCRIBE and the loss of the connection. */
-  #ready = false
+  /** Whether the subscriber has been ready before. */
+  #hasBeenReady = false
   #closed = false
   #heartbeat: Timer | undefined
   /** The instant for which that timer is set. */
@@ -87,19 +100,41 @@ export class Inbox {
     this.#clock = clock
     this.#channel = CHANNEL_PREFIX + this.id
     this.#broadcast = broadcast
+    this.#subscriber = new Subscriber(connection, clock, this.#subscription, {
+      onReady: () => this.#noteReady(),
+      onLost: () => this.#noteLost(),
+      onMessage: (channel, message) => this.#receive(channel, message),
+      onFailure: (error) => broadcast?.onFailure?.(error),
+    })
+  }
+
+  get #subscription(): Subscription {
+    const channels = [this.#channel]
+    const { channel, tracking, onFailure } = this.#broadcast ?? {}
+    if (channel !== undefined) channels.push(channel)
+    if (tracking === undefined) return { channels }
+    return { channels, tracking: { prefix: tracking.prefix, onFailure: (error) => onFailure?.(error) } }
+  }
+
+  /** Whether messages of other processes arrive, for people to see. */
+  get state(): MessagesState {
+    return this.#subscriber.state
   }
 
   /** Whether a message published now would arrive. */
   get ready(): boolean {
-    return this.#ready
+    return this.#subscriber.state === 'connected'
   }
 
-  /** Opens the subscriber if need be; resolves when the inbox is ready. It never rejects but for `ClosedError`. */
+  /**
+   * Opens the subscriber if need be; resolves when the inbox is ready. It never rejects but for `ClosedError`. Once the
+   * user's client has ended, and is connected again, it needs to be called again.
+   */
   open(): Promise<void> {
     if (this.#closed) return Promise.reject(new ClosedError('inbox'))
-    if (this.#ready) return Promise.resolve()
+    if (this.ready) return Promise.resolve()
     // The connection outlives whoever happens to need it first.
-    this.#subscriber ??= runOutside(() => this.#connect())
+    runOutside(() => this.#subscriber.open())
     this.#opening ??= runOutside(() => new Promise((resolve) => (this.#resolveOpening = resolve)))
     return this.#opening
   }
@@ -123,6 +158,22 @@ export class Inbox {
   }
 
   /**
+   * Marks a question as under way whose answer may be that a message is to be waited for. The returned function is to be
+   * called when the answer has been understood; whoever waits must have begun to `listen` when the promises of that turn
+   * of the event loop have run. Until then every message is kept that nobody listens for, however many they are.
+   */
+  ask(): () => void {
+    const question = { askedAt: this.#clock.now() }
+    this.#questions.add(question)
+    return () => {
+      this.#clock.setImmediate(() => {
+        this.#questions.delete(question)
+        this.#dropKept()
+      })
+    }
+  }
+
+  /**
    * Calls `listener` whenever messages may have been missed, until the returned function is called; at once if that was
    * so since the instant `since`.
    */
@@ -138,65 +189,31 @@ export class Inbox {
   }
 
   close(): void {
+    if (this.#closed) return
     this.#closed = true
-    this.#ready = false
     this.#heartbeat?.cancel()
     this.#listeners.clear()
     this.#resetListeners.clear()
     this.#kept.clear()
     this.#resolveOpening?.()
-    this.#subscriber?.disconnect()
-    this.#subscriber = undefined
+    this.#subscriber.close()
+    this.#connection.close()
   }
 
-  #connect(): RedisClient {
-    const subscriber = duplicate(this.#connection.client)
-    subscriber.on('error', () => {})
-    subscriber.on('close', () => this.#lost())
-    subscriber.on('ready', () => void this.#subscribe(subscriber))
-    subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => this.#receive(channel, message))
-    return subscriber
-  }
-
-  async #subscribe(subscriber: RedisClient): Promise<void> {
-    try {
-      const channels = [this.#channel]
-      if (this.#broadcast !== undefined) channels.push(this.#broadcast.channel)
-      if (await this.#track(subscriber)) channels.push(TRACKING_CHANNEL)
-      await subscriber.call('subscribe', ...channels)
-    } catch {
-      return // the connection went away: `close` has been or will be emitted, and `ready` again after it
-    }
-    if (this.#closed) return
-    this.#ready = true
+  #noteReady(): void {
     this.#hear()
     this.#resolveOpening?.()
     this.#opening = undefined
     this.#resolveOpening = undefined
     if (this.#isNeeded) this.#scheduleHeartbeat()
+    this.#broadcast?.onSync?.(this.#hasBeenReady ? 'again' : 'first')
+    this.#hasBeenReady = true
     this.#reset()
   }
 
-  /**
-   * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come
-   * as pushes in protocol 3, ioredis 6 tells nobody.
-   */
-  async #track(subscriber: RedisClient): Promise<boolean> {
-    const tracking = this.#broadcast?.tracking
-    if (tracking === undefined) return false
-    try {
-      const id = String(await subscriber.call('client', 'id'))
-      await subscriber.call('client', 'tracking', 'on', 'redirect', id, 'bcast', 'prefix', tracking.prefix)
-      return true
-    } catch (error) {
-      tracking.onFailure(error)
-      return false
-    }
-  }
-
-  #lost(): void {
-    if (!this.#ready) return
-    this.#ready = false
+  #noteLost(): void {
+    if (this.#closed) return
+    this.#broadcast?.onSync?.('lost')
     this.#reset()
   }
 
@@ -229,13 +246,21 @@ export class Inbox {
   }
 
   #keep(topic: string, payload: Buffer): void {
-    const now = this.#clock.now()
+    if (this.#questions.size === 0) return
     this.#kept.delete(topic) // so that the order of insertion stays that of arrival
-    this.#kept.set(topic, { payload, receivedAt: now })
-    for (const [oldest, { receivedAt }] of this.#kept) {
-      if (this.#kept.size <= KEPT && receivedAt >= now - KEPT_FOR) break
-      this.#kept.delete(oldest)
+    this.#kept.set(topic, { payload, receivedAt: this.#clock.now() })
+  }
+
+  /** What came before the oldest question can be nobody's answer. */
+  #dropKept(): void {
+    for (const { askedAt } of this.#questions) {
+      for (const [topic, { receivedAt }] of this.#kept) {
+        if (receivedAt >= askedAt) return
+        this.#kept.delete(topic)
+      }
+      return
     }
+    this.#kept.clear()
   }
 
   /** Whether anybody relies on messages. */
@@ -270,42 +295,17 @@ export class Inbox {
 
   #beat(): void {
     this.#quietSince = this.#clock.now()
-    if (!this.#ready) return
-    if (this.#awaitsHeartbeat) {
-      this.#lost()
-      this.#subscriber?.disconnect(true)
-    } else {
-      this.#awaitsHeartbeat = true
-      const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
-      this.#connection.command('publish', this.#channel, message).catch(() => {})
-    }
+    if (!this.ready) return
+    if (this.#awaitsHeartbeat) return this.#subscriber.reopen('a message to ourselves did not arrive')
+    this.#awaitsHeartbeat = true
+    const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
+    this.#connection.command('publish', this.#channel, message).catch(() => {
+      this.#awaitsHeartbeat = false // it was not sent, perhaps for want of the right: nothing has shown
+    })
   }
 }
 
 /** The message of the tracking channel is a list, which ioredis hands on as it is; or nothing, after FLUSHALL. */
 function changedKeys(message: unknown): string[] | undefined {
   return Array.isArray(message) ? message.map(String) : undefined
-}
-
-/** A connection like the user's, except that it must reconnect for ever and never give up a command early. */
-function duplicate(client: RedisClient): RedisClient {
-  const options = {
-    connectionName: 'herdlock-inbox',
-    lazyConnect: false,
-    enableOfflineQueue: true,
-    autoResubscribe: false,
-    protocol: 2, // ioredis 6 has two; of this one only are there messages of tracking
-    maxRetriesPerRequest: null,
-    reconnectOnError: null,
-    retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000),
-    commandTimeout: undefined,
-    socketTimeout: undefined,
-  }
-  // On a Cluster, ioredis itself keeps the subscription alive from node to node.
-  if (!client.isCluster) return client.duplicate(options)
-  return client.duplicate([], {
-    lazyConnect: false,
-    enableOfflineQueue: true,
-    clusterRetryStrategy: (attempt: number) => Math.min(attempt * 50, 1000),
-  })
 }

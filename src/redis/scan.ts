@@ -1,5 +1,6 @@
 import { keyPrefixOf, type RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
+import { asList } from './reply.ts'
 
 /** Where a scan goes on: the number of a master, and SCAN's cursor there. */
 export type ScanPosition = `${number}:${string}`
@@ -24,7 +25,7 @@ export async function scanStep(
   const keyPrefix = keyPrefixOf(client)
   const pattern = `${literally(keyPrefix + beginning)}*${literally(ending)}`
   const reply = await connection.to(node).command('scan', cursor, 'MATCH', pattern, 'COUNT', count)
-  const [nextCursor, found] = reply as [string, string[]]
+  const [nextCursor, found] = asList(reply, 2) as [string, string[]]
   return {
     keys: found.map((key) => key.slice(keyPrefix.length)),
     next: after(Number(number), nextCursor, nodes.length),

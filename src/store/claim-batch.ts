@@ -1,5 +1,8 @@
+import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
+import type { Inbox } from '../redis/inbox.ts'
+import { asList } from '../redis/reply.ts'
 import { claim } from '../redis/scripts/claim.ts'
 import { Batches } from './batches.ts'
 
@@ -12,7 +15,8 @@ export interface ClaimRequest {
   readonly freshBeyond: number | undefined
   /** The claim leaves now, at the local instant `sentAt`. */
   onSend(sentAt: number): void
-  onReply(reply: ClaimReply): void
+  /** Resolves, where it takes time, when the reply has been understood and whoever is to wait has begun to. */
+  onReply(reply: ClaimReply): unknown
   onFailure(error: unknown): void
 }
 
@@ -33,23 +37,23 @@ const LARGEST_BATCH = 200
 /** Sends the claims of one tick together. */
 export class ClaimBatches {
   readonly #connection: Connection
-  readonly #tagKeys: string
-  readonly #inboxId: () => string
+  readonly #tagKeys: () => string
+  readonly #inbox: Inbox
   readonly #guard: Guard
   readonly #now: () => number
   readonly #batches: Batches<ClaimRequest>
 
-  /** `inboxId`: where the results of others are to be sent, '' while that cannot be received; `now`: the local instant. */
-  constructor(connection: Connection, tagKeys: string, inboxId: () => string, guard: Guard, now: () => number) {
+  /** `inbox`: where the results of others are to be sent, while it is open; `now`: the local instant. */
+  constructor(connection: Connection, tagKeys: () => string, inbox: Inbox, guard: Guard, now: () => number) {
     this.#connection = connection
     this.#tagKeys = tagKeys
-    this.#inboxId = inboxId
+    this.#inbox = inbox
     this.#guard = guard
     this.#now = now
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
-      // On a Cluster the keys of one script must share a slot, and hardly two entries do.
-      largest: () => (connection.client.isCluster ? 1 : LARGEST_BATCH),
+      // Where the keys of one script must share a slot: hardly two entries do.
+      largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
     })
   }
 
@@ -59,7 +63,8 @@ export class ClaimBatches {
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
-    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, this.#inboxId(), this.#tagKeys]
+    const inboxId = this.#inbox.ready ? this.#inbox.id : ''
+    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, inboxId, this.#tagKeys()]
     const sentAt = this.#now()
     for (const request of batch) {
       const { value, lease, waiters, last } = request.keys
@@ -67,15 +72,29 @@ export class ClaimBatches {
       args.push(request.token, request.freshBeyond ?? '')
       request.onSend(sentAt)
     }
-    let reply: unknown[]
+    const { splitsKeys } = this.#connection
+    const endQuestion = this.#inbox.ask()
+    let replies: ClaimReply[]
     try {
-      reply = (await this.#guard(() => this.#connection.runBuffer(claim, keys, args))) as unknown[]
+      const reply = await this.#guard(() => this.#connection.runBuffer(claim, keys, args))
+      replies = readAll(asList(reply, batch.length + 1), batch.length)
     } catch (error) {
-      for (const request of batch) request.onFailure(error)
+      endQuestion()
+      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) void this.#send([request])
+      else for (const request of batch) request.onFailure(error)
       return
     }
-    const now = Number(reply[0])
-    for (let i = 0; i < batch.length; i++) batch[i]?.onReply(read(now, reply[i + 1] as RawReply))
+    const slow: Promise<unknown>[] = []
+    for (const [i, request] of batch.entries()) {
+      try {
+        const understood = request.onReply(replies[i] as ClaimReply)
+        if (understood instanceof Promise) slow.push(understood)
+      } catch (error) {
+        request.onFailure(error)
+      }
+    }
+    if (slow.length > 0) await Promise.allSettled(slow)
+    endQuestion()
   }
 }
 
@@ -86,6 +105,12 @@ type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number |
 
 const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
+
+/** The replies to so many claims; throws where one is none. */
+function readAll(reply: readonly unknown[], count: number): ClaimReply[] {
+  const now = Number(reply[0])
+  return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply))
+}
 
 function read(now: number, [bytes, state, damaged, holder]: RawReply): ClaimReply {
   return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1, holder: holder?.toString() ?? '' }

@@ -1,3 +1,4 @@
+import { isCrossSlot } from '../redis/client-error.ts'
 import { entryKeys } from '../redis/entry-keys.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import type { RedisClient } from '../redis/client.ts'
@@ -34,7 +35,17 @@ export class Endings {
   }
 
   /** Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. */
-  async commit(
+  commit(
+    key: string,
+    possession: Possession,
+    payload: Uint8Array,
+    storing: Storing,
+    loadTime: number,
+  ): Promise<boolean> {
+    return onceMoreIfSplit(() => this.#commit(key, possession, payload, storing, loadTime))
+  }
+
+  async #commit(
     key: string,
     possession: Possession,
     payload: Uint8Array,
@@ -54,7 +65,11 @@ export class Endings {
    * Hands a value that is not to be kept to the waiters, unless one of its tags was invalidated since its load began. One
    * too large for a message each process must load for itself.
    */
-  async deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
+    return onceMoreIfSplit(() => this.#deliver(key, possession, payload, storing))
+  }
+
+  async #deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
     const tags = this.#tagsOfLoad(possession, storing, 0)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
@@ -87,7 +102,7 @@ export class Endings {
 
   /** Ends the lease; the waiters of this attempt get its failure. */
   fail(key: string, token: string, failure: RemoteFailure): Promise<boolean> {
-    return this.#settle(key, token, 0, '', NOT_KEPT, failureNotice(failure))
+    return onceMoreIfSplit(() => this.#settle(key, token, 0, '', NOT_KEPT, failureNotice(failure)))
   }
 
   /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
@@ -102,12 +117,12 @@ export class Endings {
 
   #mark(kind: Kind, key: string, token: string, duration: number, notice: string): Promise<boolean> {
     const bytes = encodeEnvelope({ kind, payload: new Uint8Array(), tags: [], loadTime: 0 })
-    return this.#settle(key, token, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice)
+    return onceMoreIfSplit(() => this.#settle(key, token, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice))
   }
 
   /** Ends the lease without a result; waiters compete again. */
   abandon(key: string, token: string): Promise<boolean> {
-    return this.#settle(key, token, 0, '', NOT_KEPT, AGAIN)
+    return onceMoreIfSplit(() => this.#settle(key, token, 0, '', NOT_KEPT, AGAIN))
   }
 
   #settle(
@@ -121,5 +136,15 @@ export class Endings {
     const keys = entryKeys(this.#prefix, key)
     const { queue } = lockKeys(this.#client, keys.lease)
     return this.#settlements.add({ keys, queue, token, storeFor, bytes, life: lifeOf(storing), notice })
+  }
+}
+
+/** A Redis that turns out to be sharded has refused several keys at once: from now on each is sent for itself. */
+async function onceMoreIfSplit(end: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await end()
+  } catch (error) {
+    if (!isCrossSlot(error)) throw error
+    return end()
   }
 }

@@ -1,7 +1,9 @@
 import { RedisTimeoutError } from '../errors.ts'
+import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
+import { asList } from '../redis/reply.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { encodeEnvelope } from './envelope.ts'
@@ -23,8 +25,6 @@ export class Overwrites {
   readonly #tags: Tags
   readonly #prefix: string
   readonly #commandTimeout: number
-  /** ARGV of the script that may hand a lease over. */
-  readonly #countsSubscribers: string
 
   constructor(
     connection: Connection,
@@ -37,7 +37,6 @@ export class Overwrites {
     this.#tags = tags
     this.#prefix = prefix
     this.#commandTimeout = commandTimeout
-    this.#countsSubscribers = connection.client.isCluster === true ? '0' : '1'
   }
 
   /**
@@ -70,7 +69,7 @@ export class Overwrites {
     for (let pass = 0; pass < 2; pass++) {
       await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
     }
-    await this.#connection.command('publish', channel, message)
+    await this.#connection.command('publish', this.#connection.channel(channel), message)
   }
 
   async #overwrite(
@@ -83,13 +82,14 @@ export class Overwrites {
   ): Promise<void> {
     const { value, lease, waiters, last } = entryKeys(this.#prefix, key)
     const { queue } = lockKeys(this.#connection.client, lease)
-    const args = [storeFor, bytes, lifeOf(storing), value, notice, channel, message, this.#countsSubscribers]
+    const told = this.#connection.channel(channel)
+    const args = [storeFor, bytes, lifeOf(storing), value, notice, told, message, countsSubscribers(this.#connection)]
     const send = async (): Promise<boolean> => {
       // What deletes may come late: at worst something is loaded once more.
       const deadline = storeFor > 0 ? this.#redisClock.deadlineIn(this.#commandTimeout) : ''
       const asked = this.#redisClock.ask()
       const reply = await this.#connection.run(overwrite, [value, lease, waiters, last, queue], [...args, deadline])
-      const [now, outcome] = (reply as unknown[]).map(Number)
+      const [now, outcome] = asList(reply, 2).map(Number)
       asked((now as number) / 1000)
       return outcome === 1
     }

@@ -31,6 +31,7 @@ const OUTCOMES_REMEMBERED = 32
 
 /** Reads without claiming. Those of one tick travel together. */
 export class PlainReads {
+  readonly #connection: Connection
   readonly #clock: Clock
   readonly #redisClock: RedisClock
   readonly #report: (error: unknown) => void
@@ -48,6 +49,7 @@ export class PlainReads {
     report: (error: unknown) => void,
     guard: Guard,
   ) {
+    this.#connection = connection
     this.#clock = clock
     this.#redisClock = redisClock
     this.#report = report
@@ -65,9 +67,16 @@ export class PlainReads {
     })
   }
 
-  /** Whether reads have found fresh values so often of late that they are worth trying before a claim. */
+  /**
+   * Whether reads have found fresh values so often of late that they are worth trying before a claim. Never where they
+   * would be answered by replicas, which may still have what was replaced.
+   */
   get areWorthwhile(): boolean {
-    return this.#hitShare > HITS_ARE_THE_RULE && this.#redisClock.isKnownAt(this.#clock.coarseNow())
+    return (
+      !this.#connection.readsMayLag &&
+      this.#hitShare > HITS_ARE_THE_RULE &&
+      this.#redisClock.isKnownAt(this.#clock.coarseNow())
+    )
   }
 
   noteOutcome(isHit: boolean): void {

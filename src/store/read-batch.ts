@@ -1,5 +1,7 @@
 import { atEndOfTurn } from '../clock.ts'
+import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
+import { asList } from '../redis/reply.ts'
 import type { Guard } from './claim-batch.ts'
 
 /** Makes each reader's answer of what was found. What these throw is the answer, too. */
@@ -66,16 +68,14 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
   }
 
   get #largest(): number {
-    // On a Cluster the keys of one command must share a slot, and hardly two entries do.
-    if (this.#connection.client.isCluster) return 1
+    // Where the keys of one command must share a slot: hardly two entries do.
+    if (this.#connection.splitsKeys) return 1
     return Math.min(LARGEST_BATCH, Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength)))
   }
 
   async #send(batch: ReadBatch<R, T>): Promise<void> {
-    const { keys } = batch
     try {
-      const reply = await this.#guard(() => this.#ask(keys))
-      const found = (keys.length === 1 ? [reply] : reply) as (T | null)[]
+      const found = await this.#read(batch.keys)
       this.#noteLength(found)
       batch.settle(found)
     } catch (error) {
@@ -90,10 +90,22 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     this.#usualLength += ((found[0]?.length ?? 0) - this.#usualLength) / 4
   }
 
-  #ask(keys: string[]): Promise<unknown> {
-    const command = keys.length === 1 ? 'get' : 'mget'
-    if (this.#as === 'text') return this.#connection.command(command, ...keys)
-    return this.#connection.commandBuffer(command, ...keys)
+  async #read(keys: string[]): Promise<(T | null)[]> {
+    if (keys.length === 1) return [(await this.#ask('get', keys)) as T | null]
+    try {
+      return asList(await this.#ask('mget', keys), keys.length) as (T | null)[]
+    } catch (error) {
+      if (!isCrossSlot(error)) throw error
+      return Promise.all(keys.map(async (key) => (await this.#ask('get', [key])) as T | null))
+    }
+  }
+
+  #ask(command: string, keys: string[]): Promise<unknown> {
+    return this.#guard(() =>
+      this.#as === 'text'
+        ? this.#connection.command(command, ...keys)
+        : this.#connection.commandBuffer(command, ...keys),
+    )
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
+import { asList } from '../redis/reply.ts'
 
 /** ms after which a measurement is not relied upon: clocks drift, and a failover brings another one. */
 const VALID_FOR = 10_000
@@ -67,7 +68,7 @@ export class RedisClock {
 /** Asks Redis for the time, in ms. Tells it to `redisClock`, too, where there is one. Rejects with Redis's error. */
 export async function askTime(connection: Connection, redisClock?: RedisClock): Promise<number> {
   const asked = redisClock?.ask()
-  const [seconds, microseconds] = (await connection.command('time')) as [string, string]
+  const [seconds, microseconds] = asList(await connection.command('time'), 2)
   const now = Number(seconds) * 1000 + Number(microseconds) / 1000
   asked?.(now)
   return now

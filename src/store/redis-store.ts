@@ -93,16 +93,10 @@ export class RedisStore {
     this.#prefix = prefix
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
-    const { scriptArgument } = this.#tags
-    this.#claims = new ClaimBatches(
-      connection,
-      scriptArgument,
-      () => (inbox.ready ? inbox.id : ''),
-      guard,
-      () => clock.now(),
-    )
+    const tagKeys = (): string => this.#tags.scriptArgument
+    this.#claims = new ClaimBatches(connection, tagKeys, inbox, guard, () => clock.now())
     this.#redisClock = new RedisClock(clock)
-    const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, scriptArgument, guard)
+    const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, tagKeys, guard)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
     this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, options)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
@@ -128,7 +122,11 @@ export class RedisStore {
           asked.sentAt = sentAt
           asked.registered = this.#inbox.ready
         },
-        onReply: (reply) => resolve(this.#understand(asked, reply)),
+        onReply: (reply) => {
+          const claim = this.#understand(asked, reply)
+          resolve(claim)
+          return claim
+        },
         onFailure: (error) => resolve(this.#unavailable(asked, error)),
       })
     })
@@ -211,7 +209,7 @@ export class RedisStore {
   /** Reads without claiming: the entry, fresh or stale, and its encoded value, or nothing. */
   async read<V>(key: string, codec: Codec<V>): Promise<{ entry: ReadEntry<V>; payload: Uint8Array } | undefined> {
     if (!this.#redisClock.isKnownAt(this.#clock.now())) await askTime(this.#connection, this.#redisClock)
-    const bytes = (await this.#connection.commandBuffer('get', this.valueKey(key))) as Buffer | null
+    const bytes = (await this.#connection.readBuffer(this.valueKey(key))) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
     if (envelope === undefined || !(await this.#tags.areValid(envelope.tags))) return undefined
     const entry = asEntry(this.#decode(envelope, codec))

@@ -1,6 +1,8 @@
 import { RedisTimeoutError } from '../errors.ts'
+import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
+import { asList } from '../redis/reply.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from './batches.ts'
 import type { Guard } from './claim-batch.ts'
@@ -41,20 +43,25 @@ export class SettleBatches {
   readonly #redisClock: RedisClock
   readonly #commandTimeout: number
   readonly #guard: Guard
-  readonly #heading: readonly string[]
+  readonly #tagKeys: () => string
   readonly #batches: Batches<Pending>
 
   /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone. */
-  constructor(connection: Connection, redisClock: RedisClock, commandTimeout: number, tagKeys: string, guard: Guard) {
+  constructor(
+    connection: Connection,
+    redisClock: RedisClock,
+    commandTimeout: number,
+    tagKeys: () => string,
+    guard: Guard,
+  ) {
     this.#connection = connection
     this.#redisClock = redisClock
     this.#commandTimeout = commandTimeout
     this.#guard = guard
-    const { isCluster } = connection.client
-    this.#heading = [tagKeys, isCluster === true ? '0' : '1', AGAIN]
+    this.#tagKeys = tagKeys
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
-      largest: () => (isCluster === true ? 1 : LARGEST_BATCH),
+      largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
       size: { of: ({ bytes, notice }) => bytes.length + notice.length, largest: LARGEST_BYTES },
     })
   }
@@ -78,7 +85,7 @@ export class SettleBatches {
   /** Answers with those for which it was too late. */
   async #try(batch: readonly Pending[]): Promise<readonly Pending[]> {
     const keys: string[] = []
-    const args: (string | number | Buffer)[] = [...this.#heading]
+    const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN]
     const deadline = this.#redisClock.deadlineIn(this.#commandTimeout)
     for (const { keys: own, queue, token, storeFor, bytes, life, notice } of batch) {
       keys.push(own.value, own.lease, own.waiters, own.last, queue)
@@ -86,7 +93,7 @@ export class SettleBatches {
     }
     const asked = this.#redisClock.ask()
     const reply = await this.#guard(() => this.#connection.run(settle, keys, args))
-    const [now, ...outcomes] = (reply as unknown[]).map(Number)
+    const [now, ...outcomes] = asList(reply, batch.length + 1).map(Number)
     asked((now as number) / 1000)
     return batch.filter((each, i) => {
       const outcome = outcomes[i]

@@ -2,6 +2,8 @@ import type { Clock } from '../clock.ts'
 import { keyPrefixOf } from '../redis/client.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
+import { isCrossSlot } from '../redis/client-error.ts'
+import { asList } from '../redis/reply.ts'
 import { invalidateTags } from '../redis/scripts/invalidate-tags.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
 import type { StoredTag } from './envelope.ts'
@@ -24,10 +26,6 @@ const MEASUREMENTS = 3
  * than the entry, on a node with a clock of its own: there the begin of the load is reckoned back on that clock.
  */
 export class Tags {
-  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
-  readonly scriptArgument: string
-  /** Whether it is up to us to check. */
-  readonly areOurs: boolean
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #prefix: string
@@ -36,9 +34,18 @@ export class Tags {
     this.#connection = connection
     this.#clock = clock
     this.#prefix = prefix
-    this.areOurs = connection.client.isCluster === true
+  }
+
+  /** Whether it is up to us to check. Becomes so where a Redis turns out to be sharded. */
+  get areOurs(): boolean {
+    return this.#connection.splitsKeys
+  }
+
+  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
+  get scriptArgument(): string {
+    if (this.areOurs) return ''
     // Keys that a script makes up itself do not get the client's own prefix.
-    this.scriptArgument = this.areOurs ? '' : keyPrefixOf(connection.client) + tagKeysBeginning(prefix)
+    return keyPrefixOf(this.#connection.client) + tagKeysBeginning(this.#prefix)
   }
 
   /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */
@@ -78,7 +85,7 @@ export class Tags {
 
   /** Whether none of an entry's tags was invalidated, or lost, since its load began. */
   areValid(tags: readonly StoredTag[]): Promise<boolean> {
-    return areValid(tags, this.#prefix, (key) => this.#connection.command('get', key))
+    return areValid(tags, this.#prefix, (key) => this.#connection.read(key))
   }
 
   /**
@@ -102,12 +109,17 @@ export class Tags {
   ): Promise<void> {
     if (batch.length === 0) return
     const keys = batch.map(({ name }) => this.#key(readable(name)))
-    const args = [REMEMBERED_FOR, channel, ...batch.map(({ message }) => message)]
-    await this.#connection.run(invalidateTags, keys, args)
+    const args = [REMEMBERED_FOR, this.#connection.channel(channel), ...batch.map(({ message }) => message)]
+    try {
+      await this.#connection.run(invalidateTags, keys, args)
+    } catch (error) {
+      if (!isCrossSlot(error) || batch.length === 1) throw error
+      await Promise.all(batch.map((tag) => this.#invalidate([tag], channel)))
+    }
   }
 
   async #need(tag: string, ms: number): Promise<{ invalidatedAt: number; now: number }> {
-    const reply = (await this.#connection.run(needTag, [this.#key(tag)], [Math.max(ms, LEAST_NEEDED)])) as unknown[]
+    const reply = asList(await this.#connection.run(needTag, [this.#key(tag)], [Math.max(ms, LEAST_NEEDED)]), 2)
     return { invalidatedAt: Number(reply[0]), now: Number(reply[1]) }
   }
 

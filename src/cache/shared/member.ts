@@ -22,6 +22,8 @@ export interface MemberHooks {
   onBackplane(message: Buffer): void
   /** With tracking: what stands there for keys of these forms has changed, or, if `undefined`, any may have. */
   onTracked(forms: readonly string[] | undefined): void
+  /** Whether changes by other processes are heard of: see `Broadcast`. */
+  onSync(state: 'lost' | 'first' | 'again'): void
 }
 
 /** One Redis of a cache: its entries, its inbox, and the breaker before it. */
@@ -52,10 +54,15 @@ export class RedisMember {
     const tracking = {
       prefix: beginning,
       onChange: (keys?: readonly string[]) => hooks.onTracked(keys && valueForms(keys, beginning)),
-      onFailure: report,
     }
     const isTracked = options.memory !== false && options.memory.tracking
-    const broadcast = { channel: backplane.channel, onMessage: hooks.onBackplane, ...(isTracked ? { tracking } : {}) }
+    const broadcast = {
+      channel: connection.channel(backplane.channel),
+      onMessage: hooks.onBackplane,
+      onSync: hooks.onSync,
+      onFailure: report,
+      ...(isTracked ? { tracking } : {}),
+    }
     this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)
@@ -67,7 +74,8 @@ export class RedisMember {
 
   stats(): RedisStats {
     const { label, failures } = this.#connection
-    return { instance: label.replace(/^redis /, ''), breaker: this.breaker.state, errors: failures }
+    const instance = label.replace(/^redis /, '')
+    return { instance, breaker: this.breaker.state, errors: failures, messages: this.inbox.state }
   }
 
   /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */

@@ -66,7 +66,7 @@ export class RedisTier {
   readonly #inboxId: string
   /** Whether every inbox receives messages. */
   #isSynced = false
-  #wasSynced = false
+  #wasEverSynced = false
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) {
     this.#clock = clock
@@ -89,11 +89,11 @@ export class RedisTier {
           {
             report: hooks.report,
             onBackplane: (message) => this.#heard(index, message),
+            onSync: (state) => this.#noteSync(state),
             onTracked: (forms) => (forms === undefined ? hooks.onTrackedAll() : hooks.onTracked(forms)),
           },
         ),
     )
-    for (const { inbox } of this.#members) inbox.onReset(() => this.#noteSync())
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
   }
@@ -121,14 +121,16 @@ export class RedisTier {
     return overwrites.removeAll({ channel, message })
   }
 
-  /** An inbox has begun or ceased to receive messages. */
-  #noteSync(): void {
-    const isSynced = this.#members.every(({ inbox }) => inbox.ready)
-    if (isSynced === this.#isSynced) return
-    this.#isSynced = isSynced
-    if (!isSynced) return this.#hooks.onSyncLost()
-    this.#hooks.onSync(!this.#wasSynced)
-    this.#wasSynced = true
+  /** An inbox receives messages from now on, or does not; `again`: some may have been missed. */
+  #noteSync(state: 'lost' | 'first' | 'again'): void {
+    const wasSynced = this.#isSynced
+    this.#isSynced = this.#members.every(({ inbox }) => inbox.ready)
+    if (!this.#isSynced) {
+      if (wasSynced) this.#hooks.onSyncLost()
+    } else if (!wasSynced || state === 'again') {
+      this.#hooks.onSync(!this.#wasEverSynced)
+      this.#wasEverSynced = true
+    }
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { MessagesState } from '../../redis/subscriber.ts'
+
 /** Counts since the cache was created, and its present state. Times in ms. */
 export interface CacheStats {
   /** Answered with a fresh value. */
@@ -48,6 +50,12 @@ export interface RedisStats {
   readonly breaker: 'closed' | 'half-open' | 'open'
   /** Operations that failed or were not answered in time. */
   readonly errors: number
+  /**
+   * The connection on which messages of other processes arrive: `closed` before the first need and after the client was
+   * closed; `failing` when it could not be opened, or did not last. Until it is `connected`, changes by other processes
+   * are not heard of.
+   */
+  readonly messages: MessagesState
 }
 
 export interface Histogram {

@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts'
-import type { RedisNode } from '../node.ts'
+import { type RedisNode, Unreachable } from '../node.ts'
 import type { Finding } from './finding.ts'
 import { refused } from './refusal.ts'
 import { isReply } from './rights.ts'
@@ -7,9 +7,15 @@ import { isReply } from './rights.ts'
 /** Publishes to channels of our kinds and hears whether it arrives on a connection of its own, as an inbox would. */
 export async function tryMessages(node: RedisNode, prefix: string, id: string, timeout: number): Promise<Finding> {
   const check = 'messages'
-  const channels = [`herdlock:inbox:doctor-${id}`, `${prefix}:backplane`]
+  const channels = [`herdlock:inbox:doctor-${id}`, node.connection.channel(`${prefix}:backplane`)]
   const rights = `+subscribe +publish &herdlock:inbox:* &${prefix}:*`
-  const subscriber = await node.another()
+  const subscriber = await node.another().catch(orUnreachable)
+  if (subscriber instanceof Unreachable) {
+    return {
+      ...{ check, level: 'fail', said: `a second connection, for messages, is refused: ${subscriber.message}` },
+      change: 'raise maxclients, if the check of clients says that it is reached: a process of yours takes two',
+    }
+  }
   try {
     const { client } = subscriber.connection
     const missing = new Set(channels)
@@ -36,4 +42,9 @@ export async function tryMessages(node: RedisNode, prefix: string, id: string, t
   } finally {
     subscriber.close()
   }
+}
+
+function orUnreachable(error: unknown): Unreachable {
+  if (error instanceof Unreachable) return error
+  throw error
 }

@@ -97,9 +97,11 @@ function showTiles(now, recent) {
 function showRedis({ redis, redisError, stats, leases }) {
   const instances = (stats.redis ?? []).map(({ instance }) => instance).join(', ')
   const resting = (stats.redis ?? []).find(({ breaker }) => breaker !== 'closed')
+  const deaf = (stats.redis ?? []).find(({ messages }) => messages === 'failing')
   if (redis === 'absent') tile('redis', 'none', '', 'memory only')
   else if (resting !== undefined) tile('redis', resting.breaker, '', `breaker of ${resting.instance}`, 'bad')
   else if (redis === 'fails') tile('redis', 'fails', '', visible(redisError ?? ''), 'bad')
+  else if (deaf !== undefined) tile('redis', 'no messages', '', `from ${deaf.instance}: see the event error`, 'bad')
   else if (redis === 'unknown') tile('redis', '–', '', 'not asked yet')
   else
     tile(

@@ -101,6 +101,26 @@ describe('herdlock doctor', () => {
     expect(JSON.stringify(found.told)).toContain('&herdlock:inbox:*')
   })
 
+  it('says that a second connection is refused', async () => {
+    const crowded = await startRedis()
+    try {
+      // One for the doctor, but none for messages.
+      await crowded.command('CONFIG', 'SET', 'maxclients', 1)
+      const found = await doctor(crowded.url)
+      expect([found.code, found.level('entries'), found.level('messages')]).toEqual([1, 'ok', 'fail'])
+      expect(JSON.stringify(found.told)).toContain('raise maxclients')
+    } finally {
+      await crowded.stop()
+    }
+  })
+
+  it('listens where the clients of that database do', async () => {
+    await allow('hearing', '~*', '+@all', '&herdlock:inbox:*', '&herdlock:backplane::3')
+    const found = await doctor(`${as('hearing')}/3`)
+    expect(found.level('messages')).toBe('ok')
+    expect((await doctor(as('hearing'))).level('messages')).toBe('fail')
+  })
+
   it('goes on where it may not read: no more than what the docs ask for is needed', async () => {
     const commands = 'get set del pttl pexpire sadd smembers time publish zpopmin mget subscribe scan unlink'
     const rights = ['+@scripting', ...commands.split(' ').map((name) => `+${name}`)]

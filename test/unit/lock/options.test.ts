@@ -9,11 +9,10 @@ function silentClient(): RedisClient {
   }
   return {
     options: {},
-    call: refuse,
-    callBuffer: refuse,
+    createBuiltinCommand: refuse,
     duplicate: refuse,
-    on: refuse,
-    off: refuse,
+    on: () => {},
+    off: () => {},
     disconnect: refuse,
   }
 }

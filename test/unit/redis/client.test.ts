@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { labelOf, listClients, type RedisClient } from '../../../src/redis/client.ts'
+import { channelOf, labelOf, listClients, type RedisClient } from '../../../src/redis/client.ts'
 
 /** The shape of a client, for what looks at shapes only. */
 const shape = (options: object = {}, isCluster = false): RedisClient =>
-  ({ options, isCluster, call: () => {}, callBuffer: () => {}, duplicate: () => {} }) as unknown as RedisClient
+  ({ options, isCluster, createBuiltinCommand: () => {}, duplicate: () => {} }) as unknown as RedisClient
 
 describe('listClients', () => {
   it('takes one client or several', () => {
@@ -55,5 +55,24 @@ describe('labelOf', () => {
 
   it('calls a Cluster a Cluster', () => {
     expect(labelOf(shape({ redisOptions: { password: 'secret' } }, true))).toBe('redis cluster')
+  })
+})
+
+describe('channelOf', () => {
+  it('is the name itself in database 0 without a keyPrefix, as of old', () => {
+    expect(channelOf(shape(), 'a:backplane')).toBe('a:backplane')
+    expect(channelOf(shape({ db: 0, keyPrefix: '' }), 'a:backplane')).toBe('a:backplane')
+  })
+
+  it('is another for every other database and keyPrefix, and begins with the name all the same', () => {
+    const others = [{ db: 1 }, { db: 11 }, { keyPrefix: '1' }, { keyPrefix: '1:', db: 1 }, { keyPrefix: ':backplane' }]
+    const channels = others.map((options) => channelOf(shape(options), 'a:backplane'))
+    expect(new Set([...channels, 'a:backplane']).size).toBe(others.length + 1)
+    for (const channel of channels) expect(channel).toMatch(/^a:backplane:/)
+  })
+
+  it('can be made whatever the keyPrefix is', () => {
+    expect(channelOf(shape({ keyPrefix: '\ud800' }), 'a')).toBe('a:%EF%BF%BD:0')
+    expect(channelOf(shape({ keyPrefix: Buffer.from('app:') }), 'a')).toBe(channelOf(shape({ keyPrefix: 'app:' }), 'a'))
   })
 })

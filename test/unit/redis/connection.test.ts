@@ -1,5 +1,6 @@
+import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
-import { RedisTimeoutError } from '../../../src/errors.ts'
+import { RedisTimeoutError, UnexpectedReplyError } from '../../../src/errors.ts'
 import type { RedisClient } from '../../../src/redis/client.ts'
 import { Connection, lateReply } from '../../../src/redis/connection.ts'
 import { defineScript } from '../../../src/redis/script.ts'
@@ -9,20 +10,25 @@ import { FakeClock } from '../../support/fake-clock.ts'
 const script = defineScript('return 1')
 
 /** A connection whose commands the test answers itself, in order. */
-function connect() {
+function connect(options: object = {}) {
   const clock = new FakeClock()
   const sent: string[] = []
   const replies: ReturnType<typeof deferred<unknown>>[] = []
-  const client = {
-    options: { host: 'here', port: 1 },
-    call: (name: string) => {
-      sent.push(name)
-      const reply = deferred<unknown>()
-      replies.push(reply)
-      return reply.promise
+  const client = Object.assign(new EventEmitter(), {
+    options: { host: 'here', port: 1, ...options },
+    status: 'ready',
+    createBuiltinCommand(name: string) {
+      const send = (): Promise<unknown> => {
+        sent.push(name)
+        const reply = deferred<unknown>()
+        replies.push(reply)
+        return reply.promise
+      }
+      return { string: send, buffer: send }
     },
-  } as unknown as RedisClient
-  return { clock, sent, replies, connection: new Connection(client, clock, 100) }
+  })
+  const connection = new Connection(client as unknown as RedisClient, clock, 100)
+  return { clock, sent, replies, connection, client }
 }
 
 it('sends a script as a whole once, and by its name from then on', async () => {
@@ -76,4 +82,76 @@ it('names the instance in the error that Redis answered', async () => {
   replies[0]?.reject(refusal)
   await outcome
   expect(refusal).toHaveProperty('instance', 'redis here:1')
+})
+
+it('sends nothing while the client is known not to be connected, and rejects with its last error', async () => {
+  const { sent, connection, client } = connect()
+  client.on('error', () => {})
+  const refused = new Error('connect ECONNREFUSED')
+  client.emit('close')
+  client.status = 'connecting'
+  client.emit('error', refused)
+  client.emit('close')
+  await expect(connection.command('get', 'key')).rejects.toBe(refused)
+  expect(sent).toEqual([])
+  client.status = 'ready'
+  client.emit('ready')
+  void connection.command('get', 'key')
+  expect(sent).toEqual(['get'])
+})
+
+it('names the last error of the connection as the cause of a deadline that was missed', async () => {
+  const { clock, connection, client } = connect()
+  client.on('error', () => {})
+  const reset = new Error('read ECONNRESET')
+  const outcome = connection.command('get', 'key').catch((error: unknown) => error)
+  client.emit('error', reset)
+  await clock.advance(100)
+  expect(await outcome).toMatchObject({ code: 'REDIS_TIMEOUT', cause: reset })
+})
+
+it('waits for a client that connects for the first time and keeps no queue, but not beyond the deadline', async () => {
+  const { clock, sent, replies, connection, client } = connect({ enableOfflineQueue: false })
+  client.status = 'connecting'
+  const late = expect(connection.command('get', 'late')).rejects.toThrow(RedisTimeoutError)
+  await clock.advance(100)
+  await late
+  const early = connection.command('get', 'early')
+  client.status = 'ready'
+  client.emit('ready')
+  replies[0]?.resolve('value')
+  expect(await early).toBe('value')
+  expect(sent).toEqual(['get'])
+})
+
+it('takes QUEUED for no reply, and no script for known by it', async () => {
+  const { sent, replies, connection } = connect()
+  for (const [i, reply] of ['QUEUED', Buffer.from('QUEUED')].entries()) {
+    const outcome = connection.run(script, [], [])
+    replies[i]?.resolve(reply)
+    await expect(outcome).rejects.toThrow(UnexpectedReplyError)
+  }
+  expect(sent).toEqual(['eval', 'eval'])
+  expect(connection.failures).toBe(2)
+})
+
+it('rejects where a client that is wrapped by something else throws', async () => {
+  const { connection, client } = connect()
+  client.createBuiltinCommand = () => {
+    throw new Error('wrapped badly')
+  }
+  await expect(connection.command('get', 'key')).rejects.toThrow('wrapped badly')
+})
+
+it.each([
+  "CROSSSLOT Keys in request don't hash to the same slot",
+  'ERR Script attempted to access keys that do not hash to the same slot',
+  'ERR Script attempted to access a non local key in a cluster node',
+])('learns from %j that keys are split over nodes', async (message) => {
+  const { replies, connection } = connect()
+  expect(connection.splitsKeys).toBe(false)
+  const outcome = connection.command('mget', 'a', 'b')
+  replies[0]?.reject(new Error(message))
+  await expect(outcome).rejects.toThrow(message)
+  expect(connection.splitsKeys).toBe(true)
 })

@@ -1,0 +1,24 @@
+/** An error of the client's as an `Error`, with the instance it came from, and without the password of a refused log-in. */
+export function clientError(error: unknown, instance: string): Error {
+  const known = error instanceof Error ? error : new Error(String(error))
+  const { command } = known as { command?: { name?: unknown; args?: unknown } } // ioredis adds it
+  if (/^(auth|hello)$/i.test(String(command?.name))) delete command?.args
+  if (!('instance' in known)) Object.defineProperty(known, 'instance', { value: instance, enumerable: true })
+  return known
+}
+
+/** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */
+export function isReply(error: unknown, code: string): boolean {
+  return error instanceof Error && error.message.startsWith(code)
+}
+
+/**
+ * Whether a Redis refused keys of several hash slots in one command. A Redis that is sharded behind one address (by
+ * Redis Enterprise or Envoy, say) does so, though its client is none of a Cluster.
+ */
+export function isCrossSlot(error: unknown): boolean {
+  return error instanceof Error && CROSS_SLOT.test(error.message)
+}
+
+/** The latter two of keys that a script names itself, as those of tags. */
+const CROSS_SLOT = /CROSSSLOT|do not hash to the same slot|non local key in a cluster/

@@ -1,0 +1,119 @@
+import type { RedisClient } from './client.ts'
+import { Sender } from './sender.ts'
+
+/** What a connection for messages listens to. */
+export interface Subscription {
+  readonly channels: readonly string[]
+  /** Also Redis's own messages about changed keys that begin so (CLIENT TRACKING). */
+  readonly tracking?:
+    | {
+        readonly prefix: string
+        onFailure(error: unknown): void
+      }
+    | undefined
+}
+
+/** What a connection for messages tells of itself. */
+export interface MessageHooks {
+  /** From now on messages arrive. Called once at most. */
+  onReady(): void
+  onMessage(channel: Buffer, message: Buffer): void
+  /** It is over, and nothing follows. Called once, but not after `close`. */
+  onEnd(error: unknown): void
+}
+
+/** Where Redis tells a client of protocol 2 what has changed. */
+export const TRACKING_CHANNEL = '__redis__:invalidate'
+
+/**
+ * Opens one connection for messages, with what the user's client has for credentials now. It does not reconnect: what is
+ * lost is told, and whoever wants another opens another. Throws what the client throws at being duplicated.
+ */
+export function openMessages(
+  client: RedisClient,
+  attempt: number,
+  subscription: Subscription,
+  hooks: MessageHooks,
+): { close(): void } {
+  const subscriber = duplicate(client, attempt)
+  const sender = new Sender(subscriber)
+  let isOver = false
+  let lastError: unknown = new Error('the connection was closed')
+  const end = (error: unknown): void => {
+    if (isOver) return
+    isOver = true
+    subscriber.disconnect()
+    hooks.onEnd(error)
+  }
+  subscriber.on('error', (error: unknown) => (lastError = error))
+  subscriber.on('end', () => end(lastError))
+  subscriber.on('ready', () => {
+    subscribe(sender, subscription).then(() => isOver || hooks.onReady(), end)
+  })
+  subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => isOver || hooks.onMessage(channel, message))
+  return {
+    close() {
+      isOver = true
+      subscriber.disconnect()
+    },
+  }
+}
+
+async function subscribe(sender: Sender, { channels, tracking }: Subscription): Promise<void> {
+  const isTracked = tracking !== undefined && (await track(sender, tracking))
+  await sender.send('text', 'subscribe', isTracked ? [...channels, TRACKING_CHANNEL] : channels)
+}
+
+/**
+ * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come as
+ * pushes in protocol 3, ioredis 6 tells nobody.
+ */
+async function track(sender: Sender, { prefix, onFailure }: NonNullable<Subscription['tracking']>): Promise<boolean> {
+  try {
+    const id = String(await sender.send('text', 'client', ['id']))
+    await sender.send('text', 'client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix])
+    return true
+  } catch (error) {
+    onFailure(error)
+    return false
+  }
+}
+
+/** Of a client or of its options: what it logs in with. */
+interface Credentials {
+  readonly username?: unknown
+  readonly password?: unknown
+}
+
+const OVERRIDDEN = {
+  connectionName: 'herdlock-inbox',
+  lazyConnect: false,
+  enableOfflineQueue: true,
+  enableAutoPipelining: false,
+  autoResubscribe: false,
+  readOnly: false,
+  protocol: 2, // ioredis 6 has two; of this one only are there messages of tracking
+  replyMapping: 'legacy',
+  himportFieldsets: undefined,
+  maxRetriesPerRequest: null,
+  reconnectOnError: null,
+  retryStrategy: null,
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+}
+
+/**
+ * A connection like the user's. Of a Cluster one to a master of it: what is published anywhere arrives everywhere, and
+ * where ioredis looks after the subscriber of a Cluster itself, it moves it to another node without a word.
+ */
+function duplicate(client: RedisClient, attempt: number): RedisClient {
+  if (client.isCluster !== true) return client.duplicate(OVERRIDDEN)
+  const nodes = client.nodes?.('master') ?? []
+  const node = nodes[attempt % nodes.length]
+  if (node === undefined) throw new Error('no node of the Cluster is known yet')
+  // Which of the two the application has renewed cannot be told: one, then the other.
+  const { redisOptions } = client.options as { redisOptions?: Credentials }
+  const isFirstRound = Math.floor(attempt / nodes.length) % 2 === 0
+  const { username, password }: Credentials = isFirstRound ? { ...node.options, ...redisOptions } : node.options
+  return node.duplicate({ ...OVERRIDDEN, username, password })
+}
