@@ -21,7 +21,7 @@ export class Inspections {
     const memory = this.#inMemory(key)
     // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
     const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || found.entry?.state !== 'fresh')
-    const flight = local.flights.underWay(key)
+    const flight = local.flights.latest(key)
     return {
       key,
       state: (inMemoryFirst ? memory : found.entry)?.state ?? 'absent',

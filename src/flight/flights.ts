@@ -32,6 +32,11 @@ export class Flights {
     return this.#byKey.get(key) as Flight<V> | undefined
   }
 
+  /** The flight of `key` that began last, whatever has changed since. For people to look at: it looks through all. */
+  latest(key: string): Flight<unknown> | undefined {
+    return [...this.#all].findLast((flight) => flight.key === key)
+  }
+
   /** The flight that a caller of `key` may join. */
   joinable<V>(key: string): Flight<V> | undefined {
     const flight = this.#byKey.get(key) as Flight<V> | undefined

@@ -75,6 +75,11 @@ export class HeldLock implements Lock {
     return this.#validUntil
   }
 
+  /** Whether by our clock it may have lapsed by itself. */
+  get hasRunOut(): boolean {
+    return this.#keeper.clock.now() >= this.#validUntil
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()

@@ -17,8 +17,11 @@ export interface Possession {
   readonly grantedAt: number
 }
 
+/** A lease that is to be ended: by its token, and whether it has run out by our clock. */
+export type Ended = Pick<Possession, 'token'> & { readonly hasRunOut: boolean }
+
 /** One way to end a refill. */
-export type Ending = (endings: Endings, possession: Possession) => Promise<boolean>
+export type Ending = (endings: Endings, possession: Possession & Ended) => Promise<boolean>
 
 /** How refills end in one Redis. Each answers whether the lease was still good for it, and rejects with Redis's error. */
 export class Endings {
@@ -37,7 +40,7 @@ export class Endings {
   /** Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. */
   commit(
     key: string,
-    possession: Possession,
+    possession: Possession & Ended,
     payload: Uint8Array,
     storing: Storing,
     loadTime: number,
@@ -47,7 +50,7 @@ export class Endings {
 
   async #commit(
     key: string,
-    possession: Possession,
+    possession: Possession & Ended,
     payload: Uint8Array,
     storing: Storing,
     loadTime: number,
@@ -56,27 +59,27 @@ export class Endings {
     const tags = this.#tagsOfLoad(possession, storing, storeFor)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime })
-      return this.#settle(key, possession.token, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN)
+      return this.#settle(key, possession, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN)
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession.token, await tags, settleWith)
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, await tags, settleWith)
   }
 
   /**
    * Hands a value that is not to be kept to the waiters, unless one of its tags was invalidated since its load began. One
    * too large for a message each process must load for itself.
    */
-  deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
     return onceMoreIfSplit(() => this.#deliver(key, possession, payload, storing))
   }
 
-  async #deliver(key: string, possession: Possession, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  async #deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
     const tags = this.#tagsOfLoad(possession, storing, 0)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
-      if (!fitsInMessage(bytes)) return this.#settle(key, possession.token, 0, '', NOT_KEPT, LOCAL)
-      return this.#settle(key, possession.token, 0, bytes, NOT_KEPT, '')
+      if (!fitsInMessage(bytes)) return this.#settle(key, possession, 0, '', NOT_KEPT, LOCAL)
+      return this.#settle(key, possession, 0, bytes, NOT_KEPT, '')
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession.token, await tags, settleWith)
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, await tags, settleWith)
   }
 
   /** The tags as they are stored; where scripts cannot see to them, a promise, with `undefined` if one was invalidated. */
@@ -91,43 +94,43 @@ export class Endings {
 
   async #afterCheck(
     key: string,
-    token: string,
+    ended: Ended,
     tags: readonly StoredTag[] | undefined,
     settleWith: (tags: readonly StoredTag[]) => Promise<boolean>,
   ): Promise<boolean> {
     if (tags !== undefined) return settleWith(tags)
-    await this.abandon(key, token)
+    await this.abandon(key, ended)
     return false
   }
 
   /** Ends the lease; the waiters of this attempt get its failure. */
-  fail(key: string, token: string, failure: RemoteFailure): Promise<boolean> {
-    return onceMoreIfSplit(() => this.#settle(key, token, 0, '', NOT_KEPT, failureNotice(failure)))
+  fail(key: string, ended: Ended, failure: RemoteFailure): Promise<boolean> {
+    return onceMoreIfSplit(() => this.#settle(key, ended, 0, '', NOT_KEPT, failureNotice(failure)))
   }
 
   /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
-  pass(key: string, token: string, duration: number): Promise<boolean> {
-    return this.#mark('pass', key, token, duration, PASS)
+  pass(key: string, ended: Ended, duration: number): Promise<boolean> {
+    return this.#mark('pass', key, ended, duration, PASS)
   }
 
   /** Ends the lease; each process of the waiters and, for `duration` ms, of those who follow loads for itself, unlocked. */
-  localise(key: string, token: string, duration: number): Promise<boolean> {
-    return this.#mark('local', key, token, duration, LOCAL)
+  localise(key: string, ended: Ended, duration: number): Promise<boolean> {
+    return this.#mark('local', key, ended, duration, LOCAL)
   }
 
-  #mark(kind: Kind, key: string, token: string, duration: number, notice: string): Promise<boolean> {
+  #mark(kind: Kind, key: string, ended: Ended, duration: number, notice: string): Promise<boolean> {
     const bytes = encodeEnvelope({ kind, payload: new Uint8Array(), tags: [], loadTime: 0 })
-    return onceMoreIfSplit(() => this.#settle(key, token, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice))
+    return onceMoreIfSplit(() => this.#settle(key, ended, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice))
   }
 
   /** Ends the lease without a result; waiters compete again. */
-  abandon(key: string, token: string): Promise<boolean> {
-    return onceMoreIfSplit(() => this.#settle(key, token, 0, '', NOT_KEPT, AGAIN))
+  abandon(key: string, ended: Ended): Promise<boolean> {
+    return onceMoreIfSplit(() => this.#settle(key, ended, 0, '', NOT_KEPT, AGAIN))
   }
 
   #settle(
     key: string,
-    token: string,
+    { token, hasRunOut }: Ended,
     storeFor: number,
     bytes: Buffer | '',
     storing: Storing,
@@ -135,7 +138,7 @@ export class Endings {
   ): Promise<boolean> {
     const keys = entryKeys(this.#prefix, key)
     const { queue } = lockKeys(this.#client, keys.lease)
-    return this.#settlements.add({ keys, queue, token, storeFor, bytes, life: lifeOf(storing), notice })
+    return this.#settlements.add({ keys, queue, token, hasRunOut, storeFor, bytes, life: lifeOf(storing), notice })
   }
 }
 

@@ -96,7 +96,7 @@ export class RedisStore {
     const tagKeys = (): string => this.#tags.scriptArgument
     this.#claims = new ClaimBatches(connection, tagKeys, inbox, guard, () => clock.now())
     this.#redisClock = new RedisClock(clock)
-    const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, tagKeys, guard)
+    const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, tagKeys)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
     this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, options)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
@@ -181,7 +181,7 @@ export class RedisStore {
   #unavailable<V>({ key, token }: Asked<V>, error: unknown): Claim<V> {
     if (error instanceof BreakerOpenError) return UNAVAILABLE
     this.#report(error)
-    const release = (): void => void this.endings.abandon(key, token).catch(() => {})
+    const release = (): void => void this.endings.abandon(key, { token, hasRunOut: false }).catch(() => {})
     release()
     lateReply(error)?.then(release, () => {})
     return UNAVAILABLE

@@ -5,7 +5,6 @@ import type { EntryKeys } from '../redis/entry-keys.ts'
 import { asList } from '../redis/reply.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from './batches.ts'
-import type { Guard } from './claim-batch.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 
@@ -15,6 +14,8 @@ export interface Settlement {
   /** The queue of those who wait for the lease as for a lock. */
   readonly queue: string
   readonly token: string
+  /** Whether the lease has run out by our clock: it is still good while nobody has taken it. */
+  readonly hasRunOut: boolean
   /** ms until the stored bytes expire, 0 to store nothing. */
   readonly storeFor: number
   readonly bytes: Buffer | ''
@@ -42,22 +43,14 @@ export class SettleBatches {
   readonly #connection: Connection
   readonly #redisClock: RedisClock
   readonly #commandTimeout: number
-  readonly #guard: Guard
   readonly #tagKeys: () => string
   readonly #batches: Batches<Pending>
 
   /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone. */
-  constructor(
-    connection: Connection,
-    redisClock: RedisClock,
-    commandTimeout: number,
-    tagKeys: () => string,
-    guard: Guard,
-  ) {
+  constructor(connection: Connection, redisClock: RedisClock, commandTimeout: number, tagKeys: () => string) {
     this.#connection = connection
     this.#redisClock = redisClock
     this.#commandTimeout = commandTimeout
-    this.#guard = guard
     this.#tagKeys = tagKeys
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
@@ -87,12 +80,12 @@ export class SettleBatches {
     const keys: string[] = []
     const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN]
     const deadline = this.#redisClock.deadlineIn(this.#commandTimeout)
-    for (const { keys: own, queue, token, storeFor, bytes, life, notice } of batch) {
+    for (const { keys: own, queue, token, hasRunOut, storeFor, bytes, life, notice } of batch) {
       keys.push(own.value, own.lease, own.waiters, own.last, queue)
-      args.push(token, storeFor, bytes, life, own.value, notice, storeFor > 0 ? deadline : '')
+      args.push(token, storeFor, bytes, life, own.value, notice, storeFor > 0 ? deadline : '', hasRunOut ? '1' : '')
     }
     const asked = this.#redisClock.ask()
-    const reply = await this.#guard(() => this.#connection.run(settle, keys, args))
+    const reply = await this.#connection.run(settle, keys, args)
     const [now, ...outcomes] = asList(reply, batch.length + 1).map(Number)
     asked((now as number) / 1000)
     return batch.filter((each, i) => {

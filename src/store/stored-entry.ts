@@ -36,7 +36,7 @@ export function describeEntry(envelope: Omit<Envelope, 'payload'>, bytes: number
   const left = timeLeft(envelope, now)
   const kind = left.ttl > 0 ? 'fresh' : 'stale'
   return {
-    state: envelope.kind === 'pass' ? 'unshareable' : kind,
+    state: envelope.kind === 'value' ? kind : 'unshareable',
     ...left,
     bytes,
     tags: envelope.tags.map(([tag]) => original(tag).key),

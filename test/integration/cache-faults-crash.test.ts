@@ -115,7 +115,7 @@ describe('the process that refills is frozen beyond its lease', () => {
     },
   )
 
-  test('when nobody has refilled meanwhile: its value goes to its caller and is not stored', async () => {
+  test('when nobody has refilled meanwhile: its value goes to its caller, and its lease is still good for storing it', async () => {
     const [frozen] = await take(1)
     const own = frozen.call('getOrRefill', key, { until: 'told' })
     await frozen.next(`loading ${key}`)
@@ -125,7 +125,8 @@ describe('the process that refills is frozen beyond its lease', () => {
     frozen.resume()
     expect((await own).value).toBe('value of run 1')
     await frozen.next(`lease-lost ${key}`)
-    expect(await left()).toEqual([])
+    await eventually('it is stored', async () => ((await left()) as string[]).includes(`crash:{${key}}`))
+    expect(await left()).toEqual([`crash:{${key}}`])
   })
 })
 
@@ -135,10 +136,11 @@ describe('the process that refills blocks its own event loop beyond its lease', 
     const own = blocked.call('getOrRefill', key, { blockFor: LOCK_TTL + 300, until: 'told' })
     await blocked.next(`loading ${key}`)
     expect(await blocked.next(`aborted ${key}`)).toMatchObject({ reason: 'LockLostError' })
-    expect(await left()).toEqual([])
+    expect(await left()).toEqual([`crash:{${key}}:last`])
     blocked.go(key)
     expect((await own).value).toBe('value of run 1')
-    expect(await left()).toEqual([])
+    await eventually('it is stored', async () => ((await left()) as string[]).includes(`crash:{${key}}`))
+    expect(await left()).toEqual([`crash:{${key}}`])
   })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RefillFailedError } from '../../src/errors.ts'
-import { encodeEnvelope } from '../../src/store/envelope.ts'
+import { sealed } from '../support/sealed.ts'
 import { cacheLab, gatedLoad, settled, warmUp } from '../support/cache-lab.ts'
 import { startCacheProcesses, type CacheProcess } from '../support/cache-process.ts'
 import { eventually } from '../support/eventually.ts'
@@ -116,7 +116,7 @@ describe('what stands in Redis and is no entry of ours', () => {
   const envelope = (payload: string): Buffer => {
     const until = Date.now() + 60_000
     const instants = { freshUntil: until, staleUntil: until, errorUntil: until }
-    return encodeEnvelope({ kind: 'value', ...instants, loadTime: 0, tags: [], payload: Buffer.from(payload) })
+    return sealed({ kind: 'value', ...instants, loadTime: 0, tags: [], payload: Buffer.from(payload) })
   }
   test.each([
     ['nothing at all', ''],

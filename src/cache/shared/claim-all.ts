@@ -76,7 +76,7 @@ function leaseOf<V>(claims: readonly Claim<V>[]): Claim<V> & { readonly state: '
 
 function giveBack<V>(members: readonly RedisMember[], key: string, token: string, claims: readonly Claim<V>[]): void {
   const taken = members.filter((_, index) => claims[index]?.state === 'leased').toReversed()
-  for (const { store } of taken) store.endings.abandon(key, token).catch(() => {})
+  for (const { store } of taken) store.endings.abandon(key, { token, hasRunOut: false }).catch(() => {})
 }
 
 function agree(found: readonly { readonly payload: Uint8Array | undefined }[]): boolean {

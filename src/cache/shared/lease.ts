@@ -69,22 +69,22 @@ export class RedisLease implements Lease {
   }
 
   fail(failure: RemoteFailure): Promise<boolean | undefined> {
-    return this.#end((endings, { token }) => endings.fail(this.#key, token, failure))
+    return this.#end((endings, possession) => endings.fail(this.#key, possession, failure))
   }
 
   pass(duration: number): Promise<boolean | undefined> {
-    return this.#end((endings, { token }) => endings.pass(this.#key, token, duration), this.#abandon)
+    return this.#end((endings, possession) => endings.pass(this.#key, possession, duration), this.#abandon)
   }
 
   localise(duration: number): Promise<boolean | undefined> {
-    return this.#end((endings, { token }) => endings.localise(this.#key, token, duration), this.#abandon)
+    return this.#end((endings, possession) => endings.localise(this.#key, possession, duration), this.#abandon)
   }
 
   abandon(): Promise<boolean | undefined> {
     return this.#end(this.#abandon)
   }
 
-  readonly #abandon: Ending = (endings, { token }) => endings.abandon(this.#key, token)
+  readonly #abandon: Ending = (endings, possession) => endings.abandon(this.#key, possession)
 
   /**
    * Ends the lease on every member, the last first. Where one had lost it, the rest are only given back, and what was
@@ -95,11 +95,12 @@ export class RedisLease implements Lease {
     this.#ended = true
     this.#stopListening()
     this.#lock.forget()
+    const { hasRunOut } = this.#lock
     let outcome: boolean | undefined = true
     let isDoneSomewhere = false
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const member = this.#members[i] as RedisMember
-      const possession = this.#possessions[i] as Possession
+      const possession = { ...(this.#possessions[i] as Possession), hasRunOut }
       const ended = await member.end(outcome === false ? this.#abandon : ending, possession)
       if (ended === undefined && fallback !== undefined) await member.end(fallback, possession)
       if (outcome !== false && ended !== true) outcome = ended

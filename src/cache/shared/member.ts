@@ -8,7 +8,7 @@ import { entryKeysBeginning } from '../../redis/entry-keys.ts'
 import { Inbox } from '../../redis/inbox.ts'
 import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
-import type { Ending, Possession } from '../../store/endings.ts'
+import type { Ended, Ending, Possession } from '../../store/endings.ts'
 import { RedisStore } from '../../store/redis-store.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -84,8 +84,8 @@ export class RedisMember {
   }
 
   /** Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. */
-  end(ending: Ending, possession: Possession): Promise<boolean | undefined> {
-    return this.#orReport(ending(this.store.endings, possession))
+  end(ending: Ending, possession: Possession & Ended): Promise<boolean | undefined> {
+    return this.#orReport(this.breaker.run(() => ending(this.store.endings, possession)))
   }
 
   /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */

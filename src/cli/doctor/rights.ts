@@ -9,6 +9,7 @@ import { overwrite } from '../../redis/scripts/overwrite.ts'
 import { settle } from '../../redis/scripts/settle.ts'
 import { encodeEnvelope } from '../../store/envelope.ts'
 import { AGAIN } from '../../store/notice.ts'
+import { lifeOf, NOT_KEPT } from '../../store/storing.ts'
 import type { Finding } from './finding.ts'
 import { refused } from './refusal.ts'
 
@@ -31,7 +32,7 @@ export async function tryScripts({ connection, prefix, key, token }: Trial): Pro
   const args = [LIVES, '', '', `${TOKEN_PREFIX}:${token}`, '']
   // The second call goes by hash, as it recognises its own lease.
   for (const right of ['eval', 'evalsha']) {
-    const error = await failureOf(connection.run(claim, [keys.value, keys.lease, keys.waiters], args))
+    const error = await failureOf(connection.run(claim, [keys.value, keys.lease, keys.waiters, keys.last], args))
     if (error !== undefined) {
       return refused(check, right.toUpperCase(), error, `+@scripting ~${prefix}:*`)
     }
@@ -45,21 +46,18 @@ export async function tryScripts({ connection, prefix, key, token }: Trial): Pro
 /** A refill from its claim to its end, and an invalidation. */
 export async function tryEntries({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'entries'
-  const { value, lease, waiters } = entryKeys(prefix, key)
-  const changed = [value, lease, waiters, lockKeys(connection.client, lease).queue]
+  const { value, lease, waiters, last } = entryKeys(prefix, key)
+  const changed = [value, lease, waiters, last, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
-  const ends = { freshUntil: 0, staleUntil: 0, errorUntil: 0, loadTime: 0 }
-  const bytes = encodeEnvelope({ kind: 'value', ...ends, tags: [], payload: new Uint8Array() })
+  const bytes = encodeEnvelope({ kind: 'value', loadTime: 0, tags: [], payload: new Uint8Array() })
+  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '']
+  const removal = [0, '', lifeOf(NOT_KEPT), value, AGAIN, `${prefix}:backplane`, '', '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
-    ['claiming a refill', '', () => connection.run(claim, [value, lease, waiters], [LIVES, token, '', owner, ''])],
-    ['storing an entry', '', () => connection.run(settle, changed, [owner, LIVES, bytes, value, '', '', AGAIN, ''])],
+    ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', owner, ''])],
+    ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, ...ending])],
     ['reading an entry', '+get', () => connection.commandBuffer('get', value)],
     ['reading several', '+mget', () => connection.commandBuffer('mget', value)],
-    [
-      'removing an entry',
-      '',
-      () => connection.run(overwrite, changed, [0, '', value, AGAIN, `${prefix}:backplane`, '', '']),
-    ],
+    ['removing an entry', '', () => connection.run(overwrite, changed, removal)],
   ]
   for (const [what, right, run] of steps) {
     const error = await failureOf(run())

@@ -10,7 +10,6 @@
  *                                   there as long as an entry has the tag, but for eviction.
  *     timed(value, now, life)       the value with its instants: fresh from `now`, ms on this clock, by `life`, which is
  *                                   a text of three durations in ms: ttl, staleWhileRevalidate, staleIfError
- *     store(key, value, ms, now, life)   stores it so for ms, without another copy of what may be large
  */
 export const entryHeader: string = `
 local function isEnvelope(value)
@@ -35,16 +34,10 @@ local function areTagsValid(value, tagKeys)
   end
   return true
 end
-local function instantsOf(now, life)
+local function timed(value, now, life)
   local ttl, whileRevalidate, ifError = string.match(life, '(%d+) (%d+) (%d+)')
   local freshUntil = now + ttl
-  return string.format('%013.0f %013.0f %013.0f', freshUntil, freshUntil + whileRevalidate, freshUntil + ifError)
-end
-local function timed(value, now, life)
-  return string.sub(value, 1, 5) .. instantsOf(now, life) .. string.sub(value, 47)
-end
-local function store(key, value, ms, now, life)
-  redis.call('SET', key, value, 'PX', ms)
-  redis.call('SETRANGE', key, 5, instantsOf(now, life))
+  local instants = string.format('%013.0f %013.0f %013.0f', freshUntil, freshUntil + whileRevalidate, freshUntil + ifError)
+  return string.sub(value, 1, 5) .. instants .. string.sub(value, 47)
 end
 `

@@ -27,12 +27,13 @@ local bytes = ARGV[2]
 if ARGV[1] == '0' then
   redis.call('DEL', KEYS[1])
 else
-  store(KEYS[1], bytes, ARGV[1], now, ARGV[3])
+  bytes = timed(bytes, now, ARGV[3])
+  redis.call('SET', KEYS[1], bytes, 'PX', ARGV[1])
 end
 local holder = redis.pcall('GET', KEYS[2])
 redis.call('DEL', KEYS[4])
 if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
-if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and timed(bytes, now, ARGV[3]) or ARGV[5]) end
+if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and bytes or ARGV[5]) end
 redis.pcall('PUBLISH', ARGV[6], ARGV[7])
 return { micros, 1 }
 `)

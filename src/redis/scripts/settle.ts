@@ -16,6 +16,7 @@ import { wakeWaiters } from './wake-waiters.ts'
  *           for each entry   token   ms until the stored bytes expire, 0 to store nothing   bytes of the envelope or ''
  *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message, which the token follows
  *           payload of the message, '' for the bytes   '' or the instant in ms after which nothing is done any more
+ *           '1' where by the caller's clock the lease has run out
  *
  * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
  *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
@@ -34,7 +35,7 @@ local function settleOne(keys, args)
   local valueKey, leaseKey, waitersKey, lastKey, queueKey = KEYS[keys], KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
   local token, storeFor, bytes, life, topic, notice, deadline = ARGV[args], tonumber(ARGV[args + 1]), ARGV[args + 2], ARGV[args + 3], ARGV[args + 4] .. ARGV[args], ARGV[args + 5], ARGV[args + 6]
   local holder = redis.call('GET', leaseKey)
-  if holder ~= token and (holder or redis.call('GET', lastKey) ~= token) then return 0 end
+  if holder ~= token and (holder or ARGV[args + 7] == '' or redis.call('GET', lastKey) ~= token) then return 0 end
   if deadline ~= '' and now > tonumber(deadline) then return 3 end
   local function free()
     redis.call('DEL', lastKey)
@@ -48,13 +49,14 @@ local function settleOne(keys, args)
       return 2
     end
   end
-  if storeFor > 0 then store(valueKey, bytes, storeFor, now, life) end
+  if bytes ~= '' then bytes = timed(bytes, now, life) end
+  if storeFor > 0 then redis.call('SET', valueKey, bytes, 'PX', storeFor) end
   free()
-  wakeWaiters(waitersKey, topic, notice == '' and timed(bytes, now, life) or notice)
+  wakeWaiters(waitersKey, topic, notice == '' and bytes or notice)
   return 1
 end
 
 local reply = { micros }
-for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 7 * i + 4) end
+for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 8 * i + 4) end
 return reply
 `)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCache } from '../../../src/cache/create-cache.ts'
 import type { Cache } from '../../../src/cache/cache.ts'
 import { Locker } from '../../../src/lock/locker.ts'
-import { encodeEnvelope } from '../../../src/store/envelope.ts'
+import { sealed } from '../../support/sealed.ts'
 import { herdlock } from '../../support/command-line.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startCluster, type RedisCluster } from '../../support/redis-cluster.ts'
@@ -25,7 +25,7 @@ const byKey = (items: Record<string, unknown>[]): Record<string, Record<string, 
   Object.fromEntries(items.map((item) => [String(item['key']), item]))
 
 /** A marker as a refill leaves it, for longer. */
-const UNSHARED = encodeEnvelope({
+const UNSHARED = sealed({
   ...{ kind: 'pass', freshUntil: Date.now() + 600_000, staleUntil: 0, errorUntil: 0, loadTime: 0 },
   ...{ tags: [], payload: new Uint8Array() },
 })
