@@ -27,6 +27,10 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  movedAt(): number {
+    return -Infinity
+  }
+
   wallNow(): number {
     return this.#now + this.#wallOffset
   }
