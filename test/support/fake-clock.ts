@@ -84,6 +84,12 @@ export class FakeClock implements Clock {
     await this.advance(0)
   }
 
+  /** Lets the host sleep for `ms`: time goes on, and timers stand still. */
+  sleep(ms: number): void {
+    this.#now += ms
+    for (const timer of this.#timers) timer.dueAt += ms
+  }
+
   /** Sets the wall clock forward, or back, without any time passing. */
   jumpWall(ms: number): void {
     this.#wallOffset += ms
