@@ -13,6 +13,11 @@ export interface Clock {
    * the event loop that lasts longer, by as much as that turn.
    */
   coarseNow(): number
+  /**
+   * The instant of the last reading before which this clock was moved by fake timers, `-Infinity` as long as it never
+   * was. How far another clock was away before that is of no use any more.
+   */
+  movedAt(): number
   /** Milliseconds since 1970 of the host's wall clock, which may jump. Only for dates that are shown to others. */
   wallNow(): number
   /** Runs `callback` once after `delay` ms. Delays above `MAX_DELAY` are cut to it, where Node would fire at once. */
@@ -109,6 +114,7 @@ export class MonotonicTime {
   /** ms by which this time is ahead of `monotonic`. It only grows: by sleep, and at the end of fake timers. */
   #ahead = 0
   #fake: FakeTime | undefined
+  #movedAt = -Infinity
   /** Of the last reading under fake timers: this time, theirs, and that of `monotonic`. */
   #last = { now: 0, fake: 0, monotonic: 0 }
   /** Distances from `monotonic` when sleep was last looked for. */
@@ -124,8 +130,12 @@ export class MonotonicTime {
 
   now(): number {
     const fake = this.#sources.fakeTime()
-    if (fake !== this.#fake) this.#change(fake)
+    if (fake !== this.#fake) return this.#change(fake)
     return fake === undefined ? this.#real() : this.#faked(fake)
+  }
+
+  movedAt(): number {
+    return this.#movedAt
   }
 
   #real(): number {
@@ -146,17 +156,24 @@ export class MonotonicTime {
   #faked(fake: FakeTime): number {
     const time = fake.performance.now()
     const now = this.#last.now + Math.max(0, time - this.#last.fake)
+    if (time !== this.#last.fake) this.#movedAt = now
     this.#last = { now, fake: time, monotonic: this.#sources.monotonic() }
     return now
   }
 
-  #change(next: FakeTime | undefined): void {
+  #change(next: FakeTime | undefined): number {
     if (this.#fake !== undefined) {
       const since = this.#sources.monotonic() - this.#last.monotonic
       this.#ahead = Math.max(this.#ahead, this.#faked(this.#fake) + since - this.#sources.monotonic())
     }
     this.#fake = next
-    if (next !== undefined) this.#last = { now: this.#real(), fake: 0, monotonic: 0 }
+    let now = this.#real()
+    if (next !== undefined) {
+      this.#last = { now, fake: 0, monotonic: 0 }
+      now = this.#faked(next)
+    }
+    this.#movedAt = now
+    return now
   }
 }
 
@@ -275,6 +292,7 @@ function lookAfterFakes(): void {
 export const systemClock: Clock = {
   now: () => time.now(),
   coarseNow: () => (coarseReadsLeft-- > 0 ? coarse : readCoarseClock()),
+  movedAt: () => time.movedAt(),
   wallNow: () => Date.now(),
   setTimeout(callback, delay, options) {
     const keepAlive = options?.keepAlive !== false

@@ -6,7 +6,7 @@ export const layers: Picture = boxes({
   title: 'The layers of src/',
   description:
     'The middleware imports the cache; the cache imports the flight, the store and the lock; store and lock import redis. ' +
-    'The leaves errors, clock, random and abort may be imported by all and import nothing. Arrows point one way only.',
+    'The leaves (errors, clock, random, abort and others) may be imported by all and import only leaves. Arrows point one way only.',
   width: 880,
   height: 408,
   boxes: [
@@ -54,8 +54,8 @@ export const layers: Picture = boxes({
       y: 288,
       width: 230,
       height: 54,
-      label: 'errors, clock, random, abort',
-      lines: ['leaves: for all, import nothing'],
+      label: 'errors, clock, random, …',
+      lines: ['leaves: for all, import only leaves'],
       kind: 'good-box',
     },
   ],

@@ -13,6 +13,9 @@ interface Entry extends Appointment {
   readonly callback: () => void
 }
 
+/** ms after which the timer looks in any case: while the host sleeps, timers stand still, but time goes on. */
+const LONGEST_DELAY = 1000
+
 /** Any number of appointments on one timer: a binary heap by instant. */
 export class Agenda {
   readonly #clock: Clock
@@ -91,9 +94,10 @@ export class Agenda {
     const first = this.#heap[0]
     if (first === undefined || first.at >= this.#timerAt) return
     this.#stop()
-    this.#timerAt = first.at
+    const delay = Math.min(first.at - this.#clock.now(), LONGEST_DELAY)
+    this.#timerAt = this.#clock.now() + delay
     // Alone it must not keep a process alive: the connection to Redis does.
-    this.#timer = this.#clock.setTimeout(() => this.#run(), first.at - this.#clock.now(), { keepAlive: false })
+    this.#timer = this.#clock.setTimeout(() => this.#run(), delay, { keepAlive: false })
   }
 
   #run(): void {

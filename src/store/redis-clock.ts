@@ -25,7 +25,7 @@ export class RedisClock {
 
   /** Whether at the local instant `now` the last measurement may be relied upon. */
   isKnownAt(now: number): boolean {
-    return now - this.#measuredAt < VALID_FOR
+    return now - this.#measuredAt < VALID_FOR && this.#measuredAt >= this.#clock.movedAt()
   }
 
   /** An instant of our monotonic clock as one of Redis's, rather too late. */

@@ -27,6 +27,10 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  movedAt(): number {
+    return -Infinity
+  }
+
   wallNow(): number {
     return this.#now + this.#wallOffset
   }
@@ -78,6 +82,12 @@ export class FakeClock implements Clock {
   async block(ms: number): Promise<void> {
     this.#now += ms
     await this.advance(0)
+  }
+
+  /** Lets the host sleep for `ms`: time goes on, and timers stand still. */
+  sleep(ms: number): void {
+    this.#now += ms
+    for (const timer of this.#timers) timer.dueAt += ms
   }
 
   /** Sets the wall clock forward, or back, without any time passing. */

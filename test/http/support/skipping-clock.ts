@@ -14,6 +14,10 @@ export class SkippingClock implements Clock {
     return this.now()
   }
 
+  movedAt(): number {
+    return -Infinity
+  }
+
   wallNow(): number {
     return systemClock.wallNow() + this.#skipped
   }

@@ -84,3 +84,18 @@ it('does as a sorted list would, whatever is added, moved and cancelled', async 
   })
   await fc.assert(property, { numRuns: 60 })
 })
+
+it('keeps an appointment within a second after the host has slept through it', async () => {
+  const clock = new FakeClock()
+  const agenda = new Agenda(clock)
+  const start = clock.now()
+  const kept: number[] = []
+  agenda.add(start + 30_000, () => kept.push(clock.now() - start))
+  agenda.add(start + 100_000, () => kept.push(clock.now() - start))
+  await clock.advance(10_000)
+  clock.sleep(60_000)
+  await clock.advance(1000)
+  expect(kept).toHaveLength(1)
+  await clock.advance(100_000)
+  expect(kept[1]).toBe(100_000)
+})

@@ -36,3 +36,17 @@ it('leaves alone what has no stream to hold back', () => {
   gatherWrites(undefined)
   gatherWrites({} as Writable)
 })
+
+it('lets go at the end of the turn although nextTick is faked', async () => {
+  const { stream } = recorder()
+  const { nextTick } = process
+  process.nextTick = () => {}
+  try {
+    gatherWrites(stream)
+  } finally {
+    process.nextTick = nextTick
+  }
+  expect(stream.writableCorked).toBe(1)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(stream.writableCorked).toBe(0)
+})
