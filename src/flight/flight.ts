@@ -1,4 +1,5 @@
 import { onAbort, reasonOf } from '../abort.ts'
+import { Execution } from './execution.ts'
 
 /** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
 const RELEASED: unique symbol = Symbol('released')
@@ -16,8 +17,10 @@ const LEFT: unique symbol = Symbol('left')
  * With a value that they share they wake without running any code of ours.
  */
 export class Flight<V> {
-  /** Made when somebody asks for the signal: most flights end before anyone does, and it costs more than all the rest. */
-  #controller: AbortController | undefined
+  /**
+   * What is shared. Aborted when the last caller has left and the flight is not wanted in the background, and by `abort`.
+   */
+  readonly execution: Execution = new Execution()
   readonly #outcome: Promise<V>
   /** Set by the constructor; called by settle, fail and release, of which the first counts. */
   #resolve!: (value: V) => void
@@ -54,23 +57,13 @@ export class Flight<V> {
     })
   }
 
-  /** Aborts when the last caller has left and the flight is not wanted in the background, and by `abort`. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    return this.#controller.signal
-  }
-
-  get aborted(): boolean {
-    return this.#controller !== undefined && this.#controller.signal.aborted
-  }
-
   /** Whether those who joined have been answered. Later callers must not join: what they may have is for others to say. */
   get settled(): boolean {
     return this.#phase === 'settled'
   }
 
   get isOpen(): boolean {
-    return this.#phase === 'open' && !this.aborted
+    return this.#phase === 'open' && !this.execution.isAborted
   }
 
   /** How many callers wait for it, the one that started it included. */
@@ -122,12 +115,6 @@ export class Flight<V> {
     this.#endWithoutValue(RELEASED)
   }
 
-  /** Ends the execution itself, whoever waits. */
-  abort(reason: unknown): void {
-    this.#controller ??= new AbortController()
-    this.#controller.abort(reason)
-  }
-
   #endWithoutValue(reason: unknown): void {
     this.#outcome.catch(() => {})
     this.#reject(reason)
@@ -155,7 +142,7 @@ export class Flight<V> {
         this.#left++
         this.#brought[place] = LEFT
         const reason = reasonOf(signal)
-        if (this.#callers === 0 && !this.#lasting && !this.settled) this.abort(reason)
+        if (this.#callers === 0 && !this.#lasting && !this.settled) this.execution.abort(reason)
         reject(reason)
       })
       result.then(resolve, reject).finally(leave)

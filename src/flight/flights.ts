@@ -68,7 +68,7 @@ export class Flights {
 
   /** Aborts every execution, whoever waits; resolves when the last has ended. */
   async abortAll(reason: unknown): Promise<void> {
-    for (const flight of this.#all) flight.abort(reason)
+    for (const flight of this.#all) flight.execution.abort(reason)
     if (this.#all.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve))
   }
 }

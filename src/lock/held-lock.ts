@@ -59,7 +59,7 @@ export class HeldLock implements Lock {
   #extendAt = Infinity
   #extending = false
   /** Set at most once, by who watches; called once. */
-  #onEnd: ((outcome: 'released' | 'lost') => void) | undefined
+  #onEnd: ((outcome: 'released' | 'lost', reason?: LockLostError) => void) | undefined
 
   constructor(keeper: Keeper, acquired: Acquired) {
     this.#keeper = keeper
@@ -165,12 +165,12 @@ export class HeldLock implements Lock {
   }
 
   /** `callback` is told how the lock ended, once that is known. */
-  onEnd(callback: (outcome: 'released' | 'lost') => void): void {
+  onEnd(callback: (outcome: 'released' | 'lost', reason?: LockLostError) => void): void {
     this.#onEnd = callback
   }
 
   #tellEnd(outcome: 'released' | 'lost'): void {
-    this.#onEnd?.(outcome)
+    this.#onEnd?.(outcome, this.#lostError)
     this.#onEnd = undefined
   }
 

@@ -1,4 +1,5 @@
 import { onAbort, reasonOf } from '../../abort.ts'
+import { Execution } from '../../flight/execution.ts'
 import type { CacheCore } from '../core.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
@@ -24,13 +25,12 @@ export async function loadAlone<V>(
   settings: CallSettings<V>,
 ): Promise<V> {
   const { clock, events, closing } = core
-  const controller = new AbortController()
-  const abort = (reason: unknown): void => controller.abort(reason)
-  const stops = [settings.signal, closing].map((signal) => signal && forward(signal, abort))
-  const record = new LoadRecord<V>(key, controller.signal, undefined, false, () => {})
+  const execution = new Execution()
+  const stops = [settings.signal, closing].map((signal) => signal && forward(signal, execution))
+  const record = new LoadRecord<V>(key, execution, undefined, false, () => {})
   const startedAt = clock.now()
   try {
-    const value = await runLoader(loader, record, settings.loadTimeout, abort, core)
+    const value = await runLoader(loader, record, settings.loadTimeout, execution, clock)
     events.refilled(key, clock.now() - startedAt)
     return value
   } catch (error) {
@@ -41,8 +41,9 @@ export async function loadAlone<V>(
   }
 }
 
-function forward(signal: AbortSignal, abort: (reason: unknown) => void): () => void {
-  if (!signal.aborted) return onAbort(signal, () => abort(reasonOf(signal)))
-  abort(reasonOf(signal))
+function forward(signal: AbortSignal, execution: Execution): () => void {
+  const abort = (): void => execution.abort(reasonOf(signal))
+  if (!signal.aborted) return onAbort(signal, abort)
+  abort()
   return () => {}
 }

@@ -1,3 +1,4 @@
+import type { Execution } from '../../flight/execution.ts'
 import { duration } from '../../check.ts'
 import { checkTags, type Lifetime } from '../options.ts'
 
@@ -36,12 +37,12 @@ export interface LoaderContext<V> {
 /** Collects what the loader says about its result. */
 export class LoadRecord<V> implements LoaderContext<V> {
   readonly key: string
-  readonly signal: AbortSignal
   readonly background: boolean
   readonly lifetime: Lifetime = {}
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
+  readonly #execution: Execution
   readonly #onDoNotShare: () => void
   /** Absent once it was read, and where nothing is stored. */
   #readStale: (() => V) | undefined
@@ -49,16 +50,20 @@ export class LoadRecord<V> implements LoaderContext<V> {
 
   constructor(
     key: string,
-    signal: AbortSignal,
+    execution: Execution,
     readStale: (() => V) | undefined,
     background: boolean,
     onDoNotShare: () => void,
   ) {
     this.key = key
-    this.signal = signal
+    this.#execution = execution
     this.#readStale = readStale
     this.background = background
     this.#onDoNotShare = onDoNotShare
+  }
+
+  get signal(): AbortSignal {
+    return this.#execution.signal
   }
 
   /** Read when it is asked for: it may be a copy. */

@@ -18,7 +18,7 @@ import type { Tier } from '../watch/stats.ts'
 import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
-import { isAbandoned, runLoader } from './run-loader.ts'
+import { isAbandonment, runLoader } from './run-loader.ts'
 import { toStale, usableUntil, type Stale } from './stale.ts'
 import { traceRefill } from './trace-refill.ts'
 
@@ -141,7 +141,7 @@ export class Refill<V> {
     if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
     // Nobody else has an interest in it now.
     const { signal } = settings
-    const stop = signal && onAbort(signal, () => this.#flight.abort(reasonOf(signal)))
+    const stop = signal && onAbort(signal, () => this.#flight.execution.abort(reasonOf(signal)))
     return stop === undefined ? loaded : loaded.finally(stop)
   }
 
@@ -150,7 +150,7 @@ export class Refill<V> {
     const { key, settings } = this.#order
     const waitUntil = this.#core.clock.now() + settings.waitTimeout
     let claim = first
-    for (; !this.#flight.aborted; claim = await this.#claim(redis)) {
+    for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
       if (claim.state === 'fresh') {
         if (claim !== first && this.#adopt(claim.entry, 'redis')) return
       } else if (claim.state === 'leased') {
@@ -161,8 +161,9 @@ export class Refill<V> {
         return claim.state === 'pass' ? this.#pass() : this.#load(localLease)
       }
     }
-    this.#note('failed', this.#flight.signal.reason)
-    this.#flight.fail(this.#flight.signal.reason)
+    const { reason } = this.#flight.execution
+    this.#note('failed', reason)
+    this.#flight.fail(reason)
     if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
   }
 
@@ -208,14 +209,14 @@ export class Refill<V> {
 
   async #nextNotice(redis: RedisTier, claim: Busy<V>, ms: number): Promise<Notice<V> | undefined> {
     const { key, settings } = this.#order
-    const { signal } = this.#flight
-    if (signal.aborted) return undefined
+    const { execution } = this.#flight
+    if (execution.isAborted) return undefined
     const { mailbox, close } = redis.openMailbox(key, settings.codec, claim)
-    const stopWatching = onAbort(signal, mailbox.interrupt)
+    execution.onAbort = mailbox.interrupt
     try {
       return await redis.waitForNotice(mailbox, claim, ms)
     } finally {
-      stopWatching()
+      execution.onAbort = undefined
       close()
     }
   }
@@ -234,7 +235,7 @@ export class Refill<V> {
       this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
       return
     }
-    const value = await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.signal })
+    const value = await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.execution.signal })
     this.#settle(
       this.#orReport(() => isolateLoaded(value, settings.codec)),
       value,
@@ -255,24 +256,23 @@ export class Refill<V> {
   async #loadUnder(lease: Lease): Promise<void> {
     const { key, loader, settings, background, onDecided } = this.#order
     const { clock, events, reentrance, local } = this.#core
-    const { signal } = this.#flight
-    const abort = (reason: unknown): void => this.#flight.abort(reason)
+    const { execution } = this.#flight
     this.#noteMiss()
     const stale = this.#stale
     const readStale = stale && ((): V => readOf(stale))
-    const record = new LoadRecord<V>(key, signal, readStale, background || this.#flight.settled, () => {
+    const record = new LoadRecord<V>(key, execution, readStale, background || this.#flight.settled, () => {
       this.#pass()
       void lease.pass(PASS_DURATION)
     })
     lease.onLost((reason) => {
       events.leaseLost(key)
-      abort(reason)
+      execution.abort(reason)
     })
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
     this.#loaded = reentrance.run(this.#flight, key, () =>
-      runLoader(loader, record, settings.loadTimeout, abort, this.#core),
+      runLoader(loader, record, settings.loadTimeout, execution, clock),
     )
     onDecided?.()
     let value: V
@@ -281,7 +281,8 @@ export class Refill<V> {
     } catch (reason) {
       events.refillFailed(key, reason, clock.now() - startedAt)
       this.#fail(reason)
-      await (isAbandoned(signal) ? lease.abandon() : lease.fail(describeFailure(reason)))
+      const isUnwanted = execution.isAborted && isAbandonment(execution.reason)
+      await (isUnwanted ? lease.abandon() : lease.fail(describeFailure(reason)))
       return
     }
     const loadTime = clock.now() - startedAt

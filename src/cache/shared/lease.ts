@@ -1,4 +1,3 @@
-import { onAbort } from '../../abort.ts'
 import type { HeldLock } from '../../lock/held-lock.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
 import type { Ending, Possession } from '../../store/endings.ts'
@@ -34,7 +33,6 @@ export class RedisLease implements Lease {
   readonly #key: string
   readonly #onOvertaken: (key: string) => void
   #ended = false
-  #stopListening: () => void = () => {}
 
   /** `onOvertaken`: what one of several members has stored may be older than what another one has heard of. */
   constructor(
@@ -52,8 +50,9 @@ export class RedisLease implements Lease {
   }
 
   onLost(listener: (reason: unknown) => void): void {
-    const { signal } = this.#lock
-    this.#stopListening = onAbort(signal, () => listener(signal.reason))
+    this.#lock.onEnd((outcome, reason) => {
+      if (outcome === 'lost') listener(reason)
+    })
   }
 
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
@@ -93,7 +92,6 @@ export class RedisLease implements Lease {
   async #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return false
     this.#ended = true
-    this.#stopListening()
     this.#lock.forget()
     const { hasRunOut } = this.#lock
     let outcome: boolean | undefined = true

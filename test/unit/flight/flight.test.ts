@@ -81,7 +81,7 @@ describe('Flight', () => {
       const other = flight.join(unused, new AbortController().signal)
       controller.abort(reason)
       await expect(left).rejects.toBe(reason)
-      expect(flight.signal.aborted).toBe(false)
+      expect(flight.execution.signal.aborted).toBe(false)
       flight.settle(1)
       expect(await other).toBe(1)
     })
@@ -93,7 +93,7 @@ describe('Flight', () => {
       first.abort(new Error('first'))
       last.abort(new Error('last'))
       expect((await Promise.allSettled(results)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-      expect(flight.signal.reason).toMatchObject({ message: 'last' })
+      expect(flight.execution.signal.reason).toMatchObject({ message: 'last' })
     })
 
     it.each([
@@ -106,7 +106,7 @@ describe('Flight', () => {
       const left = flight.join(unused, controller.signal)
       controller.abort(new Error('left'))
       await expect(left).rejects.toThrow('left')
-      expect(flight.signal.aborted).toBe(false)
+      expect(flight.execution.signal.aborted).toBe(false)
       flight.settle(1)
     })
 
@@ -120,7 +120,7 @@ describe('Flight', () => {
       await new Promise((resolve) => setImmediate(resolve))
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
       controller.abort()
-      expect(flight.signal.aborted).toBe(false)
+      expect(flight.execution.signal.aborted).toBe(false)
     })
 
     it('5000 callers with one signal all reject when it aborts, and the flight with them', async () => {
@@ -131,7 +131,7 @@ describe('Flight', () => {
       controller.abort('all')
       const outcomes = await Promise.allSettled(results)
       expect(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason === 'all')).toBe(true)
-      expect(flight.signal.aborted).toBe(true)
+      expect(flight.execution.signal.aborted).toBe(true)
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
     })
   })

@@ -21,7 +21,7 @@ describe('Flights', () => {
   })
 
   it.each<[string, (flight: ReturnType<Flights['start']>) => void]>([
-    ['is aborted', (flight) => flight.abort(new Error('nobody is left'))],
+    ['is aborted', (flight) => flight.execution.abort(new Error('nobody is left'))],
     ['has failed', (flight) => flight.fail(new Error('no'))],
     ['has its value, though that is not stored yet', (flight) => flight.settle(1)],
     ['is released', (flight) => flight.release()],
@@ -55,7 +55,7 @@ describe('Flights', () => {
     flights.close('a')
     let ended = false
     const all = [flights.abortAll('closed'), flights.abortAll('closed')].map((end) => end.then(() => (ended = true)))
-    expect([a.signal.reason, b.signal.reason]).toEqual(['closed', 'closed'])
+    expect([a.execution.reason, b.execution.reason]).toEqual(['closed', 'closed'])
     flights.end(a)
     await Promise.resolve()
     expect(ended).toBe(false)

@@ -1,3 +1,4 @@
+import { Execution } from '../../../../src/flight/execution.ts'
 import { describe, expect, it } from 'vitest'
 import { LoadRecord } from '../../../../src/cache/refill/loader-context.ts'
 
@@ -5,7 +6,7 @@ function record(): { record: LoadRecord<number>; unshared: () => number } {
   let calls = 0
   const made = new LoadRecord<number>(
     'key',
-    new AbortController().signal,
+    new Execution(),
     () => 7,
     true,
     () => calls++,

@@ -1,32 +1,29 @@
-import { getEventListeners } from 'node:events'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LoadRecord, type Loader } from '../../../../src/cache/refill/loader-context.ts'
-import { isAbandoned, runLoader } from '../../../../src/cache/refill/run-loader.ts'
+import { isAbandonment, runLoader } from '../../../../src/cache/refill/run-loader.ts'
 import { ClosedError, LoadTimeoutError, LockLostError } from '../../../../src/errors.ts'
+import { Execution } from '../../../../src/flight/execution.ts'
 import { deferred } from '../../../support/deferred.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 describe('runLoader', () => {
   let clock: FakeClock
-  let controller: AbortController
-  let closing: AbortController
+  let execution: Execution
   beforeEach(() => {
     clock = new FakeClock()
-    controller = new AbortController()
-    closing = new AbortController()
+    execution = new Execution()
   })
 
   function run<V>(loader: Loader<V>): Promise<V> {
-    const record = new LoadRecord<V>('key', controller.signal, undefined, false, () => {})
-    const abort = (reason: unknown): void => controller.abort(reason)
-    return runLoader(loader, record, 1000, abort, { clock, closing: closing.signal })
+    const record = new LoadRecord<V>('key', execution, undefined, false, () => {})
+    return runLoader(loader, record, 1000, execution, clock)
   }
 
-  /** No timer and no listener is left. */
+  /** No timer and no callback is left. */
   async function expectNothingLeft(): Promise<void> {
     await clock.settle()
     expect(clock.pendingTimers).toBe(0)
-    for (const { signal } of [controller, closing]) expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+    expect(execution.onAbort).toBeUndefined()
   }
 
   it.each([
@@ -72,7 +69,7 @@ describe('runLoader', () => {
   })
 
   it('does not run the loader of a load that nobody wants any more', async () => {
-    controller.abort('left')
+    execution.abort('left')
     let ran = false
     await expect(run(() => (ran = true))).rejects.toBe('left')
     expect(ran).toBe(false)
@@ -80,8 +77,8 @@ describe('runLoader', () => {
   })
 
   it.each([
-    ['nobody wants it', () => controller.abort('left'), 'left'],
-    ['the cache is closed', () => closing.abort(new ClosedError('cache')), new ClosedError('cache')],
+    ['nobody wants it', () => execution.abort('left'), 'left'],
+    ['the cache is closed', () => execution.abort(new ClosedError('cache')), new ClosedError('cache')],
   ])('gives up a loader that never settles when %s, and leaves nothing', async (_why, end, reason) => {
     const outcome = Promise.allSettled([run(() => new Promise(() => {}))])
     end()
@@ -93,34 +90,32 @@ describe('runLoader', () => {
     const outcome = expect(run(() => new Promise(() => {}))).rejects.toBeInstanceOf(LoadTimeoutError)
     await clock.advance(1000)
     await outcome
-    expect(controller.signal.reason).toBeInstanceOf(LoadTimeoutError)
+    expect(execution.reason).toBeInstanceOf(LoadTimeoutError)
     await expectNothingLeft()
   })
 
   it('waits for the loader though the lease is lost, and then still hears of the end of the cache', async () => {
     const value = deferred<number>()
     const kept = run(() => value.promise)
-    controller.abort(new LockLostError('key', 'its time ran out'))
+    execution.abort(new LockLostError('key', 'its time ran out'))
     await clock.settle()
     value.resolve(1)
     expect(await kept).toBe(1)
 
-    controller = new AbortController()
+    execution = new Execution()
     const outcome = expect(run(() => new Promise(() => {}))).rejects.toBeInstanceOf(ClosedError)
-    controller.abort(new LockLostError('key', 'its time ran out'))
-    closing.abort(new ClosedError('cache'))
+    execution.abort(new LockLostError('key', 'its time ran out'))
+    execution.abort(new ClosedError('cache'))
     await outcome
     await expectNothingLeft()
   })
 })
 
-describe('isAbandoned', () => {
+describe('isAbandonment', () => {
   it('tells a load that nobody wants from one that lost its lease or took too long', () => {
-    const { signal } = new AbortController()
-    expect(isAbandoned(signal)).toBe(false)
-    expect(isAbandoned(AbortSignal.abort())).toBe(true)
-    expect(isAbandoned(AbortSignal.abort(new ClosedError('cache')))).toBe(true)
-    expect(isAbandoned(AbortSignal.abort(new LockLostError('key', 'why')))).toBe(false)
-    expect(isAbandoned(AbortSignal.abort(new LoadTimeoutError('key', 5)))).toBe(false)
+    expect(isAbandonment('left')).toBe(true)
+    expect(isAbandonment(new ClosedError('cache'))).toBe(true)
+    expect(isAbandonment(new LockLostError('key', 'why'))).toBe(false)
+    expect(isAbandonment(new LoadTimeoutError('key', 5))).toBe(false)
   })
 })
