@@ -10,6 +10,8 @@ const TELLING_FOR = 10_000
 export interface ClientListener {
   /** It is connected, for the first time or again. */
   onReady(): void
+  /** An attempt to connect has failed; others will follow. */
+  onFailure?(): void
   /** It has ended, by the application's will or because it gives up, and comes back only if the application says so. */
   onEnd(): void
 }
@@ -105,8 +107,14 @@ export class ClientState {
   }
 
   #noteClose(): void {
-    if (!this.#isReady) this.#hasFailed = true
+    // Where nobody listens to `error`, ioredis prints it and tells nobody.
+    const { errored } = this.#client.stream ?? {}
+    if (errored) this.#noteError(errored)
+    const wasReady = this.#isReady
     this.#isReady = false
+    if (wasReady) return
+    this.#hasFailed = true
+    for (const { onFailure } of [...this.#listeners]) onFailure?.()
   }
 
   #noteConnecting(): void {
