@@ -25,6 +25,8 @@ export class ClientState {
   readonly #clock: Clock
   readonly #listeners = new Set<ClientListener>()
   #users = 0
+  /** How often a connection, or an attempt at one, has ended. */
+  losses = 0
   /** Whether it is connected, as far as events have told: between `ready` and `close`. */
   #isReady = false
   /** Whether the last attempt to connect has failed. */
@@ -110,6 +112,7 @@ export class ClientState {
     // Where nobody listens to `error`, ioredis prints it and tells nobody.
     const { errored } = this.#client.stream ?? {}
     if (errored) this.#noteError(errored)
+    this.losses++
     const wasReady = this.#isReady
     this.#isReady = false
     if (wasReady) return

@@ -87,6 +87,21 @@ export class Connection {
     return this.#state.watch(listener)
   }
 
+  /**
+   * Whether Redis answers, be it with an error, and the client is and stays connected until it does. Never rejects.
+   */
+  async answers(): Promise<boolean> {
+    const { status } = this.client
+    const { losses } = this.#state
+    if (status !== undefined && status !== 'ready') return false
+    try {
+      await this.command('time')
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'ReplyError')) return false
+    }
+    return this.#state.losses === losses
+  }
+
   /** Leaves the client alone. What is still to be sent can be, as by locks that are released later. */
   close(): void {
     this.#state.leave()
