@@ -91,7 +91,7 @@ export class Instance {
   /** Gives up the lock or the place in its queue. Resolves with whether the lock was the token's. */
   async release(key: string, token: string): Promise<boolean> {
     const { lock, queue } = lockKeys(this.connection.client, key)
-    return Number(await this.connection.run(lockRelease, [lock, queue], [token, this.#countsSubscribers])) === 1
+    return Number(await this.connection.cleanUp(lockRelease, [lock, queue], [token, this.#countsSubscribers])) === 1
   }
 
   /** Resolves with whether the lock was the token's and has now `ttl` ms left. */

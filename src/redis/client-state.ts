@@ -10,6 +10,8 @@ const TELLING_FOR = 10_000
 export interface ClientListener {
   /** It is connected, for the first time or again. */
   onReady(): void
+  /** An attempt to connect has failed; others will follow. */
+  onFailure?(): void
   /** It has ended, by the application's will or because it gives up, and comes back only if the application says so. */
   onEnd(): void
 }
@@ -23,6 +25,8 @@ export class ClientState {
   readonly #clock: Clock
   readonly #listeners = new Set<ClientListener>()
   #users = 0
+  /** How often a connection, or an attempt at one, has ended. */
+  losses = 0
   /** Whether it is connected, as far as events have told: between `ready` and `close`. */
   #isReady = false
   /** Whether the last attempt to connect has failed. */
@@ -105,8 +109,15 @@ export class ClientState {
   }
 
   #noteClose(): void {
-    if (!this.#isReady) this.#hasFailed = true
+    // Where nobody listens to `error`, ioredis prints it and tells nobody.
+    const { errored } = this.#client.stream ?? {}
+    if (errored) this.#noteError(errored)
+    this.losses++
+    const wasReady = this.#isReady
     this.#isReady = false
+    if (wasReady) return
+    this.#hasFailed = true
+    for (const { onFailure } of [...this.#listeners]) onFailure?.()
   }
 
   #noteConnecting(): void {

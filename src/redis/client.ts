@@ -25,7 +25,7 @@ export interface RedisClient {
   // oxlint-disable-next-line typescript/no-explicit-any
   connect?(...args: any[]): Promise<void>
   /** The socket, which a Cluster has not. */
-  readonly stream?: Corkable
+  readonly stream?: Corkable & { readonly errored?: Error | null }
   /** Only on a Cluster: its nodes of that role. */
   nodes?(role: 'master'): RedisClient[]
 }

@@ -11,6 +11,9 @@ import type { Script } from './script.ts'
 import { readValue } from './scripts/read-value.ts'
 import { Sender, type ReplyKind } from './sender.ts'
 
+/** Clean-ups that may wait in the client's queue. */
+const MOST_BELATED = 1000
+
 /** An operation that may take more than one command. */
 interface Call {
   /** Set at its deadline. */
@@ -39,6 +42,8 @@ export class Connection {
   /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
   #splitsKeys: boolean
+  /** Clean-ups that wait in the client's queue until it is connected. */
+  #belated = 0
 
   /** `state`: of the client, or of that to which this one belongs. */
   constructor(
@@ -82,6 +87,21 @@ export class Connection {
     return this.#state.watch(listener)
   }
 
+  /**
+   * Whether Redis answers, be it with an error, and the client is and stays connected until it does. Never rejects.
+   */
+  async answers(): Promise<boolean> {
+    const { status } = this.client
+    const { losses } = this.#state
+    if (status !== undefined && status !== 'ready') return false
+    try {
+      await this.command('time')
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'ReplyError')) return false
+    }
+    return this.#state.losses === losses
+  }
+
   /** Leaves the client alone. What is still to be sent can be, as by locks that are released later. */
   close(): void {
     this.#state.leave()
@@ -115,6 +135,19 @@ export class Connection {
   /** Like `run`; strings come back as Buffers. */
   runBuffer(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.#operate((call) => this.#evaluate(call, 'bytes', script, [keys.length, ...keys, ...args]))
+  }
+
+  /**
+   * Like `run`, for what must not be left behind: also sent while the client cannot connect, to be carried out when it
+   * can, though the caller hears at once that it cannot.
+   */
+  cleanUp(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    if (this.#state.failure !== undefined && this.#belated < MOST_BELATED) {
+      this.#belated++
+      const isDone = (): void => void this.#belated--
+      this.#evaluate({ expired: false }, 'text', script, [keys.length, ...keys, ...args]).then(isDone, isDone)
+    }
+    return this.run(script, keys, args)
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
@@ -154,15 +187,17 @@ export class Connection {
   #sendWhenReady(call: Call, as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
     const { client } = this
     return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        stop()
+        reject(this.#state.failure ?? new Error(`${this.label} is not connected`))
+      }
       const stop = this.watch({
         onReady: () => {
           stop()
           if (!call.expired) this.#sender.send(as, name, args).then(resolve, reject)
         },
-        onEnd: () => {
-          stop()
-          reject(this.#state.failure ?? new Error(`${this.label} is not connected`))
-        },
+        onFailure: giveUp,
+        onEnd: giveUp,
       })
       call.onExpiry = stop
       if (client.status === 'wait') client.connect?.().catch(() => {})

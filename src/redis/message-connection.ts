@@ -1,3 +1,4 @@
+import { runOutside } from '../outside.ts'
 import type { RedisClient } from './client.ts'
 import { Sender } from './sender.ts'
 
@@ -35,7 +36,7 @@ export function openMessages(
   subscription: Subscription,
   hooks: MessageHooks,
 ): { close(): void } {
-  const subscriber = duplicate(client, attempt)
+  const subscriber = runOutside(() => duplicate(client, attempt))
   const sender = new Sender(subscriber)
   let isOver = false
   let lastError: unknown = new Error('the connection was closed')

@@ -125,12 +125,8 @@ export class Subscriber {
   /** Where Redis does not answer at all, operations tell. */
   async #report(error: unknown): Promise<void> {
     const { label } = this.#connection
-    try {
-      await this.#connection.command('time')
-    } catch (answer) {
-      if (!(answer instanceof Error && answer.name === 'ReplyError')) return
-    }
-    if (this.#state === 'failing') this.#hooks.onFailure(new SubscriberError(label, clientError(error, label)))
+    if (!(await this.#connection.answers()) || this.#state !== 'failing') return
+    this.#hooks.onFailure(new SubscriberError(label, clientError(error, label)))
   }
 
   /** What kept the client from connecting may have kept this from it, too. */

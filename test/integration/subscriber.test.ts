@@ -200,6 +200,36 @@ describe('the subscriber of a Cluster', () => {
     await expectHeard('node gone')
   }, 60_000)
 
+  test('logs in with what the application has renewed: in the options of the Cluster, or in those of its nodes', async () => {
+    const cluster = await startCluster()
+    onTestFinished(() => cluster.stop())
+    const { Cluster } = await import('ioredis')
+    const onAll = (...words: string[]): Promise<unknown> =>
+      Promise.all(cluster.nodes.map((node) => node.command(...words)))
+    const renewals: ((client: InstanceType<typeof Cluster>, password: string) => void)[] = [
+      (client, password) => void Object.assign(client.options.redisOptions as object, { password }),
+      (client, password) => client.nodes().forEach((node) => void (node.options.password = password)),
+    ]
+    for (const renew of renewals) {
+      await onAll('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '~*', '+@all', 'allchannels')
+      const client = new Cluster(cluster.addresses, { redisOptions: { username: 'app', password: 'secret' } })
+      client.on('error', () => {})
+      const cache = createCache({ ttl: 60_000, redis: client })
+      const errors: unknown[] = []
+      cache.on('error', ({ error }) => errors.push(error))
+      await cache.getOrRefill('first', () => 1)
+      await connected(cache)
+      await onAll('ACL', 'SETUSER', 'app', 'resetpass', '>changed')
+      await onAll('CLIENT', 'KILL', 'TYPE', 'PUBSUB')
+      await eventually('it is told', () => errors.length > 0)
+      expect(String(errors[0])).toMatch(/WRONGPASS/)
+      renew(client, 'changed')
+      await connected(cache)
+      await cache.close()
+      client.disconnect()
+    }
+  }, 60_000)
+
   test('moves when its node leaves the Cluster and says nothing', async () => {
     const cluster = await startCluster()
     onTestFinished(() => cluster.stop())

@@ -108,6 +108,23 @@ describe('through a client with the default options', () => {
     }
   })
 
+  it('a release while the client cannot connect is carried out when it can, though it rejects at once', async () => {
+    const proxy = await proxyTo(server)
+    const client = connect(proxy.port, { retryStrategy: () => 100 })
+    let attempts = 0
+    client.on('reconnecting', () => attempts++)
+    const locker = lockerOf(client)
+    const lock = await locker.tryAcquire(KEY, 60_000)
+    await proxy.refuse()
+    proxy.reset()
+    await eventually('it cannot connect', () => attempts >= 2)
+    const { error, took } = await settled(lock.release())
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(took).toBeLessThan(BOUND / 4)
+    await proxy.accept()
+    await eventually('the lock is free', async () => (await server.command('EXISTS', KEY)) === 0)
+  })
+
   it('a reply that was lost with its connection is found again: the lock is had', async () => {
     const proxy = await proxyTo(server)
     const locker = new Locker({ clients: connect(proxy.port, { retryStrategy: () => 10 }), commandTimeout: 5000 })

@@ -72,6 +72,14 @@ it('takes the password out of what it keeps', () => {
   expect(JSON.stringify(state.recentError)).not.toContain('secret')
 })
 
+it('learns from the socket why an attempt has failed where nobody listens to errors', () => {
+  const { client, state, go } = make({ listened: false })
+  const refused = new Error('connect ECONNREFUSED')
+  Object.assign(client, { stream: { errored: refused } })
+  go('close', 'reconnecting')
+  expect(state.failure).toBe(refused)
+})
+
 it('does not listen to errors in a way that would keep ioredis from printing them', () => {
   const { client } = make({ listened: false })
   expect(client.listenerCount('error')).toBe(0)
