@@ -9,6 +9,8 @@ export class Execution {
   #reason: unknown = undefined
   /** Told of each abort, by whoever runs at the time. */
   onAbort: ((reason: unknown) => void) | undefined = undefined
+  /** Told of the first abort, by whoever runs several at once. */
+  onFirstAbort: (() => void) | undefined = undefined
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -27,10 +29,12 @@ export class Execution {
   }
 
   abort(reason: unknown): void {
-    if (!this.#isAborted) {
+    const isFirst = !this.#isAborted
+    if (isFirst) {
       this.#isAborted = true
       this.#reason = reason
       this.#controller?.abort(reason)
+      this.onFirstAbort?.()
     }
     this.onAbort?.(reason)
   }

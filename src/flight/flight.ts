@@ -43,6 +43,8 @@ export class Flight<V> {
   /** Callers without a signal never leave; nor does the interest of a background refill. */
   #lasting = false
   readonly key: string
+  /** The flights that its loader waits for, with how often. For whoever looks for circles, who also makes it. */
+  waitsFor: Map<Flight<unknown>, number> | undefined = undefined
   /** Instant of the monotonic clock. */
   readonly startedAt: number
 

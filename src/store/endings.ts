@@ -48,7 +48,7 @@ export class Endings {
     return onceMoreIfSplit(() => this.#commit(key, possession, payload, storing, loadTime))
   }
 
-  async #commit(
+  #commit(
     key: string,
     possession: Possession & Ended,
     payload: Uint8Array,
@@ -61,7 +61,7 @@ export class Endings {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime })
       return this.#settle(key, possession, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN)
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, await tags, settleWith)
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
   }
 
   /**
@@ -72,14 +72,14 @@ export class Endings {
     return onceMoreIfSplit(() => this.#deliver(key, possession, payload, storing))
   }
 
-  async #deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  #deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
     const tags = this.#tagsOfLoad(possession, storing, 0)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
       if (!fitsInMessage(bytes)) return this.#settle(key, possession, 0, '', NOT_KEPT, LOCAL)
       return this.#settle(key, possession, 0, bytes, NOT_KEPT, '')
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, await tags, settleWith)
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
   }
 
   /** The tags as they are stored; where scripts cannot see to them, a promise, with `undefined` if one was invalidated. */
@@ -95,9 +95,10 @@ export class Endings {
   async #afterCheck(
     key: string,
     ended: Ended,
-    tags: readonly StoredTag[] | undefined,
+    checked: Promise<readonly StoredTag[] | undefined>,
     settleWith: (tags: readonly StoredTag[]) => Promise<boolean>,
   ): Promise<boolean> {
+    const tags = await checked
     if (tags !== undefined) return settleWith(tags)
     await this.abandon(key, ended)
     return false
@@ -143,11 +144,9 @@ export class Endings {
 }
 
 /** A Redis that turns out to be sharded has refused several keys at once: from now on each is sent for itself. */
-async function onceMoreIfSplit(end: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await end()
-  } catch (error) {
+function onceMoreIfSplit(end: () => Promise<boolean>): Promise<boolean> {
+  return end().catch((error: unknown) => {
     if (!isCrossSlot(error)) throw error
     return end()
-  }
+  })
 }

@@ -129,9 +129,9 @@ export class ReadPath {
     return this.#join(current, call, { alone: () => loadAlone(this.#core, key, loader, settings) })
   }
 
-  #join<V>(flight: Flight<V>, { key, settings }: Call<V>, brought: Brought<V>): Promise<V> {
+  #join<V>(flight: Flight<V>, { settings }: Call<V>, brought: Brought<V>): Promise<V> {
     const join = (): Promise<V> => flight.join(brought, settings.signal)
-    return this.#core.reentrance.enter(flight, key, join, (circle) => this.#joinInTime(join(), circle))
+    return this.#core.reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
   }
 
   /** A loader seems to wait for itself. If it does not, the flight ends all the same. */

@@ -1,7 +1,7 @@
-import { onAbort } from '../../abort.ts'
 import type { Clock } from '../../clock.ts'
 import { wrongType } from '../../errors.ts'
-import type { Loader } from './loader-context.ts'
+import type { Execution } from '../../flight/execution.ts'
+import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
  * Loads many keys in one call. Keys that are missing from the answer have no value: they are neither returned nor
@@ -38,9 +38,10 @@ export class Batch<V> {
     this.#places = new Map(keys.map((key, place) => [key, place]))
   }
 
-  readonly loader: Loader<V> = ({ key, signal }) =>
+  readonly loader: Loader<V> = (context) =>
     new Promise<V>((resolve, reject) => {
-      this.#waiting.push({ key, signal, resolve, reject })
+      const { key, execution } = context as LoadRecord<V>
+      this.#waiting.push({ key, execution, resolve, reject })
       if (this.#undecided === 0) void this.#run()
     })
 
@@ -59,7 +60,7 @@ export class Batch<V> {
     this.#waiting = []
     try {
       const keys = batch.map(({ key }) => key)
-      const values: unknown = await this.#load(keys, { signal: whenAllAbort(batch.map(({ signal }) => signal)) })
+      const values: unknown = await this.#load(keys, new BatchContext(batch.map(({ execution }) => execution)))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
       for (const [i, { key, resolve, reject }] of batch.entries()) {
         // Each value has to be copied and stored: the event loop gets its turn in between.
@@ -74,24 +75,38 @@ export class Batch<V> {
   }
 }
 
-/** Aborts when the last of the signals does: as long as one of the keys is wanted, so is the load. */
-function whenAllAbort(signals: readonly AbortSignal[]): AbortSignal {
-  const controller = new AbortController()
-  let left = signals.length
-  for (const signal of signals) {
-    const abort = (): void => {
-      left--
-      if (left === 0) controller.abort(signal.reason)
-    }
-    if (signal.aborted) abort()
-    else onAbort(signal, abort)
+/** What a batch loader is told. */
+class BatchContext {
+  readonly #executions: readonly Execution[]
+  #controller: AbortController | undefined
+
+  constructor(executions: readonly Execution[]) {
+    this.#executions = executions
   }
-  return controller.signal
+
+  /** Aborts when the last of the keys is not wanted any more: as long as one is, so is the load. */
+  get signal(): AbortSignal {
+    return (this.#controller ??= this.#watch()).signal
+  }
+
+  #watch(): AbortController {
+    const controller = new AbortController()
+    let left = this.#executions.length
+    for (const execution of this.#executions) {
+      const abort = (): void => {
+        left--
+        if (left === 0) controller.abort(execution.reason)
+      }
+      if (execution.isAborted) abort()
+      else execution.onFirstAbort = abort
+    }
+    return controller
+  }
 }
 
 interface Waiting<V> {
   readonly key: string
-  readonly signal: AbortSignal
+  readonly execution: Execution
   resolve(value: V): void
   reject(reason: unknown): void
 }

@@ -42,7 +42,8 @@ export class LoadRecord<V> implements LoaderContext<V> {
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
-  readonly #execution: Execution
+  /** Not for loaders. */
+  readonly execution: Execution
   readonly #onDoNotShare: () => void
   /** Absent once it was read, and where nothing is stored. */
   #readStale: (() => V) | undefined
@@ -56,14 +57,14 @@ export class LoadRecord<V> implements LoaderContext<V> {
     onDoNotShare: () => void,
   ) {
     this.key = key
-    this.#execution = execution
+    this.execution = execution
     this.#readStale = readStale
     this.background = background
     this.#onDoNotShare = onDoNotShare
   }
 
   get signal(): AbortSignal {
-    return this.#execution.signal
+    return this.execution.signal
   }
 
   /** Read when it is asked for: it may be a copy. */

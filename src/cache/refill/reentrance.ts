@@ -1,14 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ReentrantRefillError } from '../../errors.ts'
+import type { Flight } from '../../flight/flight.ts'
 
-/** A flight as the search for circles sees it: whose loader runs, and which flights that loader waits for. */
-interface Node {
-  readonly key: string
-  /** With how often: a loader may ask for one key twice, and give up one of the two. */
-  readonly waitsFor: Map<Node, number>
-  /** Whether its loader has not returned yet, so that what is asked now is asked by that very code. */
-  isStarting: boolean
-}
+type Node = Flight<unknown>
 
 /**
  * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that
@@ -20,11 +14,14 @@ interface Node {
  */
 export class Reentrance {
   readonly #running = new AsyncLocalStorage<Node>()
-  readonly #nodes = new WeakMap<object, Node>()
-  /** Key → flights whose loaders run now: more than one where a change has followed the first. */
-  readonly #loading = new Map<string, Set<Node>>()
   /** Loaders that run now. */
   #loads = 0
+  /** Flights whose loaders run now, the latest of each key. */
+  readonly #loading = new Map<string, Node>()
+  /** Earlier ones of the same key: a change has followed them. */
+  readonly #older = new Map<Node, Node>()
+  /** The flight whose loader has not returned yet, so that what is asked now is asked by that very code. */
+  #starting: Node | undefined
 
   /** Whether this is called by a loader, directly or by way of others. */
   get isInLoader(): boolean {
@@ -32,27 +29,46 @@ export class Reentrance {
   }
 
   /**
-   * Runs the loader of `flight` so that what it asks for is known to be asked by it. When the last loader has ended the
-   * storage is switched off: on Node 20 an AsyncLocalStorage in use makes every promise of the process several times as
-   * costly, and most of the time nothing is being loaded.
+   * Runs the loader of `flight`, which rejects and does not throw, so that what it asks for is known to be asked by it.
+   * When the last loader has ended the storage is switched off: on Node 20 an AsyncLocalStorage in use makes every promise
+   * of the process several times as costly, and most of the time nothing is being loaded.
    */
-  run<V>(flight: object, key: string, load: () => Promise<V>): Promise<V> {
-    this.#loads++
-    const node = this.#nodeOf(flight, key)
-    const loading = this.#loading.get(key) ?? new Set()
-    this.#loading.set(key, loading.add(node))
-    const leave = (): void => {
-      this.#loads--
-      if (this.#loads === 0) this.#running.disable()
-      loading.delete(node)
-      if (loading.size === 0) this.#loading.delete(key)
-    }
-    node.isStarting = true
-    // What `load` throws at once is a failure like others, and `leave` must not be missed.
-    const loaded = this.#running.run(node, () => new Promise<V>((resolve) => resolve(load())))
-    node.isStarting = false
+  run<V>(flight: Flight<V>, load: () => Promise<V>): Promise<V> {
+    const node = flight as Node
+    this.#begin(node)
+    const outer = this.#starting
+    this.#starting = node
+    const loaded = this.#running.run(node, load)
+    this.#starting = outer
+    const leave = (): void => this.#end(node)
     loaded.then(leave, leave)
     return loaded
+  }
+
+  #begin(node: Node): void {
+    this.#loads++
+    const older = this.#loading.get(node.key)
+    if (older !== undefined) this.#older.set(node, older)
+    this.#loading.set(node.key, node)
+  }
+
+  #end(node: Node): void {
+    this.#loads--
+    if (this.#loads === 0) this.#running.disable()
+    const older = this.#older.get(node)
+    this.#older.delete(node)
+    if (this.#loading.get(node.key) !== node) {
+      for (const [later, itsOlder] of this.#older) if (itsOlder === node) this.#replaceOlder(later, older)
+    } else if (older === undefined) {
+      this.#loading.delete(node.key)
+    } else {
+      this.#loading.set(node.key, older)
+    }
+  }
+
+  #replaceOlder(later: Node, older: Node | undefined): void {
+    if (older === undefined) this.#older.delete(later)
+    else this.#older.set(later, older)
   }
 
   /**
@@ -60,34 +76,27 @@ export class Reentrance {
    * where that closes a circle; where it only seems to, answers with what `suspect` makes of that error.
    */
   enter<T>(
-    flight: object,
-    key: string,
+    flight: Flight<T>,
     join: () => Promise<T>,
     suspect: (error: ReentrantRefillError) => Promise<T>,
   ): Promise<T> {
     const waiting = this.#loads === 0 ? undefined : this.#running.getStore()
     if (waiting === undefined) return join()
-    const target = this.#nodeOf(flight, key)
+    const target = flight as Node
     const circle = path(target, waiting)
-    if (circle !== undefined && waiting.isStarting) throw errorOf(circle)
-    const suspected = circle ?? this.#pathFromOther(key, waiting)
+    if (circle !== undefined && waiting === this.#starting) throw errorOf(circle)
+    const suspected = circle ?? this.#pathFromOther(target.key, waiting)
     if (suspected !== undefined) return suspect(errorOf(suspected))
     return waitFor(waiting, target, join())
   }
 
   /** A flight that was started after a change may yet wait for the lease of an older one of its key. */
   #pathFromOther(key: string, waiting: Node): Node[] | undefined {
-    for (const node of this.#loading.get(key) ?? []) {
+    for (let node = this.#loading.get(key); node !== undefined; node = this.#older.get(node)) {
       const chain = path(node, waiting)
       if (chain !== undefined) return chain
     }
     return undefined
-  }
-
-  #nodeOf(flight: object, key: string): Node {
-    let node = this.#nodes.get(flight)
-    if (node === undefined) this.#nodes.set(flight, (node = { key, waitsFor: new Map(), isStarting: false }))
-    return node
   }
 }
 
@@ -96,23 +105,25 @@ function errorOf(chain: readonly Node[]): ReentrantRefillError {
   return new ReentrantRefillError([...chain.slice(-1), ...chain].map((node) => node.key))
 }
 
-/** Notes that the loader of one node waits for another until `result` is settled. */
+/** Notes that the loader of one flight waits for another until `result` is settled. */
 function waitFor<T>(waiting: Node, target: Node, result: Promise<T>): Promise<T> {
-  count(waiting.waitsFor, target, 1)
-  const leave = (): void => count(waiting.waitsFor, target, -1)
+  count(waiting, target, 1)
+  const leave = (): void => count(waiting, target, -1)
   result.then(leave, leave)
   return result
 }
 
-function count(waits: Map<Node, number>, target: Node, change: 1 | -1): void {
-  const waiting = (waits.get(target) ?? 0) + change
-  if (waiting === 0) waits.delete(target)
-  else waits.set(target, waiting)
+function count(waiting: Node, target: Node, change: 1 | -1): void {
+  const waits = (waiting.waitsFor ??= new Map())
+  const times = (waits.get(target) ?? 0) + change
+  if (times === 0) waits.delete(target)
+  else waits.set(target, times)
 }
 
-/** The nodes from `from` to `to` along the edges, both included. */
+/** The flights from `from` to `to` along the edges, both included. */
 function path(from: Node, to: Node, seen: Set<Node> = new Set()): Node[] | undefined {
   if (from === to) return [to]
+  if (from.waitsFor === undefined) return undefined
   seen.add(from)
   for (const next of from.waitsFor.keys()) {
     const rest = seen.has(next) ? undefined : path(next, to, seen)

@@ -243,17 +243,8 @@ export class Refill<V> {
     this.#note('loaded')
   }
 
-  /** A lease never outlives its load, whatever becomes of that. */
-  async #load(lease: Lease): Promise<void> {
-    try {
-      await this.#loadUnder(lease)
-    } finally {
-      await lease.abandon()
-    }
-  }
-
   /** Runs the loader as the one whose result is stored. */
-  async #loadUnder(lease: Lease): Promise<void> {
+  async #load(lease: Lease): Promise<void> {
     const { key, loader, settings, background, onDecided } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
@@ -271,18 +262,27 @@ export class Refill<V> {
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
-    this.#loaded = reentrance.run(this.#flight, key, () =>
-      runLoader(loader, record, settings.loadTimeout, execution, clock),
-    )
+    this.#loaded = reentrance.run(this.#flight, () => runLoader(loader, record, settings.loadTimeout, execution, clock))
     onDecided?.()
+    try {
+      await this.#deliver(this.#loaded, record, lease, startedAt)
+    } finally {
+      if (!lease.hasEnded) await lease.abandon() // a lease never outlives its load, whatever becomes of that
+    }
+  }
+
+  /** Hands on what the loader makes, to the callers first. */
+  async #deliver(loaded: Promise<V>, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<void> {
+    const { clock, events } = this.#core
+    const { key } = this.#order
     let value: V
     try {
-      value = await this.#loaded
+      value = await loaded
     } catch (reason) {
       events.refillFailed(key, reason, clock.now() - startedAt)
       this.#fail(reason)
-      const isUnwanted = execution.isAborted && isAbandonment(execution.reason)
-      await (isUnwanted ? lease.abandon() : lease.fail(describeFailure(reason)))
+      const { isAborted, reason: why } = this.#flight.execution
+      await (isAborted && isAbandonment(why) ? lease.abandon() : lease.fail(describeFailure(reason)))
       return
     }
     const loadTime = clock.now() - startedAt

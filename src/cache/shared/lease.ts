@@ -9,6 +9,8 @@ import type { RedisMember } from './member.ts'
  * with `undefined` when Redis failed, which is then reported. None rejects. Only the first ending counts.
  */
 export interface Lease {
+  /** Whether one of the endings has been called. */
+  readonly hasEnded: boolean
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
@@ -49,6 +51,10 @@ export class RedisLease implements Lease {
     this.#onOvertaken = onOvertaken
   }
 
+  get hasEnded(): boolean {
+    return this.#ended
+  }
+
   onLost(listener: (reason: unknown) => void): void {
     this.#lock.onEnd((outcome, reason) => {
       if (outcome === 'lost') listener(reason)
@@ -85,22 +91,34 @@ export class RedisLease implements Lease {
 
   readonly #abandon: Ending = (endings, possession) => endings.abandon(this.#key, possession)
 
+  #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
+    if (this.#ended) return OVER
+    this.#ended = true
+    this.#lock.forget()
+    return this.#members.length === 1 ? this.#endOn(0, ending, fallback) : this.#endOnAll(ending, fallback)
+  }
+
+  #endOn(index: number, ending: Ending, fallback: Ending | undefined): Promise<boolean | undefined> {
+    const member = this.#members[index] as RedisMember
+    const { hasRunOut } = this.#lock
+    const possession = { ...(this.#possessions[index] as Possession), hasRunOut }
+    const ended = member.end(ending, possession)
+    if (fallback === undefined) return ended
+    return ended.then((outcome) => {
+      return outcome === undefined ? member.end(fallback, possession).then(() => undefined) : outcome
+    })
+  }
+
   /**
    * Ends the lease on every member, the last first. Where one had lost it, the rest are only given back, and what was
    * stored there is taken away again: it may be older than what has changed where the lease was lost.
    */
-  async #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
-    if (this.#ended) return false
-    this.#ended = true
-    this.#lock.forget()
-    const { hasRunOut } = this.#lock
-    let outcome: boolean | undefined = true
+  async #endOnAll(ending: Ending, fallback: Ending | undefined): Promise<boolean | undefined> {
+    let outcome = true as boolean | undefined
     let isDoneSomewhere = false
     for (let i = this.#members.length - 1; i >= 0; i--) {
-      const member = this.#members[i] as RedisMember
-      const possession = { ...(this.#possessions[i] as Possession), hasRunOut }
-      const ended = await member.end(outcome === false ? this.#abandon : ending, possession)
-      if (ended === undefined && fallback !== undefined) await member.end(fallback, possession)
+      const isLost: boolean = outcome === false
+      const ended = await (isLost ? this.#endOn(i, this.#abandon, undefined) : this.#endOn(i, ending, fallback))
       if (outcome !== false && ended !== true) outcome = ended
       if (outcome === true) isDoneSomewhere = true
     }
@@ -109,10 +127,15 @@ export class RedisLease implements Lease {
   }
 }
 
-const held = (): Promise<boolean> => Promise.resolve(true)
+/** What a second ending comes to. */
+const OVER = Promise.resolve(false)
+
+const HELD = Promise.resolve(true)
+const held = (): Promise<boolean> => HELD
 
 /** Stands in where no other process takes part: without Redis, and while Redis cannot be reached. */
 export const localLease: Lease = {
+  hasEnded: true,
   onLost: () => {},
   commit: held,
   deliver: held,

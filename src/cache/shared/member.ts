@@ -93,13 +93,11 @@ export class RedisMember {
     return this.#orReport(this.run(operation))
   }
 
-  async #orReport<T>(work: Promise<T>): Promise<T | undefined> {
-    try {
-      return await work
-    } catch (error) {
+  #orReport<T>(work: Promise<T>): Promise<T | undefined> {
+    return work.catch((error: unknown) => {
       if (!(error instanceof BreakerOpenError)) this.#report(error)
       return undefined
-    }
+    })
   }
 }
 

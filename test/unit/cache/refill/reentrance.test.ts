@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Reentrance } from '../../../../src/cache/refill/reentrance.ts'
 import { ReentrantRefillError } from '../../../../src/errors.ts'
+import { Flight } from '../../../../src/flight/flight.ts'
 import { deferred } from '../../../support/deferred.ts'
 
 describe('Reentrance', () => {
@@ -10,15 +11,20 @@ describe('Reentrance', () => {
     suspected.length = 0
   })
 
-  const flights = { a: {}, b: {}, c: {} }
+  const flightOf = (key: string): Flight<never> => new Flight<never>(key, () => expect.unreachable())
+  let flights: Record<'a' | 'b' | 'c', Flight<never>>
   type Name = keyof typeof flights
+  beforeEach(() => {
+    flights = { a: flightOf('a'), b: flightOf('b'), c: flightOf('c') }
+  })
   const suspected: ReentrantRefillError[] = []
   const enter = <T>(name: Name, join: () => Promise<T>): Promise<T> =>
-    reentrance.enter(flights[name], name, join, (error) => {
+    reentrance.enter(flights[name] as unknown as Flight<T>, join, (error) => {
       suspected.push(error)
       return join()
     })
-  const run = <T>(name: Name, load: () => Promise<T>): Promise<T> => reentrance.run(flights[name], name, load)
+  const run = <T>(name: Name, load: () => Promise<T>): Promise<T> =>
+    reentrance.run(flights[name] as unknown as Flight<T>, async () => load())
   const never = (): Promise<never> => new Promise(() => {})
 
   it('lets whoever is in no loader join whatever there is', async () => {
