@@ -98,6 +98,14 @@ mtype = { GET, CLAIM, SETTLE, DELIVER_, DEL_, SET_, TAG, OTHERTAG, NEEDTAG, NEED
 
 /* ---- Redis ---- */
 byte vG = NONE; bool vStale = false; byte vTok = 0;
+#ifdef M_REPLICA
+byte lagG = 0; bool lagStale = false; /* what a replica has */
+#define readG lagG
+#define readStale lagStale
+#else
+#define readG vG
+#define readStale vStale
+#endif
 byte lease = 0;
 byte last = 0;                  /* the token of the last claim that took the lease, until somebody ends or changes it */
 bool waiters[NP];
@@ -149,6 +157,25 @@ chan repT[NP] = [3] of { byte, mtype, byte, byte }
 #define MAX(a,b) ((a)>(b)->(a):(b))
 #define SERVE(f,g) assert((g) != NONE && (g) >= need[f])
 
+/* Possibilities: something good that a check must meet; it is reported like a broken promise. */
+#ifdef P_GAPKEPT
+#define P_GAPKEPT_ true
+#else
+#define P_GAPKEPT_ false
+#endif
+#ifdef P_SETKEPT
+#define P_SETKEPT_ true
+#else
+#define P_SETKEPT_ false
+#endif
+#ifdef P_TAGKEPT
+#define P_TAGKEPT_ true
+#else
+#define P_TAGKEPT_ false
+#endif
+#define possible(what) assert(!(what))
+bool otherTag = false;          /* another tag was invalidated */
+
 /* ---- cache/local/local.ts ---- */
 #define MAYKEEP(f) (!revoked[f] && !tagged[f] && !gap[f])
 #define putL1(p,g,f) l1[p] = g; l1Of[p] = f
@@ -180,10 +207,8 @@ inline forgetTagged(p) {
 #endif
 }
 inline forgetOther(p) {
+  otherTag = true;
   cur[p] = NOFL
-#ifdef M_SETCLEARED
-  ; noSet(p)
-#endif
 }
 /* onGap */
 inline takeGap(p) {
@@ -248,7 +273,7 @@ inline execute(p) {
     :: k == UNKNOWN -> rep[p]!who,LOST,0,0
     :: k == REG -> waiters[p] = true
     :: k == GET ->
-       if :: vG != NONE && !vStale && PLAIN -> rep[p]!who,FRESH,vG,vTok
+       if :: readG != NONE && !readStale && PLAIN -> rep[p]!who,FRESH,readG,vTok
           :: else -> rep[p]!who,NOTHING,NONE,0 fi
     :: k == CLAIM ->
        if :: VBAD -> vG = NONE :: else fi;
@@ -265,18 +290,21 @@ inline execute(p) {
     :: k == SETTLE || k == DELIVER_ ->
        if :: !ISHIS(t) -> rep[p]!who,LOST,0,0
           :: else ->
-             lease = 0; last = 0;
              if :: k == SETTLE && BAD(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0
                 :: k == DELIVER_ && BADDELIVER(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0
                 :: k == DELIVER_ && !BADDELIVER(t) -> wake(PASSING, t, g, t); rep[p]!who,OK_,0,0
                 :: k == SETTLE && !BAD(t) ->
                    assert(vG == NONE || vG <= g);
                    assert(g >= maxOver);
+#ifdef P_LATECOMMIT
+                   assert(lease != 0);
+#endif
 #ifdef M_TAGLATE
                    bad[t] = false;
 #endif
                    vG = g; vStale = false; vTok = t; wake(VAL, t, g, t); rep[p]!who,OK_,0,0
-             fi
+             fi;
+             lease = 0; last = 0
        fi
     :: k == ABANDON -> if :: ISHIS(t) -> lease = 0; last = 0; wake(AGAIN, t, 0, 0) :: else fi; rep[p]!who,INVALID,0,0
     :: k == DEL_ ->
@@ -326,6 +354,9 @@ end: do
 #ifdef TRACKING
   :: atomic { trk[0] != 0 -> if :: subUp[0] -> sub[0]!TRK,0,trk[0],0 :: else fi; trk[0] = 0 }
   :: atomic { trk[1] != 0 -> if :: subUp[1] -> sub[1]!TRK,0,trk[1],0 :: else fi; trk[1] = 0 }
+#endif
+#ifdef M_REPLICA
+  :: atomic { lagG != vG || lagStale != vStale -> lagG = vG; lagStale = vStale }
 #endif
   /* expiry, eviction */
   :: atomic { lease != 0 && (e < NLEXP || lease == deadTok) -> if :: lease != deadTok -> e++ :: else fi; lease = 0; leaseLost = true }
@@ -451,7 +482,7 @@ check: atomic { TREP[p]?eval(f),st,_,_ ->
 begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLost) }        /* the loader starts */
   if
   :: atomic { crashes < NCRASH -> crashes++; loaders--; deadTok = tok; finish(); goto done }
-  :: atomic { loaders--; settleWith(); gapC[f] = false;                                       /* it ends; the commit leaves at once */
+  :: atomic { loaders--; possible(P_TAGKEPT_ && MAYKEEP(f) && !settled[f] && cur[p] != f); settleWith(); gapC[f] = false;                                       /* it ends; the commit leaves at once */
        if :: STORES && MAYKEEP(f) -> putL1(p,g,f) :: else fi;
 #ifdef CLUSTER
        TREQ[p]!NEEDTAG,f,tok,0,0 }
@@ -466,13 +497,9 @@ begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLo
   fi;
   /* a refused commit takes from memory what it put there; an accepted one from before a gap is kept now */
   atomic { rep[p]?eval(f),st,_,_ ->
-       if :: st == OK_ -> if :: STORES && gap[f] && !gapC[f] && !revoked[f] && !tagged[f] -> putL1(p,g,NOFL) :: l1Of[p] == f -> l1Of[p] = NOFL :: else fi
+       if :: st == OK_ -> if :: STORES && gap[f] && !gapC[f] && !revoked[f] && !tagged[f] -> putL1(p,g,NOFL); possible(P_GAPKEPT_) :: l1Of[p] == f -> l1Of[p] = NOFL :: else fi
           :: else ->
-#ifdef M_KEEPREFUSED
-             skip
-#else
              if :: l1Of[p] == f -> dropL1(p) :: else fi
-#endif
        fi; finish(); goto done }
 wait:
   if
@@ -550,7 +577,7 @@ answer:
 #ifdef M_SETKEEPS
        :: true -> forget(p); putL1(p,n,NOFL)
 #else
-       :: beingSet[p] == own -> forget(p); putL1(p,n,NOFL)
+       :: beingSet[p] == own -> forget(p); putL1(p,n,NOFL); possible(P_SETKEPT_ && otherTag)
        :: else ->
 #ifdef M_SETNOFORGET
           skip
