@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findModelChecker } from '../support/model-checker.ts'
 import { own } from '../support/owned-process.ts'
+import { shorten } from './trace.ts'
 
 /** One configuration of the model, to be searched through. */
 export interface Configuration {
@@ -43,14 +44,15 @@ export async function search(
   try {
     const model = await readFile(new URL('herd.pml', import.meta.url), 'utf8')
     await writeFile(join(folder, 'model.pml'), withChanges(model, changes))
-    await succeed(run(spin, ['-a', ...defines.map((define) => `-D${define}`), 'model.pml']), 'spin')
+    const given = [...defines.map((define) => `-D${define}`), 'model.pml']
+    await succeed(run(spin, ['-a', ...given]), 'spin')
     // REACH: without it a shorter way to a state that was met before is not followed.
     const memory = ['-DSAFETY', '-DCOLLAPSE', '-DVECTORSZ=4096', `-DMEMLIM=${MEMORY}`, ...(traced ? ['-DREACH'] : [])]
     await succeed(run(gcc, ['-O1', '-w', ...memory, '-o', 'pan', 'pan.c']), 'gcc')
     const { output } = await run(join(folder, 'pan'), [`-m${DEPTH}`, '-w22', ...(traced ? ['-i'] : [])], seconds * 1000)
     const outcome = read(output)
-    const trace =
-      traced && outcome.verdict === 'fails' ? (await run(spin, ['-t', '-p', '-s', '-r', 'model.pml'])).output : ''
+    const steps = ['-t', '-p', '-g', '-l', '-B', ...given] // replays what pan has found
+    const trace = traced && outcome.verdict === 'fails' ? shorten((await run(spin, steps)).output) : ''
     return { ...outcome, seconds: (performance.now() - startedAt) / 1000, trace }
   } finally {
     await rm(folder, { recursive: true })
