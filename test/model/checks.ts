@@ -44,7 +44,7 @@ export const checks: Readonly<Record<string, Check>> = {
   invalidate: { changes: 'run Inval(1)', defines: [...THREE, FILLED], about: 'invalidate', quick: true },
   'two-invalidations': {
     changes: both('run Inval(0)', 'run Inval(1)'),
-    defines: [...THREE, ...CHANGES_ONLY],
+    defines: [...TWO, ...CHANGES_ONLY],
     about: 'invalidate in two processes at once',
   },
   'invalidate-refused': {
@@ -97,7 +97,7 @@ export const checks: Readonly<Record<string, Check>> = {
   },
   'set-tag': {
     changes: both(set(0, 110, true), 'run TagInv(1)'),
-    defines: [...THREE, ...CHANGES_ONLY, 'TAGS'],
+    defines: [...TWO, ...CHANGES_ONLY, 'TAGS'],
     about: 'set beside the invalidation of its tag',
   },
   'set-tag-cluster': {
@@ -147,7 +147,17 @@ export const checks: Readonly<Record<string, Check>> = {
     defines: [...THREE, ...CLUSTER, NOBODY_JOINS, 'DELIVER'],
     about: 'invalidateTags on a Cluster, the loader says doNotStore()',
   },
-  gap: { changes: 'run Inval(1)', defines: [...THREE, ...GAP], about: 'a subscriber that reconnects, with joiners' },
+  'cluster-stale': {
+    changes: 'run TagInv(1)',
+    defines: [...THREE, 'TAGS', 'CLUSTER', FILLED, NOTHING_EVICTED, NOBODY_JOINS],
+    about: 'expiry of the value, stale values and invalidateTags on a Cluster',
+  },
+  gap: { changes: 'run Inval(1)', defines: [...TWO, ...GAP], about: 'a subscriber that reconnects, with joiners' },
+  'gap-three': {
+    changes: 'run Inval(1)',
+    defines: [...THREE, ...GAP, NOBODY_JOINS, 'MAXTOK=4'],
+    about: 'the same with a further flight in the process, without joiners',
+  },
   'gap-plain-reads': {
     changes: 'run Inval(1)',
     defines: [...TWO, ...GAP, FILLED, 'LOOKS'],
@@ -175,7 +185,11 @@ export const checks: Readonly<Record<string, Check>> = {
     defines: [...TWO, ...GAP, NOBODY_JOINS, 'NLEXP=1', 'NTIMER=1'],
     about: 'a gap and a lease that runs out',
   },
-  crash: { changes: 'run Inval(1)', defines: [...THREE, ...LEASE_ENDS, 'NCRASH=1'], about: 'a leader that vanishes' },
+  crash: {
+    changes: 'run Inval(1)',
+    defines: [...THREE, ...LEASE_ENDS, 'NCRASH=1', 'MAXTOK=4'],
+    about: 'a leader that vanishes',
+  },
   'lease-untaken': {
     changes: 'run Inval(1)',
     defines: [...TWO, 'SKIPF=1', ...LEASE_ENDS],
@@ -184,7 +198,7 @@ export const checks: Readonly<Record<string, Check>> = {
   },
   'lease-taken': {
     changes: 'run Inval(1)',
-    defines: [...THREE, ...LEASE_ENDS],
+    defines: [...THREE, ...LEASE_ENDS, 'MAXTOK=4'],
     about: 'a lease that runs out and may be taken',
   },
   'load-other-tag': {
@@ -245,6 +259,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     without: 'what is not stored is refused like a commit if its tag was invalidated',
   },
   M_CLUSTERMSG: { check: 'cluster-tags-undeclared', without: 'on a Cluster the receiver of a value checks its tags' },
+  M_CLUSTERSTALE: { check: 'cluster-stale', without: 'on a Cluster the tags of stale values are checked, too' },
   M_NOGAP: { check: 'gap-tags', without: 'a gap empties memory' },
   M_NOOUTDATE: { check: 'gap-plain-reads', without: 'what was asked before a gap is not kept' },
   M_GAPJOIN: { check: 'gap-tags', without: 'nobody joins a flight from before a gap', quick: true },

@@ -80,11 +80,6 @@ mtype = { GET, CLAIM, SETTLE, DELIVER_, DEL_, SET_, TAG, OTHERTAG, NEEDTAG, NEED
           FRESH, LEASED, BUSY, NOTHING, OK_, LOST, INVALID,
           CHG, TAGC, OTHERC, TRK, VAL, PASSING, AGAIN }
 
-#ifdef CLUSTER
-#define STALES false    /* stale values of a Cluster are left out */
-#else
-#define STALES true
-#endif
 #ifdef TAGS
 #define PLAIN false     /* plain reads take values without tags only */
 #else
@@ -139,12 +134,12 @@ bool leaseLost = false;         /* a lease ended otherwise than by its owner */
 bool setDead[2]; byte ghostN[2];/* by set: reported as failed, and the newest change of that moment */
 
 chan req[NP] = [4] of { mtype, byte, byte, byte, bool } /* command, who, token, n or g, flag */
-chan rep[NP] = [4] of { byte, mtype, byte, byte }       /* who, state, g, token of the holder or of the value */
+chan rep[NP] = [4] of { byte, mtype, byte, byte, byte } /* who, state, g, token of the holder, token of the value */
 chan sub[NP] = [6] of { mtype, byte, byte, byte }       /* kind, token of the refill, g or n, token of the value */
 #ifdef CLUSTER
 chan subT[NP] = [3] of { mtype, byte, byte, byte }
 chan reqT[NP] = [3] of { mtype, byte, byte, byte, bool }
-chan repT[NP] = [3] of { byte, mtype, byte, byte }
+chan repT[NP] = [3] of { byte, mtype, byte, byte, byte }
 #define TSUB subT
 #define TREQ reqT
 #define TREP repT
@@ -270,29 +265,29 @@ inline broadcastT(kk, n, from) {
 inline execute(p) {
   d_step {
     if
-    :: k == UNKNOWN -> rep[p]!who,LOST,0,0
+    :: k == UNKNOWN -> rep[p]!who,LOST,0,0,0
     :: k == REG -> waiters[p] = true
     :: k == GET ->
-       if :: readG != NONE && !readStale && PLAIN -> rep[p]!who,FRESH,readG,vTok
-          :: else -> rep[p]!who,NOTHING,NONE,0 fi
+       if :: readG != NONE && !readStale && PLAIN -> rep[p]!who,FRESH,readG,0,vTok
+          :: else -> rep[p]!who,NOTHING,NONE,0,0 fi
     :: k == CLAIM ->
        if :: VBAD -> vG = NONE :: else fi;
-       if :: vG != NONE && !vStale -> rep[p]!who,FRESH,vG,vTok
+       if :: vG != NONE && !vStale -> rep[p]!who,FRESH,vG,0,vTok
           :: else ->
-             if :: lease == 0 -> lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,vTok
+             if :: lease == 0 -> lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
                 :: else ->
 #ifndef M_REGLATE
                    if :: r -> waiters[p] = true :: else fi;
 #endif
-                   rep[p]!who,BUSY,vG,lease
+                   rep[p]!who,BUSY,vG,lease,vTok
              fi
        fi
     :: k == SETTLE || k == DELIVER_ ->
-       if :: !ISHIS(t) -> rep[p]!who,LOST,0,0
+       if :: !ISHIS(t) -> rep[p]!who,LOST,0,0,0
           :: else ->
-             if :: k == SETTLE && BAD(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0
-                :: k == DELIVER_ && BADDELIVER(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0
-                :: k == DELIVER_ && !BADDELIVER(t) -> wake(PASSING, t, g, t); rep[p]!who,OK_,0,0
+             if :: k == SETTLE && BAD(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0,0
+                :: k == DELIVER_ && BADDELIVER(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0,0
+                :: k == DELIVER_ && !BADDELIVER(t) -> wake(PASSING, t, g, t); rep[p]!who,OK_,0,0,0
                 :: k == SETTLE && !BAD(t) ->
                    assert(vG == NONE || vG <= g);
                    assert(g >= maxOver);
@@ -302,11 +297,11 @@ inline execute(p) {
 #ifdef M_TAGLATE
                    bad[t] = false;
 #endif
-                   vG = g; vStale = false; vTok = t; wake(VAL, t, g, t); rep[p]!who,OK_,0,0
+                   vG = g; vStale = false; vTok = t; wake(VAL, t, g, t); rep[p]!who,OK_,0,0,0
              fi;
              lease = 0; last = 0
        fi
-    :: k == ABANDON -> if :: ISHIS(t) -> lease = 0; last = 0; wake(AGAIN, t, 0, 0) :: else fi; rep[p]!who,INVALID,0,0
+    :: k == ABANDON -> if :: ISHIS(t) -> lease = 0; last = 0; wake(AGAIN, t, 0, 0) :: else fi; rep[p]!who,INVALID,0,0,0
     :: k == DEL_ ->
        vG = NONE; maxExec = MAX(maxExec, g); maxOver = MAX(maxOver, g);
 #ifndef M_LEASEAFTER
@@ -314,9 +309,9 @@ inline execute(p) {
 #else
        if :: lease != 0 -> pendingDel = lease; leaseLost = true :: else fi;
 #endif
-       broadcast(g, p); rep[p]!who,OK_,0,0
+       broadcast(g, p); rep[p]!who,OK_,0,0,0
     :: k == SET_ ->
-       if :: REFUSED(who) -> rep[p]!who,LOST,0,0
+       if :: REFUSED(who) -> rep[p]!who,LOST,0,0,0
           :: else ->
              if :: setDead[who-110] -> g = ghostN[who-110]; assert(g >= maxOver) :: else -> db++; g = db fi;
              maxExec = g; maxOver = g; vG = g; vStale = false; vTok = t;
@@ -324,15 +319,15 @@ inline execute(p) {
              granted[t] = r;
 #endif
              if :: lease != 0 -> h = lease; lease = 0; leaseLost = true; wake(VAL, h, g, t) :: else fi; endLast();
-             broadcast(g, p); rep[p]!who,OK_,g,0
+             broadcast(g, p); rep[p]!who,OK_,g,0,0
        fi
     :: k == TAG ->
        i = 0; do :: i <= MAXTOK -> if :: granted[i] -> bad[i] = true :: else fi; i++ :: else -> break od;
        maxExec = MAX(maxExec, g);
-       broadcastT(TAGC, g, p); TREP[p]!who,OK_,0,0
-    :: k == OTHERTAG -> broadcastT(OTHERC, 0, p); TREP[p]!who,OK_,0,0
-    :: k == NEEDNOW -> granted[t] = true; TREP[p]!who,OK_,0,0
-    :: k == NEEDTAG || k == CHECKTAG -> if :: bad[t] -> TREP[p]!who,INVALID,0,0 :: else -> TREP[p]!who,OK_,0,0 fi
+       broadcastT(TAGC, g, p); TREP[p]!who,OK_,0,0,0
+    :: k == OTHERTAG -> broadcastT(OTHERC, 0, p); TREP[p]!who,OK_,0,0,0
+    :: k == NEEDNOW -> granted[t] = true; TREP[p]!who,OK_,0,0,0
+    :: k == NEEDTAG || k == CHECKTAG -> if :: bad[t] -> TREP[p]!who,INVALID,0,0,0 :: else -> TREP[p]!who,OK_,0,0,0 fi
     fi;
     k = 0; who = 0; t = 0; g = 0; r = 0; h = 0; i = 0
   }
@@ -373,6 +368,11 @@ end: do
 #define KEEPS false
 #else
 #define KEEPS true
+#endif
+#ifdef M_CLUSTERSTALE
+#define CHECKS(st) ((st) == FRESH)
+#else
+#define CHECKS(st) true
 #endif
 #define BOX(k) ((k) == VAL -> 1 : ((k) == PASSING -> 3 : 2))
 
@@ -443,28 +443,36 @@ inline offer() { if :: l1[p] == NONE && MAYKEEP(f) -> putL1(p,g,NOFL) :: else fi
 
 proctype Flight(byte f) {
   byte p = f / FPP; byte tok, g, h; mtype st;
+#ifdef CLUSTER
+  byte v; mtype valid;
+#endif
   /* a miss in memory, and nothing under way that may be joined (read-path.ts, #joinOrStart) */
 end: atomic { cur[p] == NOFL && l1[p] == NONE && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; cur[p] = f; need[f] = known[p];
        revoked[f] = false; tagged[f] = false; gap[f] = false;
 #ifdef LOOKS
        if :: req[p]!GET,f,0,0,0 :: goto end_claim fi }
-  atomic { rep[p]?eval(f),st,g,h ->
+  atomic { rep[p]?eval(f),st,g,_,_ ->
        if :: st == FRESH -> keep(); settleWith(); finish(); goto done
           :: else -> goto end_claim fi }
 #else
        goto end_claim }
 #endif
 end_claim: atomic { nexttok < MAXTOK -> nexttok++; tok = nexttok; asking[f] = true; intr[f] = false; keptM[f] = 0; tagged[f] = false; req[p]!CLAIM,f,tok,0,ready[p] }
-  atomic { rep[p]?eval(f),st,g,h ->
-    if
-    :: st == FRESH ->
-       asking[f] = false;
 #ifdef CLUSTER
-       TREQ[p]!CHECKTAG,f,h,0,0; goto check;
+  /* the tags of whatever value came along are checked first (redis-store.ts, #understand) */
+  atomic { rep[p]?eval(f),st,g,h,v -> if :: g != NONE && CHECKS(st) -> TREQ[p]!CHECKTAG,f,v,0,0; v = 0; goto check :: else -> v = 0; goto decide fi }
+check: atomic { TREP[p]?eval(f),valid,_,_,_ ->
+       if :: valid == OK_ -> valid = 0; goto decide
+          :: valid != OK_ && st == FRESH -> if :: vG == g -> vG = NONE :: else fi; g = 0; h = 0; st = 0; valid = 0; goto end_claim  /* delete-if-same, claim again */
+          :: else -> g = NONE; valid = 0; goto decide fi }
+decide: atomic {
+#else
+  atomic { rep[p]?eval(f),st,g,h,_ ->
 #endif
-fresh: keep(); settleWith(); finish(); goto done
+    if
+    :: st == FRESH -> asking[f] = false; keep(); settleWith(); finish(); goto done
     :: st == LEASED -> asking[f] = false;
-       if :: g != NONE && STALES && !settled[f] -> offer(); goto begin
+       if :: g != NONE && !settled[f] -> offer(); goto begin
           :: else -> goto begin fi
     :: st == BUSY ->
 #ifdef M_REGLATE
@@ -472,13 +480,8 @@ fresh: keep(); settleWith(); finish(); goto done
 #endif
        lis[f] = h; asking[f] = false;
        if :: keptM[f] & (1 << h) -> mboxK[f] = msgK[p*TK+h]; mboxG[f] = msgG[p*TK+h]; mboxT[f] = msgT[p*TK+h] :: else fi; keptM[f] = 0;
-       if :: g != NONE && STALES && !settled[f] -> offer() :: else fi; g = 0; h = 0; st = 0; goto wait
+       if :: g != NONE && !settled[f] -> offer() :: else fi; g = 0; h = 0; st = 0; goto wait
     fi }
-#ifdef CLUSTER
-check: atomic { TREP[p]?eval(f),st,_,_ ->
-       if :: st == OK_ -> goto fresh
-          :: else -> if :: vG == g -> vG = NONE :: else fi; g = 0; h = 0; st = 0; goto end_claim fi }  /* delete-if-same, claim again */
-#endif
 begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLost) }        /* the loader starts */
   if
   :: atomic { crashes < NCRASH -> crashes++; loaders--; deadTok = tok; finish(); goto done }
@@ -486,7 +489,7 @@ begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLo
        if :: STORES && MAYKEEP(f) -> putL1(p,g,f) :: else fi;
 #ifdef CLUSTER
        TREQ[p]!NEEDTAG,f,tok,0,0 }
-  atomic { TREP[p]?eval(f),st,_,_ ->
+  atomic { TREP[p]?eval(f),st,_,_,_ ->
 #ifdef M_GAPNEED
        gapC[f] = false;
 #endif
@@ -496,7 +499,7 @@ begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLo
 #endif
   fi;
   /* a refused commit takes from memory what it put there; an accepted one from before a gap is kept now */
-  atomic { rep[p]?eval(f),st,_,_ ->
+  atomic { rep[p]?eval(f),st,_,_,_ ->
        if :: st == OK_ -> if :: STORES && gap[f] && !gapC[f] && !revoked[f] && !tagged[f] -> putL1(p,g,NOFL); possible(P_GAPKEPT_) :: l1Of[p] == f -> l1Of[p] = NOFL :: else fi
           :: else ->
              if :: l1Of[p] == f -> dropL1(p) :: else fi
@@ -505,7 +508,7 @@ wait:
   if
 #if defined(CLUSTER) && !defined(M_CLUSTERMSG)
   :: atomic { mboxK[f] == 1 || mboxK[f] == 3 -> g = mboxG[f]; lis[f] = 0; TREQ[p]!CHECKTAG,f,mboxT[f],0,0 }
-     atomic { TREP[p]?eval(f),st,_,_ ->
+     atomic { TREP[p]?eval(f),st,_,_,_ ->
        if :: st == OK_ && mboxK[f] == 1 -> keep(); settleWith(); finish(); goto done
           :: st == OK_ && mboxK[f] != 1 -> settleWith(); finish(); goto done
           :: else -> g = 0; st = 0; noBox(); intr[f] = false; goto end_claim fi }
@@ -531,22 +534,22 @@ proctype Inval(byte p) {
   atomic { db++; n = db; forget(p);
 #if NREFUSE > 0
     if :: refusals < NREFUSE -> refusals++; req[p]!UNKNOWN,100,0,0,0 :: req[p]!DEL_,100,0,n,0; goto answer fi }
-  atomic { rep[p]?eval(100),st,_,_ ->
+  atomic { rep[p]?eval(100),st,_,_,_ ->
 #endif
     req[p]!DEL_,100,0,n,0 }
-answer: atomic { rep[p]?eval(100),st,_,_ -> forget(p); known[p] = MAX(known[p], n) }
+answer: atomic { rep[p]?eval(100),st,_,_,_ -> forget(p); known[p] = MAX(known[p], n) }
 }
 
 proctype TagInv(byte p) {
   byte n; mtype st;
   atomic { db++; n = db; forgetTagged(p); TREQ[p]!TAG,101,0,n,0 }
-  atomic { TREP[p]?eval(101),st,_,_ -> forgetTagged(p); known[p] = MAX(known[p], n) }
+  atomic { TREP[p]?eval(101),st,_,_,_ -> forgetTagged(p); known[p] = MAX(known[p], n) }
 }
 
 proctype OtherTag(byte p) {
   mtype st;
   atomic { forgetOther(p); TREQ[p]!OTHERTAG,102,0,0,0 }
-  atomic { TREP[p]?eval(102),st,_,_ -> forgetOther(p) }
+  atomic { TREP[p]?eval(102),st,_,_,_ -> forgetOther(p) }
 }
 
 /* own: 110 or 111 */
@@ -565,14 +568,14 @@ proctype Setter(byte p; byte own; bool hasTag) {
 #endif
     fi };
 #ifdef CLUSTER
-stamp: atomic { TREP[p]?eval(own),st,_,_ -> req[p]!SET_,own,t,0,true; goto answer };
+stamp: atomic { TREP[p]?eval(own),st,_,_,_ -> req[p]!SET_,own,t,0,true; goto answer };
 #endif
 #if NREFUSE > 0
-again: atomic { rep[p]?eval(own),st,_,_ -> req[p]!SET_,own,t,0,hasTag };
+again: atomic { rep[p]?eval(own),st,_,_,_ -> req[p]!SET_,own,t,0,hasTag };
 #endif
 answer:
   if
-  :: atomic { rep[p]?eval(own),st,n,_ ->
+  :: atomic { rep[p]?eval(own),st,n,_,_ ->
        if
 #ifdef M_SETKEEPS
        :: true -> forget(p); putL1(p,n,NOFL)
@@ -589,7 +592,7 @@ answer:
        known[p] = MAX(known[p], n) }
   /* the deadline passes: it is reported as failed; from then on Redis refuses it */
   :: atomic { fails < NFAIL -> fails++; setDead[own-110] = true; ghostN[own-110] = db; forget(p) };
-     atomic { rep[p]?eval(own),st,n,_ -> n = 0; st = 0 }
+     atomic { rep[p]?eval(own),st,n,_,_ -> n = 0; st = 0 }
   fi
 }
 
