@@ -133,7 +133,7 @@ export const checks: Readonly<Record<string, Check>> = {
   },
   'cluster-tags-declared': {
     changes: 'run TagInv(1)',
-    defines: [...THREE, ...CLUSTER, FILLED],
+    defines: [...THREE, ...CLUSTER, FILLED, NOBODY_JOINS],
     about: 'invalidateTags on a Cluster, calls name the tag',
     quick: true,
   },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findModelChecker, MODEL_CHECKER_START } from '../support/model-checker.ts'
 import { checks, mutations, possibilities } from './checks.ts'
-import { questionsOf } from './questions.ts'
+import { questionsOf, type Question } from './questions.ts'
 import { search } from './spin.ts'
 
 /** Seconds that one search may take; a busy machine needs several times what a quiet one does. */
@@ -22,6 +22,19 @@ describe('the model of the protocol', () => {
     2 * SECONDS * 1000,
   )
 })
+
+test(
+  'the steps to a broken promise are shown, one line a turn',
+  async () => {
+    const [question] = questionsOf(table, ['M_LASTKEPT'], false)
+    const { trace } = await search(question as Question, { seconds: SECONDS, traced: true })
+    const turns = trace.split('\n')
+    expect(turns.find((turn) => turn.startsWith('Flight('))).toContain('req[0]=[CLAIM,')
+    expect(turns.find((turn) => turn.startsWith('Inval('))).toContain('req[1]=[DEL_,100,')
+    expect(turns.filter((turn) => turn.startsWith('spin: ')).join()).toContain('assertion violated')
+  },
+  2 * SECONDS * 1000,
+)
 
 describe('the table of checks', () => {
   test('every mutation and every possibility of the model is in it', async () => {
