@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { findModelChecker, MODEL_CHECKER_START } from '../support/model-checker.ts'
+import { checks, mutations, possibilities } from './checks.ts'
+import { questionsOf, type Question } from './questions.ts'
+import { search } from './spin.ts'
+
+/** Seconds that one search may take; a busy machine needs several times what a quiet one does. */
+const SECONDS = 120
+
+const table = { checks, mutations, possibilities }
+
+beforeAll(() => findModelChecker(console.log), MODEL_CHECKER_START)
+
+describe('the model of the protocol', () => {
+  test.each(questionsOf(table, [], true))(
+    '$name $expected: $about',
+    async (question) => {
+      const { verdict, complaint } = await search(question, { seconds: SECONDS })
+      expect({ verdict, complaint }).toEqual({ verdict: question.expected, complaint: expect.any(String) })
+    },
+    2 * SECONDS * 1000,
+  )
+})
+
+test(
+  'the steps to a broken promise are shown, one line a turn',
+  async () => {
+    const [question] = questionsOf(table, ['M_LASTKEPT'], false)
+    const { trace } = await search(question as Question, { seconds: SECONDS, traced: true })
+    const turns = trace.split('\n')
+    expect(turns.find((turn) => turn.startsWith('Flight('))).toContain('req[0]=[CLAIM,')
+    expect(turns.find((turn) => turn.startsWith('Inval('))).toContain('req[1]=[DEL_,100,')
+    expect(turns.filter((turn) => turn.startsWith('spin: ')).join()).toContain('assertion violated')
+  },
+  2 * SECONDS * 1000,
+)
+
+describe('the table of checks', () => {
+  test('every mutation and every possibility of the model is in it', async () => {
+    const model = await readFile(new URL('herd.pml', import.meta.url), 'utf8')
+    const inModel = new Set([...model.matchAll(/\b[MP]_[A-Z]+\b/g)].map(([name]) => name))
+    expect([...inModel].toSorted()).toEqual([...Object.keys(mutations), ...Object.keys(possibilities)].toSorted())
+  })
+
+  test('an unknown name is refused with the names that there are', () => {
+    expect(() => questionsOf(table, ['gaps'], false)).toThrow(/no check gaps; there are invalidate, /)
+  })
+
+  test('names choose, and so does quick', () => {
+    expect(questionsOf(table, ['gap', 'M_GHOST'], false).map(({ name }) => name)).toEqual(['gap', 'M_GHOST'])
+    expect(questionsOf(table, ['gap', 'invalidate'], true).map(({ name }) => name)).toEqual(['invalidate'])
+  })
+})

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findModelChecker } from '../support/model-checker.ts'
+import { own } from '../support/owned-process.ts'
+import { shorten } from './trace.ts'
+
+/** One configuration of the model, to be searched through. */
+export interface Configuration {
+  /** Process starts that stand for the line CHANGES of the model's init. */
+  readonly changes: string
+  /** What is defined for it: `NVEXP=0`, `TAGS`, `M_GHOST`. */
+  readonly defines: readonly string[]
+}
+
+export interface Outcome {
+  /** `incomplete`: no state broke a promise, but the time or the memory did not suffice for all. */
+  readonly verdict: 'holds' | 'fails' | 'incomplete'
+  readonly states: number
+  /** Seconds that it took, compilation included. */
+  readonly seconds: number
+  /** What was broken; '' where nothing was. */
+  readonly complaint: string
+  /** The steps that lead there, if they were asked for. */
+  readonly trace: string
+}
+
+/** MB for the states of one search. */
+const MEMORY = 3500
+/** Steps of the longest path. */
+const DEPTH = 2_000_000
+
+/** Searches all states of `configuration` for at most `seconds`; `traced` looks for a short way to a broken promise. */
+export async function search(
+  { changes, defines }: Configuration,
+  { seconds, traced = false }: { seconds: number; traced?: boolean },
+): Promise<Outcome> {
+  const { spin, gcc } = await findModelChecker(console.log)
+  const startedAt = performance.now()
+  const folder = await mkdtemp(join(tmpdir(), 'herdlock-model-'))
+  const run = (program: string, args: readonly string[], timeout = 0): Promise<Ran> =>
+    runIn(folder, program, args, timeout)
+  try {
+    const model = await readFile(new URL('herd.pml', import.meta.url), 'utf8')
+    await writeFile(join(folder, 'model.pml'), withChanges(model, changes))
+    const given = [...defines.map((define) => `-D${define}`), 'model.pml']
+    await succeed(run(spin, ['-a', ...given]), 'spin')
+    // REACH: without it a shorter way to a state that was met before is not followed.
+    const memory = ['-DSAFETY', '-DCOLLAPSE', '-DVECTORSZ=4096', `-DMEMLIM=${MEMORY}`, ...(traced ? ['-DREACH'] : [])]
+    await succeed(run(gcc, ['-O1', '-w', ...memory, '-o', 'pan', 'pan.c']), 'gcc')
+    const { output } = await run(join(folder, 'pan'), [`-m${DEPTH}`, '-w22', ...(traced ? ['-i'] : [])], seconds * 1000)
+    const outcome = read(output)
+    const steps = ['-t', '-p', '-g', '-l', '-B', ...given] // replays what pan has found
+    const trace = traced && outcome.verdict === 'fails' ? shorten((await run(spin, steps)).output) : ''
+    return { ...outcome, seconds: (performance.now() - startedAt) / 1000, trace }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+function withChanges(model: string, changes: string): string {
+  const line = /^ *CHANGES$/m
+  if (!line.test(model)) throw new Error('herd.pml must have a line CHANGES')
+  return model.replace(line, changes)
+}
+
+/** What the checker has printed; nothing if it was ended before its end. */
+function read(output: string): Pick<Outcome, 'verdict' | 'states' | 'complaint'> {
+  const states = Math.round(Number(/([\d.e+]+) states, stored/.exec(output)?.[1] ?? 0))
+  const complaint = /^pan:\d+: (.*) \(at depth \d+\)/m.exec(output)?.[1] ?? ''
+  if (complaint !== '') return { verdict: 'fails', states, complaint }
+  const isWhole = states > 0 && !/Search not completed|max search depth too small/.test(output)
+  return { verdict: isWhole ? 'holds' : 'incomplete', states, complaint: '' }
+}
+
+interface Ran {
+  readonly failed: boolean
+  readonly output: string
+}
+
+/** `timeout`: ms after which it is ended, 0 for never. */
+function runIn(cwd: string, program: string, args: readonly string[], timeout: number): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { cwd, timeout, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 * 1024 } as const
+    own(
+      execFile(program, args, options, (error, stdout, stderr) =>
+        resolve({ failed: error !== null, output: stdout + stderr }),
+      ),
+    )
+  })
+}
+
+async function succeed(running: Promise<Ran>, name: string): Promise<void> {
+  const { failed, output } = await running
+  if (failed) throw new Error(`${name} refuses the model:\n${output.trim().split('\n').slice(-5).join('\n')}`)
+}
