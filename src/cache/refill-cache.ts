@@ -16,6 +16,7 @@ import { checkCallOptions, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } fro
 import type { CallOptions, ResolvedOptions } from './options.ts'
 import { hitsFirst, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
+import { Answers } from './refill/answers.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
@@ -115,27 +116,23 @@ export class RefillCache implements Cache {
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
     const batch = new Batch(loader, distinct, this.#clock)
-    const ask = async (key: string): Promise<V> => {
+    const answers = new Answers<V>(distinct)
+    const ask = (key: string, index: number): void => {
       const decided = once(() => batch.decided())
       try {
         this.#assertOpen()
-        return await this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
-      } finally {
-        decided() // also where nothing began, because the call was refused
+        const answer = this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
+        answer.then(answers.arrived(index), answers.failed(index))
+      } catch (error) {
+        decided() // nothing has begun, because the call was refused
+        answers.failed(index)(error)
       }
     }
-    const asked: Promise<PromiseSettledResult<V>[]>[] = []
-    for (let from = 0; from < distinct.length; from += KEYS_A_TURN) {
-      if (from > 0) await new Promise<void>((resolve) => this.#clock.setImmediate(resolve))
-      asked.push(Promise.allSettled(distinct.slice(from, from + KEYS_A_TURN).map(ask)))
+    for (const [index, key] of distinct.entries()) {
+      if (index > 0 && index % KEYS_A_TURN === 0) await new Promise<void>((next) => this.#clock.setImmediate(next))
+      ask(key, index)
     }
-    const results = (await Promise.all(asked)).flat()
-    const values = new Map<string, V>()
-    for (const [i, result] of results.entries()) {
-      if (result.status === 'rejected') throw result.reason
-      if (result.value !== undefined) values.set(distinct[i] as string, result.value)
-    }
-    return values
+    return answers.all
   }
 
   readonly wrap = <A extends unknown[], V>(

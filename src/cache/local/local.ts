@@ -96,23 +96,19 @@ export class Local {
   }
 
   /**
-   * Keeps for long what was loaded under a lease and, sent while changes were told, has been accepted by Redis: that says
-   * that no change has been missed since the load began. `kept` is what is kept of it for a moment, if anything is.
+   * Keeps for long what was loaded under a lease, asked for at `since`, and was accepted by Redis. Where it was sent, at
+   * `sentAt`, while changes were told, and none can have been missed until now, that says that none has been missed since
+   * the load began. `kept` is what is kept of it for a moment, if anything is.
    */
   keepCommitted<V>(
-    since: number,
+    { since, sentAt, kept }: { since: number; sentAt: number; kept: MemoryEntry<V> | undefined },
     key: string,
     life: Life,
     isolated: Isolated<V>,
-    kept: MemoryEntry<V> | undefined,
   ): void {
-    const isKeptForLong = kept !== undefined && kept.unsyncedUntil === Infinity
-    if (!isKeptForLong) this.#put(since, key, life, isolated, this.#isSynced)
-  }
-
-  /** Whether changes are told, so that what Redis accepts from now on may be kept for long. */
-  get isSynced(): boolean {
-    return this.#isSynced
+    if (kept !== undefined && kept.unsyncedUntil === Infinity) return
+    if (!this.#isSynced || sentAt < this.#syncedSince || !this.#changes.noneMissedSince(sentAt)) return
+    this.#put(since, key, life, isolated, true)
   }
 
   /** Takes an entry out of memory again if it is still there. */

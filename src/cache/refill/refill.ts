@@ -87,17 +87,15 @@ export class Refill<V> {
     })
   }
 
-  /** Resolves at the end; never rejects. */
+  /** Resolves at the end; never rejects. Of thousands at once each promise counts: the usual ways have few. */
   #begin(): Promise<void> {
     const { redis } = this.#core
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
     return this.#claim(redis).then((claim) => {
-      // A hit in Redis ends here: that path should cost little more than the question.
-      if (claim.state !== 'fresh' || !this.#adopt(claim.entry, 'redis')) {
-        return this.#untilEnd(() => this.#follow(redis, claim))
-      }
-      this.#end()
-      return undefined
+      if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
+      const isOurs = claim.state === 'leased' && claim.stale === undefined && !this.#flight.execution.isAborted
+      if (!isOurs) return this.#untilEnd(() => this.#follow(redis, claim))
+      return this.#untilEnd(() => this.#load(redis.lease(this.#order.key, claim.possessions)))
     })
   }
 
@@ -106,18 +104,15 @@ export class Refill<V> {
     return redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond)
   }
 
-  async #untilEnd(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
+  #untilEnd(work: () => Promise<void>): Promise<void> {
+    return work().then(this.#end, (error: unknown) => {
       this.#note('failed', error)
       this.#flight.fail(error)
-    } finally {
       this.#end()
-    }
+    })
   }
 
-  #end(): void {
+  readonly #end = (): void => {
     this.#order.onDecided?.()
     this.#softTimer?.cancel()
     const { events, local } = this.#core
@@ -178,7 +173,7 @@ export class Refill<V> {
       }
     }
     if (this.#flight.settled) await this.#callersAreAway()
-    await this.#load(lease)
+    return this.#load(lease)
   }
 
   /**
@@ -244,7 +239,7 @@ export class Refill<V> {
   }
 
   /** Runs the loader as the one whose result is stored. */
-  async #load(lease: Lease): Promise<void> {
+  #load(lease: Lease): Promise<void> {
     const { key, loader, settings, background, onDecided } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
@@ -264,45 +259,50 @@ export class Refill<V> {
     if (lease === localLease) this.#since = local.now
     this.#loaded = reentrance.run(this.#flight, () => runLoader(loader, record, settings.loadTimeout, execution, clock))
     onDecided?.()
+    return this.#loaded.then(
+      (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt)),
+      (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, lease, startedAt)),
+    )
+  }
+
+  /** A lease never outlives its load, whatever becomes of that. */
+  #ending(lease: Lease, end: () => Promise<unknown> | undefined): Promise<void> | void {
     try {
-      await this.#deliver(this.#loaded, record, lease, startedAt)
+      return end() as Promise<void> | undefined
     } finally {
-      if (!lease.hasEnded) await lease.abandon() // a lease never outlives its load, whatever becomes of that
+      if (!lease.hasEnded) void lease.abandon()
     }
   }
 
-  /** Hands on what the loader makes, to the callers first. */
-  async #deliver(loaded: Promise<V>, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<void> {
+  #loadFailed(reason: unknown, lease: Lease, startedAt: number): Promise<unknown> {
     const { clock, events } = this.#core
-    const { key } = this.#order
-    let value: V
-    try {
-      value = await loaded
-    } catch (reason) {
-      events.refillFailed(key, reason, clock.now() - startedAt)
-      this.#fail(reason)
-      const { isAborted, reason: why } = this.#flight.execution
-      await (isAborted && isAbandonment(why) ? lease.abandon() : lease.fail(describeFailure(reason)))
-      return
-    }
+    events.refillFailed(this.#order.key, reason, clock.now() - startedAt)
+    this.#fail(reason)
+    const { isAborted, reason: why } = this.#flight.execution
+    return isAborted && isAbandonment(why) ? lease.abandon() : lease.fail(describeFailure(reason))
+  }
+
+  /** Hands on what the loader has made, to the callers first. */
+  #loadedIt(value: V, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<unknown> | undefined {
+    const { clock, events } = this.#core
     const loadTime = clock.now() - startedAt
-    events.refilled(key, loadTime)
+    events.refilled(this.#order.key, loadTime)
     this.#note('loaded', undefined, loadTime)
-    if (record.sharing === 'do-not-share') return
+    if (record.sharing === 'do-not-share') return undefined
     const isolated = this.#orReport(() => this.#isolate(value))
     this.#endSetbacks()
     this.#settle(isolated, value)
-    await this.#store(value, isolated, record, lease, loadTime)
+    return this.#store(value, isolated, record, lease, loadTime)
   }
 
   /** Puts the value where it belongs. The callers have it already. */
-  async #store(
+  #store(
     value: V,
     isolated: IsolatedLoad<V> | undefined,
     record: LoadRecord<V>,
     lease: Lease,
     loadTime: number,
-  ): Promise<void> {
+  ): Promise<unknown> | undefined {
     const { settings, key } = this.#order
     const { clock, local, random } = this.#core
     const storing = storingOf(value, settings, record, random.uniform())
@@ -310,19 +310,18 @@ export class Refill<V> {
     const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
     // Whoever asks from now on finds it there, also while Redis takes its time.
     const kept = mayKeep ? this.#keep(life, isolated) : undefined
-    if (lease === localLease) return
+    if (lease === localLease) return undefined
     this.#goOnUnattended()
     const payload = isolated && this.#orReport(() => isolated.encode())
-    if (isolated === undefined || payload === undefined) {
-      await lease.localise(PASS_DURATION) // others cannot be sent it: they need not wait for one another
-    } else if (!mayKeep) {
-      await lease.deliver(payload, storing)
-    } else {
-      const { isSynced } = local
-      const isStored = await lease.commit(payload, storing, loadTime)
+    // What others cannot be sent they need not wait for.
+    if (isolated === undefined || payload === undefined) return lease.localise(PASS_DURATION)
+    if (!mayKeep) return lease.deliver(payload, storing)
+    const sentAt = local.now
+    const loaded = { since: this.#since, sentAt, kept }
+    return lease.commit(payload, storing, loadTime).then((isStored) => {
       if (isStored === false) local.drop(key, kept)
-      else if (isStored && isSynced) this.#orReport(() => local.keepCommitted(this.#since, key, life, isolated, kept))
-    }
+      else if (isStored) this.#orReport(() => local.keepCommitted(loaded, key, life, isolated))
+    })
   }
 
   /**
