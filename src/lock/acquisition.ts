@@ -1,9 +1,10 @@
 import { LockLostError, LockNotAcquiredError } from '../errors.ts'
 import { lateReply } from '../redis/connection.ts'
 import { GRANT } from '../redis/scripts/hand-off.ts'
-import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
+import type { Acquired, Keeper } from './held-lock.ts'
 import { type Attempt, type Busy, TAKEN } from './instance.ts'
 import type { Place } from './line.ts'
+import { validityEnd } from './validity.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
 export interface Refusal {
@@ -80,11 +81,18 @@ export class Acquisition {
     return undefined
   }
 
-  /** The lock after a successful attempt; throws, and gives it back, when getting it took longer than it lasts. */
+  /** The lock after a successful attempt; throws when getting it took longer than it lasts, and `abandon` is due. */
   acquired(): Acquired {
     const { key, token, ttl } = this.#wanted
     const validUntil = validityEnd(this.#sentAt, ttl)
-    if (this.#keeper.clock.now() < validUntil) return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
+    this.assertInTime(validUntil)
+    return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
+  }
+
+  /** Throws when a lock that lasts until then came too late. */
+  assertInTime(validUntil: number): void {
+    if (this.#keeper.clock.now() < validUntil) return
+    const { key, ttl } = this.#wanted
     const why = `getting it took longer than its ttl (${ttl} ms)`
     throw new LockNotAcquiredError(key, why, { cause: new LockLostError(key, why) })
   }
@@ -122,8 +130,8 @@ export class Acquisition {
       return fencing ? instance.acquire(key, token, ttl, { queue: false, fencing }) : instance.set(key, token, ttl)
     }
     const waitsHere = this.#waiting?.index === index
-    // Where others of this process wait the lock is not free: the first command would be in vain.
-    if (!fencing && !waitsHere && !room.hasLine(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
+    // Where others wait, the lock is not free, or it is not meant for us: see leave-free.ts.
+    if (!fencing && !waitsHere && !room.isContended(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
     if (!waitsHere) {
       this.leave()
       this.#waiting = { index, place: room.join(key, token) }

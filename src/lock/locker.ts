@@ -1,7 +1,7 @@
 import { onAbort } from '../abort.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { lockChannel, lockEndedChannel } from '../diagnostics.ts'
-import { ClosedError, LockNotAcquiredError, wrongType } from '../errors.ts'
+import { ClosedError, LockNotAcquiredError, LockNotHeldError, wrongType } from '../errors.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { Connection } from '../redis/connection.ts'
@@ -9,7 +9,7 @@ import { Inbox } from '../redis/inbox.ts'
 import { abandonable } from './abandonable.ts'
 import { Acquisition } from './acquisition.ts'
 import { Agenda } from './agenda.ts'
-import { type Acquired, HeldLock, type Keeper, validityEnd } from './held-lock.ts'
+import { type Acquired, HeldLock, type Keeper } from './held-lock.ts'
 import { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
 import {
@@ -21,9 +21,11 @@ import {
   resolveCommandTimeout,
   resolveRedactKey,
   resolveTtl,
+  resolveYieldAfter,
 } from './options.ts'
 import { createToken } from './token.ts'
 import { traceAcquisition, traceEnd } from './trace-lock.ts'
+import { validityEnd } from './validity.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 /** What the cache shares with its locker, and tests replace. Not part of the public face. */
@@ -56,8 +58,9 @@ export class Locker {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object with clients', options)
     const { clock = systemClock, random = systemRandom } = parts
     const clients = listClients('clients', options.clients)
-    const instances =
-      parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
+    const commandTimeout = resolveCommandTimeout(options.commandTimeout)
+    const yieldAfter = resolveYieldAfter(options.yieldAfter)
+    const instances = parts.instances ?? createInstances(clients, { commandTimeout, yieldAfter }, clock, random)
     this.#random = random
     this.#redactKey = resolveRedactKey(options.redactKey)
     this.#inboxId = (instances[0] as Instance).inbox.id
@@ -191,7 +194,10 @@ export class Locker {
         signal?.throwIfAborted()
         if (refusal === undefined) return this.#hold(acquisition.acquired(), autoExtend)
         const granted = await acquisition.turn(refusal)
-        if (granted !== undefined) return this.#hold(granted, autoExtend, 'confirm')
+        const lock = granted && (await this.#confirmed(granted))
+        if (lock === undefined) continue
+        acquisition.assertInTime(lock.validUntil)
+        return this.#keep(lock, autoExtend)
       }
     } catch (error) {
       await acquisition.abandon(error)
@@ -202,11 +208,25 @@ export class Locker {
     }
   }
 
-  /** A lock that was handed over lasts only a moment until its owner has confirmed it. */
-  #hold(acquired: Acquired, autoExtend: boolean, confirm?: 'confirm'): HeldLock {
+  /** A lock that was handed over for a moment, once nothing can keep it from lasting its ttl; undefined: too late. */
+  async #confirmed(granted: Acquired): Promise<HeldLock | undefined> {
+    const lock = new HeldLock(this.#keeper, granted)
+    try {
+      await lock.confirm()
+      return lock
+    } catch (error) {
+      lock.forget()
+      if (error instanceof LockNotHeldError) return undefined
+      throw error
+    }
+  }
+
+  #hold(acquired: Acquired, autoExtend: boolean): HeldLock {
+    return this.#keep(new HeldLock(this.#keeper, acquired), autoExtend)
+  }
+
+  #keep(lock: HeldLock, autoExtend: boolean): HeldLock {
     this.#assertOpen()
-    const lock = new HeldLock(this.#keeper, acquired)
-    if (confirm !== undefined) lock.confirm()
     if (autoExtend) lock.keepExtending()
     if (lockEndedChannel.hasSubscribers) traceEnd(lock, this.#redactKey(lock.key), this.#keeper.clock)
     return lock
@@ -226,14 +246,14 @@ export class Locker {
 
 function createInstances(
   clients: readonly RedisClient[],
-  commandTimeout: number,
+  { commandTimeout, yieldAfter }: { commandTimeout: number; yieldAfter: number },
   clock: Clock,
   random: Random,
 ): Instance[] {
   const inboxId = random.token()
   return clients.map((client) => {
     const connection = new Connection(client, clock, commandTimeout)
-    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId))
+    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId), yieldAfter)
   })
 }
 

@@ -20,6 +20,8 @@ export interface RedisClient {
   disconnect(reconnect?: boolean): void
   /** The socket, which a Cluster has not. */
   readonly stream?: Corkable
+  /** `ready` while commands are written at once. */
+  readonly status?: string
   /** Only on a Cluster: its nodes of that role. */
   nodes?(role: 'master'): RedisClient[]
 }

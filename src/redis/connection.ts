@@ -3,10 +3,18 @@ import { RedisTimeoutError } from '../errors.ts'
 import { labelOf, type RedisClient } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import { makeStringsFast } from './fast-strings.ts'
-import { gatherWrites } from './gather-writes.ts'
+import { gatherWrites, writeThrough } from './gather-writes.ts'
+import { lossesOf } from './losses.ts'
 import type { Script } from './script.ts'
 
 type Argument = string | number | Buffer
+
+/** A command that was sent without waiting for those of its turn. */
+export interface SentAtOnce {
+  readonly reply: Promise<unknown>
+  /** Whether it has left this process: an event loop that is blocked from now on does not keep it back. */
+  hasLeft(): boolean
+}
 
 /** An operation that may take more than one command. */
 interface Call {
@@ -67,6 +75,32 @@ export class Connection {
       this.#evaluate(script, [keys.length, ...keys, ...args], this.client.callBuffer, call),
       call,
     )
+  }
+
+  /**
+   * Runs a script by one command that leaves at once: its source goes along, so that nothing need be sent after the
+   * first reply. What has left shows on the client's socket; a Cluster has none, and there only the reply tells.
+   */
+  runAtOnce(script: Script, keys: readonly string[], args: readonly Argument[]): SentAtOnce {
+    const { stream } = this.client
+    const before = stream?.bytesWritten
+    const reply = this.#withDeadline(this.client.call('eval', script.source, keys.length, ...keys, ...args))
+    if (stream === undefined) return { reply, hasLeft: () => false }
+    writeThrough(stream)
+    const isWritten = (stream.bytesWritten ?? 0) > (before ?? Infinity)
+    return { reply, hasLeft: () => isWritten && stream.writableLength === 0 }
+  }
+
+  /**
+   * Whether the client may send a command again that is sent now: to be asked when its reply has come. Clients do so when
+   * they lose a connection between a command and its reply.
+   */
+  watchForRepetition(): () => boolean {
+    // What a client without a connection keeps is sent once, when it has one again.
+    if (this.client.status !== undefined && this.client.status !== 'ready') return () => false
+    const losses = lossesOf(this.client)
+    const before = losses.count
+    return () => losses.count > before
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
