@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { startRedis } from '../../test/support/redis-server.ts'
 import { type Behaviour, observe } from './behaviour.ts'
+import { type Yielding, measureYielding } from './yielding.ts'
 import { handOffContenders, pairContenders } from './contenders.ts'
 import { measureHandOffs, measurePairs, measureWaiting, median } from './measure.ts'
 
@@ -59,6 +60,15 @@ report(
   (name) => behaviours.get(name)?.afterCrash ?? NaN,
 )
 report('ms until an acquisition on a frozen Redis ends', observed, (name) => behaviours.get(name)?.onFrozenRedis ?? NaN)
+
+const yields = new Map<string, Yielding>()
+for (const yieldAfter of [Infinity, 2000]) {
+  yields.set(`herdlock, yieldAfter ${yieldAfter}`, await measureYielding(url, yieldAfter, quick ? 6 : 12))
+}
+const yielding = [...yields.keys()]
+report('hand-overs a second, 10 in the queue', yielding, (name) => yields.get(name)?.handOvers ?? NaN)
+report('scripts a hand-over, 10 in the queue', yielding, (name) => yields.get(name)?.commands ?? NaN)
+report('ms that a program which polls waits meanwhile', yielding, (name) => yields.get(name)?.foreignWait ?? NaN)
 
 if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`)
 await server?.stop()

@@ -1,9 +1,10 @@
 import { LockLostError, LockNotAcquiredError } from '../errors.ts'
 import { lateReply } from '../redis/connection.ts'
 import { GRANT } from '../redis/scripts/hand-off.ts'
-import { type Acquired, type Keeper, validityEnd } from './held-lock.ts'
+import type { Acquired, LockHost } from './held-lock.ts'
 import { type Attempt, type Busy, TAKEN } from './instance.ts'
 import type { Place } from './line.ts'
+import { validityEnd } from './validity.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 
 export interface Refusal {
@@ -20,7 +21,7 @@ export interface Wanted {
 
 /** One call's way to a lock on all instances or on none. */
 export class Acquisition {
-  readonly #keeper: Keeper
+  readonly #host: LockHost
   readonly #wanted: Wanted
   /** Where to wait when refused, one room an instance. Absent: a refusal is final. */
   readonly #rooms: readonly WaitingRoom[] | undefined
@@ -34,8 +35,8 @@ export class Acquisition {
   #sentAt = 0
   #fencingToken: number | undefined
 
-  constructor(keeper: Keeper, wanted: Wanted, rooms?: readonly WaitingRoom[]) {
-    this.#keeper = keeper
+  constructor(host: LockHost, wanted: Wanted, rooms?: readonly WaitingRoom[]) {
+    this.#host = host
     this.#wanted = wanted
     this.#rooms = rooms
   }
@@ -52,8 +53,8 @@ export class Acquisition {
   async turn({ busy }: Refusal): Promise<Acquired | undefined> {
     const { key, token, ttl, fencing } = this.#wanted
     const validUntil = await this.#waiting?.place.turn(busy, this.#sentAt)
-    if (validUntil === undefined || fencing || this.#keeper.instances.length > 1) return undefined
-    return validUntil - this.#keeper.clock.now() > GRANT / 2 ? { key, token, ttl, validUntil } : undefined
+    if (validUntil === undefined || fencing || this.#host.instances.length > 1) return undefined
+    return validUntil - this.#host.clock.now() > GRANT / 2 ? { key, token, ttl, validUntil } : undefined
   }
 
   /**
@@ -61,7 +62,7 @@ export class Acquisition {
    * rejects with its error, and `abandon` is due.
    */
   async attempt(): Promise<Refusal | undefined> {
-    const { instances, clock } = this.#keeper
+    const { instances, clock } = this.#host
     this.#sentAt = clock.now()
     this.#fencingToken = undefined
     for (let index = 0; index < instances.length; index++) {
@@ -80,11 +81,18 @@ export class Acquisition {
     return undefined
   }
 
-  /** The lock after a successful attempt; throws, and gives it back, when getting it took longer than it lasts. */
+  /** The lock after a successful attempt; throws when getting it took longer than it lasts, and `abandon` is due. */
   acquired(): Acquired {
     const { key, token, ttl } = this.#wanted
     const validUntil = validityEnd(this.#sentAt, ttl)
-    if (this.#keeper.clock.now() < validUntil) return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
+    this.assertInTime(validUntil)
+    return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
+  }
+
+  /** Throws when a lock that lasts until then came too late. */
+  assertInTime(validUntil: number): void {
+    if (this.#host.clock.now() < validUntil) return
+    const { key, ttl } = this.#wanted
     const why = `getting it took longer than its ttl (${ttl} ms)`
     throw new LockNotAcquiredError(key, why, { cause: new LockLostError(key, why) })
   }
@@ -100,7 +108,7 @@ export class Acquisition {
         await released
         continue
       }
-      this.#keeper.inBackground(released)
+      this.#host.inBackground(released)
       // Should it have overtaken the release on its way.
       lateReply(error)?.then(
         () => this.#release(index),
@@ -116,14 +124,14 @@ export class Acquisition {
 
   async #take(index: number): Promise<Attempt> {
     const { key, token, ttl, fencing } = this.#wanted
-    const instance = this.#keeper.instances[index] as Keeper['instances'][number]
+    const instance = this.#host.instances[index] as LockHost['instances'][number]
     const room = this.#rooms?.[index]
     if (room === undefined) {
       return fencing ? instance.acquire(key, token, ttl, { queue: false, fencing }) : instance.set(key, token, ttl)
     }
     const waitsHere = this.#waiting?.index === index
-    // Where others of this process wait the lock is not free: the first command would be in vain.
-    if (!fencing && !waitsHere && !room.hasLine(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
+    // Where others wait, the lock is not free, or it is not meant for us: see leave-free.ts.
+    if (!fencing && !waitsHere && !room.isContended(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
     if (!waitsHere) {
       this.leave()
       this.#waiting = { index, place: room.join(key, token) }
@@ -137,6 +145,6 @@ export class Acquisition {
 
   async #release(index: number): Promise<void> {
     const { key, token } = this.#wanted
-    await this.#keeper.instances[index]?.release(key, token).catch(() => {})
+    await this.#host.instances[index]?.release(key, token).catch(() => {})
   }
 }

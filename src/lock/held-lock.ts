@@ -1,27 +1,19 @@
 import type { Clock } from '../clock.ts'
 import { LockLostError, LockNotHeldError } from '../errors.ts'
+import { lateReply } from '../redis/connection.ts'
 import type { Agenda, Appointment } from './agenda.ts'
 import type { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
 import { resolveTtl } from './options.ts'
 import { releaseEverywhere } from './release.ts'
+import { type Extension, Validity } from './validity.ts'
 
-/** Clocks of different hosts may run apart by this share of the time they measure (NTP slews by 0.0005). */
-const DRIFT = 0.001
 /** A lock that extends itself does so when this share of its time is left; after a failure, of the time then left. */
 const EXTEND_AT = 2 / 3
 /** But after a failure not before this share of its ttl has gone by. */
 const LEAST_PAUSE = 1 / 20
-/** ms for which a lock that was handed over may be held before its ttl is set. */
-const CONFIRM_AFTER = 1
-
-/** The local instant until which a lock surely lasts whose `ttl` was set by a command sent at `sentAt`. */
-export function validityEnd(sentAt: number, ttl: number): number {
-  return sentAt + ttl * (1 - DRIFT)
-}
-
 /** What a `HeldLock` needs of its locker. */
-export interface Keeper {
+export interface LockHost {
   readonly instances: readonly Instance[]
   readonly clock: Clock
   readonly agenda: Agenda
@@ -44,10 +36,9 @@ export class HeldLock implements Lock {
   readonly key: string
   readonly token: string
   declare readonly fencingToken?: number
-  readonly #keeper: Keeper
+  readonly #host: LockHost
   #ttl: number
-  /** On the local monotonic clock. Moves with every extension. */
-  #validUntil: number
+  readonly #validity: Validity
   /** `lost` by what Redis or the clock said, whichever was first. Neither is ever left but for `released`. */
   #state: 'held' | 'lost' | 'released' = 'held'
   /** Made when somebody asks for the signal: most locks are released before anyone does. */
@@ -58,32 +49,34 @@ export class HeldLock implements Lock {
   /** The next extension, Infinity when none is due. */
   #extendAt = Infinity
   #extending = false
+  /** While a reply that may have arrived is given the time to be read. */
+  #hearing: Promise<void> | undefined
   /** Set at most once, by who watches; called once. */
   #onEnd: ((outcome: 'released' | 'lost', reason?: LockLostError) => void) | undefined
 
-  constructor(keeper: Keeper, acquired: Acquired) {
-    this.#keeper = keeper
+  constructor(host: LockHost, acquired: Acquired) {
+    this.#host = host
     this.key = acquired.key
     this.token = acquired.token
     if (acquired.fencingToken !== undefined) this.fencingToken = acquired.fencingToken
     this.#ttl = acquired.ttl
-    this.#validUntil = acquired.validUntil
+    this.#validity = new Validity(acquired.validUntil)
   }
 
   /** Local instant until which the lock surely is held, unless it is lost earlier. */
   get validUntil(): number {
-    return this.#validUntil
+    return this.#validity.end
   }
 
   /** Whether by our clock it may have lapsed by itself. */
   get hasRunOut(): boolean {
-    return this.#keeper.clock.now() >= this.#validUntil
+    return this.#host.clock.now() >= this.validUntil
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.#keeper.clock.now() >= this.#validUntil) this.lose('its time ran out')
+      if (this.#isOver) this.#lapse()
       if (this.#state === 'held') this.#meet()
       if (this.#lostError !== undefined) this.#controller.abort(this.#lostError)
     }
@@ -93,9 +86,10 @@ export class HeldLock implements Lock {
   async release(): Promise<void> {
     if (this.#state === 'released') throw new LockNotHeldError(this.key)
     const before = this.#state
+    const wasSurelyHeld = before === 'held' && this.#host.clock.now() < this.validUntil
     this.#end('released')
     try {
-      await releaseEverywhere(this.#keeper.instances, this.key, this.token)
+      await releaseEverywhere(this.#host.instances, this.key, this.token, wasSurelyHeld)
       this.#tellEnd('released')
     } catch (error) {
       if (error instanceof LockNotHeldError) this.#tellEnd('lost')
@@ -107,26 +101,46 @@ export class HeldLock implements Lock {
 
   async extend(ttl: number): Promise<void> {
     const newTtl = resolveTtl(ttl)
-    const sentAt = this.#keeper.clock.now()
-    if (sentAt >= this.#validUntil) this.lose('its time ran out')
+    if (this.#isOver) this.#lapse()
+    if (this.#hearing !== undefined) await this.#hearing
+    await this.#extend(newTtl, 'set')
+  }
+
+  async #extend(ttl: number, may: 'set' | 'lengthen'): Promise<void> {
     if (this.#state !== 'held') throw new LockNotHeldError(this.key)
-    // Whatever becomes of the answer, Redis may have shortened the time already.
-    const validUntil = validityEnd(sentAt, newTtl)
-    this.#validUntil = Math.min(this.#validUntil, validUntil)
+    const extension = this.#send(ttl, may)
+    await this.#carriedOut(extension, ttl, (instance) => instance.extend(this.key, this.token, ttl, extension.shortens))
+  }
+
+  #send(ttl: number, may: 'set' | 'lengthen'): Extension {
+    const extension = this.#validity.send(this.#host.clock.now(), ttl, may)
     this.#meetAgain()
-    for (const instance of this.#keeper.instances) {
-      if (await instance.extend(this.key, this.token, newTtl)) continue
-      this.lose('it expired, was deleted, or was taken by another holder')
-      throw new LockNotHeldError(this.key)
+    return extension
+  }
+
+  /** Extends on one instance after another, and draws the conclusions. */
+  async #carriedOut(
+    extension: Extension,
+    ttl: number,
+    extendOn: (instance: Instance) => Promise<boolean>,
+  ): Promise<void> {
+    try {
+      for (const instance of this.#host.instances) {
+        if (await extendOn(instance)) continue
+        this.lose('it expired, was deleted, or was taken by another holder')
+        throw new LockNotHeldError(this.key)
+      }
+    } catch (error) {
+      this.#validity.failed(extension, fateAfter(error))
+      throw error
     }
     if (this.#state !== 'held') throw new LockNotHeldError(this.key)
-    this.#ttl = newTtl
-    this.#validUntil = validUntil
+    if (this.#validity.succeeded(extension)) this.#ttl = ttl
     this.#meetAgain()
   }
 
   async ttl(): Promise<number> {
-    const { instances } = this.#keeper
+    const { instances } = this.#host
     const remaining = await Promise.all(instances.map((instance) => instance.remaining(this.key, this.token)))
     return Math.min(...remaining)
   }
@@ -142,17 +156,25 @@ export class HeldLock implements Lock {
   }
 
   /**
-   * Sets the whole ttl of a lock that was handed over for a moment; tried again while that lasts. A lock that is
-   * released at once needs no such command, which would delay the next hand-off by as much as the release itself. A
-   * holder that meanwhile blocks the event loop for longer than the grant loses the lock.
+   * Sets the whole ttl of a lock that was handed over for a moment. Resolves when the command has left this process, so
+   * that a holder that blocks the event loop does not keep it back, or when it was answered; in the first case it is tried
+   * again should it fail. Rejects as `extend` does.
    */
-  confirm(): void {
-    // Setting a timer takes longer than all the rest of waking up: the new holder goes first.
-    this.#keeper.clock.setImmediate(() => {
-      if (this.#state !== 'held') return
-      this.#extendAt = this.#keeper.clock.now() + CONFIRM_AFTER
-      this.#meet()
+  async confirm(): Promise<void> {
+    const extension = this.#send(this.#ttl, 'set')
+    let hasLeft = (): boolean => false
+    const carriedOut = this.#carriedOut(extension, this.#ttl, async (instance) => {
+      const sent = instance.extendAtOnce(this.key, this.token, this.#ttl, extension.shortens)
+      hasLeft = sent.hasLeft
+      return Number(await sent.reply) === 1
     })
+    this.#extending = true
+    const ended = this.#afterExtension(carriedOut)
+    if (hasLeft()) return
+    await Promise.race([carriedOut, this.#nextTurn()]) // what TLS enciphers has left a turn later
+    if (hasLeft()) return
+    await carriedOut
+    await ended
   }
 
   /** The lock is lost, for the reason named; nothing revives it. */
@@ -183,36 +205,65 @@ export class HeldLock implements Lock {
     this.#state = state
     this.#appointment?.cancel()
     this.#appointment = undefined
-    this.#keeper.watched.delete(this)
+    this.#host.watched.delete(this)
+  }
+
+  get #isOver(): boolean {
+    return this.#host.clock.now() >= this.validUntil
+  }
+
+  /**
+   * The time is over: the lock is lost, unless a reply is under way by which it lasts longer. After a blocked event loop
+   * timers come first; two turns let what has arrived be read.
+   */
+  #lapse(): void {
+    if (!this.#validity.mayOutlast(this.#host.clock.now())) return this.lose('its time ran out')
+    this.#hearing ??= this.#hearOut()
+  }
+
+  async #hearOut(): Promise<void> {
+    await this.#nextTurn()
+    await this.#nextTurn()
+    this.#hearing = undefined
+    if (this.#isOver) this.lose('its time ran out')
+    else this.#meetAgain()
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#host.clock.setImmediate(resolve))
   }
 
   /** Sees to it that the end of validity, or the next extension, is not missed. */
   #meet(): void {
     if (this.#appointment !== undefined) return this.#meetAgain()
-    this.#appointment = this.#keeper.agenda.add(Math.min(this.#validUntil, this.#extendAt), () => this.#due())
-    this.#keeper.watched.add(this)
+    this.#appointment = this.#host.agenda.add(this.#nextAt, () => this.#due())
+    this.#host.watched.add(this)
   }
 
   #meetAgain(): void {
-    this.#appointment?.moveTo(Math.min(this.#validUntil, this.#extendAt))
+    if (this.#hearing === undefined) this.#appointment?.moveTo(this.#nextAt)
+  }
+
+  get #nextAt(): number {
+    return Math.min(this.validUntil, this.#extendAt)
   }
 
   #due(): void {
-    const now = this.#keeper.clock.now()
-    if (now >= this.#validUntil) return this.lose('its time ran out')
-    if (now >= this.#extendAt) {
+    if (this.#isOver) return this.#lapse()
+    if (this.#host.clock.now() >= this.#extendAt) {
       this.#extendAt = Infinity
-      void this.#extendOnce()
+      this.#extending = true
+      // What extends by itself never takes time from a lock, not even from what its owner has extended meanwhile.
+      void this.#afterExtension(this.#extend(this.#ttl, 'lengthen'))
     }
     this.#meetAgain()
   }
 
-  async #extendOnce(): Promise<void> {
-    if (this.#state !== 'held') return
-    this.#extending = true
+  /** Goes on extending, if that is asked for or the extension has failed. */
+  async #afterExtension(extended: Promise<void>): Promise<void> {
     let again: boolean
     try {
-      await this.extend(this.#ttl)
+      await extended
       again = this.#autoExtend
     } catch (error) {
       // Redis did not answer, or refused: there may be time to try again. The end of validity is watched all the same.
@@ -223,8 +274,14 @@ export class HeldLock implements Lock {
   }
 
   #scheduleExtension(): void {
-    const now = this.#keeper.clock.now()
-    this.#extendAt = now + Math.max((this.#validUntil - now) * (1 - EXTEND_AT), this.#ttl * LEAST_PAUSE)
+    const now = this.#host.clock.now()
+    this.#extendAt = now + Math.max((this.validUntil - now) * (1 - EXTEND_AT), this.#ttl * LEAST_PAUSE)
     this.#meet()
   }
+}
+
+/** When it is known that an extension which failed with `error` is not carried out any more. Absent: that is never known. */
+function fateAfter(error: unknown): Promise<unknown> | undefined {
+  if (error instanceof Error && error.name === 'ReplyError') return Promise.resolve()
+  return lateReply(error)
 }

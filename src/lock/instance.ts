@@ -1,4 +1,4 @@
-import type { Connection } from '../redis/connection.ts'
+import type { Connection, SentAtOnce } from '../redis/connection.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import { asList } from '../redis/reply.ts'
@@ -30,6 +30,12 @@ export interface Busy {
   readonly redisNow: number
 }
 
+/**
+ * Whether the lock was the token's when it was released. `perhaps`: it no longer was, but the client may have sent the
+ * release twice, as it does when the reply to the first is lost.
+ */
+export type Released = 'yes' | 'no' | 'perhaps'
+
 /** Taken, without a fencing number. */
 export const TAKEN: Taken = { taken: true }
 const REFUSED: Busy = { taken: false, remaining: -1, holderIsOurs: false, queued: false, added: false, redisNow: 0 }
@@ -40,9 +46,13 @@ export class Instance {
   readonly connection: Connection
   /** Where hand-offs of this instance are received. */
   readonly inbox: Inbox
-  constructor(connection: Connection, inbox: Inbox) {
+  readonly #yieldAfter: number | ''
+
+  /** `yieldAfter`: ms of unbroken hand-overs after which a lock is left free for a moment; Infinity: never. */
+  constructor(connection: Connection, inbox: Inbox, yieldAfter: number = Infinity) {
     this.connection = connection
     this.inbox = inbox
+    this.#yieldAfter = yieldAfter === Infinity ? '' : yieldAfter
   }
 
   /** ARGV of the scripts that hand off: of the nodes that keys are split over, PUBLISH counts the subscribers of one. */
@@ -72,8 +82,8 @@ export class Instance {
     ttl: number,
     wants: { queue: boolean; fencing: boolean },
   ): Promise<Attempt> {
-    const { lock, queue, fence } = lockKeys(this.connection.client, key)
-    const keys = wants.fencing ? [lock, queue, fence] : [lock, queue]
+    const { lock, queue, chain, fence } = lockKeys(this.connection.client, key)
+    const keys = wants.fencing ? [lock, queue, chain, fence] : [lock, queue, chain]
     const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
     const reply = asList(await this.connection.run(lockAcquire, keys, args), 2)
     const [taken, number, ours, added, redisNow] = reply.map(Number) as [number, number, number, number, number]
@@ -88,15 +98,23 @@ export class Instance {
     }
   }
 
-  /** Gives up the lock or the place in its queue. Resolves with whether the lock was the token's. */
-  async release(key: string, token: string): Promise<boolean> {
-    const { lock, queue } = lockKeys(this.connection.client, key)
-    return Number(await this.connection.cleanUp(lockRelease, [lock, queue], [token, this.#countsSubscribers])) === 1
+  /** Gives up the lock or the place in its queue. */
+  async release(key: string, token: string): Promise<Released> {
+    const { lock, queue, chain } = lockKeys(this.connection.client, key)
+    const mayBeRepeated = this.connection.watchForRepetition()
+    const args = [token, this.#countsSubscribers, this.#yieldAfter]
+    if (Number(await this.connection.cleanUp(lockRelease, [lock, queue, chain], args)) === 1) return 'yes'
+    return mayBeRepeated() ? 'perhaps' : 'no'
   }
 
-  /** Resolves with whether the lock was the token's and has now `ttl` ms left. */
-  async extend(key: string, token: string, ttl: number): Promise<boolean> {
-    return Number(await this.connection.run(lockExtend, [key], [token, ttl])) === 1
+  /** Resolves with whether the lock was the token's and has now `ttl` ms left, or more unless this `shortens`. */
+  async extend(key: string, token: string, ttl: number, shortens: boolean): Promise<boolean> {
+    return Number(await this.connection.run(lockExtend, [key], [token, ttl, shortens ? '1' : '0'])) === 1
+  }
+
+  /** Like `extend`, by a command that leaves at once; 1 is the reply when the lock was the token's. */
+  extendAtOnce(key: string, token: string, ttl: number, shortens: boolean): SentAtOnce {
+    return this.connection.runAtOnce(lockExtend, [key], [token, ttl, shortens ? '1' : '0'])
   }
 
   /** ms that the lock has left in Redis, 0 when it is not the token's. */

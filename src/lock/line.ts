@@ -14,6 +14,8 @@ export class Line {
   /** While there are places, a timer is set or one of them is looking. */
   #timer: Timer | undefined
   #timerAt = Infinity
+  /** Whether anybody had to wait. */
+  wasRefused = false
   /** Counts the queues in Redis that this line has seen: a new one begins when the old was lost. */
   queueNumber = 0
 
@@ -39,14 +41,20 @@ export class Line {
 
   /** One of the line was refused: the next look follows from what it was told. */
   refused(busy: Busy): void {
-    const at = this.#clock.now() + recheckDelay(busy, this.#random.uniform())
+    this.wasRefused = true
+    this.lookAfter(recheckDelay(busy, this.#random.uniform()))
+  }
+
+  /** The first of the line looks in `ms`, unless a look is due before. */
+  lookAfter(ms: number): void {
+    const at = this.#clock.now() + ms
     if (at >= this.#timerAt) return
     this.#stop()
     this.#timerAt = at
     this.#timer = this.#clock.setTimeout(() => {
       this.#stop()
       this.wakeFirst()
-    }, at - this.#clock.now())
+    }, ms)
   }
 
   /** The queue vanished from Redis: those who believe to be in it must join again. */
@@ -119,6 +127,11 @@ export class Place {
   grant(redisUntil: number): void {
     this.#grant = { redisUntil, toldAt: this.#clock.now() }
     this.wake()
+  }
+
+  /** The lock is left free for others for so many ms; then the queue goes on. Redis and the timer count whole ms. */
+  lookAfter(ms: number): void {
+    this.#line.lookAfter(ms + 2)
   }
 
   wake(): void {

@@ -2,7 +2,7 @@ import { onAbort, reasonOf, throwIfAborted } from '../abort.ts'
 import { checkFunction, checkKey, checkObject, checkSignal } from '../check.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { lockChannel, lockEndedChannel } from '../diagnostics.ts'
-import { ClosedError, LockNotAcquiredError } from '../errors.ts'
+import { ClosedError, LockNotAcquiredError, LockNotHeldError } from '../errors.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { listClients, type RedisClient } from '../redis/client.ts'
 import { Connection } from '../redis/connection.ts'
@@ -10,7 +10,7 @@ import { Inbox } from '../redis/inbox.ts'
 import { abandonable } from './abandonable.ts'
 import { Acquisition } from './acquisition.ts'
 import { Agenda } from './agenda.ts'
-import { type Acquired, HeldLock, type Keeper, validityEnd } from './held-lock.ts'
+import { type Acquired, HeldLock, type LockHost } from './held-lock.ts'
 import { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
 import {
@@ -20,9 +20,11 @@ import {
   resolveCommandTimeout,
   resolveRedactKey,
   resolveTtl,
+  resolveYieldAfter,
 } from './options.ts'
 import { createToken } from './token.ts'
 import { traceAcquisition, traceEnd } from './trace-lock.ts'
+import { validityEnd } from './validity.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 /** What the cache shares with its locker, and tests replace. Not part of the public face. */
@@ -40,7 +42,7 @@ export interface LockerParts {
  * better not be done twice.
  */
 export class Locker {
-  readonly #keeper: Keeper
+  readonly #host: LockHost
   readonly #rooms: readonly WaitingRoom[]
   readonly #random: Random
   readonly #redactKey: (key: string) => string
@@ -55,14 +57,15 @@ export class Locker {
     checkObject('options', options, 'an object with clients')
     const { clock = systemClock, random = systemRandom } = parts
     const clients = listClients('clients', options.clients)
-    const instances =
-      parts.instances ?? createInstances(clients, resolveCommandTimeout(options.commandTimeout), clock, random)
+    const commandTimeout = resolveCommandTimeout(options.commandTimeout)
+    const yieldAfter = resolveYieldAfter(options.yieldAfter)
+    const instances = parts.instances ?? createInstances(clients, { commandTimeout, yieldAfter }, clock, random)
     this.#random = random
     this.#redactKey = resolveRedactKey(options.redactKey)
     this.#inboxId = (instances[0] as Instance).inbox.id
     this.#ownInboxes = parts.instances === undefined ? instances.map(({ inbox }) => inbox) : []
     this.#rooms = instances.map(({ inbox }) => new WaitingRoom(inbox, clock, random))
-    this.#keeper = {
+    this.#host = {
       instances,
       clock,
       agenda: new Agenda(clock),
@@ -82,7 +85,7 @@ export class Locker {
     this.#assertOpen()
     checkSignal(options.signal)
     throwIfAborted(options.signal)
-    const work = Promise.all(this.#keeper.instances.map((instance) => instance.prepare()))
+    const work = Promise.all(this.#host.instances.map((instance) => instance.prepare()))
     await abandonable(options.signal, work, () => {})
   }
 
@@ -158,7 +161,7 @@ export class Locker {
   /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. Internal. */
   adopt(taken: { key: string; token: string; ttl: number; takenAt: number; autoExtend?: boolean }): HeldLock {
     const { key, token, ttl, takenAt, autoExtend = false } = taken
-    const lock = new HeldLock(this.#keeper, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })
+    const lock = new HeldLock(this.#host, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })
     if (autoExtend) lock.keepExtending()
     return lock
   }
@@ -169,7 +172,7 @@ export class Locker {
     const { signal, fencing = false, autoExtend = false } = resolveAcquireOptions(options)
     const wanted = { key, token: this.createToken(), ttl: resolveTtl(ttl), fencing }
     throwIfAborted(signal)
-    return { acquisition: new Acquisition(this.#keeper, wanted, rooms), signal, autoExtend }
+    return { acquisition: new Acquisition(this.#host, wanted, rooms), signal, autoExtend }
   }
 
   async #tryOnce(acquisition: Acquisition, key: string, autoExtend: boolean): Promise<HeldLock> {
@@ -190,7 +193,10 @@ export class Locker {
         throwIfAborted(signal)
         if (refusal === undefined) return this.#hold(acquisition.acquired(), autoExtend)
         const granted = await acquisition.turn(refusal)
-        if (granted !== undefined) return this.#hold(granted, autoExtend, 'confirm')
+        const lock = granted && (await this.#confirmed(granted))
+        if (lock === undefined) continue
+        acquisition.assertInTime(lock.validUntil)
+        return this.#keep(lock, autoExtend)
       }
     } catch (error) {
       await acquisition.abandon(error)
@@ -201,19 +207,33 @@ export class Locker {
     }
   }
 
-  /** A lock that was handed over lasts only a moment until its owner has confirmed it. */
-  #hold(acquired: Acquired, autoExtend: boolean, confirm?: 'confirm'): HeldLock {
+  /** A lock that was handed over for a moment, once nothing can keep it from lasting its ttl; undefined: too late. */
+  async #confirmed(granted: Acquired): Promise<HeldLock | undefined> {
+    const lock = new HeldLock(this.#host, granted)
+    try {
+      await lock.confirm()
+      return lock
+    } catch (error) {
+      lock.forget()
+      if (error instanceof LockNotHeldError) return undefined
+      throw error
+    }
+  }
+
+  #hold(acquired: Acquired, autoExtend: boolean): HeldLock {
+    return this.#keep(new HeldLock(this.#host, acquired), autoExtend)
+  }
+
+  #keep(lock: HeldLock, autoExtend: boolean): HeldLock {
     this.#assertOpen()
-    const lock = new HeldLock(this.#keeper, acquired)
-    if (confirm !== undefined) lock.confirm()
     if (autoExtend) lock.keepExtending()
-    if (lockEndedChannel.hasSubscribers) traceEnd(lock, this.#redactKey(lock.key), this.#keeper.clock)
+    if (lockEndedChannel.hasSubscribers) traceEnd(lock, this.#redactKey(lock.key), this.#host.clock)
     return lock
   }
 
   async #end(): Promise<void> {
     const emptied = this.#rooms.map((room) => room.close(new ClosedError('locker')))
-    for (const lock of this.#keeper.watched) lock.lose('its locker was closed')
+    for (const lock of this.#host.watched) lock.lose('its locker was closed')
     for (const inbox of this.#ownInboxes) inbox.close()
     await Promise.all([...emptied, ...this.#background])
   }
@@ -225,14 +245,14 @@ export class Locker {
 
 function createInstances(
   clients: readonly RedisClient[],
-  commandTimeout: number,
+  { commandTimeout, yieldAfter }: { commandTimeout: number; yieldAfter: number },
   clock: Clock,
   random: Random,
 ): Instance[] {
   const inboxId = random.token()
   return clients.map((client) => {
     const connection = new Connection(client, clock, commandTimeout)
-    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId))
+    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId), yieldAfter)
   })
 }
 

@@ -11,6 +11,11 @@ export interface LockerOptions {
   clients: RedisClient | readonly RedisClient[]
   /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
   commandTimeout?: number | undefined
+  /**
+   * ms for which a lock is handed from waiter to waiter without having been free. After that it is left free for 60 ms,
+   * so that programs which only poll for it get it too; then the queue goes on. Default 2000; `Infinity`: never.
+   */
+  yieldAfter?: number | undefined
   /** What diagnostics channels, and so OpenTelemetry, are told in place of a key. Default: the key itself. */
   redactKey?: ((key: string) => string) | undefined
 }
@@ -26,11 +31,16 @@ export interface AcquireOptions {
 }
 
 const DEFAULT_COMMAND_TIMEOUT = 1000
+const DEFAULT_YIELD_AFTER = 2000
 /** The longest ttl in ms, 24.8 days; longer ones, `Infinity` included, are cut to it. */
 const MAX_TTL: number = MAX_DELAY
 
 export function resolveCommandTimeout(value: unknown = DEFAULT_COMMAND_TIMEOUT): number {
   return positiveDuration('commandTimeout', value, MAX_TTL)
+}
+
+export function resolveYieldAfter(value: unknown = DEFAULT_YIELD_AFTER): number {
+  return value === Infinity ? Infinity : positiveDuration('yieldAfter', value, MAX_TTL)
 }
 
 /** The redaction that is in force. Should it throw, no call suffers, and no key is told. */

@@ -4,13 +4,22 @@ import type { Instance } from './instance.ts'
 /**
  * Releases on every instance, in reverse order: the first instance guards those behind it, so it is freed last. One
  * that fails does not keep the others from being released.
+ *
+ * `wasSurelyHeld`: the lock was valid when the release was sent first. Where the release may have been sent twice and the
+ * lock is gone, the first time has ended it then.
  */
-export async function releaseEverywhere(instances: readonly Instance[], key: string, token: string): Promise<void> {
+export async function releaseEverywhere(
+  instances: readonly Instance[],
+  key: string,
+  token: string,
+  wasSurelyHeld: boolean,
+): Promise<void> {
   const errors: unknown[] = []
   let held = true
   for (const instance of instances.toReversed()) {
     try {
-      if (!(await instance.release(key, token))) held = false
+      const released = await instance.release(key, token)
+      if (released === 'no' || (released === 'perhaps' && !wasSurelyHeld)) held = false
     } catch (error) {
       errors.push(error)
     }

@@ -1,7 +1,12 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Inbox } from '../redis/inbox.ts'
+import { LOOK_AFTER } from '../redis/scripts/leave-free.ts'
 import { Line, Place } from './line.ts'
+
+/** For how many ms, and for how many keys, it is remembered that others wanted the lock. */
+const CONTENDED_FOR = 10_000
+const CONTENDED_KEYS = 1000
 
 /** Where those of this process wait who were refused by one instance. */
 export class WaitingRoom {
@@ -9,6 +14,8 @@ export class WaitingRoom {
   readonly #clock: Clock
   readonly #random: Random
   readonly #lines = new Map<string, Line>()
+  /** Key → when the last left its line, if they had to wait; the oldest first. */
+  readonly #leftAt = new Map<string, number>()
   #onEmpty: (() => void) | undefined
   #error: Error | undefined
   readonly #stopListening: () => void
@@ -27,15 +34,15 @@ export class WaitingRoom {
     const place = new Place(line, this.#clock)
     if (this.#error !== undefined) place.fail(this.#error)
     else this.#inbox.open().catch(() => {})
-    const stop = this.#inbox.listen(token, (payload) => place.grant(Number(payload.toString('latin1'))))
+    const stop = this.#inbox.listen(token, (payload) => receive(place, payload.toString('latin1')))
     place.onLeave(stop)
     line.add(place)
     return place
   }
 
-  /** Whether others of this process wait for `key`. */
-  hasLine(key: string): boolean {
-    return this.#lines.has(key)
+  /** Whether others of this process wait for `key`, or did so lately. */
+  isContended(key: string): boolean {
+    return this.#lines.has(key) || (this.#leftAt.get(key) ?? -Infinity) > this.#clock.now() - CONTENDED_FOR
   }
 
   /** Wakes everyone with `error`, now and in future. Resolves when all have left. */
@@ -48,8 +55,19 @@ export class WaitingRoom {
   }
 
   #remove(key: string): void {
+    if (this.#lines.get(key)?.wasRefused === true) this.#remember(key)
     this.#lines.delete(key)
     if (this.#lines.size === 0) this.#onEmpty?.()
+  }
+
+  #remember(key: string): void {
+    const now = this.#clock.now()
+    this.#leftAt.delete(key) // so that the order of insertion stays that of leaving
+    this.#leftAt.set(key, now)
+    for (const [oldest, leftAt] of this.#leftAt) {
+      if (this.#leftAt.size <= CONTENDED_KEYS && leftAt > now - CONTENDED_FOR) break
+      this.#leftAt.delete(oldest)
+    }
   }
 
   /** Messages may have been missed. As long as more would be, one of each line goes on looking for all. */
@@ -59,4 +77,10 @@ export class WaitingRoom {
       else line.wakeFirst()
     }
   }
+}
+
+/** A message to a waiter: when the grant that it was given ends, on Redis's clock, or when to look. */
+function receive(place: Place, message: string): void {
+  if (message.startsWith(LOOK_AFTER)) place.lookAfter(Number(message.slice(LOOK_AFTER.length)))
+  else place.grant(Number(message))
 }

@@ -90,6 +90,8 @@ export class ClientState {
     ['close', () => this.#noteClose()],
     ['connecting', () => this.#noteConnecting()],
     ['end', () => this.#noteEnd()],
+    // A Cluster drops the connection to a node that is lost.
+    ['-node', () => void this.losses++],
   ])
 
   /** Whether it had ended, so that the attempt which now begins is a first one. */

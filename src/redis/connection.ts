@@ -5,7 +5,7 @@ import { ClientState, type ClientListener } from './client-state.ts'
 import { channelOf, labelOf, readsFromReplicas, type Argument, type RedisClient } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import { makeStringsFast } from './fast-strings.ts'
-import { gatherWrites } from './gather-writes.ts'
+import { gatherWrites, writeThrough } from './gather-writes.ts'
 import { isQueued } from './reply.ts'
 import type { Script } from './script.ts'
 import { readValue } from './scripts/read-value.ts'
@@ -13,6 +13,13 @@ import { Sender, type ReplyKind } from './sender.ts'
 
 /** Clean-ups that may wait in the client's queue. */
 const MOST_BELATED = 1000
+
+/** A command that was sent without waiting for those of its turn. */
+export interface SentAtOnce {
+  readonly reply: Promise<unknown>
+  /** Whether it has left this process: an event loop that is blocked from now on does not keep it back. */
+  hasLeft(): boolean
+}
 
 /** An operation that may take more than one command. */
 interface Call {
@@ -148,6 +155,32 @@ export class Connection {
       this.#evaluate({ expired: false }, 'text', script, [keys.length, ...keys, ...args]).then(isDone, isDone)
     }
     return this.run(script, keys, args)
+  }
+
+  /**
+   * Runs a script by one command that leaves at once: its source goes along, so that nothing need be sent after the
+   * first reply. What has left shows on the client's socket; a Cluster has none, and there only the reply tells.
+   */
+  runAtOnce(script: Script, keys: readonly string[], args: readonly Argument[]): SentAtOnce {
+    const { stream } = this.client
+    const before = stream?.bytesWritten
+    const source = [script.source, keys.length, ...keys, ...args]
+    const reply = this.#operate(() => this.#sender.send('text', 'eval', source))
+    if (stream === undefined) return { reply, hasLeft: () => false }
+    writeThrough(stream)
+    const isWritten = (stream.bytesWritten ?? 0) > (before ?? Infinity)
+    return { reply, hasLeft: () => isWritten && stream.writableLength === 0 }
+  }
+
+  /**
+   * Whether the client may send a command again that is sent now: to be asked when its reply has come. Clients do so when
+   * they lose a connection between a command and its reply.
+   */
+  watchForRepetition(): () => boolean {
+    // What a client without a connection keeps is sent once, when it has one again.
+    if (this.client.status !== undefined && this.client.status !== 'ready') return () => false
+    const before = this.#state.losses
+    return () => this.#state.losses > before
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */

@@ -4,6 +4,9 @@ import { atEndOfTurn } from '../clock.ts'
 export interface Corkable {
   cork(): void
   uncork(): void
+  /** Bytes that were ever written to it, and of them those that have not left this process. */
+  readonly bytesWritten?: number
+  readonly writableLength?: number
 }
 
 const held = new WeakSet<Corkable>()
@@ -20,4 +23,11 @@ export function gatherWrites(stream: Corkable | undefined): void {
     held.delete(stream)
     stream.uncork()
   })
+}
+
+/** Lets what was written to `stream` in this turn leave now. What follows is gathered as before. */
+export function writeThrough(stream: Corkable): void {
+  if (!held.has(stream)) return
+  stream.uncork()
+  stream.cork()
 }

@@ -7,6 +7,8 @@ export interface LockKeys {
   readonly lock: string
   /** Sorted set of the tokens that wait, by order of arrival. */
   readonly queue: string
+  /** How long the lock has been handed on without having been free; a mark of its being left free on purpose. */
+  readonly chain: string
   /** The last fencing number that was given out. */
   readonly fence: string
 }
@@ -16,7 +18,12 @@ export const QUEUES_BEGINNING = 'herdlock:queue:{'
 
 export function lockKeys(client: RedisClient, key: string): LockKeys {
   const tag = hashTagFor(keyPrefixOf(client) + key)
-  return { lock: key, queue: `${QUEUES_BEGINNING}${tag}}:${key}`, fence: `herdlock:fence:{${tag}}:${key}` }
+  return {
+    lock: key,
+    queue: `${QUEUES_BEGINNING}${tag}}:${key}`,
+    chain: `herdlock:chain:{${tag}}:${key}`,
+    fence: `herdlock:fence:{${tag}}:${key}`,
+  }
 }
 
 const QUEUE = /^[^{}]*\{[^{}]*\}:(.+)$/s

@@ -8,6 +8,8 @@ export interface ReplyFault {
   remaining: number
   /** How many bytes of each reply get through. */
   pass: number
+  /** After the last of them the connection is not reset, but holds what follows. */
+  hold?: boolean
   done: () => void
 }
 
@@ -16,6 +18,8 @@ export interface ProxiedConnection {
   readonly commands: readonly (readonly string[])[]
   pause(): void
   resume(): void
+  /** Commands pass and are carried out; their replies wait for `resume`. */
+  holdReplies(): void
   /** RST to the client, and an end to the connection with Redis. */
   reset(): void
   readonly closed: Promise<unknown>
@@ -43,6 +47,8 @@ export function proxyConnection(
   const commands: (readonly string[])[] = []
   const unanswered: (readonly string[])[] = []
   let subscribed = false
+  /** Once a reply is lost, and until the reset: what followed would be taken for the answer to another command. */
+  let isCut = false
 
   const reset = (): void => {
     client.resetAndDestroy()
@@ -64,12 +70,18 @@ export function proxyConnection(
       push || (subscribed && Array.isArray(value) && /^[ps]?(un)?(subscribe|message)$/.test(String(value[0])))
     const words = message ? undefined : unanswered.shift()
     const fault = words && faults.find(({ matches }) => matches(words))
-    if (!fault) return toClient.write(bytes)
+    if (!fault) return isCut ? undefined : toClient.write(bytes)
 
     fault.remaining--
     const last = fault.remaining === 0
     if (last) faults.splice(faults.indexOf(fault), 1)
-    toClient.write(bytes.subarray(0, fault.pass), () => {
+    if (last && fault.hold) {
+      toClient.write(bytes, fault.done)
+      return toClient.pause()
+    }
+    const passing = isCut ? bytes.subarray(0, 0) : bytes.subarray(0, fault.pass)
+    isCut ||= last || passing.length < bytes.length
+    toClient.write(passing, () => {
       if (!last) return
       reset()
       fault.done()
@@ -99,6 +111,7 @@ export function proxyConnection(
     commands,
     closed,
     reset,
+    holdReplies: () => toClient.pause(),
     pause() {
       for (const part of [client, redis, toRedis, toClient]) part.pause()
     },

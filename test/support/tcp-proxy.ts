@@ -20,6 +20,8 @@ export interface TcpProxy {
   delay(ms: number): void
   /** A black hole: nothing passes, nothing is lost, nothing is closed; for new connections as well. */
   pause(): void
+  /** On every open connection commands pass and are carried out; their replies wait for `resume`. */
+  holdReplies(): void
   /** Lets what was held back pass, and everything after it. */
   resume(): void
   /** Closes the port: new connections get ECONNREFUSED, open ones stay. */
@@ -32,6 +34,8 @@ export interface TcpProxy {
   loseReplies(count?: number, filter?: CommandFilter): Promise<void>
   /** Lets the next `count` replies pass, then RST. Resolves at the RST. */
   resetAfterReplies(count?: number, filter?: CommandFilter): Promise<void>
+  /** Lets the next `count` replies pass, and holds what follows on that connection until `resume`. Resolves at the last. */
+  holdAfterReplies(count?: number, filter?: CommandFilter): Promise<void>
   /** Lets only the first `bytes` bytes of the next reply pass, then RST. Resolves at the RST. */
   truncateReply(bytes: number, filter?: CommandFilter): Promise<void>
   /** Ends every connection and the port. */
@@ -83,6 +87,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
       state.paused = true
       for (const connection of open) connection.pause()
     },
+    holdReplies: () => open.forEach((connection) => connection.holdReplies()),
     resume() {
       state.paused = false
       for (const connection of open) connection.resume()
@@ -92,6 +97,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
     reset: () => open.forEach((connection) => connection.reset()),
     loseReplies: (count = 1, filter) => arm({ remaining: count, pass: 0 }, filter),
     resetAfterReplies: (count = 1, filter) => arm({ remaining: count, pass: Infinity }, filter),
+    holdAfterReplies: (count = 1, filter) => arm({ remaining: count, pass: Infinity, hold: true }, filter),
     truncateReply: (bytes, filter) => arm({ remaining: 1, pass: bytes }, filter),
     async close() {
       if (server.listening) server.close()

@@ -70,12 +70,12 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
 /** Only those who use `Locker` need it. */
 export async function tryLocks({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'locks'
-  const { lock, queue } = lockKeys(connection.client, `${prefix}:{${key}}:lock`)
+  const { lock, queue, chain } = lockKeys(connection.client, `${prefix}:{${key}}:lock`)
   const owner = `${TOKEN_PREFIX}:${token}`
   const rights = '+@read +@write ~herdlock:* and the keys of your locks'
-  const taken = await failureOf(connection.run(lockAcquire, [lock, queue], [owner, LIVES, '1', '']))
+  const taken = await failureOf(connection.run(lockAcquire, [lock, queue, chain], [owner, LIVES, '1', '']))
   if (taken !== undefined) return refused(check, 'taking a lock, for Locker alone,', taken, rights, 'warn')
-  const released = await failureOf(connection.run(lockRelease, [lock, queue], [owner, '']))
+  const released = await failureOf(connection.run(lockRelease, [lock, queue, chain], [owner, '', '']))
   if (released !== undefined) return refused(check, 'releasing a lock, for Locker alone,', released, rights, 'warn')
   return { check, level: 'ok', said: 'a lock could be taken and released' }
 }

@@ -1,5 +1,6 @@
 import { defineScript, type Script } from '../script.ts'
 import { handOff, TOKEN_PREFIX } from './hand-off.ts'
+import { CHAIN_TTL, LEFT_FREE } from './leave-free.ts'
 
 /** ms after which a queue that nobody looked after is forgotten: several times the longest pause between two looks. */
 const QUEUE_TTL = 15_000
@@ -8,24 +9,26 @@ const FENCE_TTL = 24 * 60 * 60 * 1000
 
 /**
  * Takes a lock that is free and that nobody waits for, or that was handed to this token, or that this token has
- * already because a first reply was lost. Else joins the queue, if asked to.
+ * already because a first reply was lost. Else joins the queue, if asked to. A lock that is left free for others for a
+ * moment counts as held.
  *
- *     KEYS  1 lock   2 queue   3 fence, only when a fencing number is wanted
+ *     KEYS  1 lock   2 queue   3 chain   4 fence, only when a fencing number is wanted
  *     ARGV  1 token   2 ms of ttl   3 '1' to wait in the queue   4 '1' where PUBLISH counts every subscriber
  *
  * Replies { 1, fencing number or 0 } when the lock is the token's; else { 0, ms, ours, added, now }:
- *     ms     until the lock lapses, -1 when it never does
- *     ours   1 when its holder uses this same queue
+ *     ms     until the lock lapses, or is no longer left free; -1 when it never does
+ *     ours   1 when its holder uses this same queue, or has left it free
  *     added  1 when the token was not in the queue before
  *     now    ms on Redis's clock, on which the end of a later grant will be told
  */
 export const lockAcquire: Script = defineScript(`
 ${handOff}
-local lock, queue, fence, token = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+local lock, queue, chain, fence, token = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
 local holder = redis.call('GET', lock)
+local isLeftFree = not holder and redis.call('GET', chain) == '${LEFT_FREE}'
 if holder == token then
   redis.call('PEXPIRE', lock, ARGV[2])
-elseif not holder then
+elseif not holder and not isLeftFree then
   holder = handOff(lock, queue, ARGV[4] == '1', token) or token
   if holder == token then redis.call('SET', lock, token, 'PX', ARGV[2]) end
 end
@@ -43,7 +46,8 @@ local time = redis.call('TIME')
 if ARGV[3] == '1' then
   added = redis.call('ZADD', queue, 'NX', string.format('%.0f', time[1] * 1000000 + time[2]), token)
   redis.call('PEXPIRE', queue, ${QUEUE_TTL})
+  if redis.call('GET', chain) ~= '${LEFT_FREE}' then redis.call('PEXPIRE', chain, ${CHAIN_TTL}) end
 end
-local ours = string.sub(holder, 1, ${TOKEN_PREFIX.length}) == '${TOKEN_PREFIX}' and 1 or 0
-return { 0, redis.call('PTTL', lock), ours, added, time[1] * 1000 + math.floor(time[2] / 1000) }
+local ours = (isLeftFree or string.sub(holder, 1, ${TOKEN_PREFIX.length}) == '${TOKEN_PREFIX}') and 1 or 0
+return { 0, redis.call('PTTL', isLeftFree and chain or lock), ours, added, time[1] * 1000 + math.floor(time[2] / 1000) }
 `)

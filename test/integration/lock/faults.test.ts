@@ -328,6 +328,25 @@ it('an acquisition that took longer than its ttl is given back', async () => {
   expect(await server.command('EXISTS', KEY)).toBe(0)
 })
 
+it('a lock that was handed over and whose confirmation took longer than its ttl is given back', async () => {
+  const proxy = await proxyTo(server)
+  const locker = lockerOf(connect(proxy.port, { retryStrategy: () => 150 }))
+  const lock = await lockerOf(connect(server.port)).acquire(KEY, 60_000)
+  const waiter = settled(locker.acquire(KEY, 100))
+  await isQueued(1)
+  // The client is without its connection, but not its inbox, when it is handed the lock.
+  const isScript = ([command]: readonly string[]): boolean => /^eval/i.test(command ?? '')
+  proxy
+    .connections()
+    .find(({ commands }) => commands.some(isScript))
+    ?.reset()
+  await new Promise((resolve) => setTimeout(resolve, 20)) // it has noticed
+  await lock.release()
+  const { error } = await waiter
+  expect(error).toBeInstanceOf(LockNotAcquiredError)
+  await eventually('it is given back', async () => (await server.command('EXISTS', KEY)) === 0, { within: 1000 })
+})
+
 describe('several instances', () => {
   it('are taken one after another, and given up from the last to the first', async () => {
     const [first, second] = [server, await ownServer()]

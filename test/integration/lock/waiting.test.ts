@@ -264,6 +264,42 @@ describe('a process in another language', () => {
   })
 })
 
+describe('a lock that was handed over', () => {
+  it.each([
+    ['as it is', async () => {}],
+    ['though Redis has forgotten the scripts', () => server.command('SCRIPT', 'FLUSH')],
+  ])('lasts its ttl for a holder that blocks its event loop right after, %s', async (_, provoke) => {
+    const [blocker] = await newWorkers(1)
+    const held = await newLocker().acquire(KEY, 60_000)
+    blocker?.send({ type: 'acquire', key: KEY, ttl: 30_000, blockFor: GRANT + 500 })
+    await isQueued(1)
+    const waiter = newLocker().acquire(KEY, 60_000)
+    await isQueued(2)
+    await provoke()
+    await held.release()
+    await eventually('it is confirmed', async () => ((await server.command('PTTL', KEY)) as number) > 20_000)
+    const { token } = await (blocker as Worker).next('acquired')
+    expect(String(await server.command('GET', KEY))).toBe(token)
+    blocker?.send({ type: 'release' })
+    await blocker?.next('released')
+    await (await waiter).release()
+  })
+
+  it('is confirmed before it is had', async () => {
+    const locker = newLocker(proxy.port)
+    await openInbox(locker)
+    const held = await newLocker().acquire(KEY, 60_000)
+    const waiter = locker.acquire(KEY, 60_000)
+    await isQueued(1)
+    await held.release()
+    const lock = await waiter
+    // The last thing this process does before it blocks: a command from another comes after all that has left it.
+    const remaining = await server.command('PTTL', KEY)
+    expect(remaining).toBeGreaterThan(50_000)
+    await lock.release()
+  })
+})
+
 it('a waiter whose lock is lost before it is confirmed learns so by its signal', async () => {
   const held = await newLocker().acquire(KEY, 60_000)
   const locker = newLocker(proxy.port)

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
 import { startRedis, type RedisServer } from '../../support/redis-server.ts'
 import { connectResp, type RespClient } from '../../support/resp.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
@@ -74,6 +75,28 @@ describe('TcpProxy', () => {
     await expect(client.command('SET', key, 'value', 'PX', 10_000)).rejects.toThrow('ECONNRESET')
     await reset
     expect(await redis.command('GET', key)).toBe('value')
+  })
+
+  it('lets nothing pass behind a lost reply, which would be taken for it', async () => {
+    const reset = proxy.loseReplies(1, isSet)
+    const commands = [client.command('SET', key, 'value', 'PX', 10_000), client.command('ECHO', 'another')]
+    for (const command of commands) await expect(command).rejects.toThrow('ECONNRESET')
+    await reset
+  })
+
+  it('holds replies while commands are carried out, from the start or behind some', async () => {
+    proxy.holdReplies()
+    const held = client.command('SET', key, 'held', 'PX', 10_000)
+    await eventually('it is carried out', async () => (await redis.command('GET', key)) === 'held')
+    proxy.resume()
+    expect(await held).toBe('OK')
+    const passed = proxy.holdAfterReplies(1)
+    const commands = [client.command('ECHO', 'one'), client.command('SET', key, 'behind', 'PX', 10_000)]
+    expect(await commands[0]).toBe('one')
+    await passed
+    await eventually('it is carried out', async () => (await redis.command('GET', key)) === 'behind')
+    proxy.resume()
+    expect(await commands[1]).toBe('OK')
   })
 
   it('resets after replies that have passed', async () => {

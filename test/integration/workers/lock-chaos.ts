@@ -44,12 +44,25 @@ async function takeOne(): Promise<void> {
   const id = lock.token
   let lostAt = Infinity
   lock.signal.addEventListener('abort', () => (lostAt = sharedNow()))
+  let reported = lock.validUntil
   const { fencingToken } = lock
-  parent.send({ type: 'held', id, key, from: sharedNow(), until: lock.validUntil + offset, fencingToken })
+  parent.send({ type: 'holding', id, key, from: sharedNow(), until: reported + offset, fencingToken })
+  /** Whenever the lock knows that it ends earlier, others may have it earlier. Only what is done to it can shorten it. */
+  const report = (): void => {
+    if (lock.validUntil === reported) return
+    reported = lock.validUntil
+    parent.send({ type: 'holding', id, until: reported + offset })
+  }
   await pause(between(0, random.uniform() < 0.2 ? ttl * 1.5 : 20))
-  if (random.uniform() < 0.2) await lock.extend(between(60, 500)).catch(() => {})
+  if (random.uniform() < 0.3) {
+    const extensions = [lock.extend(between(60, 500))]
+    if (random.uniform() < 0.3) extensions.push(lock.extend(between(60, 500)))
+    report()
+    await Promise.allSettled(extensions)
+    report()
+  }
   // It believed to hold the lock until it began to release it, or knew that it had lost it, or should have known.
-  parent.send({ type: 'ended', id, at: Math.min(sharedNow(), lostAt, lock.validUntil + offset) })
+  parent.send({ type: 'holding', id, until: Math.min(sharedNow(), lostAt, lock.validUntil + offset) })
   await lock.release()
 }
 

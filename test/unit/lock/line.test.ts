@@ -21,8 +21,10 @@ function oneWaiter() {
       return () => {}
     },
   } as unknown as Inbox
-  const place = new WaitingRoom(inbox, clock, new FakeRandom()).join('key', 'token')
-  return { clock, place, tell: (redisUntil: number) => deliver(Buffer.from(String(redisUntil))) }
+  const room = new WaitingRoom(inbox, clock, new FakeRandom())
+  const place = room.join('key', 'token')
+  const say = (message: string): void => deliver(Buffer.from(message))
+  return { clock, room, place, say, tell: (redisUntil: number) => say(String(redisUntil)) }
 }
 
 /** Redis's clock shows something else than ours. */
@@ -52,6 +54,51 @@ it('lets no leap of the clock of Redis make a grant last longer than it can', as
   await clock.advance(100)
   tell(REDIS_NOW + 3_600_000)
   expect(await turn).toBe(clock.now() + 1000)
+})
+
+it('is looked for when a lock that was left free for others no longer is', async () => {
+  const { clock, place, say } = oneWaiter()
+  let isWoken = false
+  const turn = place.turn(busy, clock.now()).then(() => (isWoken = true))
+  await clock.advance(100)
+  say('look:60')
+  await clock.advance(61)
+  expect(isWoken).toBe(false)
+  await clock.advance(1)
+  expect(isWoken).toBe(true)
+  await turn
+})
+
+describe('the locks that others of one process wanted', () => {
+  it('are known while they wait, and for some time after', async () => {
+    const { clock, room, place } = oneWaiter()
+    expect(room.isContended('key')).toBe(true)
+    expect(room.isContended('another')).toBe(false)
+    void place.turn(busy, clock.now())
+    place.leave()
+    await clock.advance(9999)
+    expect(room.isContended('key')).toBe(true)
+    await clock.advance(1)
+    expect(room.isContended('key')).toBe(false)
+  })
+
+  it('are forgotten at once where nobody had to wait', () => {
+    const { room, place } = oneWaiter()
+    place.leave()
+    expect(room.isContended('key')).toBe(false)
+  })
+
+  it('are forgotten before they become many', () => {
+    const { clock, room } = oneWaiter()
+    for (let index = 0; index < 1500; index++) {
+      const place = room.join(`key ${index}`, 'token')
+      void place.turn(busy, clock.now())
+      place.leave()
+    }
+    const known = Array.from({ length: 1500 }, (_, index) => room.isContended(`key ${index}`))
+    expect(known.filter(Boolean)).toHaveLength(1000)
+    expect(known.at(-1)).toBe(true)
+  })
 })
 
 describe('those of one process who wait for one lock', () => {

@@ -63,6 +63,10 @@ it('refuses to be made without a client, with a stranger, or with one client twi
   expect(make({ clients: {} })).toThrow(TypeError)
   expect(make(undefined)).toThrow(TypeError)
   expect(make({ clients: client, commandTimeout: 0 })).toThrow(/^commandTimeout/)
+  for (const yieldAfter of [0, -1, 0.5, NaN, '2s', null]) {
+    expect(make({ clients: client, yieldAfter })).toThrow(/^yieldAfter must be a whole number of milliseconds above 0/)
+  }
+  make({ clients: client, yieldAfter: Infinity })()
   expect(make({ clients: client, redactKey: 'none' })).toThrow(/^redactKey must be a function/)
 })
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { RedisTimeoutError, UnexpectedReplyError } from '../../../src/errors.ts'
 import type { RedisClient } from '../../../src/redis/client.ts'
 import { Connection, lateReply } from '../../../src/redis/connection.ts'
@@ -10,7 +10,7 @@ import { FakeClock } from '../../support/fake-clock.ts'
 const script = defineScript('return 1')
 
 /** A connection whose commands the test answers itself, in order. */
-function connect(options: object = {}) {
+function connect(options: object = {}, more: object = {}) {
   const clock = new FakeClock()
   const sent: string[] = []
   const replies: ReturnType<typeof deferred<unknown>>[] = []
@@ -26,6 +26,7 @@ function connect(options: object = {}) {
       }
       return { string: send, buffer: send }
     },
+    ...more,
   })
   const connection = new Connection(client as unknown as RedisClient, clock, 100)
   return { clock, sent, replies, connection, client }
@@ -154,4 +155,70 @@ it.each([
   replies[0]?.reject(new Error(message))
   await expect(outcome).rejects.toThrow(message)
   expect(connection.splitsKeys).toBe(true)
+})
+
+describe('a command that is sent at once', () => {
+  const socket = (): { bytesWritten: number; writableLength: number } => ({ bytesWritten: 7, writableLength: 0 })
+  /** What a client does to its socket when it is told to send. */
+  function sending(stream: ReturnType<typeof socket>, write: () => void) {
+    const send = (): Promise<unknown> => {
+      write()
+      return Promise.resolve(1)
+    }
+    const createBuiltinCommand = () => ({ string: send, buffer: send })
+    return connect({}, { stream, createBuiltinCommand }).connection.runAtOnce(script, ['key'], ['argument'])
+  }
+
+  it('goes with its source, though Redis knows the script', async () => {
+    const { sent, replies, connection } = connect()
+    const first = connection.run(script, [], [])
+    replies[0]?.resolve(1)
+    await first
+    const { reply } = connection.runAtOnce(script, [], [])
+    replies[1]?.resolve(2)
+    expect(await reply).toBe(2)
+    expect(sent).toEqual(['eval', 'eval'])
+  })
+
+  it('has left once the socket has taken all of it', () => {
+    const stream = socket()
+    const { hasLeft } = sending(stream, () => Object.assign(stream, { bytesWritten: 20, writableLength: 13 }))
+    expect(hasLeft()).toBe(false)
+    stream.writableLength = 0
+    expect(hasLeft()).toBe(true)
+  })
+
+  it('has not left when the client keeps it, or has no socket to show', () => {
+    const stream = socket()
+    expect(sending(stream, () => {}).hasLeft()).toBe(false)
+    const { replies, connection } = connect()
+    expect(connection.runAtOnce(script, [], []).hasLeft()).toBe(false)
+    replies[0]?.resolve(1)
+  })
+})
+
+describe('a command may be sent twice', () => {
+  const clientLike = (more: object = {}) => {
+    const { client, connection } = connect({}, more)
+    return { events: client, connection }
+  }
+
+  it.each([
+    ['the connection', 'close', {}],
+    ['the connection to a node', '-node', { isCluster: true }],
+  ])('when %s is lost between the sending and the reply', (_, event, more) => {
+    const { events, connection } = clientLike(more)
+    const before = connection.watchForRepetition()
+    expect(before()).toBe(false)
+    events.emit(event)
+    expect(before()).toBe(true)
+    expect(connection.watchForRepetition()()).toBe(false)
+  })
+
+  it('but not when the client had no connection and kept it until it has one', () => {
+    const { events, connection } = clientLike({ status: 'reconnecting' })
+    const kept = connection.watchForRepetition()
+    events.emit('close') // an attempt to connect that failed
+    expect(kept()).toBe(false)
+  })
 })

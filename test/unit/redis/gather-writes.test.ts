@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { gatherWrites } from '../../../src/redis/gather-writes.ts'
+import { gatherWrites, writeThrough } from '../../../src/redis/gather-writes.ts'
 
 function recorder(): { stream: Writable; writes: string[][] } {
   const writes: string[][] = []
@@ -48,5 +48,28 @@ it('lets go at the end of the turn although nextTick is faked', async () => {
   }
   expect(stream.writableCorked).toBe(1)
   await new Promise((resolve) => setImmediate(resolve))
+  expect(stream.writableCorked).toBe(0)
+})
+
+it('lets what was gathered leave at once where that is asked for, and gathers on', async () => {
+  const { stream, writes } = recorder()
+  for (const text of ['a', 'b']) {
+    stream.write(text)
+    gatherWrites(stream)
+  }
+  writeThrough(stream)
+  expect(writes).toEqual([['a'], ['b']])
+  for (const text of ['c', 'd']) {
+    stream.write(text)
+    gatherWrites(stream)
+  }
+  expect(writes).toEqual([['a'], ['b']])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(writes).toEqual([['a'], ['b'], ['c', 'd']])
+})
+
+it('has nothing to let leave where nothing was gathered', () => {
+  const { stream } = recorder()
+  writeThrough(stream)
   expect(stream.writableCorked).toBe(0)
 })

@@ -37,8 +37,8 @@ describe('lockKeys', () => {
   it("keeps every companion in the slot of the caller's key, whatever that is made of", () => {
     fc.assert(
       fc.property(key, (userKey) => {
-        const { lock, queue, fence } = lockKeys(clientWith(), userKey)
-        expect([slotOf(queue), slotOf(fence)]).toEqual([slotOf(lock), slotOf(lock)])
+        const { lock, queue, chain, fence } = lockKeys(clientWith(), userKey)
+        expect([queue, chain, fence].map(slotOf)).toEqual([lock, lock, lock].map(slotOf))
       }),
       { numRuns: 2000 },
     )
