@@ -13,10 +13,9 @@ import { instantsOf, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
 import { checkCallOptions, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
-import type { CallOptions, ResolvedOptions } from './options.ts'
+import type { CallOptions, CallSettings, ResolvedOptions } from './options.ts'
 import { hitsFirst, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
-import { Answers } from './refill/answers.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
@@ -116,23 +115,27 @@ export class RefillCache implements Cache {
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
     const batch = new Batch(loader, distinct, this.#clock)
-    const answers = new Answers<V>(distinct)
-    const ask = (key: string, index: number): void => {
-      const decided = once(() => batch.decided())
-      try {
-        this.#assertOpen()
-        const answer = this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
-        answer.then(answers.arrived(index), answers.failed(index))
-      } catch (error) {
-        decided() // nothing has begun, because the call was refused
-        answers.failed(index)(error)
+    const answers: Promise<V>[] = []
+    for (const key of distinct) {
+      if (answers.length % KEYS_A_TURN === KEYS_A_TURN - 1) {
+        await new Promise<void>((next) => this.#clock.setImmediate(next))
       }
+      const answer = this.#askOneOf(batch, key, settings)
+      answer.catch(ignore) // it has its turn below
+      answers.push(answer)
     }
-    for (const [index, key] of distinct.entries()) {
-      if (index > 0 && index % KEYS_A_TURN === 0) await new Promise<void>((next) => this.#clock.setImmediate(next))
-      ask(key, index)
+    return allOf(distinct, answers)
+  }
+
+  #askOneOf<V>(batch: Batch<V>, key: string, settings: CallSettings<V>): Promise<V> {
+    const decided = once(() => batch.decided())
+    try {
+      this.#assertOpen()
+      return this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
+    } catch (error) {
+      decided() // nothing has begun, because the call was refused
+      return Promise.reject(error)
     }
-    return answers.all
   }
 
   readonly wrap = <A extends unknown[], V>(
@@ -307,6 +310,24 @@ export class RefillCache implements Cache {
     this.#events.invalidated(change.kind === 'key' ? change.key : undefined)
   }
 }
+
+/** The values by key, once each is answered; rejects then with the failure of the first key that failed. */
+async function allOf<V>(keys: readonly string[], answers: readonly Promise<V>[]): Promise<Map<string, V>> {
+  const values = new Map<string, V>()
+  let failure: { readonly reason: unknown } | undefined
+  for (const [i, answer] of answers.entries()) {
+    try {
+      const value = await answer
+      if (value !== undefined) values.set(keys[i] as string, value)
+    } catch (reason) {
+      failure ??= { reason }
+    }
+  }
+  if (failure !== undefined) throw failure.reason
+  return values
+}
+
+function ignore(): void {}
 
 function once(callback: () => void): () => void {
   let called = false

@@ -1,6 +1,9 @@
 import { onAbort, reasonOf } from '../abort.ts'
 import { Execution } from './execution.ts'
 
+/** Loads for one waiter of the flight of `key`, by what that waiter has brought. */
+export type Alone = <V>(key: string, brought: unknown) => V | Promise<V>
+
 /** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
 const RELEASED: unique symbol = Symbol('released')
 /** Stands for a result that callers must not share: each waiter gets a copy. */
@@ -27,7 +30,7 @@ export class Flight<V> {
   #reject!: (reason: unknown) => void
   /** What each waiter has brought, in the order of arrival. */
   readonly #brought: unknown[] = []
-  readonly #alone: (brought: unknown) => V | Promise<V>
+  readonly #alone: Alone
   /** How many waiters have been served, where they do not share a value. */
   #delivered = 0
   /** `settled` once the callers have their answer, or are about to get it. Never goes back. */
@@ -49,7 +52,7 @@ export class Flight<V> {
   readonly startedAt: number
 
   /** `alone` loads for one waiter, by what it has brought, if the flight turns out not to be shareable. */
-  constructor(key: string, alone: (brought: unknown) => V | Promise<V>, startedAt = 0) {
+  constructor(key: string, alone: Alone, startedAt = 0) {
     this.key = key
     this.#alone = alone
     this.startedAt = startedAt
@@ -125,7 +128,7 @@ export class Flight<V> {
   readonly #deliver = (reason: unknown): V | Promise<V> => {
     const brought = this.#brought[this.#delivered++]
     if (reason === COPIES) return (this.#copy as () => V)()
-    if (reason === RELEASED && brought !== LEFT) return this.#alone(brought)
+    if (reason === RELEASED && brought !== LEFT) return this.#alone<V>(this.key, brought)
     throw reason
   }
 

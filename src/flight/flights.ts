@@ -1,7 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { Flight } from './flight.ts'
-
-type Alone = <V>(key: string, brought: unknown) => V | Promise<V>
+import { Flight, type Alone } from './flight.ts'
 
 /** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
 export class Flights {
@@ -44,7 +42,7 @@ export class Flights {
   }
 
   start<V>(key: string): Flight<V> {
-    const flight = new Flight<V>(key, (brought) => this.#alone<V>(key, brought), this.#clock.coarseNow())
+    const flight = new Flight<V>(key, this.#alone, this.#clock.coarseNow())
     this.#byKey.set(key, flight as Flight<unknown>)
     this.#all.add(flight as Flight<unknown>)
     return flight

@@ -6,11 +6,26 @@ export interface Appointment {
   cancel(): void
 }
 
-interface Entry extends Appointment {
-  at: number
-  /** Its place in the heap, -1 when it is not in it. */
-  index: number
+/** A place in the heap. */
+class Entry implements Appointment {
+  readonly #agenda: Agenda
   readonly callback: () => void
+  at = 0
+  /** Its place in the heap, -1 when it is not in it. */
+  index = -1
+
+  constructor(agenda: Agenda, callback: () => void) {
+    this.#agenda = agenda
+    this.callback = callback
+  }
+
+  moveTo(at: number): void {
+    this.#agenda.place(this, at)
+  }
+
+  cancel(): void {
+    this.#agenda.remove(this)
+  }
 }
 
 /** ms after which the timer looks in any case: while the host sleeps, timers stand still, but time goes on. */
@@ -33,25 +48,21 @@ export class Agenda {
   }
 
   add(at: number, callback: () => void): Appointment {
-    const entry: Entry = {
-      at,
-      index: -1,
-      callback,
-      moveTo: (later) => this.#place(entry, later),
-      cancel: () => this.#remove(entry),
-    }
-    this.#place(entry, at)
+    const entry = new Entry(this, callback)
+    this.place(entry, at)
     return entry
   }
 
-  #place(entry: Entry, at: number): void {
+  /** For its entries. */
+  place(entry: Entry, at: number): void {
     if (entry.index === -1) entry.index = this.#heap.push(entry) - 1
     entry.at = at
     this.#settle(entry)
     this.#schedule()
   }
 
-  #remove(entry: Entry): void {
+  /** For its entries. */
+  remove(entry: Entry): void {
     const { index } = entry
     if (index === -1) return
     entry.index = -1
@@ -103,7 +114,7 @@ export class Agenda {
   #run(): void {
     this.#stop()
     for (let first = this.#heap[0]; first !== undefined && first.at <= this.#clock.now(); first = this.#heap[0]) {
-      this.#remove(first)
+      this.remove(first)
       first.callback()
     }
     this.#schedule()

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { LockLostError, LockNotHeldError } from '../errors.ts'
 import { lateReply } from '../redis/connection.ts'
+import { asList } from '../redis/reply.ts'
 import type { Agenda, Appointment } from './agenda.ts'
 import type { Instance } from './instance.ts'
 import type { Lock } from './lock.ts'
@@ -166,7 +167,7 @@ export class HeldLock implements Lock {
     const carriedOut = this.#carriedOut(extension, this.#ttl, async (instance) => {
       const sent = instance.extendAtOnce(this.key, this.token, this.#ttl, extension.shortens)
       hasLeft = sent.hasLeft
-      return Number(await sent.reply) === 1
+      return Number(asList(await sent.reply, 1)[0]) === 1
     })
     this.#extending = true
     const ended = this.#afterExtension(carriedOut)

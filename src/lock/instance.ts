@@ -7,6 +7,7 @@ import { lockAcquire } from '../redis/scripts/lock-acquire.ts'
 import { lockExtend } from '../redis/scripts/lock-extend.ts'
 import { lockRelease } from '../redis/scripts/lock-release.ts'
 import { lockRemaining } from '../redis/scripts/lock-remaining.ts'
+import { argumentsOf, Extensions } from './extensions.ts'
 
 /** What an attempt to take a lock on one instance came to. */
 export type Attempt = Taken | Busy
@@ -46,12 +47,14 @@ export class Instance {
   readonly connection: Connection
   /** Where hand-offs of this instance are received. */
   readonly inbox: Inbox
+  readonly #extensions: Extensions
   readonly #yieldAfter: number | ''
 
   /** `yieldAfter`: ms of unbroken hand-overs after which a lock is left free for a moment; Infinity: never. */
   constructor(connection: Connection, inbox: Inbox, yieldAfter: number = Infinity) {
     this.connection = connection
     this.inbox = inbox
+    this.#extensions = new Extensions(connection)
     this.#yieldAfter = yieldAfter === Infinity ? '' : yieldAfter
   }
 
@@ -108,13 +111,13 @@ export class Instance {
   }
 
   /** Resolves with whether the lock was the token's and has now `ttl` ms left, or more unless this `shortens`. */
-  async extend(key: string, token: string, ttl: number, shortens: boolean): Promise<boolean> {
-    return Number(await this.connection.run(lockExtend, [key], [token, ttl, shortens ? '1' : '0'])) === 1
+  extend(key: string, token: string, ttl: number, shortens: boolean): Promise<boolean> {
+    return this.#extensions.add({ key, token, ttl, shortens })
   }
 
-  /** Like `extend`, by a command that leaves at once; 1 is the reply when the lock was the token's. */
+  /** Like `extend`, by a command that leaves at once; a list of 1 is the reply when the lock was the token's. */
   extendAtOnce(key: string, token: string, ttl: number, shortens: boolean): SentAtOnce {
-    return this.connection.runAtOnce(lockExtend, [key], [token, ttl, shortens ? '1' : '0'])
+    return this.connection.runAtOnce(lockExtend, [key], argumentsOf({ key, token, ttl, shortens }))
   }
 
   /** ms that the lock has left in Redis, 0 when it is not the token's. */

@@ -4,7 +4,7 @@ import type { EntryKeys } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { asList } from '../redis/reply.ts'
 import { claim } from '../redis/scripts/claim.ts'
-import { Batches } from './batches.ts'
+import { Batches } from '../redis/batches.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {

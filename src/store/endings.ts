@@ -21,7 +21,7 @@ export interface Possession {
 export type Ended = Pick<Possession, 'token'> & { readonly hasRunOut: boolean }
 
 /** One way to end a refill. */
-export type Ending = (endings: Endings, possession: Possession & Ended) => Promise<boolean>
+export type Ending = (endings: Endings, key: string, possession: Possession & Ended) => Promise<boolean>
 
 /** How refills end in one Redis. Each answers whether the lease was still good for it, and rejects with Redis's error. */
 export class Endings {

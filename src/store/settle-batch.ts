@@ -4,7 +4,7 @@ import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { asList } from '../redis/reply.ts'
 import { settle } from '../redis/scripts/settle.ts'
-import { Batches } from './batches.ts'
+import { Batches } from '../redis/batches.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 

@@ -75,7 +75,26 @@ export class LoadRecord<V> implements LoaderContext<V> {
     return this.#stale
   }
 
-  readonly cacheFor = (options: Lifetime & { tags?: readonly string[] | undefined }): void => {
+  // Functions that may be used detached are made when they are asked for: most loaders use none.
+  get cacheFor(): LoaderContext<V>['cacheFor'] {
+    return (options) => this.#cacheFor(options)
+  }
+
+  get doNotStore(): () => void {
+    return () => {
+      if (this.sharing === 'share') this.sharing = 'do-not-store'
+    }
+  }
+
+  get doNotShare(): () => void {
+    return () => {
+      if (this.sharing === 'do-not-share') return
+      this.sharing = 'do-not-share'
+      this.#onDoNotShare()
+    }
+  }
+
+  #cacheFor(options: Lifetime & { tags?: readonly string[] | undefined }): void {
     const { ttl, staleWhileRevalidate, staleIfError, tags } = options
     if (tags !== undefined) {
       checkTags(tags)
@@ -86,15 +105,5 @@ export class LoadRecord<V> implements LoaderContext<V> {
       this.lifetime.staleWhileRevalidate = duration('staleWhileRevalidate', staleWhileRevalidate)
     }
     if (staleIfError !== undefined) this.lifetime.staleIfError = duration('staleIfError', staleIfError)
-  }
-
-  readonly doNotStore = (): void => {
-    if (this.sharing === 'share') this.sharing = 'do-not-store'
-  }
-
-  readonly doNotShare = (): void => {
-    if (this.sharing === 'do-not-share') return
-    this.sharing = 'do-not-share'
-    this.#onDoNotShare()
   }
 }

@@ -33,11 +33,13 @@ export function runLoader<V>(
       finish()
       reject(error)
     }, loadTimeout)
-    // `settle` adopts what the loader returns and guards against thenables that throw or settle twice.
-    new Promise<V>((settle) => settle(loader(context))).then(
-      (value) => {
+    const loaded = begin(loader, context)
+    // It may have a `then` of its own.
+    void Promise.prototype.then.call(
+      loaded,
+      (value: unknown) => {
         finish()
-        resolve(value)
+        resolve(value as V)
       },
       (reason: unknown) => {
         finish()
@@ -45,6 +47,15 @@ export function runLoader<V>(
       },
     )
   })
+}
+
+/** What the loader makes, as a promise of Node's own: that guards against thenables that throw or settle twice. */
+function begin<V>(loader: Loader<V>, context: LoaderContext<V>): Promise<V> {
+  try {
+    return Promise.resolve(loader(context))
+  } catch (reason) {
+    return Promise.reject(reason as Error)
+  }
 }
 
 /**

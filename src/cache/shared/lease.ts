@@ -63,33 +63,31 @@ export class RedisLease implements Lease {
 
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
     return this.#end(
-      (endings, possession) => endings.commit(this.#key, possession, payload, storing, loadTime),
+      (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime),
       // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
-      (endings, possession) => endings.deliver(this.#key, possession, payload, storing),
+      (endings, key, possession) => endings.deliver(key, possession, payload, storing),
     )
   }
 
   deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined> {
-    return this.#end((endings, possession) => endings.deliver(this.#key, possession, payload, storing))
+    return this.#end((endings, key, possession) => endings.deliver(key, possession, payload, storing))
   }
 
   fail(failure: RemoteFailure): Promise<boolean | undefined> {
-    return this.#end((endings, possession) => endings.fail(this.#key, possession, failure))
+    return this.#end((endings, key, possession) => endings.fail(key, possession, failure))
   }
 
   pass(duration: number): Promise<boolean | undefined> {
-    return this.#end((endings, possession) => endings.pass(this.#key, possession, duration), this.#abandon)
+    return this.#end((endings, key, possession) => endings.pass(key, possession, duration), abandon)
   }
 
   localise(duration: number): Promise<boolean | undefined> {
-    return this.#end((endings, possession) => endings.localise(this.#key, possession, duration), this.#abandon)
+    return this.#end((endings, key, possession) => endings.localise(key, possession, duration), abandon)
   }
 
   abandon(): Promise<boolean | undefined> {
-    return this.#end(this.#abandon)
+    return this.#end(abandon)
   }
-
-  readonly #abandon: Ending = (endings, possession) => endings.abandon(this.#key, possession)
 
   #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return OVER
@@ -102,10 +100,10 @@ export class RedisLease implements Lease {
     const member = this.#members[index] as RedisMember
     const { hasRunOut } = this.#lock
     const possession = { ...(this.#possessions[index] as Possession), hasRunOut }
-    const ended = member.end(ending, possession)
+    const ended = member.end(ending, this.#key, possession)
     if (fallback === undefined) return ended
     return ended.then((outcome) => {
-      return outcome === undefined ? member.end(fallback, possession).then(() => undefined) : outcome
+      return outcome === undefined ? member.end(fallback, this.#key, possession).then(() => undefined) : outcome
     })
   }
 
@@ -118,7 +116,7 @@ export class RedisLease implements Lease {
     let isDoneSomewhere = false
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const isLost: boolean = outcome === false
-      const ended = await (isLost ? this.#endOn(i, this.#abandon, undefined) : this.#endOn(i, ending, fallback))
+      const ended = await (isLost ? this.#endOn(i, abandon, undefined) : this.#endOn(i, ending, fallback))
       if (outcome !== false && ended !== true) outcome = ended
       if (outcome === true) isDoneSomewhere = true
     }
@@ -126,6 +124,8 @@ export class RedisLease implements Lease {
     return outcome
   }
 }
+
+const abandon: Ending = (endings, key, possession) => endings.abandon(key, possession)
 
 /** What a second ending comes to. */
 const OVER = Promise.resolve(false)

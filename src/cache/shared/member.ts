@@ -84,8 +84,8 @@ export class RedisMember {
   }
 
   /** Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. */
-  end(ending: Ending, possession: Possession & Ended): Promise<boolean | undefined> {
-    return this.#orReport(this.breaker.run(() => ending(this.store.endings, possession)))
+  end(ending: Ending, key: string, possession: Possession & Ended): Promise<boolean | undefined> {
+    return this.#orReport(this.breaker.run(() => ending(this.store.endings, key, possession)))
   }
 
   /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */

@@ -8,7 +8,8 @@ const unused = (): never => {
 }
 
 /** One whose waiters bring what they do alone. */
-const newFlight = <V>(): Flight<V> => new Flight<V>('key', (alone) => (alone as () => V | Promise<V>)())
+const newFlight = <V>(): Flight<V> =>
+  new Flight<V>('key', <W>(_key: string, alone: unknown) => (alone as () => W | Promise<W>)())
 
 describe('Flight', () => {
   it('gives one value to all who joined, before and after it was settled', async () => {

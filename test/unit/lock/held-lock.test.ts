@@ -29,7 +29,7 @@ beforeEach(() => {
     },
     extendAtOnce: (_key: string, _token: string, ttl: number) => {
       extensions.push(ttl)
-      return { reply: answer().then(Number), hasLeft: () => hasLeft }
+      return { reply: answer().then((isHeld) => [Number(isHeld)]), hasLeft: () => hasLeft }
     },
     release: async () => 'yes',
     remaining: async () => TTL,
