@@ -56,8 +56,12 @@ export class Batch<V> {
   }
 
   async #run(): Promise<void> {
-    const batch = this.#waiting.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
+    const batch = this.#waiting
     this.#waiting = []
+    const isInOrder = batch.every(
+      (each, i) => i === 0 || this.#placeOf(batch[i - 1] as Waiting<V>) < this.#placeOf(each),
+    )
+    if (!isInOrder) batch.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
     try {
       const keys = batch.map(({ key }) => key)
       const values: unknown = await this.#load(keys, new BatchContext(batch.map(({ execution }) => execution)))
