@@ -1,0 +1,235 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { isolateLoaded } from '../../../../src/cache/local/isolation.ts'
+import { Local } from '../../../../src/cache/local/local.ts'
+import { Memory } from '../../../../src/cache/local/memory.ts'
+import { Flights } from '../../../../src/flight/flights.ts'
+import { readable } from '../../../../src/redis/entry-keys.ts'
+import { defaultCodec } from '../../../../src/store/codec.ts'
+import { FakeClock } from '../../../support/fake-clock.ts'
+
+const UNSYNCED = 1000
+
+describe('Local', () => {
+  let clock: FakeClock
+  let local: Local
+  const looks = { revoke: vi.fn<(key: string) => void>(), revokeAll: vi.fn<() => void>() }
+  beforeEach(() => {
+    clock = new FakeClock()
+    local = localWith({ isAlone: true, isTracking: false })
+  })
+
+  function localWith(options: { isAlone: boolean; isTracking: boolean }): Local {
+    const memory = new Memory(
+      { maxEntries: 100, maxBytes: undefined, ttl: undefined, tracking: options.isTracking, unsyncedTtl: UNSYNCED },
+      0,
+    )
+    const flights = new Flights(clock, () => expect.unreachable())
+    const made = new Local(memory, flights, clock, { ...options, unsyncedTtl: UNSYNCED })
+    looks.revoke.mockClear()
+    looks.revokeAll.mockClear()
+    made.watchOver(looks)
+    return made
+  }
+
+  const isolated = (value: unknown) => isolateLoaded(value, defaultCodec)
+  const lifeOf = (...tags: string[]) => {
+    const freshUntil = clock.now() + 60_000
+    return { freshUntil, staleUntil: freshUntil, errorUntil: freshUntil, loadTime: 0, tags }
+  }
+  const keep = (key: string, value: unknown, since = local.now, ...tags: string[]) =>
+    local.keep(since, key, lifeOf(...tags), isolated(value))
+  const inMemory = (key: string): unknown => {
+    const entry = local.memory?.peek(key)
+    return entry !== undefined && local.isFresh(entry, clock.now()) ? entry.value : undefined
+  }
+
+  it.each<[string, (local: Local) => void]>([
+    ['a change of the key', (local) => local.forget('a')],
+    ['the end of one', (local) => local.endChange('a')],
+    ['an invalidation of its tag', (local) => local.forgetTagged('t')],
+    ['a clear', (local) => local.forgetAll()],
+    ['a gap', (local) => local.outdateAll()],
+    ['the messages that arrive again', (local) => local.gainSync(false)],
+  ])('after %s nothing is there, nobody joins, and nothing that was asked before is kept', (_name, change) => {
+    keep('a', 'old', local.now, 't')
+    local.flights.start('a')
+    const since = local.now
+    change(local)
+    expect(inMemory('a')).toBeUndefined()
+    expect(local.flights.joinable('a')).toBeUndefined()
+    keep('a', 'asked before', since, 't')
+    expect(inMemory('a')).toBeUndefined()
+    keep('a', 'asked after', local.now, 't')
+    expect(inMemory('a')).toBe('asked after')
+  })
+
+  it('forgets nothing else with a key or a tag, but lets nobody join what may turn out to have the tag', () => {
+    keep('a', 1)
+    keep('b', 2, local.now, 'other')
+    local.flights.start('b')
+    const since = local.now
+    local.forget('c')
+    local.forgetTagged('t')
+    expect([inMemory('a'), inMemory('b')]).toEqual([1, 2])
+    expect(local.flights.joinable('b')).toBeUndefined()
+    keep('d', 'without the tag', since, 'other')
+    expect(inMemory('d')).toBe('without the tag')
+  })
+
+  it('tells looks', () => {
+    local.forget('a')
+    expect(looks.revoke).toHaveBeenCalledWith('a')
+    local.forgetTagged('t') // they find what has no tags
+    expect(looks.revokeAll).not.toHaveBeenCalled()
+    local.forgetAll()
+    local.outdateAll()
+    expect(looks.revokeAll).toHaveBeenCalledTimes(2)
+  })
+
+  describe('a set', () => {
+    const end = (pending: ReturnType<Local['beginSet']>, value: unknown, ...tags: string[]): void =>
+      local.endSet(pending, { life: lifeOf(...tags), isolated: isolated(value) })
+
+    it('keeps its value, and nothing that was read in between', () => {
+      keep('a', 'old')
+      const pending = local.beginSet('a')
+      expect(inMemory('a')).toBeUndefined()
+      keep('a', 'read in between')
+      const since = local.now
+      end(pending, 'new', 't')
+      expect(inMemory('a')).toBe('new')
+      keep('a', 'read in between, too late', since)
+      expect(inMemory('a')).toBe('new')
+    })
+
+    it.each<[string, (local: Local) => void, unknown]>([
+      ['another change of the key', (local) => local.forget('a'), undefined],
+      ['an invalidation of its tag', (local) => local.forgetTagged('t'), undefined],
+      ['an invalidation of another tag', (local) => local.forgetTagged('other'), 'new'],
+      ['a change of another key', (local) => local.forget('b'), 'new'],
+      ['the end of a change that began before it', (local) => local.endChange('a'), 'new'],
+      ['a gap', (local) => local.outdateAll(), undefined],
+      ['a clear', (local) => local.forgetAll(), undefined],
+    ])(
+      'that %s crosses forgets all the same, and keeps its value only if that cannot matter',
+      (_name, change, left) => {
+        const pending = local.beginSet('a')
+        change(local)
+        keep('a', 'read in between')
+        end(pending, 'new', 't')
+        expect(inMemory('a')).toBe(left)
+      },
+    )
+
+    it('beside another: the one that is answered last has the last word, if it also began last', () => {
+      const [first, second] = [local.beginSet('a'), local.beginSet('a')]
+      end(first, 1)
+      expect(inMemory('a')).toBeUndefined()
+      end(second, 2)
+      expect(inMemory('a')).toBe(2)
+      const [third, fourth] = [local.beginSet('a'), local.beginSet('a')]
+      end(fourth, 4)
+      expect(inMemory('a')).toBe(4)
+      end(third, 3) // it had to ask something first
+      expect(inMemory('a')).toBeUndefined()
+    })
+
+    it('that fails may have been carried out', () => {
+      const pending = local.beginSet('a')
+      keep('a', 'read in between')
+      local.endSet(pending, undefined)
+      expect(inMemory('a')).toBeUndefined()
+    })
+  })
+
+  describe('without messages about changes', () => {
+    beforeEach(() => {
+      local = localWith({ isAlone: false, isTracking: false })
+    })
+
+    it('trusts what it keeps for a moment, and also afterwards no longer when they arrive for the first time', async () => {
+      keep('a', 1)
+      expect(inMemory('a')).toBe(1)
+      const since = local.now
+      local.gainSync(true)
+      expect(inMemory('a')).toBe(1) // nobody has been told anything
+      keep('b', 'asked before they arrived', since)
+      keep('c', 'asked after')
+      await clock.advance(UNSYNCED)
+      expect([inMemory('a'), inMemory('b'), inMemory('c')]).toEqual([undefined, undefined, 'asked after'])
+      expect(local.memory?.peek('a')?.value).toBe(1) // in place of a failure it may still be served
+    })
+
+    it('trusts what it has for a moment when they cease', async () => {
+      local.gainSync(true)
+      keep('a', 1)
+      local.loseSync()
+      await clock.advance(UNSYNCED - 1)
+      keep('b', 2)
+      expect([inMemory('a'), inMemory('b')]).toEqual([1, 2])
+      await clock.advance(1)
+      local.loseSync() // once more changes nothing
+      expect([inMemory('a'), inMemory('b')]).toEqual([undefined, 2])
+      local.gainSync(false)
+      expect(local.memory?.size).toBe(0)
+      keep('a', 3)
+      await clock.advance(UNSYNCED)
+      expect(inMemory('a')).toBe(3)
+    })
+
+    it('keeps for long what Redis has accepted, if it was sent while they arrived', () => {
+      const since = local.now
+      const kept = keep('a', 1, since)
+      const early = { since, sentAt: local.now, kept }
+      local.gainSync(true)
+      local.keepCommitted(early, 'a', lifeOf(), isolated(1))
+      expect(local.memory?.peek('a')).toBe(kept)
+      local.keepCommitted({ ...early, sentAt: local.now }, 'a', lifeOf(), isolated(2))
+      expect(local.memory?.peek('a')?.unsyncedUntil).toBe(Infinity)
+    })
+
+    it('does not where they may have been missed between the sending and the answer', () => {
+      local.gainSync(true)
+      const sent = { since: local.now, sentAt: local.now, kept: undefined }
+      local.loseSync()
+      local.gainSync(false)
+      local.keepCommitted(sent, 'a', lifeOf(), isolated(1))
+      expect(local.memory?.peek('a')).toBeUndefined()
+    })
+  })
+
+  it('takes out of memory only what it is told to', () => {
+    const first = keep('a', 1)
+    const second = keep('a', 2)
+    local.drop('a', first)
+    local.drop('a', undefined)
+    expect(inMemory('a')).toBe(2)
+    local.drop('a', second)
+    expect(inMemory('a')).toBeUndefined()
+  })
+
+  it('with tracking is told of keys in the form in which they stand in Redis', () => {
+    local = localWith({ isAlone: true, isTracking: true })
+    const keys = ['a', 'with {braces} and %', 'long '.repeat(100)]
+    for (const key of keys) {
+      keep(key, 'old')
+      keep('another '.repeat(100), 'stays')
+      local.flights.start(key)
+      const since = local.now
+      local.forgetForm(readable(key))
+      expect(inMemory(key)).toBeUndefined()
+      expect(local.flights.joinable(key)).toBeUndefined()
+      keep(key, 'asked before', since)
+      expect(inMemory(key)).toBeUndefined()
+      expect(inMemory('another '.repeat(100))).toBe('stays')
+    }
+  })
+
+  it('remembers for how long results of a key are not shareable', () => {
+    expect(local.passesUntil('a')).toBe(0)
+    local.pass('a', 5000)
+    expect(local.passesUntil('a')).toBe(5000)
+    local.forget('a')
+    expect(local.passesUntil('a')).toBe(0)
+  })
+})
