@@ -195,7 +195,7 @@ describe('metrics', () => {
     expect(requests({ 'herdlock.cache.result': 'hit', 'herdlock.cache.tier': 'memory' })).toBe(1)
     expect(requests({ 'herdlock.cache.result': 'coalesced' })).toBe(1)
     expect(requests({ 'herdlock.cache.result': 'miss' })).toBe(2) // the one of the warm-up too
-    expect(valueOf(told.get('herdlock.cache.entries'), {})).toBe(1)
+    expect(valueOf(told.get('herdlock.cache.entries'), {})).toBe(2)
     expect(valueOf(told.get('herdlock.cache.size'), {})).toBeGreaterThan(5)
     expect(valueOf(told.get('herdlock.redis.breaker'), { 'herdlock.redis.breaker.state': 'closed' })).toBe(1)
     expect(told.get('herdlock.cache.requests')?.descriptor.unit).toBe('{request}')

@@ -53,7 +53,7 @@ test('a scrape tells how calls were answered, from which tier, and how long load
   expect(valueOf(told, 'herdlock_loader_duration_seconds_count', { cache: 'users' })).toBe(3)
   expect(valueOf(told, 'herdlock_loader_duration_seconds_bucket', { cache: 'users', le: '+Inf' })).toBe(3)
   expect(valueOf(told, 'herdlock_loader_failures_total', { cache: 'users' })).toBe(1)
-  expect(valueOf(told, 'herdlock_cache_entries', { cache: 'users' })).toBe(1)
+  expect(valueOf(told, 'herdlock_cache_entries', { cache: 'users' })).toBe(2)
   expect(valueOf(told, 'herdlock_cache_bytes', { cache: 'users' })).toBeGreaterThan(5)
   const redis = `127.0.0.1:${lab.redis.port}`
   expect(valueOf(told, 'herdlock_redis_breaker', { cache: 'users', redis, state: 'closed' })).toBe(1)

@@ -55,7 +55,7 @@ describe('a pool that runs one request in the context of another', () => {
       })
     const first = cache.getOrRefill('key', load)
     const second = new Promise((resolve, reject) => {
-      pool.take(() => cache.getOrRefill('key', load).then(resolve, reject))
+      pool.take(() => void cache.getOrRefill('key', load).then(resolve, reject))
     })
     query.resolve('row')
     await clock.settle()
