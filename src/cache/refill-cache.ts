@@ -28,7 +28,7 @@ import { shareOutcomes } from './watch/outcomes.ts'
 import type { CacheStats } from './watch/stats.ts'
 
 /** Keys of one call that are asked for in one turn of the event loop. */
-const KEYS_A_TURN = 500
+const KEYS_A_TURN = 250
 
 export class RefillCache implements Cache {
   readonly name: string

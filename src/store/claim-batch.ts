@@ -8,16 +8,20 @@ import { Batches } from '../redis/batches.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {
-  readonly keys: EntryKeys
-  readonly token: string
   readonly lockTtl: number
-  /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
-  readonly freshBeyond: number | undefined
-  /** The claim leaves now, at the local instant `sentAt`. */
-  onSend(sentAt: number): void
+  /** The claim leaves now, at the local instant `sentAt`. Most of the work is left to this moment: thousands may be asked at once. */
+  send(sentAt: number): SentClaim
   /** Resolves, where it takes time, when the reply has been understood and whoever is to wait has begun to. */
   onReply(reply: ClaimReply): unknown
   onFailure(error: unknown): void
+}
+
+/** What travels of a claim. */
+export interface SentClaim {
+  readonly keys: EntryKeys
+  readonly token: string
+  /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
+  readonly freshBeyond: number | undefined
 }
 
 /** What Redis answers to one claim. */
@@ -67,10 +71,9 @@ export class ClaimBatches {
     const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, inboxId, this.#tagKeys()]
     const sentAt = this.#now()
     for (const request of batch) {
-      const { value, lease, waiters, last } = request.keys
-      keys.push(value, lease, waiters, last)
-      args.push(request.token, request.freshBeyond ?? '')
-      request.onSend(sentAt)
+      const { keys: own, token, freshBeyond } = request.send(sentAt)
+      keys.push(own.value, own.lease, own.waiters, own.last)
+      args.push(token, freshBeyond ?? '')
     }
     const { splitsKeys } = this.#connection
     const endQuestion = this.#inbox.ask()

@@ -4,7 +4,7 @@ import { lateReply, type Connection } from '../redis/connection.ts'
 import { entryKeys, valueKey } from '../redis/entry-keys.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { deleteIfSame } from '../redis/scripts/delete-if-same.ts'
-import { ClaimBatches, type ClaimReply, type Guard } from './claim-batch.ts'
+import { ClaimBatches, type ClaimReply, type ClaimRequest, type Guard, type SentClaim } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
 import { Endings, type Possession } from './endings.ts'
 import type { ReadEntry } from './entry.ts'
@@ -50,15 +50,65 @@ export interface Busy<V> {
   readonly registered: boolean
 }
 
-/** What is known of a claim when its reply comes. */
-interface Asked<V> {
+/** What the store does about a claim. */
+interface Answering {
+  sent(
+    key: string,
+    freshBeyond: number | undefined,
+  ): Pick<SentClaim, 'keys' | 'freshBeyond'> & { readonly registered: boolean }
+  understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>>
+  unavailable<V>(asked: Asked<V>, error: unknown): Claim<V>
+}
+
+/** A claim under way, and what is known of it when its reply comes. */
+class Asked<V> implements ClaimRequest {
+  readonly #answering: Answering
+  readonly #makeToken: () => string
+  readonly #freshBeyond: number | undefined
+  readonly #resolve: (claim: Claim<V> | Promise<Claim<V>>) => void
   readonly key: string
-  readonly token: string
   readonly lockTtl: number
   readonly codec: Codec<V>
-  /** Set when the claim leaves, and so is the next. */
-  sentAt: number
-  registered: boolean
+  /** These are set when it leaves. */
+  token = ''
+  sentAt = 0
+  registered = false
+
+  constructor(
+    answering: Answering,
+    key: string,
+    makeToken: () => string,
+    lockTtl: number,
+    codec: Codec<V>,
+    freshBeyond: number | undefined,
+    resolve: (claim: Claim<V> | Promise<Claim<V>>) => void,
+  ) {
+    this.#answering = answering
+    this.key = key
+    this.#makeToken = makeToken
+    this.lockTtl = lockTtl
+    this.codec = codec
+    this.#freshBeyond = freshBeyond
+    this.#resolve = resolve
+  }
+
+  send(sentAt: number): SentClaim {
+    if (this.token === '') this.token = this.#makeToken()
+    this.sentAt = sentAt
+    const { keys, freshBeyond, registered } = this.#answering.sent(this.key, this.#freshBeyond)
+    this.registered = registered
+    return { keys, token: this.token, freshBeyond }
+  }
+
+  onReply(reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
+    const claim = this.#answering.understand(this, reply)
+    this.#resolve(claim)
+    return claim
+  }
+
+  onFailure(error: unknown): void {
+    this.#resolve(this.#answering.unavailable(this, error))
+  }
 }
 
 /** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
@@ -107,29 +157,29 @@ export class RedisStore {
   }
 
   /**
-   * One round trip: reads the entry and, unless it is fresh, takes the lease under `token` or registers as a waiter.
-   * What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. Never rejects.
+   * One round trip: reads the entry and, unless it is fresh, takes the lease under a token of `makeToken` or registers as a
+   * waiter. What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. Never rejects.
    */
-  claim<V>(key: string, token: string, lockTtl: number, codec: Codec<V>, freshBeyond?: number): Promise<Claim<V>> {
-    const asked: Asked<V> = { key, token, lockTtl, codec, sentAt: 0, registered: false }
+  claim<V>(
+    key: string,
+    makeToken: () => string,
+    lockTtl: number,
+    codec: Codec<V>,
+    freshBeyond?: number,
+  ): Promise<Claim<V>> {
     return new Promise((resolve) => {
-      this.#claims.add({
-        keys: entryKeys(this.#prefix, key),
-        token,
-        lockTtl,
-        freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
-        onSend: (sentAt) => {
-          asked.sentAt = sentAt
-          asked.registered = this.#inbox.ready
-        },
-        onReply: (reply) => {
-          const claim = this.#understand(asked, reply)
-          resolve(claim)
-          return claim
-        },
-        onFailure: (error) => resolve(this.#unavailable(asked, error)),
-      })
+      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, freshBeyond, resolve))
     })
+  }
+
+  readonly #answering: Answering = {
+    sent: (key, freshBeyond) => ({
+      keys: entryKeys(this.#prefix, key),
+      freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
+      registered: this.#inbox.ready,
+    }),
+    understand: (asked, reply) => this.#understand(asked, reply),
+    unavailable: (asked, error) => this.#unavailable(asked, error),
   }
 
   /** As the script takes it; Infinity says that everything counts as stale. */
@@ -169,7 +219,7 @@ export class RedisStore {
       return { state: 'fresh', entry: found, payload: envelope.payload }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
     return this.#connection.run(deleteIfSame, [this.valueKey(key)], [reply.bytes as Buffer]).then(
-      () => this.claim(key, token, asked.lockTtl, asked.codec),
+      () => this.claim(key, () => token, asked.lockTtl, asked.codec),
       (error: unknown) => this.#unavailable(asked, error),
     )
   }

@@ -130,8 +130,10 @@ export class ReadPath {
   }
 
   #join<V>(flight: Flight<V>, { settings }: Call<V>, brought: Brought<V>): Promise<V> {
+    const { reentrance } = this.#core
+    if (!reentrance.isInLoader) return flight.join(brought, settings.signal)
     const join = (): Promise<V> => flight.join(brought, settings.signal)
-    return this.#core.reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
+    return reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
   }
 
   /** A loader seems to wait for itself. If it does not, the flight ends all the same. */

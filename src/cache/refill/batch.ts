@@ -13,7 +13,7 @@ export type BatchLoader<V> = (
 ) => ReadonlyMap<string, V> | Promise<ReadonlyMap<string, V>>
 
 /** Values that are handed on in one turn of the event loop. */
-const KEYS_A_TURN = 500
+const KEYS_A_TURN = 250
 
 /**
  * Turns a batch loader into a loader of single keys: those that are asked for before all of a call's keys are decided

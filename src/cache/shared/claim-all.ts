@@ -59,7 +59,7 @@ async function claimEach<V>(
 ): Promise<Claim<V>[]> {
   const claims: Claim<V>[] = []
   for (const { store } of members) {
-    const claim = await store.claim(key, token, lockTtl, codec, freshBeyond)
+    const claim = await store.claim(key, () => token, lockTtl, codec, freshBeyond)
     claims.push(claim)
     if (claim.state !== 'fresh' && claim.state !== 'leased') break
   }

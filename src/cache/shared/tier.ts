@@ -133,6 +133,8 @@ export class RedisTier {
     }
   }
 
+  readonly #makeToken = (): string => this.#locker.createToken()
+
   /**
    * One round trip a member: the fresh value, the lease, or a place among the waiters. What is fresh no longer than
    * `freshBeyond` counts as stale. Never rejects.
@@ -148,11 +150,11 @@ export class RedisTier {
   }
 
   #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
-    const token = this.#locker.createToken()
     this.#listen()
-    if (this.#members.length > 1) return claimAll(this.#members, key, token, this.#lockTtl, codec, freshBeyond)
+    if (this.#members.length > 1)
+      return claimAll(this.#members, key, this.#makeToken(), this.#lockTtl, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
-    return store.claim(key, token, this.#lockTtl, codec, freshBeyond)
+    return store.claim(key, this.#makeToken, this.#lockTtl, codec, freshBeyond)
   }
 
   stats(): RedisStats[] {
