@@ -18,7 +18,7 @@ async function main() {
   const forget = collect(cache)
 
   const flight = singleFlight({ ttl: 1000 })
-  const page = dashboard({ caches: [cache], path: '/page' })
+  const page = dashboard({ caches: [cache], path: '/page', authorize: () => true })
   const server = createServer((request, response) =>
     page(request, response, () => flight(request, response, () => response.end('answer'))),
   )
