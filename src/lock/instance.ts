@@ -1,4 +1,5 @@
 import type { Connection, SentAtOnce } from '../redis/connection.ts'
+import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Inbox } from '../redis/inbox.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import { asList } from '../redis/reply.ts'
@@ -58,11 +59,6 @@ export class Instance {
     this.#yieldAfter = yieldAfter === Infinity ? '' : yieldAfter
   }
 
-  /** ARGV of the scripts that hand off: of the nodes that keys are split over, PUBLISH counts the subscribers of one. */
-  get #countsSubscribers(): string {
-    return this.connection.splitsKeys ? '0' : '1'
-  }
-
   async prepare(): Promise<void> {
     await Promise.all(SCRIPTS.map((script) => this.connection.load(script)))
   }
@@ -87,7 +83,7 @@ export class Instance {
   ): Promise<Attempt> {
     const { lock, queue, chain, fence } = lockKeys(this.connection.client, key)
     const keys = wants.fencing ? [lock, queue, chain, fence] : [lock, queue, chain]
-    const args = [token, ttl, wants.queue ? '1' : '0', this.#countsSubscribers]
+    const args = [token, ttl, wants.queue ? '1' : '0', countsSubscribers(this.connection)]
     const reply = asList(await this.connection.run(lockAcquire, keys, args), 2)
     const [taken, number, ours, added, redisNow] = reply.map(Number) as [number, number, number, number, number]
     if (taken === 1) return wants.fencing ? { taken: true, fencingToken: number } : TAKEN
@@ -105,7 +101,7 @@ export class Instance {
   async release(key: string, token: string): Promise<Released> {
     const { lock, queue, chain } = lockKeys(this.connection.client, key)
     const mayBeRepeated = this.connection.watchForRepetition()
-    const args = [token, this.#countsSubscribers, this.#yieldAfter]
+    const args = [token, countsSubscribers(this.connection), this.#yieldAfter]
     if (Number(await this.connection.cleanUp(lockRelease, [lock, queue, chain], args)) === 1) return 'yes'
     return mayBeRepeated() ? 'perhaps' : 'no'
   }
