@@ -99,7 +99,7 @@ export class RefillCache implements Cache {
     this.#check(key, options)
     checkFunction('loader', loader)
     throwIfAborted(options?.signal)
-    return this.#reads.resolve({ key, loader, settings: settingsOf(options, this.#core.options), onDecided: undefined })
+    return this.#reads.resolve({ key, loader, settings: settingsOf(options, this.#core.options), batch: undefined })
   }
 
   readonly getOrRefillMany = async <V>(
@@ -114,7 +114,7 @@ export class RefillCache implements Cache {
     throwIfAborted(options?.signal)
     const settings = settingsOf(options, this.#core.options)
     const distinct = [...new Set(keys as string[])]
-    const batch = new Batch(loader, distinct, this.#clock)
+    const batch = new Batch(loader, distinct, this.#core)
     const answers: Promise<V>[] = []
     for (const key of distinct) {
       if (answers.length % KEYS_A_TURN === KEYS_A_TURN - 1) {
@@ -128,12 +128,11 @@ export class RefillCache implements Cache {
   }
 
   #askOneOf<V>(batch: Batch<V>, key: string, settings: CallSettings<V>): Promise<V> {
-    const decided = once(() => batch.decided())
     try {
       this.#assertOpen()
-      return this.#reads.resolve({ key, loader: batch.loader, settings, onDecided: decided })
+      return this.#reads.resolve({ key, loader: batch.loader, settings, batch })
     } catch (error) {
-      decided() // nothing has begun, because the call was refused
+      batch.decided(key) // nothing has begun, because the call was refused
       return Promise.reject(error)
     }
   }
@@ -328,12 +327,3 @@ async function allOf<V>(keys: readonly string[], answers: readonly Promise<V>[])
 }
 
 function ignore(): void {}
-
-function once(callback: () => void): () => void {
-  let called = false
-  return () => {
-    if (called) return
-    called = true
-    callback()
-  }
-}

@@ -11,6 +11,13 @@ const COPIES: unique symbol = Symbol('copies')
 /** Marks the slot of a waiter that has left. */
 const LEFT: unique symbol = Symbol('left')
 
+/** What may wait for flights: the loader of one, or one loader of many. For whoever looks for circles. */
+export interface Waiter {
+  readonly key: string
+  /** With how often; made when it is first needed. */
+  waitsFor: Map<Waiter, number> | undefined
+}
+
 /**
  * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
  * release, upon which every waiter loads for itself.
@@ -46,8 +53,8 @@ export class Flight<V> {
   /** Callers without a signal never leave; nor does the interest of a background refill. */
   #lasting = false
   readonly key: string
-  /** The flights that its loader waits for, with how often. For whoever looks for circles, who also makes it. */
-  waitsFor: Map<Flight<unknown>, number> | undefined = undefined
+  /** What its loader waits for. */
+  waitsFor: Waiter['waitsFor'] = undefined
   /** Instant of the monotonic clock. */
   readonly startedAt: number
 

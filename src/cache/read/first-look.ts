@@ -107,7 +107,7 @@ export class PlainReadAhead {
     const { closing, local } = this.#core
     const flight = look.flight ?? local.flights.start<V>(key)
     const loader = look.end()
-    const refill = new Refill(this.#core, { key, loader, settings, onDecided: undefined, background: false }, flight)
+    const refill = new Refill(this.#core, { key, loader, settings, batch: undefined, background: false }, flight)
     const answer = flight.join(refill, undefined)
     if (closing.aborted) {
       flight.fail(closing.reason)

@@ -54,7 +54,7 @@ export class ReadPath {
     if (now < local.passesUntil(key)) {
       this.#core.events.miss(key)
       const result = loadAlone(this.#core, key, loader, settings)
-      call.onDecided?.()
+      call.batch?.decided(key)
       return result
     }
     const isStale = entry !== undefined && this.#isUsableStale(entry, now, local.backOff.until(key))
@@ -62,13 +62,13 @@ export class ReadPath {
   }
 
   #answerFresh<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
-    const { key, onDecided } = call
+    const { key, batch } = call
     const { options, local, random } = this.#core
     const isDue = options.beta > 0 && isDueEarly(entry, options.beta, this.#core.clock.now(), random.uniform())
     if (isDue && local.flights.underWay(key) === undefined) {
       this.#start({ ...call, background: true, freshBeyond: entry.freshUntil })
     } else {
-      onDecided?.()
+      batch?.decided(key)
     }
     this.#core.events.hit(key)
     return entry.readLater()
@@ -76,7 +76,7 @@ export class ReadPath {
 
   /** Serves a stale value at once, or after `softTimeout`, and sees to its refill. */
   #answerStale<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
-    const { key, settings, onDecided } = call
+    const { key, settings, batch } = call
     const { local } = this.#core
     const mayRetry = this.#core.clock.now() >= local.backOff.until(key)
     if (mayRetry && settings.softTimeout > 0) {
@@ -85,7 +85,7 @@ export class ReadPath {
     if (mayRetry && local.flights.underWay(key) === undefined) {
       this.#start({ ...call, background: true })
     } else {
-      onDecided?.()
+      batch?.decided(key)
     }
     this.#core.events.stale(key, 'memory')
     return entry.readLater()
@@ -110,21 +110,21 @@ export class ReadPath {
   }
 
   #joinOrStart<V>(call: Call<V>): Promise<V> {
-    const { key, loader, settings, onDecided } = call
+    const { key, loader, settings, batch } = call
     const { local, events } = this.#core
     const current = local.flights.joinable<V>(key) ?? this.#looks?.flightOf<V>(key)
     if (current === undefined) {
       const offered = settings.softTimeout === 0 ? local.flights.underWay<V>(key)?.takeOffer() : undefined
       if (offered !== undefined) {
-        onDecided?.()
+        batch?.decided(key)
         events.stale(key, 'redis')
         return Promise.resolve(offered)
       }
-      if (onDecided === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
+      if (batch === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
       const { flight, refill } = this.#start({ ...call, background: false })
       return this.#join(flight, call, refill)
     }
-    onDecided?.()
+    batch?.decided(key)
     events.coalesced(key)
     return this.#join(current, call, { alone: () => loadAlone(this.#core, key, loader, settings) })
   }

@@ -1,6 +1,7 @@
-import type { Clock } from '../../clock.ts'
 import { wrongType } from '../../errors.ts'
 import type { Execution } from '../../flight/execution.ts'
+import type { Waiter } from '../../flight/flight.ts'
+import type { CacheCore } from '../core.ts'
 import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
@@ -22,33 +23,32 @@ const KEYS_A_TURN = 250
 export class Batch<V> {
   readonly #load: BatchLoader<V>
   /** Keys of which it is not yet known whether this process loads them. */
-  #undecided: number
+  readonly #undecided: Set<string>
   #waiting: Waiting<V>[] = []
 
   /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
   readonly #places: ReadonlyMap<string, number>
-
-  readonly #clock: Clock
+  readonly #core: CacheCore
 
   /** `keys` without repetition. */
-  constructor(load: BatchLoader<V>, keys: readonly string[], clock: Clock) {
+  constructor(load: BatchLoader<V>, keys: readonly string[], core: CacheCore) {
     this.#load = load
-    this.#clock = clock
-    this.#undecided = keys.length
+    this.#core = core
+    this.#undecided = new Set(keys)
     this.#places = new Map(keys.map((key, place) => [key, place]))
   }
 
   readonly loader: Loader<V> = (context) =>
     new Promise<V>((resolve, reject) => {
-      const { key, execution } = context as LoadRecord<V>
-      this.#waiting.push({ key, execution, resolve, reject })
-      if (this.#undecided === 0) void this.#run()
+      const { key, execution, flight } = context as LoadRecord<V>
+      this.#waiting.push({ key, execution, flight, resolve, reject })
+      if (this.#undecided.size === 0) void this.#run()
     })
 
-  /** To be called once for each key, after its loader was run if it was. */
-  decided(): void {
-    this.#undecided--
-    if (this.#undecided === 0 && this.#waiting.length > 0) void this.#run()
+  /** To be called for each key, after its loader was run if it was; the first time counts. */
+  decided(key: string): void {
+    if (!this.#undecided.delete(key)) return
+    if (this.#undecided.size === 0 && this.#waiting.length > 0) void this.#run()
   }
 
   #placeOf({ key }: Waiting<V>): number {
@@ -64,11 +64,13 @@ export class Batch<V> {
     if (!isInOrder) batch.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
     try {
       const keys = batch.map(({ key }) => key)
-      const values: unknown = await this.#load(keys, new BatchContext(batch.map(({ execution }) => execution)))
+      const context = new BatchContext(batch.map(({ execution }) => execution))
+      const flights = batch.flatMap(({ flight }) => flight ?? [])
+      const values: unknown = await this.#core.reentrance.runTogether(flights, async () => this.#load(keys, context))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
       for (const [i, { key, resolve, reject }] of batch.entries()) {
         // Each value has to be copied and stored: the event loop gets its turn in between.
-        if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#clock.setImmediate(next))
+        if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#core.clock.setImmediate(next))
         const value = (values as Map<string, V>).get(key)
         if (value instanceof Error) reject(value)
         else resolve(value as V)
@@ -111,6 +113,7 @@ class BatchContext {
 interface Waiting<V> {
   readonly key: string
   readonly execution: Execution
+  readonly flight: Waiter | undefined
   resolve(value: V): void
   reject(reason: unknown): void
 }

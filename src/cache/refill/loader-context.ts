@@ -1,4 +1,5 @@
 import type { Execution } from '../../flight/execution.ts'
+import type { Waiter } from '../../flight/flight.ts'
 import { duration } from '../../check.ts'
 import { checkTags, type Lifetime } from '../options.ts'
 
@@ -42,8 +43,10 @@ export class LoadRecord<V> implements LoaderContext<V> {
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
-  /** Not for loaders. */
+  /** Not for loaders, nor is the next. */
   readonly execution: Execution
+  /** The flight that gets the result, if one does. */
+  readonly flight: Waiter | undefined
   readonly #onDoNotShare: () => void
   /** Absent once it was read, and where nothing is stored. */
   #readStale: (() => V) | undefined
@@ -55,12 +58,14 @@ export class LoadRecord<V> implements LoaderContext<V> {
     readStale: (() => V) | undefined,
     background: boolean,
     onDoNotShare: () => void,
+    flight?: Waiter,
   ) {
     this.key = key
     this.execution = execution
     this.#readStale = readStale
     this.background = background
     this.#onDoNotShare = onDoNotShare
+    this.flight = flight
   }
 
   get signal(): AbortSignal {

@@ -1,8 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ReentrantRefillError } from '../../errors.ts'
-import type { Flight } from '../../flight/flight.ts'
-
-type Node = Flight<unknown>
+import type { Flight, Waiter } from '../../flight/flight.ts'
 
 /**
  * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that
@@ -13,15 +11,15 @@ type Node = Flight<unknown>
  * while that loader has not returned; after that it is a suspicion, which ends if the flight does.
  */
 export class Reentrance {
-  readonly #running = new AsyncLocalStorage<Node>()
+  readonly #running = new AsyncLocalStorage<Waiter>()
   /** Loaders that run now. */
   #loads = 0
   /** Flights whose loaders run now, the latest of each key. */
-  readonly #loading = new Map<string, Node>()
+  readonly #loading = new Map<string, Waiter>()
   /** Earlier ones of the same key: a change has followed them. */
-  readonly #older = new Map<Node, Node>()
+  readonly #older = new Map<Waiter, Waiter>()
   /** The flight whose loader has not returned yet, so that what is asked now is asked by that very code. */
-  #starting: Node | undefined
+  #starting: Waiter | undefined
 
   /** Whether this is called by a loader, directly or by way of others. */
   get isInLoader(): boolean {
@@ -34,25 +32,43 @@ export class Reentrance {
    * of the process several times as costly, and most of the time nothing is being loaded.
    */
   run<V>(flight: Flight<V>, load: () => Promise<V>): Promise<V> {
-    const node = flight as Node
-    this.#begin(node)
+    this.#begin(flight)
+    return this.#runAs(flight, load, () => this.#end(flight))
+  }
+
+  /** The same for one loader of several flights: each of them waits for all that it asks. */
+  runTogether<T>(flights: readonly Waiter[], load: () => Promise<T>): Promise<T> {
+    const [first] = flights
+    if (first === undefined) return load()
+    const others = flights.length - 1
+    const together: Waiter = { key: others === 0 ? first.key : `${first.key} and ${others} more`, waitsFor: undefined }
+    const waitsFor = new Map([[together, 1]])
+    for (const flight of flights) {
+      flight.waitsFor = waitsFor
+      this.#begin(flight)
+    }
+    return this.#runAs(together, load, () => {
+      for (const flight of flights) this.#end(flight)
+    })
+  }
+
+  #runAs<T>(waiter: Waiter, load: () => Promise<T>, leave: () => void): Promise<T> {
     const outer = this.#starting
-    this.#starting = node
-    const loaded = this.#running.run(node, load)
+    this.#starting = waiter
+    const loaded = this.#running.run(waiter, load)
     this.#starting = outer
-    const leave = (): void => this.#end(node)
     loaded.then(leave, leave)
     return loaded
   }
 
-  #begin(node: Node): void {
+  #begin(node: Waiter): void {
     this.#loads++
     const older = this.#loading.get(node.key)
     if (older !== undefined) this.#older.set(node, older)
     this.#loading.set(node.key, node)
   }
 
-  #end(node: Node): void {
+  #end(node: Waiter): void {
     this.#loads--
     if (this.#loads === 0) this.#running.disable()
     const older = this.#older.get(node)
@@ -66,7 +82,7 @@ export class Reentrance {
     }
   }
 
-  #replaceOlder(later: Node, older: Node | undefined): void {
+  #replaceOlder(later: Waiter, older: Waiter | undefined): void {
     if (older === undefined) this.#older.delete(later)
     else this.#older.set(later, older)
   }
@@ -82,16 +98,15 @@ export class Reentrance {
   ): Promise<T> {
     const waiting = this.#loads === 0 ? undefined : this.#running.getStore()
     if (waiting === undefined) return join()
-    const target = flight as Node
-    const circle = path(target, waiting)
+    const circle = path(flight, waiting)
     if (circle !== undefined && waiting === this.#starting) throw errorOf(circle)
-    const suspected = circle ?? this.#pathFromOther(target.key, waiting)
+    const suspected = circle ?? this.#pathFromOther(flight.key, waiting)
     if (suspected !== undefined) return suspect(errorOf(suspected))
-    return waitFor(waiting, target, join())
+    return waitFor(waiting, flight, join())
   }
 
   /** A flight that was started after a change may yet wait for the lease of an older one of its key. */
-  #pathFromOther(key: string, waiting: Node): Node[] | undefined {
+  #pathFromOther(key: string, waiting: Waiter): Waiter[] | undefined {
     for (let node = this.#loading.get(key); node !== undefined; node = this.#older.get(node)) {
       const chain = path(node, waiting)
       if (chain !== undefined) return chain
@@ -101,19 +116,19 @@ export class Reentrance {
 }
 
 /** The loader at the end of the chain asks for what its beginning loads. */
-function errorOf(chain: readonly Node[]): ReentrantRefillError {
+function errorOf(chain: readonly Waiter[]): ReentrantRefillError {
   return new ReentrantRefillError([...chain.slice(-1), ...chain].map((node) => node.key))
 }
 
 /** Notes that the loader of one flight waits for another until `result` is settled. */
-function waitFor<T>(waiting: Node, target: Node, result: Promise<T>): Promise<T> {
+function waitFor<T>(waiting: Waiter, target: Waiter, result: Promise<T>): Promise<T> {
   count(waiting, target, 1)
   const leave = (): void => count(waiting, target, -1)
   result.then(leave, leave)
   return result
 }
 
-function count(waiting: Node, target: Node, change: 1 | -1): void {
+function count(waiting: Waiter, target: Waiter, change: 1 | -1): void {
   const waits = (waiting.waitsFor ??= new Map())
   const times = (waits.get(target) ?? 0) + change
   if (times === 0) waits.delete(target)
@@ -121,7 +136,7 @@ function count(waiting: Node, target: Node, change: 1 | -1): void {
 }
 
 /** The flights from `from` to `to` along the edges, both included. */
-function path(from: Node, to: Node, seen: Set<Node> = new Set()): Node[] | undefined {
+function path(from: Waiter, to: Waiter, seen: Set<Waiter> = new Set()): Waiter[] | undefined {
   if (from === to) return [to]
   if (from.waitsFor === undefined) return undefined
   seen.add(from)

@@ -15,6 +15,7 @@ import type { CallSettings } from '../options.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import type { Tier } from '../watch/stats.ts'
+import type { Batch } from './batch.ts'
 import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
@@ -30,8 +31,8 @@ export interface Call<V> {
   readonly key: string
   readonly loader: Loader<V>
   readonly settings: CallSettings<V>
-  /** Called once it is known whether the loader is run for this call, or has been. */
-  readonly onDecided: (() => void) | undefined
+  /** Whose loader `loader` is: to be told once it is known whether that is run for this call, or has been. */
+  readonly batch: Batch<V> | undefined
 }
 
 /** What is to be refilled, and how. */
@@ -113,7 +114,7 @@ export class Refill<V> {
   }
 
   readonly #end = (): void => {
-    this.#order.onDecided?.()
+    this.#order.batch?.decided(this.#order.key)
     this.#softTimer?.cancel()
     const { events, local } = this.#core
     if (this.#waited !== undefined) events.waited(this.#waited)
@@ -187,7 +188,7 @@ export class Refill<V> {
   /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
   async #waitWhileBusy(redis: RedisTier, claim: Busy<V>, waitUntil: number): Promise<boolean> {
     const { clock } = this.#core
-    this.#order.onDecided?.()
+    this.#order.batch?.decided(this.#order.key)
     if (claim.stale !== undefined) this.#offerStale(claim.stale)
     this.#noteMiss()
     const startedAt = clock.now()
@@ -240,16 +241,18 @@ export class Refill<V> {
 
   /** Runs the loader as the one whose result is stored. */
   #load(lease: Lease): Promise<void> {
-    const { key, loader, settings, background, onDecided } = this.#order
+    const { key, loader, settings, background, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
     this.#noteMiss()
     const stale = this.#stale
     const readStale = stale && ((): V => readOf(stale))
-    const record = new LoadRecord<V>(key, execution, readStale, background || this.#flight.settled, () => {
+    const pass = (): void => {
       this.#pass()
       void lease.pass(PASS_DURATION)
-    })
+    }
+    const inBackground = background || this.#flight.settled
+    const record = new LoadRecord<V>(key, execution, readStale, inBackground, pass, this.#flight)
     lease.onLost((reason) => {
       events.leaseLost(key)
       execution.abort(reason)
@@ -257,8 +260,9 @@ export class Refill<V> {
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
-    this.#loaded = reentrance.run(this.#flight, () => runLoader(loader, record, settings.loadTimeout, execution, clock))
-    onDecided?.()
+    const run = (): Promise<V> => runLoader(loader, record, settings.loadTimeout, execution, clock)
+    this.#loaded = batch === undefined ? reentrance.run(this.#flight, run) : run()
+    batch?.decided(key)
     return this.#loaded.then(
       (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt)),
       (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, lease, startedAt)),

@@ -285,6 +285,22 @@ describe('loaders that ask the cache', () => {
     expect(cache.stats().flights).toBe(0)
   })
 
+  it.each(['first', 'last'])('for the %s key of their own batch get an error at once, and no deadlock', async (key) => {
+    const cache = cacheWith()
+    const load = async (): Promise<Map<string, never>> => new Map([[key, await cache.getOrRefill(key, never)]])
+    const answer = cache.getOrRefillMany(['first', 'middle', 'last'], load)
+    await expect(answer).rejects.toThrow(`"first and 2 more" → "${key}" → "first and 2 more"`)
+    await clock.settle()
+    expect(cache.stats().flights).toBe(0)
+  })
+
+  it('by way of a batch, or from within one, for what they load get an error, and no deadlock', async () => {
+    const cache = cacheWith()
+    const many = async (): Promise<Map<string, number>> => new Map([['inner', await cache.getOrRefill('outer', never)]])
+    const outer = cache.getOrRefill('outer', () => cache.getOrRefillMany(['inner', 'other'], many))
+    await expect(outer).rejects.toBeInstanceOf(ReentrantRefillError)
+  })
+
   it('for another key get it', async () => {
     const cache = cacheWith()
     const inner = countLoads(() => 1)
