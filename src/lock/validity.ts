@@ -33,9 +33,9 @@ export class Validity {
   #newestSuccess = 0
   #lastShortening = 0
   /** Sent, and not yet answered or given up. */
-  readonly #underWay = new Set<Extension>()
+  #underWay: readonly Extension[] = []
   /** Those that shorten and may still be carried out. */
-  readonly #open = new Set<Extension>()
+  #open: readonly Extension[] = []
 
   constructor(end: number) {
     this.#end = end
@@ -50,8 +50,7 @@ export class Validity {
 
   /** Whether a reply that is under way may show that the lock lasts beyond `now`. */
   mayOutlast(now: number): boolean {
-    for (const extension of this.#underWay) if (extension.end > now) return true
-    return false
+    return this.#underWay.some(({ end }) => end > now)
   }
 
   /** To be called right before an extension is sent. One that may only `lengthen` never takes time from the lock. */
@@ -59,24 +58,24 @@ export class Validity {
     const end = validityEnd(sentAt, ttl)
     const extension = { number: ++this.#sent, end, shortens: may === 'set' && end < this.#latest }
     this.#latest = Math.max(this.#latest, end)
-    this.#underWay.add(extension)
+    this.#underWay = [...this.#underWay, extension]
     if (extension.shortens) {
       this.#lastShortening = extension.number
-      this.#open.add(extension)
+      this.#open = [...this.#open, extension]
     }
     return extension
   }
 
   /** Every instance has carried it out. Returns whether none that was sent later has been. */
   succeeded(extension: Extension): boolean {
-    this.#underWay.delete(extension)
+    this.#underWay = without(this.#underWay, extension)
     const { number, end, shortens } = extension
     const isNewest = number > this.#newestSuccess
     if (!shortens) {
       // Behind a later one that shortens it counts no more; that one may have been carried out after it.
       if (number > this.#lastShortening) this.#end = Math.max(this.#end, end)
     } else {
-      this.#open.delete(extension)
+      this.#open = without(this.#open, extension)
       this.#end = isNewest ? end : Math.min(this.#end, end)
       if (number === this.#sent) this.#latest = end
     }
@@ -86,12 +85,16 @@ export class Validity {
 
   /** It was refused or not answered. `fate` settles when it can no longer be carried out; absent: nobody will know. */
   failed(extension: Extension, fate: Promise<unknown> | undefined): void {
-    this.#underWay.delete(extension)
+    this.#underWay = without(this.#underWay, extension)
     if (!extension.shortens) return
     const settle = (): void => {
-      this.#open.delete(extension)
+      this.#open = without(this.#open, extension)
       this.#end = Math.min(this.#end, extension.end)
     }
     fate?.then(settle, settle)
   }
+}
+
+function without(extensions: readonly Extension[], extension: Extension): readonly Extension[] {
+  return extensions.filter((each) => each !== extension)
 }
