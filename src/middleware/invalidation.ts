@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { FieldMap } from './fields.ts'
-import { Recording } from './recording.ts'
-import { hostOf, isEncrypted, urlKey } from './request-key.ts'
+import { FieldMap } from './rules/fields.ts'
+import { Recording } from './node/recording.ts'
+import { hostOf, isEncrypted, urlKey } from './request/request-key.ts'
 
 /**
  * Watches the answer to an unsafe request: before the client can see that it succeeded, `onChange` gets the resources
