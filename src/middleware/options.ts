@@ -14,6 +14,8 @@ import {
   wholeNumber,
 } from '../check.ts'
 import { outOfRange } from '../errors.ts'
+import { isToken } from './rules/grammar.ts'
+import type { Policy } from './rules/storable.ts'
 
 /** Options of `singleFlight`. All durations are whole milliseconds. */
 export interface SingleFlightOptions {
@@ -53,21 +55,24 @@ export interface SingleFlightOptions {
   unsharedFor?: number | undefined
   /**
    * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
-   * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control', 'Surrogate-Control']`.
+   * a CDN of your own add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts in any case.
+   * Default `['SingleFlight-Cache-Control']`.
    */
   targetedFields?: readonly string[] | undefined
   /**
    * A response that states no freshness but a Last-Modified is fresh for a tenth of the time since then, a day at most
-   * (RFC 9111 section 4.2.2), unless `ttl` says how long. `false`: it is not stored. Default `true`.
+   * (RFC 9111 section 4.2.2), unless `ttl` says how long. Default `false`: it is not stored.
    */
   heuristicFreshness?: boolean | undefined
+  /**
+   * `true`: an answer to a request with Authorization that says `must-revalidate` is for others too, as RFC 9111 section
+   * 3.5 allows. Default `false`: only `public` and `s-maxage` say so.
+   */
+  shareMustRevalidate?: boolean | undefined
 }
 
 /** The options, checked and complete. */
-export interface Settings {
-  readonly ttl: number | undefined
-  readonly staleWhileRevalidate: number
-  readonly staleIfError: number
+export interface Settings extends Policy {
   readonly key: ((req: IncomingMessage) => string | undefined) | undefined
   readonly keyHeaders: readonly string[]
   readonly ignoreCookies: boolean
@@ -75,13 +80,10 @@ export interface Settings {
   readonly maxVariants: number
   readonly maxWaiters: number
   readonly unsharedFor: number
-  readonly targetedFields: readonly string[]
-  readonly heuristicFreshness: boolean
 }
 
 const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
-const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control', 'Surrogate-Control']
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control']
 
 /** Throws `TypeError` or `RangeError` naming the option at fault. */
 export function resolveOptions(options: SingleFlightOptions): Settings {
@@ -101,7 +103,8 @@ export function resolveOptions(options: SingleFlightOptions): Settings {
     maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
     unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000),
     targetedFields: fieldNames('targetedFields', options.targetedFields ?? DEFAULT_TARGETED_FIELDS),
-    heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? true),
+    heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? false),
+    shareMustRevalidate: checkBoolean('shareMustRevalidate', options.shareMustRevalidate ?? false),
   }
 }
 
@@ -109,7 +112,7 @@ function fieldNames(option: string, value: unknown): readonly string[] {
   return checkArray(option, value, 'an array of field names').map((each, index) => {
     const where = `${option}[${index}]`
     const name = checkString(where, each, 'a field name')
-    if (!FIELD_NAME.test(name)) throw outOfRange(where, 'a field name', name)
+    if (!isToken(name)) throw outOfRange(where, 'a field name', name)
     return name.toLowerCase()
   })
 }

@@ -1,42 +1,31 @@
-import type { IncomingHttpHeaders } from 'node:http'
-
+import type { RequestFields } from '../rules/fields.ts'
 import { parseHttpDate } from '../rules/http-date.ts'
+import { entityTags, matchesStrongly, matchesWeakly } from '../rules/validators.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
-export type Precondition = 'none' | 'not-modified' | 'failed'
-
-/** Evaluates the preconditions of a GET or HEAD against the stored response, in the order of RFC 9110 section 13.2.2. */
-export function precondition(headers: IncomingHttpHeaders, stored: StoredResponse): Precondition {
-  if (stored.status < 200 || stored.status > 299) return 'none'
+/**
+ * Whether the client of a GET or HEAD has what is stored, in the order of RFC 9110 section 13.2.2. If-Match and
+ * If-Unmodified-Since are for the handler alone (RFC 9111 section 4.3.2): requests that have them never come here.
+ */
+export function isNotModified(headers: RequestFields, stored: StoredResponse): boolean {
+  if (stored.status < 200 || stored.status > 299) return false
   const { etag } = stored
-  const ifMatch = textOf(headers['if-match'])
-  if (ifMatch !== undefined) {
-    const matches = ifMatch.trim() === '*' || (etag !== undefined && isListed(ifMatch, etag, true))
-    if (!matches) return 'failed'
-  } else if (headers['if-unmodified-since'] !== undefined) {
-    const since = parseHttpDate(headers['if-unmodified-since'], stored.respondedAt)
-    const modifiedAt = modificationTime(stored)
-    if (since !== undefined && modifiedAt > since) return 'failed'
-  }
-  const ifNoneMatch = headers['if-none-match']
+  const ifNoneMatch = textOf(headers['if-none-match'])
   if (ifNoneMatch !== undefined) {
-    const matches = ifNoneMatch.trim() === '*' || (etag !== undefined && isListed(ifNoneMatch, etag, false))
-    return matches ? 'not-modified' : 'none'
+    if (ifNoneMatch.trim() === '*') return true
+    return etag !== undefined && entityTags(ifNoneMatch).some((each) => matchesWeakly(each, etag))
   }
-  const ifModifiedSince = headers['if-modified-since']
-  if (ifModifiedSince !== undefined) {
-    const since = parseHttpDate(ifModifiedSince, stored.respondedAt)
-    if (since !== undefined && modificationTime(stored) <= since) return 'not-modified'
-  }
-  return 'none'
+  const since = parseHttpDate(textOf(headers['if-modified-since']) ?? '', stored.respondedAt)
+  return since !== undefined && modificationTime(stored) <= since
 }
 
 /** Whether a Range may be applied: RFC 9110 section 13.1.5. */
-export function rangeApplies(headers: IncomingHttpHeaders, stored: StoredResponse): boolean {
+export function rangeApplies(headers: RequestFields, stored: StoredResponse): boolean {
   const ifRange = textOf(headers['if-range'])
   if (ifRange === undefined) return true
   const { etag, lastModified } = stored
-  if (ifRange.includes('"')) return etag !== undefined && isListed(ifRange, etag, true)
+  if (ifRange.includes('"'))
+    return etag !== undefined && entityTags(ifRange).some((each) => matchesStrongly(each, etag))
   return lastModified !== undefined && lastModified === ifRange
 }
 
@@ -49,17 +38,6 @@ function modificationTime(stored: StoredResponse): number {
   )
 }
 
-function textOf(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
-}
-
-const WEAK = /^W\//
-
-function isListed(list: string, etag: string, strong: boolean): boolean {
-  if (strong && WEAK.test(etag)) return false
-  const opaque = etag.replace(WEAK, '')
-  for (const [member] of list.matchAll(/(?:W\/)?"[^"]*"|[^\s,]+/g)) {
-    if (strong ? member === etag : member.replace(WEAK, '') === opaque) return true
-  }
-  return false
+function textOf(value: string | readonly string[] | undefined): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : value.join(', ')
 }

@@ -4,13 +4,12 @@ import parseRange from 'range-parser'
 
 import type { FieldBlock } from '../rules/fields.ts'
 import { isNarrowed } from '../request/narrowing.ts'
-import { precondition, rangeApplies } from './preconditions.ts'
+import { isNotModified, rangeApplies } from './preconditions.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
 /** What a client may get of a body. */
 const PARTIAL_CONTENT = 206
 const NOT_MODIFIED = 304
-const PRECONDITION_FAILED = 412
 const RANGE_NOT_SATISFIABLE = 416
 
 /** Fields of a 304, RFC 9110 section 15.4.5: what describes the body is left out, the client has it. */
@@ -70,21 +69,10 @@ function replayNarrowed(
   outlet: Outlet,
 ): void {
   const { headers } = req
-  switch (precondition(headers, stored)) {
-    case 'failed':
-      outlet.writeHead(
-        res,
-        PRECONDITION_FAILED,
-        'Precondition Failed',
-        withoutNames(fields, ABOUT_THE_BODY, 'Content-Length', '0'),
-      )
-      outlet.end(res)
-      return
-    case 'not-modified':
-      outlet.writeHead(res, NOT_MODIFIED, 'Not Modified', withoutNames(fields, ABOUT_THE_BODY))
-      outlet.end(res)
-      return
-    case 'none':
+  if (isNotModified(headers, stored)) {
+    outlet.writeHead(res, NOT_MODIFIED, 'Not Modified', withoutNames(fields, ABOUT_THE_BODY))
+    outlet.end(res)
+    return
   }
   const size = stored.body.length
   const ranges =

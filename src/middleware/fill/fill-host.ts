@@ -13,8 +13,11 @@ export class FillFailedError extends Error {
 export interface FillHost {
   /** The header is there and says that others may have the response. */
   onShare(): void
-  /** It may not be shared, or is to be validated for each request: everybody who waits must go on alone. */
-  onUnshared(mustValidate: boolean): void
+  /**
+   * It may not be shared, or is to be validated for each request: everybody who waits must go on alone. `lasting`: the
+   * next answer is likely to be of the same kind.
+   */
+  onUnshared(lasting: boolean): void
 }
 
 /** What a fill needs to know of the load that it is part of, and may say about its result. */

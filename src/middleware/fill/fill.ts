@@ -12,12 +12,13 @@ import { formatHttpDate } from '../rules/http-date.ts'
 import type { Settings } from '../options.ts'
 import { readHead, Recording, type RecordingObserver, type ResponseHead } from '../node/recording.ts'
 import { DIRECT, replay } from '../answer/replay.ts'
-import { freshenedHead, responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
+import { freshenedHead, keptOfFreshened, responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
 import { shieldFor } from '../node/stream-shield.ts'
 import { judge, ONLY_NOW, type Shared } from '../rules/storable.ts'
 import { StoredResponse } from '../stored/stored-response.ts'
 import { type KeptFor, keptFor } from '../rules/kept-for.ts'
 import { capabilityOf } from '../rules/targeted-fields.ts'
+import { confirms } from '../rules/validators.ts'
 
 const SERVER_FAILED = new Set([500, 502, 503, 504])
 
@@ -30,6 +31,8 @@ export class Fill implements RecordingObserver {
   verdict: Shared | undefined
   /** How long the cache is to keep the response; known with the verdict. */
   keptFor: KeptFor | undefined
+  /** The handler's 304 was about another response than the stored one: that must go. */
+  disownsStored = false
   readonly #context: FillContext
   readonly #settings: Settings
   readonly #clock: Clock
@@ -126,7 +129,7 @@ export class Fill implements RecordingObserver {
     const { status, fields: flat } = head
     const fields = new FieldMap(flat)
     const verdict = judge(this.exchange.asked, { status, fields, at: this.#respondedAt }, this.#settings)
-    if (!verdict.share) return this.#goUnshared(verdict.reason)
+    if (!verdict.share) return verdict.lasting ? this.#goUnshared(verdict.reason) : this.#goAlone(head, verdict.reason)
     if (verdict.mustValidate && this.exchange.req.method === 'HEAD') return this.#goUnshared('head')
     const declared = fields.get('content-length')
     if (this.exchange.req.method !== 'HEAD' && Number(declared ?? 0) > this.#settings.maxBodyBytes) {
@@ -226,7 +229,7 @@ export class Fill implements RecordingObserver {
   /** Whatever comes of it is for later requests alone, each of which asks its handler whether it is still good. */
   #letOthersGo(): void {
     this.#context.doNotShare()
-    this.#host.onUnshared(true)
+    this.#host.onUnshared(false)
   }
 
   #share(): void {
@@ -248,14 +251,22 @@ export class Fill implements RecordingObserver {
     return stale !== undefined && (stale.mayServeOnError(now) || (!this.#hasClient && stale.mayServeStale(now)))
   }
 
-  #goUnshared(detail: string): 'send' {
+  /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
+  #goAlone({ status }: ResponseHead, detail: string): 'send' {
+    this.#label({ detail })
+    this.#host.onUnshared(false)
+    this.fail(new FillFailedError(`the handler answered ${status}`))
+    return 'send'
+  }
+
+  #goUnshared(detail: string, lasting = true): 'send' {
     this.verdict = undefined
     this.#label({ detail })
     this.#context.doNotShare()
     this.#recording.stop()
     this.#settle(() => this.#resolve(undefined))
     this.#finish()
-    this.#host.onUnshared(false)
+    this.#host.onUnshared(lasting)
     return 'send'
   }
 
@@ -270,7 +281,7 @@ export class Fill implements RecordingObserver {
       this.#recording.stop()
       this.#finish()
     }
-    this.#host.onUnshared(false)
+    this.#host.onUnshared(true)
   }
 
   #growHeld(chunk: Buffer): boolean {
@@ -300,6 +311,13 @@ export class Fill implements RecordingObserver {
     const stale = this.#stale
     const update = this.#head
     if (stale === undefined || update === undefined) return
+    if (!confirms(new FieldMap(update.fields), stale)) {
+      this.disownsStored = true
+      const { status, statusMessage: message, fields, removed, body } = stale
+      this.#answerHeld(this.#response(ONLY_NOW, { status, message, fields, removed }, body), 'other-validator')
+      this.#goUnshared('other-validator', false)
+      return
+    }
     const head = freshenedHead(stale, update, this.exchange.baseline, this.#respondedAt)
     // Its Age is not stored, but says how long the new life is.
     const judged = new FieldMap([...head.fields, ...fieldsNamed(update.fields, 'age')])
@@ -309,10 +327,11 @@ export class Fill implements RecordingObserver {
       this.verdict = verdict
       this.#announceLifetime(verdict, judged)
       if (verdict.mustValidate) this.#letOthersGo()
-      this.#deliver(this.#response(verdict, head, stale.body))
+      const kept = keptOfFreshened(head, stale, verdict, this.#settings.targetedFields)
+      this.#deliver(this.#response(verdict, kept, stale.body), this.#response(verdict, head, stale.body))
     } else {
-      this.#answerHeld(this.#response(ONLY_NOW, head, stale.body))
-      this.#goUnshared(verdict.reason)
+      this.#answerHeld(this.#response(ONLY_NOW, head, stale.body), verdict.reason)
+      this.#goUnshared(verdict.reason, verdict.lasting)
     }
   }
 
@@ -320,9 +339,10 @@ export class Fill implements RecordingObserver {
     return responseOf(head, body, verdict, this.exchange.headers, this.#respondedAt)
   }
 
-  #deliver(response: StoredResponse): void {
+  /** `forClient` has what is the client's of this run alone. */
+  #deliver(response: StoredResponse, forClient = response): void {
     this.#audience.end()
-    const refusal = this.#answerHeld(response)
+    const refusal = this.#answerHeld(forClient)
     if (refusal !== undefined) {
       this.#goUnshared(refusal)
       return
@@ -339,16 +359,17 @@ export class Fill implements RecordingObserver {
 
   /**
    * The leader's client asked for less than all, or a 304 was meant for us: it gets its answer from the whole. Returns
-   * why nobody else may have it, if that is what outer layers say.
+   * why nobody else may have it, if that is what outer layers say. `detail`: why that is known already.
    */
-  #answerHeld(response: StoredResponse): string | undefined {
+  #answerHeld(response: StoredResponse, detail?: string): string | undefined {
     if (!this.#hasClient || !this.#recording.isHolding) return undefined
     const { exchange } = this
     this.#restoreRequest()
     this.#recording.answerInstead(exchange.baseline, (outlet) => {
       const status = this.#head?.status
-      const stored = this.#forOthers || response.mustValidate
-      const forwarded = { reason: exchange.reason, ...(status !== undefined && { status }), stored }
+      const stored = detail === undefined && (this.#forOthers || response.mustValidate)
+      const said = { ...(status !== undefined && { status }), ...(detail !== undefined && { detail }) }
+      const forwarded = { reason: exchange.reason, ...said, stored }
       const fields = response.forwardedFields(this.#clock.wallNow(), forwarded)
       replay(exchange.req, this.#recording.res, response, fields, outlet)
     })

@@ -34,7 +34,7 @@ export class Alone implements RecordingObserver {
     const { asked, key, res, reason } = this.#exchange
     const verdict = judge(asked, { status: head.status, fields, at: this.#clock.wallNow() }, this.#settings)
     if (verdict.share) this.#marks.remove(key)
-    else this.#marks.add(key)
+    else if (verdict.lasting) this.#marks.add(key)
     const forwarded = { reason, status: head.status, detail: verdict.share ? this.#detail : verdict.reason }
     res.setHeader('Cache-Status', cacheStatusForward(forwarded, fields.get('cache-status')))
     this.#recording.stop()

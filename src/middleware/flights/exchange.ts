@@ -29,7 +29,7 @@ export class Exchange {
   readonly asked: Asked
   /** What outer layers had put on the response before us: they will do so for every request. */
   readonly baseline: Baseline
-  /** Whether a part, a 304 or a 412 was asked for. */
+  /** Whether a part or a 304 was asked for. */
   readonly narrowed: boolean
   /** Why it was not answered from the store. */
   reason: 'uri-miss' | 'vary-miss' | 'stale' = 'uri-miss'

@@ -97,8 +97,8 @@ export class HttpFlight implements FillHost {
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
 
-  onUnshared(mustValidate: boolean): void {
-    if (!mustValidate) this.#host.markUnshared(this.key)
+  onUnshared(lasting: boolean): void {
+    if (lasting) this.#host.markUnshared(this.key)
     this.#host.leave(this)
     for (const exchange of this.#takeWaiting()) this.#host.runAlone(exchange, 'unshared')
   }
@@ -160,6 +160,7 @@ export class HttpFlight implements FillHost {
     this.#fill = fill
     fill.run(res)
     const response = await fill.result
+    if (fill.disownsStored) this.#host.cache.invalidate(this.key).catch(() => {})
     if (response === undefined) return undefined
     if (!response.mustValidate) return this.#keep(response, fill, context)
     keepForValidation(this.#host.cache, fill, response)

@@ -36,7 +36,7 @@ export function validate(exchange: Exchange, stored: StoredResponse, host: Valid
     (response) => {
       if (response?.mustValidate === true && isNews(response, stored, clock.wallNow())) {
         keepForValidation(cache, fill, response)
-      } else if (response?.mustValidate === false) {
+      } else if (response?.mustValidate === false || fill.disownsStored) {
         // It says otherwise now: the next request shall find nothing and share its answer with others.
         cache.invalidate(exchange.key).catch(() => {})
       }

@@ -1,7 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Methods that change nothing on the server: RFC 9110 section 9.2.1. All others, unknown ones too, may. */
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+/** Methods that change nothing on the server, by the registry of IANA. All others, unknown ones too, may. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT'])
+
+/** Fields by which some frameworks let a request have another method than its own. */
+const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
+
+/** Fields of what is passed through: it has a body or another protocol, or asks what only the handler can tell. */
+const FOR_THE_HANDLER = [
+  ...['transfer-encoding', 'upgrade', 'expect', 'idempotency-key'],
+  ...['if-match', 'if-unmodified-since'], // RFC 9111 section 4.3.2
+] as const
 
 export function isUnsafe(method: string | undefined): boolean {
   return !SAFE.has(method ?? '')
@@ -11,18 +20,17 @@ export function isUnsafe(method: string | undefined): boolean {
 export function bypassReason(req: IncomingMessage, res: ServerResponse): 'method' | 'bypass' | undefined {
   if (req.method !== 'GET' && req.method !== 'HEAD') return 'method'
   const { headers } = req
-  if (
-    headers['transfer-encoding'] !== undefined ||
-    (headers['content-length'] !== undefined && headers['content-length'] !== '0') ||
-    headers.upgrade !== undefined ||
-    headers.expect !== undefined ||
-    headers['idempotency-key'] !== undefined ||
-    res.headersSent ||
-    HANDLED in req
-  ) {
-    return 'bypass'
-  }
-  return undefined
+  const isPlain =
+    FOR_THE_HANDLER.every((name) => headers[name] === undefined) &&
+    (headers['content-length'] ?? '0') === '0' &&
+    METHOD_OVERRIDES.every((name) => isOwnMethod(req.method, headers[name])) &&
+    !res.headersSent &&
+    !(HANDLED in req)
+  return isPlain ? undefined : 'bypass'
+}
+
+function isOwnMethod(method: string | undefined, override: string | string[] | undefined): boolean {
+  return override === undefined || String(override).trim().toUpperCase() === method
 }
 
 const HANDLED: unique symbol = Symbol('herdlock.handled')

@@ -1,15 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { RequestFields } from '../rules/fields.ts'
 
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
-export const NARROWING = [
-  'if-none-match',
-  'if-modified-since',
-  'if-match',
-  'if-unmodified-since',
-  'if-range',
-  'range',
-] as const
+export const NARROWING = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const
 
-export function isNarrowed(headers: IncomingHttpHeaders): boolean {
+export function isNarrowed(headers: RequestFields): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)
 }

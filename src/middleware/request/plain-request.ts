@@ -6,6 +6,7 @@ const TELLING: ReadonlySet<string> = new Set([
   ...OVERRIDES,
   ...NARROWING,
   ...['authorization', 'cookie', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'idempotency-key'],
+  ...['if-match', 'if-unmodified-since'],
 ])
 
 type Kind = 'host' | 'telling' | 'plain'

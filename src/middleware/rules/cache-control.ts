@@ -1,3 +1,5 @@
+import { isDigits, isToken, splitUnquoted, tokensIn, trimBlanks, valueOf } from './grammar.ts'
+
 /** The directives of one Cache-Control field that a shared cache acts upon, RFC 9111 section 5.2 and RFC 5861. */
 export interface CacheControl {
   /** Seconds. A malformed value is 0: RFC 9111 section 4.2.1 asks to take it as stale. */
@@ -20,7 +22,7 @@ export interface CacheControl {
 export type Directive = readonly [name: string, argument: string | true | undefined]
 
 /** The longest time that is told apart, in seconds (RFC 9111 section 1.2.2): 68 years. */
-const MAX_DELTA_SECONDS = 2 ** 31 - 1
+export const MAX_DELTA_SECONDS: number = 2 ** 31 - 1
 
 /** Nothing said. */
 const NO_DIRECTIVES: CacheControl = cacheControlOf([])
@@ -36,8 +38,9 @@ export function cacheControlOf(list: Iterable<Directive>): CacheControl {
   let sharedMaxAge: number | undefined
   let staleWhileRevalidate: number | undefined
   let staleIfError: number | undefined
-  let noCache: boolean | readonly string[] = false
-  let isPrivate: boolean | readonly string[] = false
+  let noCache: boolean | string[] = false
+  let isPrivate: boolean | string[] = false
+  let isDoubtful = false
   const flags = new Set<string>()
   for (const [name, argument] of list) {
     switch (name) {
@@ -60,7 +63,8 @@ export function cacheControlOf(list: Iterable<Directive>): CacheControl {
         isPrivate = restricted(isPrivate, argument)
         break
       default:
-        flags.add(name)
+        if (argument !== undefined || name.endsWith('-revalidate')) flags.add(name)
+        else if (name === 'no-store') isDoubtful = true
     }
   }
   return {
@@ -70,59 +74,39 @@ export function cacheControlOf(list: Iterable<Directive>): CacheControl {
     staleIfError,
     noCache,
     private: isPrivate,
-    noStore: flags.has('no-store'),
+    noStore: isDoubtful || flags.has('no-store'),
     public: flags.has('public'),
     mustRevalidate: flags.has('must-revalidate'),
     proxyRevalidate: flags.has('proxy-revalidate'),
-    mustUnderstand: flags.has('must-understand'),
+    // It takes the place of a no-store that was meant as its companion, not of one that may be anything.
+    mustUnderstand: !isDoubtful && flags.has('must-understand'),
     onlyIfCached: flags.has('only-if-cached'),
   }
 }
 
-/** Splits at the commas outside quoted strings. */
-function splitList(value: string): string[] {
-  const members: string[] = []
-  let start = 0
-  let quoted = false
-  for (let index = 0; index < value.length; index++) {
-    const character = value[index]
-    if (quoted) {
-      if (character === '\\') index++
-      else if (character === '"') quoted = false
-    } else if (character === '"') quoted = true
-    else if (character === ',') {
-      members.push(value.slice(start, index).trim())
-      start = index + 1
-    }
-  }
-  members.push(value.slice(start).trim())
-  // What an unbalanced quote has swallowed could be the directive that forbids to share.
-  if (quoted) members.push('no-store')
-  return members.filter((member) => member !== '')
-}
+/** Words that forbid or restrict. A member that is malformed and has one of them could have been meant as that. */
+const FORBIDDING: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache'])
 
 function* directives(value: string): Iterable<Directive> {
-  for (const member of splitList(value)) {
+  const { members, unbalanced } = splitUnquoted(value, ',')
+  // What an unbalanced quote has swallowed could be the directive that forbids to share.
+  if (unbalanced) yield ['no-store', undefined]
+  for (const member of members) {
+    if (member === '') continue
     const equals = member.indexOf('=')
-    if (equals < 0) {
-      yield [member.toLowerCase(), true]
+    const name = (equals < 0 ? member : member.slice(0, equals)).toLowerCase()
+    const argument = equals < 0 ? true : valueOf(member.slice(equals + 1))
+    if (argument !== undefined && isToken(name)) {
+      yield [name, argument]
       continue
     }
-    const name = member.slice(0, equals)
-    const argument = member.slice(equals + 1)
-    const malformed = name !== name.trimEnd() || argument !== argument.trimStart()
-    yield [name.trimEnd().toLowerCase(), malformed ? undefined : unquoted(argument)]
+    yield [trimBlanks(name), undefined]
+    for (const word of tokensIn(member.toLowerCase())) if (FORBIDDING.has(word)) yield [word, undefined]
   }
-}
-
-function unquoted(argument: string): string | undefined {
-  if (!argument.startsWith('"')) return argument
-  if (argument.length < 2 || !argument.endsWith('"')) return undefined
-  return argument.slice(1, -1).replaceAll(/\\(.)/g, '$1')
 }
 
 function deltaSeconds(argument: string | true | undefined): number {
-  if (typeof argument !== 'string' || !/^\d+$/.test(argument)) return 0
+  if (typeof argument !== 'string' || !isDigits(argument)) return 0
   return Math.min(Number(argument), MAX_DELTA_SECONDS)
 }
 
@@ -131,13 +115,16 @@ function least(first: number | undefined, second: number): number {
   return first === undefined ? second : Math.min(first, second)
 }
 
-function restricted(
-  before: boolean | readonly string[],
-  argument: string | true | undefined,
-): boolean | readonly string[] {
+/** The fields that a directive is restricted to, added to those before; `true` where it counts for the whole response. */
+function restricted(before: boolean | string[], argument: string | true | undefined): boolean | string[] {
   if (before === true || typeof argument !== 'string') return true
-  const names = argument.toLowerCase().split(',')
-  const fields = names.map((name) => name.trim()).filter((name) => name !== '')
-  if (fields.length === 0) return true
-  return before === false ? fields : [...before, ...fields]
+  const names = argument
+    .toLowerCase()
+    .split(',')
+    .map(trimBlanks)
+    .filter((name) => name !== '')
+  if (names.length === 0 || !names.every(isToken)) return true
+  if (before === false) return names
+  for (const name of names) before.push(name)
+  return before
 }

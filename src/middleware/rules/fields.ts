@@ -1,8 +1,13 @@
+import { isToken } from './grammar.ts'
+
 /**
  * The header fields of a response as they go over the wire: names and values in turn, repeated fields repeated, names
  * as the handler spelled them.
  */
 export type FlatFields = readonly string[]
+
+/** The header fields of a request by lower-case name, as Node has them. */
+export type RequestFields = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /** Names and values in turn for `writeHead`; the lines of a repeated field in one array, for Node keeps the last of two. */
 export type FieldBlock = Array<string | string[]>
@@ -19,7 +24,8 @@ export function blockOf(fields: FlatFields): FieldBlock {
       block.push(name, value)
     } else {
       const before = block[position]
-      block[position] = Array.isArray(before) ? [...before, value] : [String(before), value]
+      if (Array.isArray(before)) before.push(value)
+      else block[position] = [String(before), value]
     }
   }
   return block
@@ -58,7 +64,6 @@ export class FieldMap {
   }
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // oxlint-disable-next-line no-control-regex -- exactly the characters that would split a response
 const FORBIDDEN_IN_VALUE = /[\0-\x08\n-\x1f\x7f]|[^\0-\xff]/
 
@@ -69,7 +74,7 @@ export function areSafe(fields: FlatFields): boolean {
     const name = fields[index]
     const value = fields[index + 1]
     if (typeof name !== 'string' || typeof value !== 'string') return false
-    if (!TOKEN.test(name) || FORBIDDEN_IN_VALUE.test(value)) return false
+    if (!isToken(name) || FORBIDDEN_IN_VALUE.test(value)) return false
   }
   return true
 }

@@ -1,11 +1,7 @@
-import type { CacheControl } from './cache-control.ts'
+import { type CacheControl, MAX_DELTA_SECONDS } from './cache-control.ts'
 import type { FieldMap } from './fields.ts'
+import { isDigits, trimBlanks } from './grammar.ts'
 import { parseHttpDate } from './http-date.ts'
-
-/** Ages that cannot be read count as this: nothing lives so long. */
-const UNKNOWN_AGE: number = Number.POSITIVE_INFINITY
-
-const AGE = /^(\d+)(?:,\d+)*$/
 
 /**
  * Milliseconds that the response was old when it arrived: the corrected initial age of RFC 9111 section 4.2.3.
@@ -23,12 +19,12 @@ export function initialAge(fields: FieldMap, requestedAt: number, respondedAt: n
   return Math.max(wholeSeconds, age === 0 ? 0 : age + Math.max(0, respondedAt - requestedAt))
 }
 
-function ageField(lines: readonly string[]): number {
-  const [line] = lines
+/** ms; of a list the first member counts, and what is no number counts for nothing: RFC 9111 section 5.1. */
+function ageField([line]: readonly string[]): number {
   if (line === undefined) return 0
-  // Two ages contradict each other: nobody knows how old it is.
-  const match = lines.length === 1 ? AGE.exec(line) : null
-  return match ? Number(match[1]) * 1000 : UNKNOWN_AGE
+  const comma = line.indexOf(',')
+  const first = trimBlanks(comma < 0 ? line : line.slice(0, comma))
+  return isDigits(first) ? Math.min(Number(first), MAX_DELTA_SECONDS) * 1000 : 0
 }
 
 /** Milliseconds of freshness that the response states itself (RFC 9111 section 4.2.1), or undefined if it states none. */

@@ -1,6 +1,6 @@
+import type { CacheControl } from './cache-control.ts'
 import type { FieldMap } from './fields.ts'
 import { heuristicLifetime, initialAge, statedLifetime } from './freshness.ts'
-import type { Settings } from '../options.ts'
 import { instructionsOf } from './targeted-fields.ts'
 import { varyFields } from './vary.ts'
 
@@ -11,6 +11,17 @@ export interface Asked {
   readonly cookie: boolean
   /** Wall clock, ms. */
   readonly at: number
+}
+
+/** What the options say of responses; times in ms. */
+export interface Policy {
+  readonly ttl: number | undefined
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly targetedFields: readonly string[]
+  readonly heuristicFreshness: boolean
+  /** `must-revalidate` alone makes an answer to Authorization one for others, as RFC 9111 section 3.5 has it. */
+  readonly shareMustRevalidate: boolean
 }
 
 export interface Answered {
@@ -42,7 +53,12 @@ export type Verdict =
       readonly withheld: readonly string[]
       readonly vary: readonly string[]
     }
-  | { readonly share: false; readonly reason: string }
+  | {
+      readonly share: false
+      readonly reason: string
+      /** Whether the next answer is likely to be of the same kind, so that requests had better not wait for one another. */
+      readonly lasting: boolean
+    }
 
 export type Shared = Extract<Verdict, { share: true }>
 
@@ -59,6 +75,9 @@ export const ONLY_NOW: Shared = {
 /** Final statuses whose meaning for a cache is known here: for must-understand, RFC 9111 section 5.2.2.3. */
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501])
 
+/** Errors about the one request at hand: they say nothing of the next answer. */
+const OF_ONE_REQUEST = new Set([400, 403, 404, 429])
+
 /** Statuses that mean the same for some time. Errors about the one request at hand are left out on purpose. */
 const DEFAULT_TTL_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
@@ -69,8 +88,9 @@ const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
  * Decides at its header whether a response may be given to others: RFC 9111 section 3 for a shared cache, stricter where
  * http caches leak in practice (Set-Cookie, Cookie).
  */
-export function judge(asked: Asked, answered: Answered, settings: Settings): Verdict {
+export function judge(asked: Asked, answered: Answered, settings: Policy): Verdict {
   const { fields, status } = answered
+  const no = (reason: string): Verdict => ({ share: false, reason, lasting: !OF_ONE_REQUEST.has(status) })
   const { control, targeted } = instructionsOf(fields, settings.targetedFields)
   if (status < 200 || status === 206 || status === 304) return no('status')
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return no('must-understand')
@@ -78,16 +98,17 @@ export function judge(asked: Asked, answered: Answered, settings: Settings): Ver
   if (control.private === true) return no('private')
   if (control.noCache === true && !canBeValidated(answered)) return no('no-cache')
   if (!targeted && surrogatesMustNotStore(fields)) return no('no-store')
-  const withheld = [...namesIn(control.private), ...namesIn(control.noCache)]
+  const withheld = namesWithheld(control)
   for (const name of ['set-cookie', 'set-cookie2']) {
     if (fields.has(name) && !withheld.includes(name)) return no(name)
   }
   const isPublic = control.public || control.sharedMaxAge !== undefined
   if (asked.cookie && !isPublic) return no('cookie')
-  const isExplicit = isPublic || (asked.authorization && control.mustRevalidate)
+  const isExplicit = isPublic || (asked.authorization && control.mustRevalidate && settings.shareMustRevalidate)
   if (asked.authorization && !isExplicit) return no('authorization')
   const vary = varyFields(fields.get('vary'))
   if (vary === undefined) return no('vary')
+  if (hasNonce(fields)) return no('csp-nonce')
   // Stored responses have no trailers, and whoever sends some means them.
   if (fields.has('trailer')) return no('trailer')
   // An endless answer: whoever followed it would follow for ever.
@@ -121,12 +142,19 @@ function canBeValidated({ status, fields }: Answered): boolean {
 }
 
 /** Freshness where the handler states none: the `ttl` option, or by heuristics where they are switched on. */
-function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Settings): number | undefined {
+function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Policy): number | undefined {
   if (settings.ttl !== undefined && DEFAULT_TTL_STATUSES.has(answered.status)) return settings.ttl
   if (!settings.heuristicFreshness) return undefined
   if (!HEURISTIC_STATUSES.has(answered.status) && !isPublic) return undefined
   return heuristicLifetime(answered.fields, answered.at)
 }
+
+/** Whether the page's scripts run only beside the nonce of this one answer. */
+function hasNonce(fields: FieldMap): boolean {
+  return POLICIES.some((name) => fields.get(name)?.toLowerCase().includes("'nonce-") === true)
+}
+
+const POLICIES = ['content-security-policy', 'content-security-policy-report-only']
 
 /** Surrogate-Control may be left out of the fields that count, but its no-store is honoured all the same. */
 function surrogatesMustNotStore(fields: FieldMap): boolean {
@@ -134,10 +162,15 @@ function surrogatesMustNotStore(fields: FieldMap): boolean {
   return targeted && control.noStore
 }
 
-function namesIn(restriction: boolean | readonly string[]): readonly string[] {
-  return typeof restriction === 'boolean' ? [] : restriction
+/** Lower-case names of the fields that a response itself keeps from being stored or reused. */
+export function withheldBy(fields: FieldMap, targetedFields: readonly string[]): readonly string[] {
+  return namesWithheld(instructionsOf(fields, targetedFields).control)
 }
 
-function no(reason: string): Verdict {
-  return { share: false, reason }
+function namesWithheld(control: CacheControl): readonly string[] {
+  return [...namesIn(control.private), ...namesIn(control.noCache)]
+}
+
+function namesIn(restriction: boolean | readonly string[]): readonly string[] {
+  return typeof restriction === 'boolean' ? [] : restriction
 }

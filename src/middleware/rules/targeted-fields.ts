@@ -2,6 +2,7 @@ import { type InnerList, type Item, parseDictionary, parseList, Token } from 'st
 
 import { type CacheControl, cacheControlOf, type Directive, parseCacheControl } from './cache-control.ts'
 import type { FieldMap } from './fields.ts'
+import { splitUnquoted } from './grammar.ts'
 
 /** What the response says to this cache, and whether a field addressed to caches like it said so. */
 export interface Instructions {
@@ -12,7 +13,7 @@ export interface Instructions {
 
 /**
  * Finds the directives that count, RFC 9213: the first of `targetedFields` that is present, well-formed and not empty,
- * else Cache-Control.
+ * else Cache-Control. `targetedFields` are names in lower case.
  */
 export function instructionsOf(fields: FieldMap, targetedFields: readonly string[]): Instructions {
   for (const name of targetedFields) {
@@ -31,12 +32,31 @@ function targetedControl(value: string): CacheControl | undefined {
   } catch {
     return undefined
   }
-  return members.size === 0 ? undefined : cacheControlOf([...members].map(([name, [bare]]) => directive(name, bare)))
+  if (members.size === 0) return undefined
+  const list: Directive[] = []
+  for (const [name, [bare]] of members) {
+    if (!hasItsType(name, bare)) return undefined
+    // A flag that is false is one that is not set.
+    if (bare !== false) list.push(directive(name, bare))
+  }
+  return cacheControlOf(list)
+}
+
+const INTEGERS = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
+const FLAGS = new Set(['no-store', 'public', 'must-revalidate', 'proxy-revalidate', 'must-understand'])
+const RESTRICTIONS = new Set(['no-cache', 'private'])
+
+/** Whether a directive that is known here has the Structured Type that belongs to it: RFC 9213 section 2.1. */
+function hasItsType(name: string, bare: unknown): boolean {
+  if (INTEGERS.has(name)) return Number.isInteger(bare)
+  if (FLAGS.has(name)) return typeof bare === 'boolean'
+  if (RESTRICTIONS.has(name)) return typeof bare === 'boolean' || typeof bare === 'string' || bare instanceof Token
+  return true
 }
 
 function directive(name: string, bare: unknown): Directive {
   if (bare === true) return [name, true]
-  if (typeof bare === 'number' && Number.isInteger(bare) && bare >= 0) return [name, String(bare)]
+  if (typeof bare === 'number' && bare >= 0) return [name, String(bare)]
   if (bare instanceof Token) return [name, bare.toString()]
   return [name, typeof bare === 'string' ? bare : undefined]
 }
@@ -53,16 +73,19 @@ export function capabilityOf({ targetedFields }: { targetedFields: readonly stri
 
 /**
  * Surrogate-Control is older than Structured Fields and not one of them: the Edge Architecture note lets each
- * directive name the surrogate that it is meant for. Those for others are left out.
+ * directive name the surrogate that it is meant for. Those for others are left out. Undefined if it says nothing of
+ * storing: many send `content="ESI/1.0"` beside a Cache-Control that counts.
  */
 function surrogateControl(value: string): CacheControl | undefined {
   const forUs: string[] = []
-  for (const member of value.split(',')) {
-    const [directiveText = '', target] = member.split(';')
-    if (target === undefined || target.trim() === SURROGATE_NAME) forUs.push(directiveText)
+  for (const member of splitUnquoted(value, ',').members) {
+    const [directiveText = '', target] = splitUnquoted(member, ';').members
+    if (target === undefined || target === SURROGATE_NAME) forUs.push(directiveText)
   }
-  const text = forUs.join(',')
-  return text.trim() === '' ? undefined : parseCacheControl(text)
+  const control = parseCacheControl(forUs.join(','))
+  const hasFreshness = (control.sharedMaxAge ?? control.maxAge) !== undefined
+  const forbids = control.noStore || control.private !== false || control.noCache !== false
+  return hasFreshness || forbids ? control : undefined
 }
 
 /** The groups of a Cache-Groups or Cache-Group-Invalidation field, RFC 9875: a list of strings; else none. */

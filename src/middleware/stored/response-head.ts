@@ -1,10 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
-
 import type { Baseline } from '../node/background.ts'
-import { FieldMap, type FlatFields, unstorableNames, without } from '../rules/fields.ts'
+import { FieldMap, type FlatFields, type RequestFields, unstorableNames, without } from '../rules/fields.ts'
 import { formatHttpDate } from '../rules/http-date.ts'
 import type { ResponseHead } from '../node/recording.ts'
-import type { Shared } from '../rules/storable.ts'
+import { type Shared, withheldBy } from '../rules/storable.ts'
 import { StoredResponse } from './stored-response.ts'
 import { selectingValue } from '../rules/vary.ts'
 
@@ -54,12 +52,23 @@ export function freshenedHead(
   return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed }
 }
 
+/** What of a freshened header may be stored: no field that the stored response or the new verdict withholds. */
+export function keptOfFreshened<Head extends StorableHead>(
+  head: Head,
+  stored: StoredResponse,
+  { withheld }: Shared,
+  targetedFields: readonly string[],
+): Head {
+  const before = withheldBy(new FieldMap(stored.fields), targetedFields)
+  return { ...head, fields: without(head.fields, new Set([...before, ...withheld])) }
+}
+
 /** The response to store: a header that may be, the whole body, and what the verdict and the request say about both. */
 export function responseOf(
   head: StorableHead & ResponseHead,
   body: Buffer,
   { lifetime, mustValidate, explicit, vary }: Shared,
-  requestHeaders: IncomingHttpHeaders,
+  requestHeaders: RequestFields,
   respondedAt: number,
 ): StoredResponse {
   return new StoredResponse({

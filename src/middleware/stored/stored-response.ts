@@ -1,7 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http'
-
 import { cacheStatusForward, cacheStatusHit, type Forwarded } from '../rules/cache-status.ts'
-import { blockOf, type FieldBlock, FieldMap, type FlatFields, without } from '../rules/fields.ts'
+import { blockOf, type FieldBlock, FieldMap, type FlatFields, type RequestFields, without } from '../rules/fields.ts'
 import type { Lifetime } from '../rules/storable.ts'
 import { selectingValue } from '../rules/vary.ts'
 
@@ -110,7 +108,7 @@ export class StoredResponse implements StoredParts {
   }
 
   /** Whether a request with these headers selects this response: RFC 9111 section 4.1. */
-  isSelectedBy(headers: IncomingHttpHeaders): boolean {
+  isSelectedBy(headers: RequestFields): boolean {
     for (const [name, value] of this.selecting) {
       if ((selectingValue(headers, name) ?? null) !== value) return false
     }

@@ -1,5 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
-
+import type { RequestFields } from '../rules/fields.ts'
 import { selectingKey } from '../rules/vary.ts'
 
 /**
@@ -20,7 +19,7 @@ export class VaryIndex {
   }
 
   /** The key of the variant that a request selects. */
-  variantKey(resourceKey: string, headers: IncomingHttpHeaders): string {
+  variantKey(resourceKey: string, headers: RequestFields): string {
     return `${resourceKey}|${this.generation}|${selectingKey(headers, this.fields)}`
   }
 

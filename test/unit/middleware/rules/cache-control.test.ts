@@ -51,6 +51,34 @@ describe('parseCacheControl', () => {
     expect(parseCacheControl(text).private).toEqual(expected)
   })
 
+  test.each([
+    ['no-store; private', { noStore: true, private: true }],
+    ['private;', { private: true }],
+    ['no-store;', { noStore: true }],
+    ['private max-age=0', { private: true }],
+    ['max-age=60; private', { private: true, maxAge: 0 }],
+    ['no-cache no-store', { noCache: true, noStore: true }],
+    ['NO-CACHE; must-revalidate', { noCache: true }],
+    ['private="a"b', { private: true }],
+    ['private="a b"', { private: true }],
+    ['no-cache =x', { noCache: true }],
+    ['must-understand, no-store;', { noStore: true, mustUnderstand: false }],
+    ['must-revalidate=', { mustRevalidate: true }],
+  ])('%s: a malformed member that has a forbidding word forbids', (text, expected) => {
+    expect(parseCacheControl(text)).toMatchObject(expected)
+  })
+
+  test.each(['x="private"', 'my-private', 'no-storexx', 'x=no-store', 'private_', 'max-age=60'])(
+    '%s: a well-formed member is what it is',
+    (text) => {
+      expect(parseCacheControl(text)).toMatchObject({ private: false, noStore: false, noCache: false })
+    },
+  )
+
+  test.each(['public;', 'public=', 'public s-maxage=60'])('%s allows nothing', (text) => {
+    expect(parseCacheControl(text)).toMatchObject({ public: false, sharedMaxAge: undefined })
+  })
+
   test('an unbalanced quote may hide anything, so that nothing is stored', () => {
     expect(parseCacheControl('max-age=60, a="b, private').noStore).toBe(true)
   })

@@ -38,14 +38,24 @@ describe('not shared', () => {
     ['vary', { 'Cache-Control': 'max-age=60', Vary: 'Accept, *' }, {}],
     ['no-freshness', {}, {}],
     ['no-freshness', { ETag: '"1"' }, {}],
-    ['no-freshness', { 'Last-Modified': formatHttpDate(NOW - 1e9) }, { options: { heuristicFreshness: false } }],
+    ['no-freshness', { 'Last-Modified': formatHttpDate(NOW - 1e9) }, {}],
+    ['authorization', cacheControl('max-age=60, must-revalidate'), { asked: { authorization: true } }],
+    ['vary', { 'Cache-Control': 'max-age=60', Vary: 'Accept Cookie' }, {}],
+    ['private', cacheControl('private;'), { options: { ttl: 1000 } }],
+    ['no-store', cacheControl('no-cache; no-store; private'), { options: { ttl: 1000 } }],
+    ['csp-nonce', { ...cacheControl('max-age=60'), 'Content-Security-Policy': "script-src 'NONCE-a1' 'self'" }, {}],
+    [
+      'csp-nonce',
+      {
+        ...cacheControl('max-age=60'),
+        'Content-Security-Policy-Report-Only': ["img-src 'self'", "script-src 'nonce-a'"],
+      },
+      {},
+    ],
     ['no-cache', { ...cacheControl('no-cache'), ETag: '"1"' }, { status: 404 }],
-    ['stale', { 'Cache-Control': 'max-age=60', Age: 'old', ETag: '"1"' }, {}],
     ['stale', cacheControl('max-age=0'), {}],
     ['stale', cacheControl('max-age=60, max-age=0'), {}],
     ['stale', { 'Cache-Control': 'max-age=60', Age: '60' }, {}],
-    ['stale', { 'Cache-Control': 'max-age=60', Age: 'old' }, {}],
-    ['stale', { 'Cache-Control': 'max-age=60', Age: ['0', '0'] }, {}],
     ['stale', { Expires: formatHttpDate(NOW) }, {}],
     ['stale', { Expires: '0' }, { options: { ttl: 1000 } }],
     ['status', cacheControl('max-age=60'), { status: 206 }],
@@ -54,12 +64,24 @@ describe('not shared', () => {
     ['no-store', { 'Cache-Control': 'max-age=60', 'Surrogate-Control': 'no-store' }, {}],
     ['event-stream', { 'Content-Type': 'text/event-stream; charset=utf-8' }, { options: { ttl: 1000 } }],
     ['trailer', { 'Cache-Control': 'max-age=60', Trailer: 'X-Checksum' }, {}],
-  ] as Array<[string, Record<string, string>, Given]>)('%s: %j, %j', (reason, fields, given) => {
-    expect(verdict(fields, given)).toEqual({ share: false, reason })
+  ] as Array<[string, Record<string, string | string[]>, Given]>)('%s: %j, %j', (reason, fields, given) => {
+    expect(verdict(fields, given)).toMatchObject({ share: false, reason })
   })
 
   test.each([400, 401, 403, 405, 413, 414, 431, 500, 501, 502, 503, 504])('by default ttl: %i', (status) => {
-    expect(verdict({}, { status, options: { ttl: 1000 } })).toEqual({ share: false, reason: 'no-freshness' })
+    expect(verdict({}, { status, options: { ttl: 1000 } })).toMatchObject({ share: false, reason: 'no-freshness' })
+  })
+
+  test.each([
+    [400, false],
+    [403, false],
+    [404, false],
+    [429, false],
+    [200, true],
+    [401, true],
+    [500, true],
+  ])('%i: whether the next answer is likely to be of the same kind: %s', (status, lasting) => {
+    expect(verdict({}, { status })).toMatchObject({ share: false, lasting })
   })
 })
 
@@ -84,8 +106,8 @@ describe('shared', () => {
   })
 
   test('a targeted field that is malformed or empty counts for nothing', () => {
-    for (const value of ['max-age=60, =', '']) {
-      expect(verdict({ 'SingleFlight-Cache-Control': value, 'Cache-Control': 'private' })).toEqual({
+    for (const value of ['max-age=60, =', '', 'max-age="60"', 'max-age=60, public=1', 'max-age']) {
+      expect(verdict({ 'SingleFlight-Cache-Control': value, 'Cache-Control': 'private' })).toMatchObject({
         share: false,
         reason: 'private',
       })
@@ -95,9 +117,10 @@ describe('shared', () => {
   test('with identification, where the response allows it: RFC 9111 section 3.5', () => {
     expect(verdict(cacheControl('public, max-age=60'), { asked: { cookie: true } })).toMatchObject({ explicit: true })
     expect(verdict(cacheControl('s-maxage=60'), { asked: { authorization: true } })).toMatchObject({ explicit: true })
-    expect(verdict(cacheControl('max-age=60, must-revalidate'), { asked: { authorization: true } })).toMatchObject({
-      explicit: true,
-    })
+    const options = { shareMustRevalidate: true }
+    expect(
+      verdict(cacheControl('max-age=60, must-revalidate'), { asked: { authorization: true }, options }),
+    ).toMatchObject({ explicit: true })
     expect(verdict(cacheControl('max-age=60'))).toMatchObject({ share: true, explicit: false })
   })
 
@@ -147,20 +170,24 @@ describe('shared', () => {
   })
 
   test('by heuristics where it states none: a tenth of the time since its modification, a day at most', () => {
+    const options = { heuristicFreshness: true }
     const modified = (ago: number) => ({ 'Last-Modified': formatHttpDate(NOW - ago) })
-    expect(lifetime(verdict(modified(100_000)))).toMatchObject({ freshness: 10_000 })
-    expect(lifetime(verdict(modified(1e11)))).toMatchObject({ freshness: 86_400_000 })
-    expect(lifetime(verdict(modified(100_000), { status: 503 }))).toBe('no-freshness')
-    expect(lifetime(verdict(modified(100_000), { options: { ttl: 1000 } }))).toMatchObject({ freshness: 1000 })
+    expect(lifetime(verdict(modified(100_000), { options }))).toMatchObject({ freshness: 10_000 })
+    expect(lifetime(verdict(modified(1e11), { options }))).toMatchObject({ freshness: 86_400_000 })
+    expect(lifetime(verdict(modified(100_000), { status: 503, options }))).toBe('no-freshness')
+    expect(lifetime(verdict(modified(100_000), { options: { ...options, ttl: 1000 } }))).toMatchObject({
+      freshness: 1000,
+    })
   })
 
   test('by Surrogate-Control, where that is meant for this cache', () => {
     const surrogates = (value: string) => ({ 'Cache-Control': 'private', 'Surrogate-Control': value })
-    expect(lifetime(verdict(surrogates('max-age=60')))).toMatchObject({ freshness: 60_000 })
-    expect(lifetime(verdict(surrogates('max-age=60;herdlock')))).toMatchObject({ freshness: 60_000 })
-    expect(lifetime(verdict(surrogates('max-age=60;other')))).toBe('private')
-    const options = { targetedFields: ['SingleFlight-Cache-Control'] }
-    expect(lifetime(verdict(surrogates('max-age=60'), { options }))).toBe('private')
+    const options = { targetedFields: ['SingleFlight-Cache-Control', 'Surrogate-Control'] }
+    expect(lifetime(verdict(surrogates('max-age=60'), { options }))).toMatchObject({ freshness: 60_000 })
+    expect(lifetime(verdict(surrogates('max-age=60;herdlock'), { options }))).toMatchObject({ freshness: 60_000 })
+    expect(lifetime(verdict(surrogates('max-age=60;other'), { options }))).toBe('private')
+    expect(lifetime(verdict(surrogates('content="ESI/1.0"'), { options }))).toBe('private')
+    expect(lifetime(verdict(surrogates('max-age=60')))).toBe('private')
   })
 
   test.each([

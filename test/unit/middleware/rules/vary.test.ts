@@ -11,6 +11,9 @@ describe('varyFields', () => {
     ['*', undefined],
     ['Accept, *', undefined],
     [', *', undefined],
+    ['Accept Cookie', undefined],
+    ['Accept; Cookie', undefined],
+    ['"Accept"', undefined],
     [Array.from({ length: 17 }, (_, index) => `x-${index}`).join(), undefined],
   ])('%s', (value, names) => {
     expect(varyFields(value)).toEqual(names)
@@ -23,6 +26,9 @@ describe('selectingValue', () => {
     ['x-list', 'A,b', 'A,b'],
     ['accept-language', 'DE, en;q=0.5', 'de,en;q=0.5'],
     ['x-list', '', ''],
+    ['x-list', ' \ta\t ,\tb ', 'a,b'],
+    ['x-list', '"a , b" , c', '"a , b",c'],
+    ['x-list', '\u00a0a', '\u00a0a'],
   ])('%s: %s', (name, value, expected) => {
     expect(selectingValue({ [name]: value }, name)).toBe(expected)
   })
