@@ -128,7 +128,7 @@ export class Fill implements RecordingObserver {
     }
     const { status, fields: flat } = head
     const fields = new FieldMap(flat)
-    const verdict = judge(this.exchange.asked, { status, fields, at: this.#respondedAt }, this.#settings)
+    const verdict = judge(this.exchange.asked, { status, fields, at: this.#respondedAt }, this.exchange.policy)
     if (!verdict.share) return verdict.lasting ? this.#goUnshared(verdict.reason) : this.#goAlone(head, verdict.reason)
     if (verdict.mustValidate && this.exchange.req.method === 'HEAD') return this.#goUnshared('head')
     const declared = fields.get('content-length')
@@ -241,7 +241,7 @@ export class Fill implements RecordingObserver {
   /** Why the response, as it went out in the end, may not be shared after all. */
   #refusal({ status, fields }: ResponseHead): string | undefined {
     const answered = { status, fields: new FieldMap(fields), at: this.#respondedAt }
-    const verdict = judge(this.exchange.asked, answered, this.#settings)
+    const verdict = judge(this.exchange.asked, answered, this.exchange.policy)
     return verdict.share ? undefined : verdict.reason
   }
 
@@ -322,12 +322,12 @@ export class Fill implements RecordingObserver {
     // Its Age is not stored, but says how long the new life is.
     const judged = new FieldMap([...head.fields, ...fieldsNamed(update.fields, 'age')])
     const answered = { status: stale.status, fields: judged, at: this.#respondedAt }
-    const verdict = judge(this.exchange.asked, answered, this.#settings)
+    const verdict = judge(this.exchange.asked, answered, this.exchange.policy)
     if (verdict.share) {
       this.verdict = verdict
       this.#announceLifetime(verdict, judged)
       if (verdict.mustValidate) this.#letOthersGo()
-      const kept = keptOfFreshened(head, stale, verdict, this.#settings.targetedFields)
+      const kept = keptOfFreshened(head, stale, verdict, this.exchange.policy.targetedFields)
       this.#deliver(this.#response(verdict, kept, stale.body), this.#response(verdict, head, stale.body))
     } else {
       this.#answerHeld(this.#response(ONLY_NOW, head, stale.body), verdict.reason)

@@ -2,7 +2,6 @@ import type { Clock } from '../../clock.ts'
 import { cacheStatusForward } from '../rules/cache-status.ts'
 import type { Exchange } from './exchange.ts'
 import { FieldMap } from '../rules/fields.ts'
-import type { Settings } from '../options.ts'
 import { Recording, type RecordingObserver, type ResponseHead } from '../node/recording.ts'
 import { judge } from '../rules/storable.ts'
 import type { UnsharedMarks } from './unshared-marks.ts'
@@ -11,15 +10,13 @@ import type { UnsharedMarks } from './unshared-marks.ts'
 export class Alone implements RecordingObserver {
   readonly #exchange: Exchange
   readonly #detail: string
-  readonly #settings: Settings
   readonly #clock: Clock
   readonly #marks: UnsharedMarks
   readonly #recording: Recording
 
-  constructor(exchange: Exchange, detail: string, settings: Settings, clock: Clock, marks: UnsharedMarks) {
+  constructor(exchange: Exchange, detail: string, clock: Clock, marks: UnsharedMarks) {
     this.#exchange = exchange
     this.#detail = detail
-    this.#settings = settings
     this.#clock = clock
     this.#marks = marks
     this.#recording = new Recording(exchange.res, this)
@@ -31,8 +28,8 @@ export class Alone implements RecordingObserver {
 
   onHead(head: ResponseHead): 'send' {
     const fields = new FieldMap(head.fields)
-    const { asked, key, res, reason } = this.#exchange
-    const verdict = judge(asked, { status: head.status, fields, at: this.#clock.wallNow() }, this.#settings)
+    const { asked, key, policy, res, reason } = this.#exchange
+    const verdict = judge(asked, { status: head.status, fields, at: this.#clock.wallNow() }, policy)
     if (verdict.share) this.#marks.remove(key)
     else if (verdict.lasting) this.#marks.add(key)
     const forwarded = { reason, status: head.status, detail: verdict.share ? this.#detail : verdict.reason }

@@ -1,10 +1,11 @@
 import { AsyncResource } from 'node:async_hooks'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Baseline } from '../node/background.ts'
 import { isNarrowed } from '../request/narrowing.ts'
 import type { ResourceKeys } from '../request/resource-keys.ts'
-import type { Asked } from '../rules/storable.ts'
+import type { RequestFields } from '../rules/fields.ts'
+import type { Asked, Policy } from '../rules/storable.ts'
 import type { VaryIndex } from '../stored/vary-index.ts'
 
 /** Takes an error of the handler; `goOn` hands it to whoever would have got it without us. */
@@ -17,8 +18,11 @@ export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: On
 export class Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** The request's fields as they came: handlers may change those of the request, and that must not change the key. */
-  readonly headers: IncomingHttpHeaders
+  /**
+   * The request's fields as they came and as they choose among variants: handlers may change those of the request, and
+   * that must not change the key.
+   */
+  readonly headers: RequestFields
   /** Where responses to requests like it belong, or the index of their variants. */
   readonly rootKey: string
   /** Where its response belongs: `rootKey`, or the key of a variant once an index is known. */
@@ -27,6 +31,8 @@ export class Exchange {
   index: VaryIndex | undefined
   readonly keys: ResourceKeys
   readonly asked: Asked
+  /** What the options say of its response; a middleware further in may say more. */
+  policy: Policy
   /** What outer layers had put on the response before us: they will do so for every request. */
   readonly baseline: Baseline
   /** Whether a part or a 304 was asked for. */
@@ -48,12 +54,15 @@ export class Exchange {
     res: ServerResponse
     keys: ResourceKeys
     asked: Asked
+    headers: RequestFields
+    policy: Policy
     detachable: boolean
     run: RunHandler
   }) {
     this.req = parts.req
     this.res = parts.res
-    this.headers = { ...parts.req.headers }
+    this.headers = { ...parts.headers }
+    this.policy = parts.policy
     this.keys = parts.keys
     this.rootKey = parts.keys.own
     this.key = parts.keys.own

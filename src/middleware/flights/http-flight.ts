@@ -105,7 +105,12 @@ export class HttpFlight implements FillHost {
 
   async #load(context: Context): Promise<Stored | undefined> {
     context.signal.addEventListener('abort', () => this.#host.leave(this), { once: true })
-    if (context.background) return this.#refillInBackground(context)
+    if (context.background) {
+      const work = this.#refillInBackground(context)
+      // A cache that is not ours may know nothing of it.
+      this.#host.settings.waitUntil?.(work.catch(() => {}))
+      return work
+    }
     const runner = this.#takeRunner()
     if (runner === undefined) throw new FillFailedError('every client has left')
     return this.#run(runner, runner.res, true, context)

@@ -67,7 +67,7 @@ export class HttpFlights implements FlightHost {
   }
 
   runAlone(exchange: Exchange, detail: string): void {
-    new Alone(exchange, detail, this.settings, this.clock, this.#marks).run()
+    new Alone(exchange, detail, this.clock, this.#marks).run()
   }
 
   validate(exchange: Exchange, stored: StoredResponse): void {

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import type { Policy } from '../rules/storable.ts'
+
 /** Methods that change nothing on the server, by the registry of IANA. All others, unknown ones too, may. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT'])
 
 /** Fields by which some frameworks let a request have another method than its own. */
-const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
+export const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
 
 /** Fields of what is passed through: it has a body or another protocol, or asks what only the handler can tell. */
 const FOR_THE_HANDLER = [
@@ -35,10 +37,22 @@ function isOwnMethod(method: string | undefined, override: string | string[] | u
 
 const HANDLED: unique symbol = Symbol('herdlock.handled')
 
-/** A second middleware on the way of the same request must not wait for the first one, that is for itself. */
-export function markHandled(req: IncomingMessage): void {
-  ;(req as IncomingMessage & { [HANDLED]?: boolean })[HANDLED] = true
+/** The middleware that has taken a request on, to those that it meets further in. */
+export interface OuterFlight {
+  /** What the middleware further in says of the responses to its requests. */
+  policy: Policy
 }
+
+/** A second middleware on the way of the same request must not wait for the first one, that is for itself. */
+export function markHandled(req: IncomingMessage, outer: OuterFlight): void {
+  ;(req as Handled)[HANDLED] = outer
+}
+
+export function outerFlightOf(req: IncomingMessage): OuterFlight | undefined {
+  return (req as Handled)[HANDLED]
+}
+
+type Handled = IncomingMessage & { [HANDLED]?: OuterFlight }
 
 /** What the request says about storing, as far as it is listened to: RFC 9111 section 5.2.1. */
 export function requestDirectives(req: IncomingMessage): { noStore: boolean; onlyIfCached: boolean } {

@@ -22,6 +22,10 @@ export interface Policy {
   readonly heuristicFreshness: boolean
   /** `must-revalidate` alone makes an answer to Authorization one for others, as RFC 9111 section 3.5 has it. */
   readonly shareMustRevalidate: boolean
+  /** Lower-case names of request fields on which responses vary without saying so. */
+  readonly alsoVaries: readonly string[]
+  /** Why no response is for others at all. */
+  readonly unshareable: string | undefined
 }
 
 export interface Answered {
@@ -92,6 +96,7 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   const { fields, status } = answered
   const no = (reason: string): Verdict => ({ share: false, reason, lasting: !OF_ONE_REQUEST.has(status) })
   const { control, targeted } = instructionsOf(fields, settings.targetedFields)
+  if (settings.unshareable !== undefined) return no(settings.unshareable)
   if (status < 200 || status === 206 || status === 304) return no('status')
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return no('must-understand')
   if (control.noStore && !control.mustUnderstand) return no('no-store')
@@ -106,7 +111,7 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   if (asked.cookie && !isPublic) return no('cookie')
   const isExplicit = isPublic || (asked.authorization && control.mustRevalidate && settings.shareMustRevalidate)
   if (asked.authorization && !isExplicit) return no('authorization')
-  const vary = varyFields(fields.get('vary'))
+  const vary = varyFields([...fields.lines('vary'), ...settings.alsoVaries].join(','))
   if (vary === undefined) return no('vary')
   if (hasNonce(fields)) return no('csp-nonce')
   // Stored responses have no trailers, and whoever sends some means them.

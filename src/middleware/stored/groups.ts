@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { FieldMap } from '../rules/fields.ts'
-import { hostOf, isEncrypted } from '../request/request-key.ts'
+import { hostOf, isEncrypted } from '../request/edge.ts'
 import { parseGroups } from '../rules/targeted-fields.ts'
 
 /** RFC 9875 asks for at least 32; the cache takes 100 tags for an entry, and each group has two. */

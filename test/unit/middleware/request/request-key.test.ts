@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
-import { resourceKey } from '../../../../src/middleware/request/request-key.ts'
+import { plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
 import { VaryIndex } from '../../../../src/middleware/stored/vary-index.ts'
 
 interface Request {
@@ -12,14 +12,19 @@ interface Request {
   originalUrl?: string
   headers?: Record<string, string>
   encrypted?: boolean
+  baseUrl?: string
 }
 
-function key({ url = '/', originalUrl, headers = {}, encrypted = false }: Request, options: SingleFlightOptions = {}) {
+function key(
+  { url = '/', originalUrl, baseUrl, headers = {}, encrypted = false }: Request,
+  options: SingleFlightOptions = {},
+) {
   const req = {
     url,
     headers: { host: 'a', ...headers },
     socket: { encrypted },
     ...(originalUrl !== undefined && { originalUrl }),
+    ...(baseUrl !== undefined && { baseUrl }),
   }
   return resourceKey(req as unknown as IncomingMessage, resolveOptions(options))
 }
@@ -47,12 +52,41 @@ describe('resourceKey', () => {
       { url: '/?b=2&a=1' },
       { headers: { 'x-forwarded-host': 'a' } },
       { headers: { 'x-forwarded-proto': 'a' } },
+      { headers: { forwarded: 'host=a' } },
+      { headers: { forwarded: 'proto=a' } },
+      { headers: { ':authority': 'b' } },
+      { headers: { ':authority': 'b', host: 'b' }, encrypted: true },
+      { headers: { ':scheme': 'https' } },
+      { originalUrl: '/other' },
+      { url: '/b', originalUrl: '/a' },
+      { url: '/?b', originalUrl: '/a?c' },
     ]
     expect(new Set(requests.map((request) => key(request))).size).toBe(requests.length)
   })
 
   test('the URL counts as it came, whatever routers have made of it', () => {
     expect(key({ url: '/item', originalUrl: '/api/item' })).toBe(key({ url: '/api/item' }))
+  })
+
+  test.each([
+    [{ url: '/item', originalUrl: '/api/item', baseUrl: '/api' }, '/api/item', false],
+    [{ url: '/', originalUrl: '/api', baseUrl: '/api' }, '/api', false],
+    [{ url: '/?a', originalUrl: '/api?a', baseUrl: '/api' }, '/api?a', false],
+    [{ url: '/api/item', originalUrl: '/api/item', baseUrl: '' }, '/api/item', false],
+    [{ url: '/?a', originalUrl: '/api?a' }, '/api?a', false],
+    [{ url: '/item', originalUrl: '/api/item', baseUrl: '' }, '/api/item', true],
+    [{ url: '/api/item', originalUrl: '/item', baseUrl: '' }, '/item', true],
+    [{ url: '/', originalUrl: '/api/', baseUrl: '' }, '/api/', true],
+    [{ url: '/', originalUrl: '/secret' }, '/secret', true],
+    [{ url: '/b', originalUrl: '/API/b', baseUrl: '/api' }, '/API/b', true],
+  ])('%j: rewritten outside, or not', (request, url, isRewritten) => {
+    expect(key(request) !== key({ url })).toBe(isRewritten)
+  })
+
+  test('a plain request has the same key by the quick look', () => {
+    const options = resolveOptions({ allowCookies: ['a', 'b'], ignoreQuery: ['c'], sortQuery: true })
+    const req = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} } as unknown as IncomingMessage
+    expect(plainKey(req, 'A:80', options)).toBe(resourceKey(req, options))
   })
 
   test('no two different requests have the same key', () => {
