@@ -101,7 +101,7 @@ export interface SingleFlightOptions {
 }
 
 /** Request fields whose values can be reduced to what an application offers. */
-export type NormalisedField = 'Accept-Encoding' | 'Accept-Language'
+type NormalisedField = 'Accept-Encoding' | 'Accept-Language'
 
 /** The options, checked and complete. */
 export interface Settings extends Policy, KeyRules, SelectingRules {

@@ -3,6 +3,9 @@ import type { FieldMap } from './fields.ts'
 import { isDigits, trimBlanks } from './grammar.ts'
 import { parseHttpDate } from './http-date.ts'
 
+/** Nothing lives so long. */
+const UNKNOWN_AGE: number = Number.POSITIVE_INFINITY
+
 /**
  * Milliseconds that the response was old when it arrived: the corrected initial age of RFC 9111 section 4.2.3.
  *
@@ -10,7 +13,7 @@ import { parseHttpDate } from './http-date.ts'
  * @param respondedAt wall clock when its header came
  */
 export function initialAge(fields: FieldMap, requestedAt: number, respondedAt: number): number {
-  const age = ageField(fields.lines('age'))
+  const age = ageField(fields.lines('age'), fields.has('date'))
   const date = parseHttpDate(fields.get('date') ?? '', respondedAt)
   const apparentAge = date === undefined ? 0 : Math.max(0, respondedAt - date)
   // A Date has whole seconds: without this an answer of this very second would seem up to 999 ms old.
@@ -19,11 +22,17 @@ export function initialAge(fields: FieldMap, requestedAt: number, respondedAt: n
   return Math.max(wholeSeconds, age === 0 ? 0 : age + Math.max(0, respondedAt - requestedAt))
 }
 
-/** ms; of a list the first member counts, and what is no number counts for nothing: RFC 9111 section 5.1. */
-function ageField([line]: readonly string[]): number {
+/**
+ * ms; of a list the first member counts, and what is no number counts for nothing: RFC 9111 section 5.1. But a response
+ * with a Date of its own has come from another server: there an Age that is no list of numbers in one line may hide any
+ * age, and the conformance suite asks to take it as stale.
+ */
+function ageField(lines: readonly string[], hasDate: boolean): number {
+  const [line] = lines
   if (line === undefined) return 0
-  const comma = line.indexOf(',')
-  const first = trimBlanks(comma < 0 ? line : line.slice(0, comma))
+  const members = line.split(',')
+  if (hasDate && (lines.length > 1 || !members.every(isDigits))) return UNKNOWN_AGE
+  const first = trimBlanks(members[0] ?? '')
   return isDigits(first) ? Math.min(Number(first), MAX_DELTA_SECONDS) * 1000 : 0
 }
 

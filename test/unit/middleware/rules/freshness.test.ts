@@ -26,6 +26,16 @@ describe('initialAge', () => {
     expect(initialAge(new FieldMap(['Age', age]), NOW, NOW)).toBe(expected)
   })
 
+  test.each([
+    ['10', 10_000],
+    ['10,20', 10_000],
+    ['old', Number.POSITIVE_INFINITY],
+    ['10, 20', Number.POSITIVE_INFINITY],
+    ['10,old', Number.POSITIVE_INFINITY],
+  ])('Age: %s from another server, which has set a Date, is %s ms', (age, expected) => {
+    expect(initialAge(new FieldMap(['Date', formatHttpDate(NOW), 'Age', age]), NOW, NOW)).toBe(expected)
+  })
+
   test('of two lines the first counts', () => {
     expect(initialAge(new FieldMap(['Age', '1', 'Age', '2']), NOW, NOW)).toBe(1000)
   })
