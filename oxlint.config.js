@@ -27,8 +27,8 @@ const dependencies = {
   devalue: 'src/store/codec.ts',
   ioredis: 'src/cli/ioredis.ts',
   'lru-cache': 'src/cache/local/*.ts',
-  'range-parser': 'src/middleware/replay.ts',
-  'structured-headers': 'src/middleware/targeted-fields.ts',
+  'range-parser': 'src/middleware/answer/replay.ts',
+  'structured-headers': 'src/middleware/rules/targeted-fields.ts',
 }
 
 /** The only folder that may import each of the packages that are optional for users. */

@@ -14,6 +14,12 @@ import {
   wholeNumber,
 } from '../check.ts'
 import { outOfRange } from '../errors.ts'
+import { matcherOf } from './request/query.ts'
+import type { KeyRules } from './request/request-key.ts'
+import type { SelectingRules } from './request/selecting-fields.ts'
+import { isToken } from './rules/grammar.ts'
+import type { Policy } from './rules/storable.ts'
+import type { Offers } from './rules/vary-normalise.ts'
 
 /** Options of `singleFlight`. All durations are whole milliseconds. */
 export interface SingleFlightOptions {
@@ -43,6 +49,31 @@ export interface SingleFlightOptions {
    * those without do. Default `false`: they share only what says `public` or `s-maxage`.
    */
   ignoreCookies?: boolean | undefined
+  /**
+   * Names of the cookies that are part of the key; the answers depend on no other one, so that requests with others share
+   * as those without do. Default: see `ignoreCookies`.
+   */
+  allowCookies?: readonly string[] | undefined
+  /**
+   * Query parameters that are no part of the key, because no answer depends on them: names, in which `*` stands for any
+   * text, such as `'utm_*'`, or a function of the name as it stands in the URL. Default: all of them count.
+   */
+  ignoreQuery?: readonly string[] | ((name: string) => boolean) | undefined
+  /** `true`: the order of query parameters changes nothing, but for those of one name. Default `false`. */
+  sortQuery?: boolean | undefined
+  /**
+   * What handlers choose from where a response varies on `Accept-Encoding` or `Accept-Language`, for instance
+   * `{ 'Accept-Language': ['de', 'en'] }`: requests that prefer the same of it share a variant. Default: the values as
+   * they are, but for case and blanks.
+   */
+  varyNormalise?: Partial<Record<NormalisedField, readonly string[]>> | undefined
+  /** Whether a request is passed through untouched; asked for GET and HEAD. Default: none is. */
+  bypass?: ((req: IncomingMessage) => boolean) | undefined
+  /**
+   * Is handed the work that goes on after clients have been answered: refills in the background, and storing by the cache
+   * that this middleware makes. For hosts that freeze a process once it has responded. It never rejects.
+   */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */
   maxBodyBytes?: number | undefined
   /** Most variants of one URL (Vary) that this process keeps; the oldest goes. Default 64. */
@@ -53,63 +84,137 @@ export interface SingleFlightOptions {
   unsharedFor?: number | undefined
   /**
    * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
-   * a CDN of your own add `'CDN-Cache-Control'`. Default `['SingleFlight-Cache-Control', 'Surrogate-Control']`.
+   * a CDN of your own add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts in any case.
+   * Default `['SingleFlight-Cache-Control']`.
    */
   targetedFields?: readonly string[] | undefined
   /**
    * A response that states no freshness but a Last-Modified is fresh for a tenth of the time since then, a day at most
-   * (RFC 9111 section 4.2.2), unless `ttl` says how long. `false`: it is not stored. Default `true`.
+   * (RFC 9111 section 4.2.2), unless `ttl` says how long. Default `false`: it is not stored.
    */
   heuristicFreshness?: boolean | undefined
+  /**
+   * `true`: an answer to a request with Authorization that says `must-revalidate` is for others too, as RFC 9111 section
+   * 3.5 allows. Default `false`: only `public` and `s-maxage` say so.
+   */
+  shareMustRevalidate?: boolean | undefined
 }
 
+/** Request fields whose values can be reduced to what an application offers. */
+type NormalisedField = 'Accept-Encoding' | 'Accept-Language'
+
 /** The options, checked and complete. */
-export interface Settings {
-  readonly ttl: number | undefined
-  readonly staleWhileRevalidate: number
-  readonly staleIfError: number
-  readonly key: ((req: IncomingMessage) => string | undefined) | undefined
-  readonly keyHeaders: readonly string[]
+export interface Settings extends Policy, KeyRules, SelectingRules {
+  /** Cookies that are no part of the key change nothing in the answers. */
   readonly ignoreCookies: boolean
+  readonly bypass: ((req: IncomingMessage) => boolean) | undefined
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly maxBodyBytes: number
   readonly maxVariants: number
   readonly maxWaiters: number
   readonly unsharedFor: number
-  readonly targetedFields: readonly string[]
-  readonly heuristicFreshness: boolean
 }
 
 const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
-const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control', 'Surrogate-Control']
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control']
 
 /** Throws `TypeError` or `RangeError` naming the option at fault. */
 export function resolveOptions(options: SingleFlightOptions): Settings {
   checkObject('options', options)
-  const { cache, key } = options
+  const { cache, key, bypass, waitUntil } = options
   if (cache !== undefined) checkMethods('cache', cache, 'a Cache', ['getOrRefill'])
   if (key !== undefined) checkFunction('key', key)
+  if (bypass !== undefined) checkFunction('bypass', bypass)
+  if (waitUntil !== undefined) checkFunction('waitUntil', waitUntil)
+  const allowCookies = options.allowCookies === undefined ? undefined : cookieNames(options.allowCookies)
+  const ignoreCookies = checkBoolean('ignoreCookies', options.ignoreCookies ?? false)
   return {
     ttl: options.ttl === undefined ? undefined : wholeNumber('ttl', options.ttl, TTL),
     staleWhileRevalidate: duration('staleWhileRevalidate', options.staleWhileRevalidate ?? 0),
     staleIfError: duration('staleIfError', options.staleIfError ?? 0),
-    key,
+    ...{ key, bypass, waitUntil, allowCookies },
     keyHeaders: fieldNames('keyHeaders', options.keyHeaders ?? []),
-    ignoreCookies: checkBoolean('ignoreCookies', options.ignoreCookies ?? false),
+    ignoreCookies: ignoreCookies || allowCookies !== undefined,
+    ignoresQuery: options.ignoreQuery === undefined ? undefined : queryMatcher(options.ignoreQuery),
+    sortQuery: checkBoolean('sortQuery', options.sortQuery ?? false),
+    varyNormalise: options.varyNormalise === undefined ? undefined : offers(options.varyNormalise),
     maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
     maxVariants: count('maxVariants', options.maxVariants ?? 64),
     maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
     unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000),
     targetedFields: fieldNames('targetedFields', options.targetedFields ?? DEFAULT_TARGETED_FIELDS),
-    heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? true),
+    heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? false),
+    shareMustRevalidate: checkBoolean('shareMustRevalidate', options.shareMustRevalidate ?? false),
+    alsoVaries: [],
+    unshareable: undefined,
   }
+}
+
+const OF_RESPONSES = [
+  'ttl',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'targetedFields',
+  'heuristicFreshness',
+  'shareMustRevalidate',
+] as const
+
+/**
+ * What a middleware further in makes of what the one further out says of a request's response: its own options go before.
+ * Its key counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else.
+ */
+export function refinedPolicy(
+  outer: Policy,
+  options: SingleFlightOptions,
+  own: Settings,
+  req: IncomingMessage,
+): Policy {
+  const refined: { -readonly [name in keyof Policy]: unknown } = { ...outer }
+  for (const name of OF_RESPONSES) if (options[name] !== undefined) refined[name] = own[name]
+  refined.alsoVaries = [...outer.alsoVaries, ...own.keyHeaders]
+  if (own.key !== undefined) refined.unshareable = 'key'
+  else if (own.bypass?.(req) === true) refined.unshareable = 'bypass'
+  return refined as Policy
+}
+
+function cookieNames(value: unknown): readonly string[] {
+  return checkArray('allowCookies', value, 'an array of cookie names').map((each, index) => {
+    const name = checkString(`allowCookies[${index}]`, each, 'a cookie name')
+    if (!isToken(name)) throw outOfRange(`allowCookies[${index}]`, 'a cookie name', name)
+    return name
+  })
+}
+
+function queryMatcher(value: unknown): (name: string) => boolean {
+  if (typeof value === 'function') return value as (name: string) => boolean
+  const expected = 'an array of parameter names or a function'
+  const patterns = checkArray('ignoreQuery', value, expected)
+  return matcherOf(patterns.map((each, index) => checkString(`ignoreQuery[${index}]`, each, 'a parameter name')))
+}
+
+function offers(value: unknown): Offers {
+  const expected = "an object with 'Accept-Encoding', 'Accept-Language' or both"
+  const entries = Object.entries(checkObject('varyNormalise', value, expected)).map(([field, list]) => {
+    const name = field.toLowerCase()
+    if (name !== 'accept-encoding' && name !== 'accept-language') throw outOfRange('varyNormalise', expected, field)
+    return [name, tokens(`varyNormalise['${field}']`, list)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function tokens(option: string, value: unknown): readonly string[] {
+  return checkArray(option, value, 'an array of names').map((each, index) => {
+    const name = checkString(`${option}[${index}]`, each, 'a name')
+    if (!isToken(name)) throw outOfRange(`${option}[${index}]`, 'a name', name)
+    return name
+  })
 }
 
 function fieldNames(option: string, value: unknown): readonly string[] {
   return checkArray(option, value, 'an array of field names').map((each, index) => {
     const where = `${option}[${index}]`
     const name = checkString(where, each, 'a field name')
-    if (!FIELD_NAME.test(name)) throw outOfRange(where, 'a field name', name)
+    if (!isToken(name)) throw outOfRange(where, 'a field name', name)
     return name.toLowerCase()
   })
 }

@@ -5,22 +5,26 @@ import { createCache } from '../cache/create-cache.ts'
 import { outcomesOf } from '../cache/watch/outcomes.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Random, systemRandom } from '../random.ts'
-import { bypassReason, isUnsafe, markHandled, requestDirectives } from './bypass.ts'
-import { cacheStatusForward } from './cache-status.ts'
-import { Exchange, type OnError, type RunHandler } from './exchange.ts'
-import { FillFailedError } from './fill-host.ts'
-import { invalidatedTags } from './groups.ts'
-import { HttpFlights } from './http-flights.ts'
+import { bypassReason, isUnsafe, markHandled, outerFlightOf, requestDirectives } from './request/bypass.ts'
+import { cacheStatusForward } from './rules/cache-status.ts'
+import { Exchange, type OnError, type RunHandler } from './flights/exchange.ts'
+import { FillFailedError } from './fill/fill-host.ts'
+import { invalidatedTags } from './stored/groups.ts'
+import { HttpFlights } from './flights/http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
-import { resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
-import { find, lookUp, peekVariant } from './look-up.ts'
-import { DIRECT, replay } from './replay.ts'
-import { plainHost } from './plain-request.ts'
-import { isEncrypted, resourceKey, type RoutedRequest, urlKey } from './request-key.ts'
-import { allKeys, keysOf } from './resource-keys.ts'
-import type { Stored } from './stored-codec.ts'
-import type { StoredResponse } from './stored-response.ts'
-import { VaryIndex } from './vary-index.ts'
+import { refinedPolicy, resolveOptions, type Settings, type SingleFlightOptions } from './options.ts'
+import type { RequestFields } from './rules/fields.ts'
+import { selectingFields } from './request/selecting-fields.ts'
+import { wrongType } from '../errors.ts'
+import { find, lookUp, peekVariant } from './stored/look-up.ts'
+import { DIRECT, replay } from './answer/replay.ts'
+import { plainHost } from './request/plain-request.ts'
+import type { RoutedRequest } from './request/edge.ts'
+import { plainKey, resourceKey } from './request/request-key.ts'
+import { allKeys, keysOf } from './request/resource-keys.ts'
+import type { Stored } from './stored/stored-codec.ts'
+import type { StoredResponse } from './stored/stored-response.ts'
+import { VaryIndex } from './stored/vary-index.ts'
 
 /** Goes on with the request; with an error to the framework's error handling. */
 export type Next = (error?: unknown) => void
@@ -63,7 +67,9 @@ export function singleFlight(options: SingleFlightOptions = {}): Middleware {
 /** `singleFlight` with the doors in the caller's hands. */
 export function createMiddleware(options: SingleFlightOptions, { clock, random }: Doors): Middleware {
   const settings = resolveOptions(options)
-  const cache = options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 } })
+  const { waitUntil } = settings
+  const cache =
+    options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 }, waitUntil })
   const keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
   const outcomes = outcomesOf(cache)
   const flights = new HttpFlights(cache, settings, clock, random)
@@ -76,10 +82,11 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
   function answerPlainHit(req: RoutedRequest, res: ServerResponse): boolean {
     if (!keysAreUrls || req.method !== 'GET' || req.httpVersionMajor !== 1 || res.headersSent) return false
-    const host = plainHost(req.rawHeaders)
+    if (outerFlightOf(req) !== undefined || settings.bypass !== undefined) return false
+    const host = plainHost(req)
     if (host === undefined) return false
-    const key = `Ga${urlKey(isEncrypted(req), host, req.originalUrl ?? req.url ?? '')}`
-    const stored = peekVariant(cache, key, req)
+    const key = `Ga${plainKey(req, host, settings)}`
+    const stored = peekVariant(cache, key, () => selectingFields(req.headers, settings))
     if (stored === undefined || stored.mustValidate) return false
     outcomes?.hit(key)
     for (const name of stored.removed) res.removeHeader(name)
@@ -89,7 +96,9 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   }
 
   function handle(req: IncomingMessage, res: ServerResponse, detachable: boolean, run: RunHandler): void {
-    const bypass = bypassReason(req, res)
+    const outer = outerFlightOf(req)
+    if (outer !== undefined) outer.policy = refinedPolicy(outer.policy, options, settings, req)
+    const bypass = bypassReason(req, res) ?? (asksForBypass(req, settings) ? 'bypass' : undefined)
     const resource = bypass === 'bypass' ? undefined : resourceKey(req, settings)
     if (bypass !== undefined || resource === undefined) {
       passThrough(req, res, resource, bypass ?? 'bypass', run)
@@ -97,14 +106,16 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     }
     const identity = identityOf(req, settings)
     const keys = keysOf(resource, req.method === 'HEAD', identity !== NOBODY)
-    const stored = lookUp(cache, keys, req)
-    if (stored?.isSelectedBy(req.headers)) {
+    const headers = selectingFields(req.headers, settings)
+    const selecting = (): RequestFields => headers
+    const stored = lookUp(cache, keys, selecting)
+    if (stored?.isSelectedBy(headers)) {
       outcomes?.hit(keys.own)
       answerHit(req, res, stored)
       return
     }
     const stale = stored === undefined ? flights.staleOf(keys.own, clock.wallNow()) : undefined
-    if (stale?.isSelectedBy(req.headers)) {
+    if (stale?.isSelectedBy(headers)) {
       outcomes?.stale(keys.own, 'memory')
       answerHit(req, res, stale)
       return
@@ -114,17 +125,17 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
       passThrough(req, res, undefined, 'request', run)
       return
     }
-    markHandled(req)
     const goOn = (): void => {
       const asked = { ...identity, at: clock.wallNow() }
-      const exchange = new Exchange({ req, res, keys, asked, detachable, run })
+      const exchange = new Exchange({ req, res, keys, headers, asked, policy: settings, detachable, run })
+      markHandled(req, exchange)
       selectVariant(cache, exchange)
       flights.enter(exchange)
     }
     // A flight would look into Redis too, but for the response to a HEAD of its own, and to run the handler.
     if (!onlyIfCached && req.method !== 'HEAD') goOn()
     else {
-      void find(cache, keys, req).then((found) => {
+      void find(cache, keys, selecting).then((found) => {
         if (found !== undefined) {
           outcomes?.hitInRedis(keys.own)
           answerHit(req, res, found)
@@ -147,7 +158,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   ): void {
     if (reason === 'method' && isUnsafe(req.method)) {
       const label = (before: string | undefined, status: number) => cacheStatusForward({ reason, status }, before)
-      watchUnsafe(req, res, resource, label, (resources, fields) => {
+      watchUnsafe(req, res, resource, settings, label, (resources, fields) => {
         const keys = resources.flatMap(allKeys)
         flights.forget(keys)
         // Redis's failures are reported by the cache's own events; the answer to the client does not wait.
@@ -208,6 +219,13 @@ function identityOf({ headers }: IncomingMessage, settings: Settings): Identity 
   const authorization = headers.authorization !== undefined
   const cookie = headers.cookie !== undefined && !settings.ignoreCookies
   return authorization || cookie ? { authorization, cookie } : NOBODY
+}
+
+function asksForBypass(req: IncomingMessage, { bypass }: Settings): boolean {
+  if (bypass === undefined) return false
+  const answer = bypass(req)
+  if (typeof answer !== 'boolean') throw wrongType('the result of bypass', 'a boolean', answer)
+  return answer
 }
 
 function refuse(res: ServerResponse): void {

@@ -1,8 +1,12 @@
 import { test } from 'vitest'
 
-import { expectScores } from './expectations.ts'
+import { expectScores, DEFAULTS } from './expectations.ts'
 import { runSuite } from './run.ts'
 
-test('http-cache-tests: the scores hold for a handler that uses setHeader', { timeout: 120_000 }, async () => {
-  expectScores(await runSuite('setHeader'))
-})
+test(
+  'http-cache-tests, with the defaults: the scores hold for a handler that uses setHeader',
+  { timeout: 120_000 },
+  async () => {
+    expectScores(await runSuite('setHeader', DEFAULTS.options), DEFAULTS)
+  },
+)

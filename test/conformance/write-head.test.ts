@@ -1,8 +1,12 @@
 import { test } from 'vitest'
 
-import { expectScores } from './expectations.ts'
+import { expectScores, DEFAULTS } from './expectations.ts'
 import { runSuite } from './run.ts'
 
-test('http-cache-tests: the scores hold for a handler that uses writeHead', { timeout: 120_000 }, async () => {
-  expectScores(await runSuite('writeHead'))
-})
+test(
+  'http-cache-tests, with the defaults: the scores hold for a handler that uses writeHead',
+  { timeout: 120_000 },
+  async () => {
+    expectScores(await runSuite('writeHead', DEFAULTS.options), DEFAULTS)
+  },
+)

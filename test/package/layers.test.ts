@@ -155,8 +155,8 @@ describe('packages', () => {
       'cluster-key-slot': 'src/redis/hash-slot.ts',
       devalue: 'src/store/codec.ts',
       ioredis: 'src/cli/ioredis.ts',
-      'range-parser': 'src/middleware/replay.ts',
-      'structured-headers': 'src/middleware/targeted-fields.ts',
+      'range-parser': 'src/middleware/answer/replay.ts',
+      'structured-headers': 'src/middleware/rules/targeted-fields.ts',
     }
     await expectAccepted(Object.entries(owners).map(([name, file]) => importing(file, name)))
     await expectRefused('no-restricted-imports', [

@@ -1,0 +1,47 @@
+import type { Clock } from '../../clock.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Offers before requests are answered the quick way again, and ms after which every request lends. */
+const ENOUGH = 8
+const PATIENCE = 1000
+
+interface Wanted {
+  readonly take: (exchange: Exchange) => void
+  readonly since: number
+  offers: number
+}
+
+/**
+ * Refills in the background that need a response which is sent and closed. They take the first to be so among several:
+ * a client that reads slowly must not hold up the refill.
+ */
+export class Lenders {
+  readonly #wanted = new Map<string, Wanted>()
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  want(key: string, take: (exchange: Exchange) => void): void {
+    this.#wanted.set(key, { take, since: this.#clock.now(), offers: 0 })
+  }
+
+  served(key: string): void {
+    this.#wanted.delete(key)
+  }
+
+  /** Whether the refill of `key` would be glad of one more. */
+  areWanted(key: string): boolean {
+    const wanted = this.#wanted.get(key)
+    return wanted !== undefined && (wanted.offers < ENOUGH || this.#clock.now() - wanted.since > PATIENCE)
+  }
+
+  /** Lends an exchange that is being answered. */
+  offer(key: string, exchange: Exchange): void {
+    const wanted = this.#wanted.get(key)
+    if (wanted === undefined) return
+    wanted.offers++
+    wanted.take(exchange)
+  }
+}

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http'
+
+import { NARROWING } from '../request/narrowing.ts'
+import type { StoredResponse } from '../stored/stored-response.ts'
+
+/** Fields that a fill sees otherwise than the client has sent them. */
+const REPLACED = [...NARROWING, 'surrogate-capability'] as const
+
+/**
+ * Takes the narrowing fields off a request and, if a stored response is to be validated, puts its validators on;
+ * `capability` is added to what the caches before us say of themselves. The function returned puts everything back.
+ */
+export function asWholeRequest(
+  req: IncomingMessage,
+  validate: StoredResponse | undefined,
+  capability: string | undefined,
+): () => void {
+  const { headers, rawHeaders } = req
+  const plain: Record<string, string | string[] | undefined> = headers
+  const before = REPLACED.map((name) => [name, plain[name]] as const)
+  const capabilities = [textOf(plain['surrogate-capability']), capability].filter((each) => each !== undefined)
+  const added: Array<readonly [spelled: string, value: string]> = []
+  if (validate?.etag !== undefined) added.push(['If-None-Match', validate.etag])
+  if (validate?.lastModified !== undefined) added.push(['If-Modified-Since', validate.lastModified])
+  if (capabilities.length > 0) added.push(['Surrogate-Capability', capabilities.join(', ')])
+  const raw: string[] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index])
+    if (!(REPLACED as readonly string[]).includes(name.toLowerCase())) raw.push(name, String(rawHeaders[index + 1]))
+  }
+  for (const name of REPLACED) delete plain[name]
+  for (const [spelled, value] of added) {
+    plain[spelled.toLowerCase()] = value
+    raw.push(spelled, value)
+  }
+  // By definition, not assignment: on HTTP/2 it is an accessor that cannot be set.
+  setRawHeaders(req, raw)
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete plain[name]
+      else plain[name] = value
+    }
+    setRawHeaders(req, rawHeaders)
+  }
+}
+
+function setRawHeaders(req: IncomingMessage, value: string[]): void {
+  Object.defineProperty(req, 'rawHeaders', { configurable: true, writable: true, value })
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
+}

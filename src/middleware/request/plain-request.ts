@@ -1,0 +1,67 @@
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
+
+import { METHOD_OVERRIDES } from './bypass.ts'
+import { NARROWING } from './narrowing.ts'
+import { OVERRIDES } from './request-key.ts'
+
+/** Request fields that have a say in whether, and by which response, a request is answered from the store. */
+const TELLING: ReadonlySet<string> = new Set([
+  ...OVERRIDES,
+  ...METHOD_OVERRIDES,
+  ...NARROWING,
+  ...['authorization', 'cookie', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'idempotency-key'],
+  ...['if-match', 'if-unmodified-since'],
+])
+
+type Kind = 'host' | 'telling' | 'plain'
+
+/** Clients spell few names, always the same: a name in lower case is a string that need not be made. */
+const kinds = new Map<string, Kind>()
+const MOST_SPELLINGS = 1000
+
+/**
+ * The Host of a request of which nothing else counts but its URL, as most requests are; undefined if there is more to
+ * be looked at. Reads the raw fields as long as nobody has asked for `headers`: Node makes them only then, and from then
+ * on layers outside may have changed them.
+ */
+export function plainHost(req: IncomingMessage): string | undefined {
+  return areMade(req) ? hostAmong(req.headers) : hostAmongRaw(req.rawHeaders)
+}
+
+/** Where Node keeps the fields once somebody has asked for them. */
+const MADE = Object.getOwnPropertySymbols(new IncomingMessage(null as never)).find(
+  ({ description }) => description === 'kHeaders',
+)
+
+function areMade(req: IncomingMessage): boolean {
+  return (
+    MADE === undefined || (req as unknown as Record<symbol, unknown>)[MADE] !== null || Object.hasOwn(req, 'headers')
+  )
+}
+
+function hostAmong(headers: IncomingHttpHeaders): string | undefined {
+  for (const name in headers) {
+    if (kindOf(name) === 'telling' && headers[name] !== undefined) return undefined
+  }
+  return headers.host ?? ''
+}
+
+function hostAmongRaw(rawHeaders: readonly string[]): string | undefined {
+  let host: string | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const kind = kindOf(rawHeaders[index] as string)
+    if (kind === 'plain') continue
+    if (kind === 'telling' || host !== undefined) return undefined
+    host = rawHeaders[index + 1]
+  }
+  return host ?? ''
+}
+
+function kindOf(spelling: string): Kind {
+  const known = kinds.get(spelling)
+  if (known !== undefined) return known
+  const name = spelling.toLowerCase()
+  const kind = name === 'host' ? 'host' : TELLING.has(name) ? 'telling' : 'plain'
+  if (kinds.size < MOST_SPELLINGS) kinds.set(spelling, kind)
+  return kind
+}

@@ -1,0 +1,55 @@
+import type { RequestFields } from './fields.ts'
+import { isToken, splitUnquoted, trimBlanks } from './grammar.ts'
+
+/** More fields than this in a Vary select nothing in practice but a copy for each client. */
+const MAX_FIELDS = 16
+
+/**
+ * The names in a Vary field, in lower case, sorted, without repetition; undefined if no other request can ever match
+ * (RFC 9111 section 4.1: a member `*`), if a member is no name and may mean anything, or if they are too many.
+ */
+export function varyFields(value: string | undefined): readonly string[] | undefined {
+  if (value === undefined) return []
+  const names = new Set<string>()
+  for (const member of value.toLowerCase().split(',')) {
+    const name = trimBlanks(member)
+    if (name === '') continue
+    if (name === '*' || !isToken(name)) return undefined
+    names.add(name)
+  }
+  return names.size > MAX_FIELDS ? undefined : [...names].toSorted()
+}
+
+/** Names of `first` and `second` together; undefined if they are too many. */
+export function joinedFields(first: readonly string[], second: readonly string[]): readonly string[] | undefined {
+  return varyFields([...first, ...second].join(','))
+}
+
+/** Fields whose values are tokens in which case means nothing. */
+const CASE_INSENSITIVE = new Set(['accept-encoding', 'accept-language'])
+
+/**
+ * What a request says in one of the fields that a response varies on, brought into the form in which equal meanings are
+ * equal (RFC 9111 section 4.1): lines combined, white space around commas gone. Undefined: the field is absent.
+ */
+export function selectingValue(headers: RequestFields, name: string): string | undefined {
+  const value = headers[name]
+  if (value === undefined) return undefined
+  const tidy = tidyList(typeof value === 'string' ? value : value.join(','))
+  return CASE_INSENSITIVE.has(name) ? tidy.toLowerCase() : tidy
+}
+
+function tidyList(value: string): string {
+  if (!value.includes(',')) return trimBlanks(value)
+  return splitUnquoted(value, ',').members.join(',')
+}
+
+/** Appends to a key what the request says in `names`, so that absent, empty and every value stay apart. */
+export function selectingKey(headers: RequestFields, names: readonly string[]): string {
+  let key = ''
+  for (const name of names) {
+    const value = selectingValue(headers, name)
+    key += value === undefined ? '-' : `${value.length}:${value}`
+  }
+  return key
+}

@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { keyedUrl, matcherOf } from '../../../../src/middleware/request/query.ts'
+
+const ignoresQuery = matcherOf(['utm_*', 'fbclid'])
+
+describe('keyedUrl', () => {
+  test.each([
+    ['/a', '/a'],
+    ['/a?', '/a'],
+    ['/a?b=1', '/a?b=1'],
+    ['/a?utm_source=x', '/a'],
+    ['/a?utm_source=x&b=1&utm_medium&fbclid=2&c', '/a?b=1&c'],
+    ['/a?UTM_source=x', '/a?UTM_source=x'],
+    ['/a?utm%5Fsource=x', '/a?utm%5Fsource=x'],
+    ['/utm_a?b', '/utm_a?b'],
+    // Some parsers would see b.
+    ['/a?utm_source=x;b=1', '/a?utm_source=x;b=1'],
+  ])('without ignored parameters: %s', (url, expected) => {
+    expect(keyedUrl(url, { ignoresQuery, sortQuery: false })).toBe(expected)
+  })
+
+  test.each([
+    ['/a?c=1&b=2', '/a?b=2&c=1'],
+    ['/a?b=2&a=1&b=1', '/a?a=1&b=2&b=1'],
+    ['/a?b[x]=1&a&b[c]=2&b=3', '/a?a&b[x]=1&b[c]=2&b=3'],
+    ['/a?b%5Bx%5D=1&b%5bc%5d=2&a', '/a?a&b%5Bx%5D=1&b%5bc%5d=2'],
+    ['/a?b=1#d&a', '/a?a&b=1#d'],
+  ])('sorted: %s', (url, expected) => {
+    expect(keyedUrl(url, { ignoresQuery: undefined, sortQuery: true })).toBe(expected)
+  })
+
+  test('byte for byte where no option says otherwise', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('?', '&', '=', 'a', '/', ';', '%') }), (url) => {
+        expect(keyedUrl(url, { ignoresQuery: undefined, sortQuery: false })).toBe(url)
+      }),
+    )
+  })
+})
+
+test('globs match what the same regular expression matches', () => {
+  const text = (...units: string[]) => fc.string({ unit: fc.constantFrom(...units), maxLength: 8 })
+  fc.assert(
+    fc.property(text('a', 'b', '*'), text('a', 'b'), (pattern, name) => {
+      const expected = new RegExp(`^${pattern.replaceAll(/\*+/g, '.*')}$`).test(name)
+      expect(matcherOf([pattern])(name)).toBe(expected)
+    }),
+    { numRuns: 3000 },
+  )
+})
