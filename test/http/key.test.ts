@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import connect from 'connect'
 import express from 'express'
 import express4 from 'express4'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import type { SingleFlightOptions } from '../../src/middleware/options.ts'
 import { ask } from './support/client.ts'
@@ -236,15 +236,22 @@ describe('options of the key', () => {
   })
 })
 
-test('waitUntil is handed the refill in the background', async () => {
+test.each(['takes it', 'throws'])('waitUntil is handed the refill in the background, and %s', async (how) => {
   const handed: Array<Promise<unknown>> = []
+  const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
+  onTestFinished(() => warned.mockRestore())
   let runs = 0
   const { url, clock } = await serve(
     (_req, res) => {
       res.setHeader('Cache-Control', 'max-age=60, stale-while-revalidate=60')
       res.end(String(++runs))
     },
-    { waitUntil: (work) => void handed.push(work) },
+    {
+      waitUntil: (work) => {
+        handed.push(work)
+        if (how === 'throws') throw new Error('of the host')
+      },
+    },
   )
   await ask(url)
   expect(handed).toEqual([])
@@ -252,7 +259,8 @@ test('waitUntil is handed the refill in the background', async () => {
   expect((await ask(url)).body).toBe('1')
   await expect.poll(() => handed.length).toBe(1)
   await Promise.all(handed)
-  expect(runs).toBe(2)
+  await expect.poll(async () => (await ask(url)).body).toBe('2')
+  expect([runs, warned.mock.calls.length]).toEqual([2, how === 'throws' ? 1 : 0])
 })
 
 describe('two middlewares on the way of one request', () => {

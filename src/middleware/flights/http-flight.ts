@@ -107,13 +107,21 @@ export class HttpFlight implements FillHost {
     context.signal.addEventListener('abort', () => this.#host.leave(this), { once: true })
     if (context.background) {
       const work = this.#refillInBackground(context)
-      // A cache that is not ours may know nothing of it.
-      this.#host.settings.waitUntil?.(work.catch(() => {}))
+      this.#handOver(work.catch(() => {}))
       return work
     }
     const runner = this.#takeRunner()
     if (runner === undefined) throw new FillFailedError('every client has left')
     return this.#run(runner, runner.res, true, context)
+  }
+
+  /** To the host, of which a cache that is not ours may know nothing. What it throws fails no refill. */
+  #handOver(work: Promise<unknown>): void {
+    try {
+      this.#host.settings.waitUntil?.(work)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
   }
 
   async #refillInBackground(context: Context): Promise<Stored | undefined> {
