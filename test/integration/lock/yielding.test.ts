@@ -114,7 +114,7 @@ describe('a lock that is left free', () => {
   }
 
   it('goes to the queue after that, in its order, and nobody polls meanwhile', async () => {
-    const { served, isServed } = await queueOf([1, 2, 3].map(() => newLocker(1, proxy.port)))
+    const { served, isServed } = await queueOf([1, 2, 3, 4, 5, 6].map(() => newLocker(1, proxy.port)))
     const late = newLocker(1)
     const sent = (): number => proxy.commands().filter(([name]) => /^eval/i.test(name ?? '')).length
     const before = sent()
@@ -124,16 +124,17 @@ describe('a lock that is left free', () => {
     await late.acquire('another', 1000) // its connection is open
     const last = late.acquire(KEY, 60_000, { fencing: true }) // a script, which joins the queue
     await isServed(2)
-    const { at, lock } = served[1] as (typeof served)[number]
+    const { at } = served[1] as (typeof served)[number]
     expect(at - releasedAt).toBeGreaterThan(FREE_FOR - 5)
     expect(at - releasedAt).toBeLessThan(FREE_FOR + SLACK)
-    // The release, and the look of the first in the queue; on a slow machine perhaps one that was due anyway.
-    expect(sent() - before).toBeLessThanOrEqual(3)
-    await lock.release()
-    await isServed(3)
-    await served[2]?.lock.release()
+    // The release, and the look of the first in the queue; on a slow machine a few that were due anyway. Five wait.
+    expect(sent() - before).toBeLessThanOrEqual(5)
+    for (let i = 1; i < 6; i++) {
+      await isServed(i + 1)
+      await served[i]?.lock.release()
+    }
     await (await last).release()
-    expect(served.map(({ index }) => index)).toEqual([0, 1, 2])
+    expect(served.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5])
   })
 
   it('can be had by those who poll, and by none of ours that has just been in the queue', async () => {
