@@ -3,8 +3,9 @@ import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type Lock, Locker } from '../../../src/lock.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type RedisServer, startRedis } from '../../support/redis-server.ts'
-import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+import { startProxiedRedis } from '../../support/proxied-redis.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
+import type { TcpProxy } from '../../support/tcp-proxy.ts'
 
 const KEY = 'extended'
 const LONG = 60_000
@@ -19,12 +20,9 @@ let lock: Lock
 let other: Locker
 
 beforeEach(async () => {
-  servers = [await startRedis(), await startRedis()]
-  proxies = await Promise.all(servers.map((server) => startProxy(server)))
-  onTestFinished(async () => {
-    await Promise.all(proxies.map((proxy) => proxy.close()))
-    await Promise.all(servers.map((server) => server.stop()))
-  })
+  const pairs = [await startProxiedRedis(), await startProxiedRedis()]
+  servers = pairs.map(({ server }) => server)
+  proxies = pairs.map(({ proxy }) => proxy)
 })
 
 async function hold(instances: number): Promise<void> {

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Locker, LockNotHeldError } from '../../../src/lock.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startCluster } from '../../support/redis-cluster.ts'
-import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { startProxiedRedis } from '../../support/proxied-redis.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
 const KEY = 'released'
@@ -28,12 +29,9 @@ describe('a release whose reply is lost and that the client sends again', () => 
   let locker: Locker
 
   beforeEach(async () => {
-    servers = [await startRedis(), await startRedis()]
-    proxies = await Promise.all(servers.map((server) => startProxy(server)))
-    onTestFinished(async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()))
-      await Promise.all(servers.map((server) => server.stop()))
-    })
+    const pairs = [await startProxiedRedis(), await startProxiedRedis()]
+    servers = pairs.map(({ server }) => server)
+    proxies = pairs.map(({ proxy }) => proxy)
   })
 
   async function useInstances(count: number): Promise<void> {

@@ -3,9 +3,10 @@ import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type Lock, Locker } from '../../../src/lock.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { startProxiedRedis } from '../../support/proxied-redis.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { connectResp } from '../../support/resp.ts'
-import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+import type { TcpProxy } from '../../support/tcp-proxy.ts'
 import { startWorkers, stopWorkers, type Worker } from '../../support/workers.ts'
 
 const KEY = 'waiting'
@@ -20,12 +21,7 @@ let server: RedisServer
 let proxy: TcpProxy
 
 beforeEach(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server)
-  onTestFinished(async () => {
-    await proxy.close()
-    await server.stop()
-  })
+  ;({ server, proxy } = await startProxiedRedis())
 })
 
 function newLocker(port = server.port): Locker {

@@ -2,9 +2,10 @@ import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type Lock, Locker } from '../../../src/lock.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { startProxiedRedis } from '../../support/proxied-redis.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { connectResp, type RespClient } from '../../support/resp.ts'
-import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+import type { TcpProxy } from '../../support/tcp-proxy.ts'
 import { startWorkers, stopWorkers, type Worker } from '../../support/workers.ts'
 
 const KEY = 'yielded'
@@ -21,12 +22,7 @@ let server: RedisServer
 let proxy: TcpProxy
 
 beforeEach(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server)
-  onTestFinished(async () => {
-    await proxy.close()
-    await server.stop()
-  })
+  ;({ server, proxy } = await startProxiedRedis())
 })
 
 function newLocker(yieldAfter?: number, port = server.port): Locker {
