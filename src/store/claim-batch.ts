@@ -83,7 +83,8 @@ export class ClaimBatches {
       replies = readAll(asList(reply, batch.length + 1), batch.length)
     } catch (error) {
       endQuestion()
-      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) void this.#send([request])
+      // A Redis that turns out to be sharded: from now on each is sent for itself.
+      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) this.#batches.add(request)
       else for (const request of batch) request.onFailure(error)
       return
     }
