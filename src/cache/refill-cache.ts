@@ -156,7 +156,7 @@ export class RefillCache implements Cache {
   /** What `peek` is for all but entries that need no further look. */
   readonly #peek = <V>(key: string): V | undefined => {
     const entry = this.#local.memory?.get<V>(key)
-    return entry !== undefined && this.#local.isFresh(entry, this.#clock.now()) ? entry.read() : undefined
+    return entry !== undefined && this.#local.isFresh(entry, this.#clock.coarseNow()) ? entry.read() : undefined
   }
 
   readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {

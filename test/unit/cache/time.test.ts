@@ -40,6 +40,17 @@ describe('time, on memory alone', () => {
       expect([await read(), loads.runs]).toEqual([2, 2])
     })
 
+    it('has ended for peek and getOrRefill at once, also while the coarse clock is behind', async () => {
+      await clock.advance(0.5) // the quickest path sees whole ms
+      const { cache, read } = await filled({ ttl: 2 * TTL, memory: { ttl: TTL } })
+      const loadedAt = clock.now()
+      clock.coarseNow = () => loadedAt + TTL - 0.3
+      await clock.advance(TTL + 0.1)
+      expect([cache.peek('key'), await read()]).toEqual([1, 1])
+      clock.coarseNow = () => loadedAt + TTL
+      expect([cache.peek('key'), await read()]).toEqual([undefined, 2])
+    })
+
     it('counts from when the load ended, not from when it began', async () => {
       const cache = cacheWith()
       const value = deferred<string>()
