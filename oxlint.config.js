@@ -27,7 +27,7 @@ const dependencies = {
   devalue: 'src/store/codec.ts',
   ioredis: 'src/cli/ioredis.ts',
   'lru-cache': 'src/cache/local/*.ts',
-  'range-parser': 'src/middleware/answer/replay.ts',
+  'range-parser': 'src/middleware/answer/narrowed.ts',
   'structured-headers': 'src/middleware/rules/targeted-fields.ts',
 }
 

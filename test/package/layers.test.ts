@@ -155,7 +155,7 @@ describe('packages', () => {
       'cluster-key-slot': 'src/redis/hash-slot.ts',
       devalue: 'src/store/codec.ts',
       ioredis: 'src/cli/ioredis.ts',
-      'range-parser': 'src/middleware/answer/replay.ts',
+      'range-parser': 'src/middleware/answer/narrowed.ts',
       'structured-headers': 'src/middleware/rules/targeted-fields.ts',
     }
     await expectAccepted(Object.entries(owners).map(([name, file]) => importing(file, name)))
