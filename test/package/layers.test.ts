@@ -167,6 +167,20 @@ describe('packages', () => {
   })
 })
 
+describe('the rooms of the middleware', () => {
+  const edgeless = ['rules', 'stored', 'fill', 'flights'].map((room) => `src/middleware/${room}/*.ts`)
+
+  it('that know no server import nothing of it', async () => {
+    const servers = ['node:http', 'node:http2', '../node/recording.ts', '../answer/replay.ts', '../options.ts']
+    await expectRefused(
+      'no-restricted-imports',
+      edgeless.flatMap((file) => servers.map((server) => importing(file, server))),
+    )
+    await expectAccepted(edgeless.map((file) => importing(file, '../answer/narrowed.ts')))
+    await expectAccepted(['answer', 'node'].map((room) => importing(`src/middleware/${room}/*.ts`, 'node:http')))
+  })
+})
+
 describe('the doors', () => {
   const clockAndChance = [
     'setTimeout(() => {}, 1)',

@@ -1,7 +1,6 @@
 import type { LoaderContext } from '../../cache/refill/loader-context.ts'
 import type { Clock } from '../../clock.ts'
 import type { Exchange } from '../flights/exchange.ts'
-import type { Settings } from '../options.ts'
 import type { Stored } from '../stored/stored-codec.ts'
 import type { FillBudget } from './fill-budget.ts'
 
@@ -19,9 +18,18 @@ export interface FillHost {
 /** What a fill needs to know of the load that it is part of, and may say about its result. */
 export type FillContext = Pick<LoaderContext<Stored | undefined>, 'stale' | 'signal' | 'cacheFor' | 'doNotShare'>
 
+/** What the options say of fills. */
+export interface FillRules {
+  /** Bytes of the largest body that is kept. */
+  readonly maxBodyBytes: number
+  /** ms after which a client that takes nothing is cut, if it holds up others. */
+  readonly stallTimeout: number
+  readonly targetedFields: readonly string[]
+}
+
 /** What all fills of a middleware have in common. */
 export interface FillSurroundings {
-  readonly settings: Settings
+  readonly rules: FillRules
   readonly clock: Clock
   readonly budget: FillBudget
   /** ms: how long a handler may take for its answer, and then for each further piece of it. */

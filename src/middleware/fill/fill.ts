@@ -77,7 +77,7 @@ export class Fill implements SourceObserver {
     this.result.catch(() => {})
     this.#source = exchange.edge.open(this, {
       validate: this.#stale,
-      capability: capabilityOf(about.settings),
+      capability: capabilityOf(about.rules),
       outlivesClient: hasClient && forOthers,
       isStandIn: !hasClient,
     })
@@ -85,7 +85,7 @@ export class Fill implements SourceObserver {
       { cut: () => this.#source.dropClient() },
       {
         clock: about.clock,
-        stallTimeout: about.settings.stallTimeout,
+        stallTimeout: about.rules.stallTimeout,
         onReady: () => this.#resume(),
         onAllGone: () => this.#leaveToClient(),
       },
@@ -127,7 +127,7 @@ export class Fill implements SourceObserver {
       policy: exchange.policy,
       validates: this.#stale !== undefined,
       canFallBack: this.#canFallBack(),
-      maxBodyBytes: this.#about.settings.maxBodyBytes,
+      maxBodyBytes: this.#about.rules.maxBodyBytes,
       roomLeft: this.#about.budget.left,
       at: this.#respondedAt,
     })
@@ -162,11 +162,11 @@ export class Fill implements SourceObserver {
     this.#stall.noteByte()
     this.#bytes += chunk.length
     if (this.#phase === 'falling-back') {
-      if (this.#bytes > this.#about.settings.maxBodyBytes) this.giveHandlersAnswer()
+      if (this.#bytes > this.#about.rules.maxBodyBytes) this.giveHandlersAnswer()
       return true
     }
     if (this.#isKept) {
-      if (this.#bytes > this.#about.settings.maxBodyBytes) this.#outgrow(true)
+      if (this.#bytes > this.#about.rules.maxBodyBytes) this.#outgrow(true)
       else if (this.#about.budget.take(chunk.length)) this.#held += chunk.length
       else this.#outgrow(false)
     }

@@ -4,10 +4,9 @@ import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
 import type { Exchange } from './exchange.ts'
 import { FillFailedError } from '../fill/fill-failed-error.ts'
-import type { FillHost, FillSurroundings } from '../fill/fill-parts.ts'
+import type { FillHost, FillRules, FillSurroundings } from '../fill/fill-parts.ts'
 import { Fill } from '../fill/fill.ts'
 import type { ResponseDonors } from './response-donors.ts'
-import type { Settings } from '../options.ts'
 import { type Stored, storedCodec } from '../stored/stored-codec.ts'
 import type { KeptFor } from '../rules/kept-for.ts'
 import { StoredResponse } from '../stored/stored-response.ts'
@@ -17,10 +16,20 @@ import { joinedFields } from '../rules/vary.ts'
 
 type Context = LoaderContext<Stored | undefined>
 
+/** What the options say of flights. */
+export interface FlightRules extends FillRules {
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
+  readonly maxFillBytes: number
+  readonly maxVariants: number
+  readonly maxWaiters: number
+  /** ms. */
+  readonly unsharedFor: number
+}
+
 /** What a flight needs of its surroundings. */
 export interface FlightHost {
   readonly cache: Cache
-  readonly settings: Settings
+  readonly rules: FlightRules
   readonly clock: Clock
   readonly random: Random
   /** Looks for an answer once more. */
@@ -81,7 +90,7 @@ export class HttpFlight implements FillHost {
   /** False: too many wait already. */
   join(exchange: Exchange): boolean {
     this.#forgetGone()
-    if (this.#waiting.size >= this.#host.settings.maxWaiters) return false
+    if (this.#waiting.size >= this.#host.rules.maxWaiters) return false
     this.#waiting.add(exchange)
     if (this.#fill?.verdict !== undefined) this.#route(exchange, this.#fill)
     return true
@@ -120,7 +129,7 @@ export class HttpFlight implements FillHost {
   /** To the host, of which a cache that is not ours may know nothing. What it throws fails no refill. */
   #handOver(work: Promise<unknown>): void {
     try {
-      this.#host.settings.waitUntil?.(work)
+      this.#host.rules.waitUntil?.(work)
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
@@ -203,8 +212,8 @@ export class HttpFlight implements FillHost {
   }
 
   #capVariants(index: VaryIndex | undefined, variantKey: string): void {
-    const { cache, settings } = this.#host
-    const oldest = index?.remember(variantKey, settings.maxVariants)
+    const { cache, rules } = this.#host
+    const oldest = index?.remember(variantKey, rules.maxVariants)
     if (oldest !== undefined) cache.invalidate(oldest).catch(() => {})
   }
 

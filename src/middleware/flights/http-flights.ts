@@ -8,9 +8,8 @@ import { cacheStatusForward } from '../rules/cache-status.ts'
 import { FieldMap } from '../rules/fields.ts'
 import { judge } from '../rules/storable.ts'
 import type { Exchange } from './exchange.ts'
-import { type FlightHost, HttpFlight } from './http-flight.ts'
+import { type FlightHost, type FlightRules, HttpFlight } from './http-flight.ts'
 import { ResponseDonors } from './response-donors.ts'
-import type { Settings } from '../options.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 import { UnsharedMarks } from './unshared-marks.ts'
 import { validate } from './validation.ts'
@@ -18,7 +17,7 @@ import { validate } from './validation.ts'
 /** The flights of one middleware by key, and the keys for which there shall be none. */
 export class HttpFlights implements FlightHost {
   readonly cache: Cache
-  readonly settings: Settings
+  readonly rules: FlightRules
   readonly clock: Clock
   readonly random: Random
   readonly donors: ResponseDonors
@@ -28,16 +27,16 @@ export class HttpFlights implements FlightHost {
   readonly #marks: UnsharedMarks
   readonly #outcomes: Outcomes | undefined
 
-  constructor(cache: Cache, settings: Settings, clock: Clock, random: Random) {
+  constructor(cache: Cache, rules: FlightRules, clock: Clock, random: Random) {
     this.cache = cache
-    this.settings = settings
+    this.rules = rules
     this.clock = clock
     this.random = random
     this.donors = new ResponseDonors(clock)
     const { outcomes, loadTimeout } = insideOf(cache)
     this.#outcomes = outcomes
-    this.surroundings = { settings, clock, loadTimeout, budget: new FillBudget(settings.maxFillBytes) }
-    this.#marks = new UnsharedMarks(settings.unsharedFor, clock)
+    this.surroundings = { rules, clock, loadTimeout, budget: new FillBudget(rules.maxFillBytes) }
+    this.#marks = new UnsharedMarks(rules.unsharedFor, clock)
   }
 
   /** Sees to it that the exchange gets an answer: from a flight that it joins or starts, or from its own handler. */
