@@ -1,0 +1,108 @@
+import type { Seen } from './answers.ts'
+import type { Site } from './site.ts'
+
+export interface Scene {
+  name: string
+  /** Plays it on a site, and tells what each client has seen. */
+  play: (site: Site) => Promise<Seen[]>
+  /** How often the handler runs, where answers are shared and where not. */
+  runs: { shared: number; own: number }
+  /** What Cache-Status says to each client, where answers are shared. */
+  says?: RegExp[]
+}
+
+const MISS = /fwd=uri-miss;.*stored/
+const HIT = /hit; ttl=\d/
+const FOLLOWED = /collapsed/
+/** More than the page is fresh. */
+const EXPIRED_MS = 61_000
+
+export const SCENES: readonly Scene[] = [
+  {
+    name: 'a miss',
+    async play(site) {
+      site.gate.open()
+      return site.read(site.ask(1))
+    },
+    runs: { shared: 1, own: 1 },
+    says: [MISS],
+  },
+  {
+    name: 'hits',
+    async play(site) {
+      site.gate.open()
+      const first = await site.read(site.ask(1))
+      const second = await site.read(site.ask(2))
+      return [...first, ...second, ...(await site.read(site.ask(3)))]
+    },
+    runs: { shared: 1, own: 3 },
+    says: [MISS, HIT, HIT],
+  },
+  {
+    name: 'a stale page, and what the run in the background has brought',
+    async play(site) {
+      site.gate.open()
+      const first = await site.read(site.ask(1))
+      site.skip(EXPIRED_MS)
+      const refilled = site.refilled()
+      const stale = await site.read(site.ask(2))
+      await refilled
+      return [...first, ...stale, ...(await site.read(site.ask(3)))]
+    },
+    runs: { shared: 2, own: 3 },
+    says: [MISS, /hit; ttl=-/, HIT],
+  },
+  {
+    name: 'a follower',
+    async play(site) {
+      const leader = site.ask(1)
+      await site.runs.reached(1)
+      const follower = site.ask(2)
+      await site.waiting(2)
+      site.gate.open()
+      return [...(await site.read(leader, follower)), ...(await site.read(site.ask(3)))]
+    },
+    runs: { shared: 1, own: 3 },
+    says: [MISS, FOLLOWED, HIT],
+  },
+  {
+    name: 'private pages of two users',
+    async play(site) {
+      const leader = site.ask(1, '/private')
+      await site.runs.reached(1)
+      const follower = site.ask(2, '/private')
+      await site.waiting(2)
+      site.gate.open()
+      const together = await site.read(leader, follower)
+      const again = await site.read(site.ask(2, '/private'))
+      return [...together, ...again, ...(await site.read(site.ask(1, '/private')))]
+    },
+    runs: { shared: 4, own: 4 },
+  },
+  {
+    name: 'a leader whose client leaves while another waits',
+    async play(site) {
+      const leader = site.ask(1)
+      await site.runs.reached(1)
+      const follower = site.ask(2)
+      await site.waiting(2)
+      const gone = site.gone(1)
+      leader.leave()
+      await gone
+      site.gate.open()
+      return [...(await site.read(follower)), ...(await site.read(site.ask(3)))]
+    },
+    runs: { shared: 1, own: 3 },
+    says: [FOLLOWED, HIT],
+  },
+  {
+    name: 'posts',
+    async play(site) {
+      const json = await site.read(site.post(1, 'application/json', '{"a":[1]}'))
+      const form = await site.read(site.post(1, 'application/x-www-form-urlencoded', 'a=1&b=2'))
+      const parts = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
+      return [...json, ...form, ...(await site.read(site.post(1, 'multipart/form-data; boundary=x', parts)))]
+    },
+    runs: { shared: 0, own: 0 },
+  },
+]
