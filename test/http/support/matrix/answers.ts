@@ -5,7 +5,7 @@ export interface Seen {
   status: number | 'none'
   complete: boolean
   body: string
-  /** Names with their letters as they came, sorted; values with what is of one request alone taken out. */
+  /** Sorted by their names; values with what is of one request alone taken out. */
   fields: string[]
   /** How the end of the body is told. */
   framing: string
@@ -51,9 +51,8 @@ export class Reader {
   #fields(rawHeaders: string[]): string[] {
     const lines: string[] = []
     for (let at = 0; at < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at] ?? ''
-      if (LEFT_OUT.has(name.toLowerCase())) continue
-      lines.push(`${name}: ${this.#value(name.toLowerCase(), rawHeaders[at + 1] ?? '')}`)
+      const name = (rawHeaders[at] ?? '').toLowerCase()
+      if (!LEFT_OUT.has(name)) lines.push(`${name}: ${this.#value(name, rawHeaders[at + 1] ?? '')}`)
     }
     // The order of fields with different names means nothing.
     return lines
@@ -96,7 +95,7 @@ function byName(a: { line: string; at: number }, b: { line: string; at: number }
 }
 
 function nameOf(line: string): string {
-  return line.slice(0, line.indexOf(':')).toLowerCase()
+  return line.slice(0, line.indexOf(':'))
 }
 
 function framingOf(headers: Answer['headers'], received: number): string {

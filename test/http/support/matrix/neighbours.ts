@@ -38,6 +38,8 @@ export interface Neighbour {
   hop?: (target: string) => RequestHandler
   /** Request fields of the client with this number. */
   headers?: (client: number) => Record<string, string>
+  /** The handler leaves alone what layers outside have set. */
+  plainHandler?: boolean
   /** Clients sign in first, and send the cookie that they got. */
   signsIn?: boolean
   /** Whether its answers may be shared by the rules of docs/http.md. By default they may. */
@@ -57,9 +59,9 @@ export const NEIGHBOURS: readonly Neighbour[] = [
   { name: 'connect-timeout', layers: () => [timeout(LONG)] },
   { name: 'compression', layers: () => [compression() as RequestHandler], headers: () => GZIP },
   {
-    name: 'compression, of every second client',
+    name: 'compression, an encoding for each client',
     layers: () => [compression() as RequestHandler],
-    headers: (client) => ({ 'Accept-Encoding': client % 2 === 1 ? 'gzip' : 'identity' }),
+    headers: (client) => ({ 'Accept-Encoding': ['identity', 'gzip', 'deflate'][client % 3] ?? '' }),
     // Inside, there is a variant for each encoding.
     shares: (place) => place === 'outside',
   },
@@ -100,8 +102,16 @@ export const NEIGHBOURS: readonly Neighbour[] = [
     name: 'cors, an origin for each client',
     layers: () => [cors({ origin: true })],
     headers: (client) => from(`client${client}`),
+    plainHandler: true,
     // Inside, Vary: Origin makes a variant for each of them.
     shares: (place) => place === 'outside',
+  },
+  {
+    name: 'cors, an origin for each client, and a handler that adds to Vary',
+    layers: () => [cors({ origin: true })],
+    headers: (client) => from(`client${client}`),
+    // What the handler sends is `Vary: Origin, X-Edition`, and it is taken at its word.
+    shares: () => false,
   },
   {
     name: 'express-rate-limit',

@@ -32,6 +32,7 @@ export const SCENES: readonly Scene[] = [
     async play(site) {
       site.gate.open()
       const first = await site.read(site.ask(1))
+      await site.stored(1)
       const second = await site.read(site.ask(2))
       return [...first, ...second, ...(await site.read(site.ask(3)))]
     },
@@ -43,10 +44,10 @@ export const SCENES: readonly Scene[] = [
     async play(site) {
       site.gate.open()
       const first = await site.read(site.ask(1))
+      await site.stored(1)
       site.skip(EXPIRED_MS)
-      const refilled = site.refilled()
       const stale = await site.read(site.ask(2))
-      await refilled
+      await site.stored(2)
       return [...first, ...stale, ...(await site.read(site.ask(3)))]
     },
     runs: { shared: 2, own: 3 },
@@ -60,7 +61,9 @@ export const SCENES: readonly Scene[] = [
       const follower = site.ask(2)
       await site.waiting(2)
       site.gate.open()
-      return [...(await site.read(leader, follower)), ...(await site.read(site.ask(3)))]
+      const together = await site.read(leader, follower)
+      await site.stored(1)
+      return [...together, ...(await site.read(site.ask(3)))]
     },
     runs: { shared: 1, own: 3 },
     says: [MISS, FOLLOWED, HIT],
@@ -90,7 +93,9 @@ export const SCENES: readonly Scene[] = [
       leader.leave()
       await gone
       site.gate.open()
-      return [...(await site.read(follower)), ...(await site.read(site.ask(3)))]
+      const first = await site.read(follower)
+      await site.stored(1)
+      return [...first, ...(await site.read(site.ask(3)))]
     },
     runs: { shared: 1, own: 3 },
     says: [FOLLOWED, HIT],

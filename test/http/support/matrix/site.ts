@@ -1,10 +1,12 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import express4 from 'express4'
 
 import { Gate } from '../gate.ts'
-import { listen, makeFlight, refilled } from '../serve.ts'
+import { listen, makeFlight } from '../serve.ts'
 import { type Asked, Reader, send, type Seen } from './answers.ts'
 import { Count } from './count.ts'
 import type { Neighbour, Place, Style } from './neighbours.ts'
@@ -35,7 +37,10 @@ export class Site {
   /** What the neighbour has noted. */
   readonly notes: string[] = []
   readonly #flight: ReturnType<typeof makeFlight> | undefined
-  readonly #responses: ServerResponse[] = []
+  readonly #stored = new Count()
+  /** The connections of GET requests: of those that clients made, and of those at the place of our middleware. */
+  readonly #outer: Socket[] = []
+  readonly #inner: Socket[] = []
   readonly #cookies = new Map<number, string>()
   readonly #reader: Reader
   #url = ''
@@ -44,6 +49,8 @@ export class Site {
     this.cell = cell
     this.ours = ours
     this.#flight = ours ? makeFlight() : undefined
+    // When the event comes, what is stored is about to be seen.
+    this.#flight?.cache.on('refilled', () => setImmediate(() => this.#stored.add()))
     this.#reader = new Reader((name, value) => cell.neighbour.masked?.(name, value, cell.place) ?? value)
   }
 
@@ -57,6 +64,7 @@ export class Site {
     const layers = neighbour.layers?.({ place, note: (line) => this.notes.push(line) }) ?? []
     const [outer, inner] = place === 'outside' ? [layers, []] : [[], layers]
     const app = this.#app()
+    if (neighbour.hop === undefined || place === 'inside') app.use(noting(this.#outer))
     for (const layer of outer) app.use(layer)
     app.use(this.#arrival)
     if (this.#flight !== undefined) app.use(this.#flight.flight as unknown as RequestHandler)
@@ -69,7 +77,8 @@ export class Site {
     }
     this.#url = (await listen(createServer(app))).url
     if (neighbour.hop !== undefined && place === 'outside') {
-      this.#url = (await listen(createServer(this.#app().use(neighbour.hop(this.#url))))).url
+      const front = this.#app().use(noting(this.#outer), neighbour.hop(this.#url))
+      this.#url = (await listen(createServer(front))).url
     }
   }
 
@@ -106,11 +115,12 @@ export class Site {
     await (this.ours ? this.arrivals : this.runs).reached(requests)
   }
 
-  /** Resolves when the connection of the request that arrived with this number is closed. */
+  /** Resolves when the app knows that the client of the request with this number has left. */
   async gone(number: number): Promise<void> {
-    const socket = this.#responses[number - 1]?.req.socket
-    if (socket === undefined || socket.destroyed) return
-    await new Promise((resolve) => socket.once('close', resolve))
+    await closed(this.#outer[number - 1])
+    // A proxy outside that has not seen a header yet keeps its own connection.
+    const { neighbour, style } = this.cell
+    if (neighbour.hop === undefined || style === 'streamed') await closed(this.#inner[number - 1])
   }
 
   /** The clock of our middleware goes forward. */
@@ -118,9 +128,9 @@ export class Site {
     this.#flight?.clock.skip(ms)
   }
 
-  /** Resolves when a run in the background has been stored, if there is one. */
-  async refilled(): Promise<void> {
-    if (this.shares && this.#flight !== undefined) await refilled(this.#flight.cache)
+  /** Resolves when the answers of this many runs have been stored, if they are to be. */
+  async stored(runs: number): Promise<void> {
+    if (this.shares) await this.#stored.reached(runs)
   }
 
   #app(): Express {
@@ -129,8 +139,8 @@ export class Site {
     return app
   }
 
-  readonly #arrival: RequestHandler = (req, res, next) => {
-    if (req.method === 'GET') this.#responses.push(res)
+  readonly #arrival: RequestHandler = (req, _res, next) => {
+    if (req.method === 'GET') this.#inner.push(req.socket)
     next()
     if (req.method === 'GET') this.arrivals.add()
   }
@@ -164,19 +174,34 @@ export class Site {
   }
 
   async #page(res: Response, body: string): Promise<void> {
+    const { neighbour, place, style } = this.cell
     // The clock of a server behind a proxy is not the one that the test sets forward.
-    if (this.cell.neighbour.hop !== undefined) res.sendDate = false
-    // A field of several lines, one that others set too, and one that others have set.
+    if (neighbour.hop !== undefined && place === 'inside') res.sendDate = false
     res.append('Link', ['</a>; rel=prefetch', '</b>; rel=prefetch'])
-    res.vary('X-Edition')
-    res.removeHeader('X-DNS-Prefetch-Control')
+    if (neighbour.plainHandler !== true) {
+      res.vary('X-Edition')
+      // One of helmet's.
+      res.removeHeader('X-DNS-Prefetch-Control')
+    }
     res.set({ 'X-Handler': 'ran', 'Content-Type': 'text/plain; charset=utf-8' })
-    if (this.cell.style === 'streamed') res.write(body.slice(0, 1000))
+    if (style === 'streamed') res.write(body.slice(0, 1000))
     this.runs.add()
     await this.gate.pass()
-    if (this.cell.style === 'streamed') res.end(body.slice(1000))
+    if (style === 'streamed') res.end(body.slice(1000))
     else res.send(body)
   }
+}
+
+/** Notes the connections of GET requests. */
+function noting(sockets: Socket[]): RequestHandler {
+  return ({ method, socket }, _res, next) => {
+    if (method === 'GET') sockets.push(socket)
+    next()
+  }
+}
+
+async function closed(socket: Socket | undefined): Promise<void> {
+  if (socket !== undefined && !socket.closed) await once(socket, 'close')
 }
 
 function userOf(req: Request): string {
