@@ -1,13 +1,14 @@
 import type { Seen } from './answers.ts'
+import type { Sharing } from './neighbours.ts'
 import type { Site } from './site.ts'
 
 export interface Scene {
   name: string
   /** Plays it on a site, and tells what each client has seen. */
   play: (site: Site) => Promise<Seen[]>
-  /** How often the handler runs, where answers are shared and where not. */
-  runs: { shared: number; own: number }
-  /** What Cache-Status says to each client, where answers are shared. */
+  /** How often the handler runs. */
+  runs: Record<Sharing, number>
+  /** What Cache-Status says in each answer, where all clients share. */
   says?: RegExp[]
 }
 
@@ -24,7 +25,7 @@ export const SCENES: readonly Scene[] = [
       site.gate.open()
       return site.read(site.ask(1))
     },
-    runs: { shared: 1, own: 1 },
+    runs: { 'by all': 1, 'by client': 1, none: 1 },
     says: [MISS],
   },
   {
@@ -36,7 +37,7 @@ export const SCENES: readonly Scene[] = [
       const second = await site.read(site.ask(2))
       return [...first, ...second, ...(await site.read(site.ask(3)))]
     },
-    runs: { shared: 1, own: 3 },
+    runs: { 'by all': 1, 'by client': 3, none: 3 },
     says: [MISS, HIT, HIT],
   },
   {
@@ -46,12 +47,13 @@ export const SCENES: readonly Scene[] = [
       const first = await site.read(site.ask(1))
       await site.stored(1)
       site.skip(EXPIRED_MS)
-      const stale = await site.read(site.ask(2))
+      const stale = await site.read(site.ask(1))
       await site.stored(2)
-      return [...first, ...stale, ...(await site.read(site.ask(3)))]
+      const second = await site.read(site.ask(2))
+      return [...first, ...stale, ...second, ...(await site.read(site.ask(1)))]
     },
-    runs: { shared: 2, own: 3 },
-    says: [MISS, /hit; ttl=-/, HIT],
+    runs: { 'by all': 2, 'by client': 3, none: 4 },
+    says: [MISS, /hit; ttl=-/, HIT, HIT],
   },
   {
     name: 'a follower',
@@ -65,7 +67,7 @@ export const SCENES: readonly Scene[] = [
       await site.stored(1)
       return [...together, ...(await site.read(site.ask(3)))]
     },
-    runs: { shared: 1, own: 3 },
+    runs: { 'by all': 1, 'by client': 3, none: 3 },
     says: [MISS, FOLLOWED, HIT],
   },
   {
@@ -80,7 +82,7 @@ export const SCENES: readonly Scene[] = [
       const again = await site.read(site.ask(2, '/private'))
       return [...together, ...again, ...(await site.read(site.ask(1, '/private')))]
     },
-    runs: { shared: 4, own: 4 },
+    runs: { 'by all': 4, 'by client': 4, none: 4 },
   },
   {
     name: 'a leader whose client leaves while another waits',
@@ -97,7 +99,7 @@ export const SCENES: readonly Scene[] = [
       await site.stored(1)
       return [...first, ...(await site.read(site.ask(3)))]
     },
-    runs: { shared: 1, own: 3 },
+    runs: { 'by all': 1, 'by client': 3, none: 3 },
     says: [FOLLOWED, HIT],
   },
   {
@@ -108,6 +110,6 @@ export const SCENES: readonly Scene[] = [
       const parts = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
       return [...json, ...form, ...(await site.read(site.post(1, 'multipart/form-data; boundary=x', parts)))]
     },
-    runs: { shared: 0, own: 0 },
+    runs: { 'by all': 0, 'by client': 0, none: 0 },
   },
 ]

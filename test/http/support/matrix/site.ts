@@ -9,7 +9,7 @@ import { Gate } from '../gate.ts'
 import { listen, makeFlight } from '../serve.ts'
 import { type Asked, Reader, send, type Seen } from './answers.ts'
 import { Count } from './count.ts'
-import type { Neighbour, Place, Style } from './neighbours.ts'
+import type { Neighbour, Place, Sharing, Style } from './neighbours.ts'
 
 export const FRAMEWORKS = { 'Express 5': express, 'Express 4': express4 as unknown as typeof express }
 export type Framework = keyof typeof FRAMEWORKS
@@ -41,6 +41,7 @@ export class Site {
   /** The connections of GET requests: of those that clients made, and of those at the place of our middleware. */
   readonly #outer: Socket[] = []
   readonly #inner: Socket[] = []
+  readonly #requests: Request[] = []
   readonly #cookies = new Map<number, string>()
   readonly #reader: Reader
   #url = ''
@@ -54,9 +55,10 @@ export class Site {
     this.#reader = new Reader((name, value) => cell.neighbour.masked?.(name, value, cell.place) ?? value)
   }
 
-  /** Whether one run serves several clients here. */
-  get shares(): boolean {
-    return this.ours && (this.cell.neighbour.shares?.(this.cell.place, this.cell.style) ?? true)
+  /** Who shares the answer of one run. */
+  get sharing(): Sharing {
+    const { neighbour, place, style } = this.cell
+    return this.ours ? (neighbour.sharing?.(place, style) ?? 'by all') : 'none'
   }
 
   async start(): Promise<void> {
@@ -123,6 +125,14 @@ export class Site {
     if (neighbour.hop === undefined || style === 'streamed') await closed(this.#inner[number - 1])
   }
 
+  /** connect-timeout finds that the request with this number has taken too long: this is what its timer does. */
+  timeOut(number: number): void {
+    const request = this.#requests[number - 1]
+    if (request === undefined) throw new Error(`request ${number} has not arrived`)
+    request.timedout = true
+    request.emit('timeout', 0)
+  }
+
   /** The clock of our middleware goes forward. */
   skip(ms: number): void {
     this.#flight?.clock.skip(ms)
@@ -130,7 +140,7 @@ export class Site {
 
   /** Resolves when the answers of this many runs have been stored, if they are to be. */
   async stored(runs: number): Promise<void> {
-    if (this.shares) await this.#stored.reached(runs)
+    if (this.sharing !== 'none') await this.#stored.reached(runs)
   }
 
   #app(): Express {
@@ -140,7 +150,10 @@ export class Site {
   }
 
   readonly #arrival: RequestHandler = (req, _res, next) => {
-    if (req.method === 'GET') this.#inner.push(req.socket)
+    if (req.method === 'GET') {
+      this.#inner.push(req.socket)
+      this.#requests.push(req)
+    }
     next()
     if (req.method === 'GET') this.arrivals.add()
   }
@@ -177,16 +190,16 @@ export class Site {
     const { neighbour, place, style } = this.cell
     // The clock of a server behind a proxy is not the one that the test sets forward.
     if (neighbour.hop !== undefined && place === 'inside') res.sendDate = false
+    // A field of two lines, one that others add to, and one of helmet's that goes.
     res.append('Link', ['</a>; rel=prefetch', '</b>; rel=prefetch'])
-    if (neighbour.plainHandler !== true) {
-      res.vary('X-Edition')
-      // One of helmet's.
-      res.removeHeader('X-DNS-Prefetch-Control')
-    }
+    res.vary('X-Edition')
+    res.removeHeader('X-DNS-Prefetch-Control')
     res.set({ 'X-Handler': 'ran', 'Content-Type': 'text/plain; charset=utf-8' })
     if (style === 'streamed') res.write(body.slice(0, 1000))
     this.runs.add()
     await this.gate.pass()
+    // As the manual of connect-timeout asks.
+    if (res.req.timedout) return
     if (style === 'streamed') res.end(body.slice(1000))
     else res.send(body)
   }
