@@ -1,9 +1,11 @@
 import type { Seen } from './answers.ts'
-import type { Sharing } from './neighbours.ts'
+import type { Neighbour, Sharing, Style } from './neighbours.ts'
 import type { Site } from './site.ts'
 
 export interface Scene {
   name: string
+  /** Only where this is true. */
+  where?: (neighbour: Neighbour, style: Style) => boolean
   /** Plays it on a site, and tells what each client has seen. */
   play: (site: Site) => Promise<Seen[]>
   /** How often the handler runs. */
@@ -101,6 +103,41 @@ export const SCENES: readonly Scene[] = [
     },
     runs: { 'by all': 1, 'by client': 3, none: 3 },
     says: [FOLLOWED, HIT],
+  },
+  {
+    name: 'a leader that times out while another waits',
+    // Of a body that has begun, nobody could be told so.
+    where: ({ name }, style) => name === 'connect-timeout' && style === 'sent',
+    async play(site) {
+      const leader = site.ask(1)
+      await site.runs.reached(1)
+      const follower = site.ask(2)
+      await site.waiting(2)
+      site.timeOut(1)
+      const late = await site.read(leader)
+      site.gate.open()
+      const second = await site.read(follower)
+      const third = await site.read(site.ask(3))
+      await site.stored(1)
+      return [...late, ...second, ...third, ...(await site.read(site.ask(1)))]
+    },
+    // The 503 and the answer of the released follower are not kept. The next answer is.
+    runs: { 'by all': 3, 'by client': 4, none: 4 },
+    says: [/fwd-status=503/, /unshared/, MISS, HIT],
+  },
+  {
+    name: 'a client that has the page already',
+    // Express makes an ETag only of what is sent at once.
+    where: (_neighbour, style) => style === 'sent',
+    async play(site) {
+      site.gate.open()
+      const first = await site.read(site.ask(1))
+      await site.stored(1)
+      const etag = /^etag: (.*)$/m.exec(first[0]?.fields.join('\n') ?? '')?.[1] ?? 'none'
+      return [...first, ...(await site.read(site.ask(1, '/page', { 'If-None-Match': etag })))]
+    },
+    runs: { 'by all': 1, 'by client': 1, none: 2 },
+    says: [MISS, HIT],
   },
   {
     name: 'posts',

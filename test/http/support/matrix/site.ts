@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 
-import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import express4 from 'express4'
 
 import { Gate } from '../gate.ts'
@@ -95,8 +95,8 @@ export class Site {
   }
 
   /** What the client with this number sends. */
-  ask(client: number, path = '/page'): Asked {
-    return send(this.#url + path, { headers: this.#headers(client) })
+  ask(client: number, path = '/page', headers: Record<string, string> = {}): Asked {
+    return send(this.#url + path, { headers: { ...this.#headers(client), ...headers } })
   }
 
   post(client: number, type: string, body: string): Asked {
@@ -176,32 +176,44 @@ export class Site {
       res.json({ parsed: (req.body as unknown) ?? null })
     })
     app.get('/page', async (_req: Request, res: Response) => {
-      res.set('Cache-Control', 'public, max-age=60, stale-while-revalidate=600')
-      await this.#page(res, PAGE)
+      await this.#page(res, 'public, max-age=60, stale-while-revalidate=600', PAGE)
     })
     app.get('/private', async (req: Request, res: Response) => {
-      res.set('Cache-Control', 'private, max-age=60')
-      await this.#page(res, `for ${userOf(req)}: ${PAGE}`)
+      await this.#page(res, 'private, max-age=60', `for ${userOf(req)}: ${PAGE}`)
+    })
+    app.use((error: Error & { status?: number }, _req: Request, res: Response, _next: NextFunction) => {
+      res.status(error.status ?? 500).send(error.message)
     })
     return app
   }
 
-  async #page(res: Response, body: string): Promise<void> {
-    const { neighbour, place, style } = this.cell
+  async #page(res: Response, control: string, body: string): Promise<void> {
+    const { style } = this.cell
+    if (style === 'streamed') {
+      this.#setFields(res, control)
+      res.write(body.slice(0, 1000))
+    }
+    this.runs.add()
+    await this.gate.pass()
+    // As the manual of connect-timeout asks.
+    if (res.req.timedout) return
+    if (style === 'streamed') {
+      res.end(body.slice(1000))
+    } else {
+      this.#setFields(res, control)
+      res.send(body)
+    }
+  }
+
+  #setFields(res: Response, control: string): void {
+    const { neighbour, place } = this.cell
     // The clock of a server behind a proxy is not the one that the test sets forward.
     if (neighbour.hop !== undefined && place === 'inside') res.sendDate = false
     // A field of two lines, one that others add to, and one of helmet's that goes.
     res.append('Link', ['</a>; rel=prefetch', '</b>; rel=prefetch'])
     res.vary('X-Edition')
     res.removeHeader('X-DNS-Prefetch-Control')
-    res.set({ 'X-Handler': 'ran', 'Content-Type': 'text/plain; charset=utf-8' })
-    if (style === 'streamed') res.write(body.slice(0, 1000))
-    this.runs.add()
-    await this.gate.pass()
-    // As the manual of connect-timeout asks.
-    if (res.req.timedout) return
-    if (style === 'streamed') res.end(body.slice(1000))
-    else res.send(body)
+    res.set({ 'Cache-Control': control, 'X-Handler': 'ran', 'Content-Type': 'text/plain; charset=utf-8' })
   }
 }
 
