@@ -27,7 +27,7 @@ export type Style = (typeof STYLES)[number]
 export type Sharing = 'by all' | 'by client' | 'none'
 
 /** What a layer may know of the app that it is in. */
-export interface Surroundings {
+interface Surroundings {
   place: Place
   /** Takes what the layer has noticed of a request. */
   note: (line: string) => void

@@ -141,6 +141,8 @@ export const SCENES: readonly Scene[] = [
   },
   {
     name: 'posts',
+    // They have one style of their own.
+    where: (_neighbour, style) => style === 'sent',
     async play(site) {
       const json = await site.read(site.post(1, 'application/json', '{"a":[1]}'))
       const form = await site.read(site.post(1, 'application/x-www-form-urlencoded', 'a=1&b=2'))
