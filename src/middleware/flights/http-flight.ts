@@ -118,7 +118,7 @@ export class HttpFlight implements FillHost {
     }
     if (isPassed(context)) {
       // Another process has learnt that the answers are not for others: nobody here needs to learn it again.
-      this.onUnshared(true)
+      this.onUnshared(false)
       return undefined
     }
     const runner = this.#takeRunner()

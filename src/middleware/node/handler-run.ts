@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants } from 'node:http2'
 
 import { replay, setHead } from '../answer/replay.ts'
 import type { NarrowingRequest } from '../answer/narrowed.ts'
@@ -8,6 +9,7 @@ import type { StoredResponse } from '../stored/stored-response.ts'
 import type { Connection } from './connection.ts'
 import { readHead } from './head-of.ts'
 import { Recording } from './recording.ts'
+import { dropSocket } from './socket-watch.ts'
 import { shieldFor } from './stream-shield.ts'
 import { asWholeRequest } from './whole-request.ts'
 
@@ -29,7 +31,7 @@ export class HandlerRun implements Source {
   readonly #call: HandlerCall
   readonly #observer: SourceObserver
   readonly #recording: Recording
-  readonly #shield: { lower(): void } | undefined
+  readonly #shield: { readonly clientLeft: boolean; lower(): void } | undefined
   readonly #restoreRequest: () => void
 
   constructor(call: HandlerCall, observer: SourceObserver, { validate, capability, outlivesClient }: SourceTerms) {
@@ -106,7 +108,11 @@ export class HandlerRun implements Source {
   }
 
   dropClient(): void {
-    this.#call.req.socket.destroy()
+    const { req, res } = this.#call
+    const { stream } = res as { stream?: { close(code: number): void } }
+    if (this.#shield?.clientLeft === true) return
+    if (stream === undefined) dropSocket(req.socket)
+    else stream.close(constants.NGHTTP2_CANCEL)
   }
 
   stop(): void {

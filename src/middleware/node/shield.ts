@@ -99,5 +99,7 @@ export class Shield {
     })
     res.once('finish', () => process.nextTick(() => standIn.destroy()))
     res.assignSocket(standIn as unknown as IncomingMessage['socket'])
+    // Whoever waited for its client to take more may go on.
+    process.nextTick(() => res.emit('drain'))
   }
 }

@@ -29,7 +29,20 @@ function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void 
   }
 }
 
+/** Connections that were closed on purpose, for their clients alone. */
+const dropped = new WeakSet<Socket>()
+
+/** Closes a connection as if its client had left. */
+export function dropSocket(socket: Socket): void {
+  dropped.add(socket)
+  socket.destroy()
+}
+
 /** Node destroys a socket itself after the client's FIN, or with the error of a system call after its RST. */
 function isTheClient(socket: Socket, error: Error | undefined): boolean {
-  return socket.readableEnded || typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
+  return (
+    dropped.has(socket) ||
+    socket.readableEnded ||
+    typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
+  )
 }

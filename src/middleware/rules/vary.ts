@@ -53,3 +53,13 @@ export function selectingKey(headers: RequestFields, names: readonly string[]): 
   }
   return key
 }
+
+/** The members of several Vary fields in one, each once. */
+export function unitedVary(values: readonly string[]): string {
+  const members = new Map<string, string>()
+  for (const member of values.join(',').split(',')) {
+    const name = trimBlanks(member)
+    if (name !== '' && !members.has(name.toLowerCase())) members.set(name.toLowerCase(), name)
+  }
+  return [...members.values()].join(', ')
+}

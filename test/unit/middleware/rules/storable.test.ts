@@ -78,8 +78,9 @@ describe('not shared', () => {
     [404, false],
     [429, false],
     [200, true],
-    [401, true],
-    [500, true],
+    [302, true],
+    [401, false],
+    [500, false],
   ])('%i: whether the next answer is likely to be of the same kind: %s', (status, lasting) => {
     expect(verdict({}, { status })).toMatchObject({ share: false, lasting })
   })
