@@ -9,7 +9,8 @@ export interface QueryRules {
 export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): string {
   if (ignoresQuery === undefined && !sortQuery) return url
   const start = url.indexOf('?')
-  if (start < 0) return url
+  // Frameworks drop what follows a #: a parameter behind it is none.
+  if (start < 0 || url.includes('#')) return url
   let parameters = url.slice(start + 1).split('&')
   if (ignoresQuery !== undefined) {
     // Some parsers take a semicolon for the end of a parameter: then another one hides behind it.

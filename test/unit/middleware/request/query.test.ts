@@ -17,6 +17,9 @@ describe('keyedUrl', () => {
     ['/utm_a?b', '/utm_a?b'],
     // Some parsers would see b.
     ['/a?utm_source=x;b=1', '/a?utm_source=x;b=1'],
+    // No framework sees b.
+    ['/a?utm_source=x#&b=1', '/a?utm_source=x#&b=1'],
+    ['/a#?utm_source=x', '/a#?utm_source=x'],
   ])('without ignored parameters: %s', (url, expected) => {
     expect(keyedUrl(url, { ignoresQuery, sortQuery: false })).toBe(expected)
   })
@@ -26,7 +29,7 @@ describe('keyedUrl', () => {
     ['/a?b=2&a=1&b=1', '/a?a=1&b=2&b=1'],
     ['/a?b[x]=1&a&b[c]=2&b=3', '/a?a&b[x]=1&b[c]=2&b=3'],
     ['/a?b%5Bx%5D=1&b%5bc%5d=2&a', '/a?a&b%5Bx%5D=1&b%5bc%5d=2'],
-    ['/a?b=1#d&a', '/a?a&b=1#d'],
+    ['/a?b=1#d&a', '/a?b=1#d&a'],
   ])('sorted: %s', (url, expected) => {
     expect(keyedUrl(url, { ignoresQuery: undefined, sortQuery: true })).toBe(expected)
   })
