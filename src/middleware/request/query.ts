@@ -14,11 +14,18 @@ export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): 
   let parameters = url.slice(start + 1).split('&')
   if (ignoresQuery !== undefined) {
     // Some parsers take a semicolon for the end of a parameter: then another one hides behind it.
-    parameters = parameters.filter((parameter) => parameter.includes(';') || !ignoresQuery(nameOf(parameter)))
+    parameters = parameters.filter(
+      (parameter) => parameter.includes(';') || !isIgnored(nameOf(parameter), ignoresQuery),
+    )
   }
   if (sortQuery) parameters = sorted(parameters)
   const query = parameters.join('&')
   return query === '' ? url.slice(0, start) : `${url.slice(0, start)}?${query}`
+}
+
+/** Some parsers take `a[b]c` for `a[b]`: what follows the bracket is no part of a name that can be ignored. */
+function isIgnored(name: string, ignoresQuery: (name: string) => boolean): boolean {
+  return ignoresQuery(name) && (rootOf(name) === name || /(?:\]|%5d)$/i.test(name))
 }
 
 /** By name. Those of one name, and the members of one array or object, keep their order. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { keyedUrl, matcherOf } from '../../../../src/middleware/request/query.ts'
 
-const ignoresQuery = matcherOf(['utm_*', 'fbclid'])
+const ignoresQuery = matcherOf(['utm_*', 'fbclid', '*_ts'])
 
 describe('keyedUrl', () => {
   test.each([
@@ -17,6 +17,10 @@ describe('keyedUrl', () => {
     ['/utm_a?b', '/utm_a?b'],
     // Some parsers would see b.
     ['/a?utm_source=x;b=1', '/a?utm_source=x;b=1'],
+    // Some parsers see b[c], and drop what follows the bracket.
+    ['/a?b[c]_ts=1', '/a?b[c]_ts=1'],
+    ['/a?b%5Bc%5D_ts=1', '/a?b%5Bc%5D_ts=1'],
+    ['/a?b_ts=1&utm_a[b]=2&utm_a%5bb%5d=3', '/a'],
     // No framework sees b.
     ['/a?utm_source=x#&b=1', '/a?utm_source=x#&b=1'],
     ['/a#?utm_source=x', '/a#?utm_source=x'],
