@@ -11,7 +11,7 @@ export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): 
   const start = url.indexOf('?')
   // Frameworks drop what follows a #: a parameter behind it is none.
   if (start < 0 || url.includes('#')) return url
-  let parameters = url.slice(start + 1).split('&')
+  let parameters: readonly string[] = url.slice(start + 1).split('&')
   if (ignoresQuery !== undefined) {
     // Some parsers take a semicolon for the end of a parameter: then another one hides behind it.
     parameters = parameters.filter(
@@ -28,8 +28,13 @@ function isIgnored(name: string, ignoresQuery: (name: string) => boolean): boole
   return ignoresQuery(name) && (rootOf(name) === name || /(?:\]|%5d)$/i.test(name))
 }
 
-/** By name. Those of one name, and the members of one array or object, keep their order. */
-function sorted(parameters: readonly string[]): string[] {
+/**
+ * By name. Those of one name, and the members of one array or object, keep their order. All keep it where two spellings
+ * can be one name: `a` and `%61`, `a+b` and `a%20b`, or `x;a` where a semicolon ends a parameter.
+ */
+function sorted(parameters: readonly string[]): readonly string[] {
+  if (parameters.some((parameter) => parameter.includes(';') || /[%+]/.test(rootOf(nameOf(parameter)))))
+    return parameters
   const named = parameters.map((parameter) => [rootOf(nameOf(parameter)), parameter] as const)
   return named.toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0)).map(([, parameter]) => parameter)
 }

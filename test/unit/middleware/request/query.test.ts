@@ -34,6 +34,11 @@ describe('keyedUrl', () => {
     ['/a?b[x]=1&a&b[c]=2&b=3', '/a?a&b[x]=1&b[c]=2&b=3'],
     ['/a?b%5Bx%5D=1&b%5bc%5d=2&a', '/a?a&b%5Bx%5D=1&b%5bc%5d=2'],
     ['/a?b=1#d&a', '/a?b=1#d&a'],
+    ['/a?c=%62+&b=2', '/a?b=2&c=%62+'],
+    // These may be two values of one parameter.
+    ['/a?b=1&%62=2&a', '/a?b=1&%62=2&a'],
+    ['/a?c+d=1&c%20d=2&a', '/a?c+d=1&c%20d=2&a'],
+    ['/a?x;b=1&b=2&a', '/a?x;b=1&b=2&a'],
   ])('sorted: %s', (url, expected) => {
     expect(keyedUrl(url, { ignoresQuery: undefined, sortQuery: true })).toBe(expected)
   })
