@@ -11,6 +11,8 @@ describe('varyFields', () => {
     ['*', undefined],
     ['Accept, *', undefined],
     [', *', undefined],
+    ['constructor', ['constructor']],
+    ['__proto__', undefined],
     ['Accept Cookie', undefined],
     ['Accept; Cookie', undefined],
     ['"Accept"', undefined],
@@ -35,5 +37,11 @@ describe('selectingValue', () => {
 
   test('an absent field is not an empty one', () => {
     expect(selectingValue({}, 'x-list')).toBeUndefined()
+    expect(selectingValue({ 'x-list': undefined }, 'x-list')).toBeUndefined()
+  })
+
+  test('what every object inherits is no field', () => {
+    expect(selectingValue({}, 'constructor')).toBeUndefined()
+    expect(selectingValue({ constructor: 'a' }, 'constructor')).toBe('a')
   })
 })
