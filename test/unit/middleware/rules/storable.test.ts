@@ -63,6 +63,7 @@ describe('not shared', () => {
     ['must-understand', cacheControl('max-age=60, must-understand'), { status: 599 }],
     ['no-store', { 'Cache-Control': 'max-age=60', 'Surrogate-Control': 'no-store' }, {}],
     ['event-stream', { 'Content-Type': 'text/event-stream; charset=utf-8' }, { options: { ttl: 1000 } }],
+    ['event-stream', { 'Content-Type': 'Text/Event-Stream' }, { options: { ttl: 1000 } }],
     ['trailer', { 'Cache-Control': 'max-age=60', Trailer: 'X-Checksum' }, {}],
   ] as Array<[string, Record<string, string | string[]>, Given]>)('%s: %j, %j', (reason, fields, given) => {
     expect(verdict(fields, given)).toMatchObject({ share: false, reason })
