@@ -16,5 +16,5 @@ test.each([
 })
 
 test('the fields that a fill must not see, RFC 9110 sections 13 and 14', () => {
-  expect(NARROWING.toSorted()).toEqual(['if-modified-since', 'if-none-match', 'if-range', 'range'])
+  expect(new Set(NARROWING)).toEqual(new Set(['if-modified-since', 'if-none-match', 'if-range', 'range']))
 })

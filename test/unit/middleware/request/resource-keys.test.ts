@@ -22,10 +22,8 @@ test('four kinds of requests for one resource never share a key of their own', (
 })
 
 test('all keys of a changed resource are those that any request for it has', () => {
-  const used = new Set(
-    [GET, HEAD].flatMap((isHead) =>
-      [NOBODY, SOMEBODY].flatMap((isPersonal) => Object.values(keysOf('r', isHead, isPersonal))),
-    ),
+  const used = [GET, HEAD].flatMap((isHead) =>
+    [NOBODY, SOMEBODY].flatMap((isPersonal) => Object.values<string>({ ...keysOf('r', isHead, isPersonal) })),
   )
-  expect(allKeys('r').toSorted()).toEqual([...used].toSorted())
+  expect(new Set(allKeys('r'))).toEqual(new Set(used))
 })
