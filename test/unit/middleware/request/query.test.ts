@@ -15,6 +15,10 @@ describe('keyedUrl', () => {
     ['/a?UTM_source=x', '/a?UTM_source=x'],
     ['/a?utm%5Fsource=x', '/a?utm%5Fsource=x'],
     ['/utm_a?b', '/utm_a?b'],
+    ['?utm_a', ''],
+    ['/a?b=utm_a&=utm_b', '/a?b=utm_a&=utm_b'],
+    ['/a?c=1&b=2', '/a?c=1&b=2'],
+    ['/a?b?utm_a=1&c', '/a?b?utm_a=1&c'],
     // Some parsers would see b.
     ['/a?utm_source=x;b=1', '/a?utm_source=x;b=1'],
     // Some parsers see b[c], and drop what follows the bracket.
@@ -30,6 +34,15 @@ describe('keyedUrl', () => {
 
   test.each([
     ['/a?c=1&b=2', '/a?b=2&c=1'],
+    ['?c&b', '?b&c'],
+    ['/a?', '/a'],
+    ['/a?ab=1&a=2&', '/a?&a=2&ab=1'],
+    ['/a?c&b&a&d&c=1&b=1&a=1&d=1', '/a?a&a=1&b&b=1&c&c=1&d&d=1'],
+    ['/a?b[%5Bx=1&a&b%5B[c=2', '/a?a&b[%5Bx=1&b%5B[c=2'],
+    ['/a?b[1]=1&bb=1&b=2', '/a?b[1]=1&b=2&bb=1'],
+    ['/a?b%5b1]=1&b=2&b', '/a?b%5b1]=1&b=2&b'],
+    ['/a?[x]=1&%5Bx]=2&=3', '/a?[x]=1&%5Bx]=2&=3'],
+    ['/a?b&[x]&a', '/a?[x]&a&b'],
     ['/a?b=2&a=1&b=1', '/a?a=1&b=2&b=1'],
     ['/a?b[x]=1&a&b[c]=2&b=3', '/a?a&b[x]=1&b[c]=2&b=3'],
     ['/a?b%5Bx%5D=1&b%5bc%5d=2&a', '/a?a&b%5Bx%5D=1&b%5bc%5d=2'],
@@ -50,6 +63,25 @@ describe('keyedUrl', () => {
       }),
     )
   })
+})
+
+test('both rules at once: the rest is sorted', () => {
+  expect(keyedUrl('/a?c&utm_x&b', { ignoresQuery, sortQuery: true })).toBe('/a?b&c')
+})
+
+test.each([
+  ['a name without a star', ['a'], 'a', true],
+  ['no more than the name', ['a'], 'ab', false],
+  ['any of several', ['a', 'b*'], 'bc', true],
+  ['none of several', ['a', 'b*'], 'c', false],
+  ['a star alone', ['*'], '', true],
+  ['a star for no text', ['a*b'], 'ab', true],
+  ['start and end do not overlap', ['aba*aba'], 'ababa', false],
+  ['parts in their order', ['*a*b*'], 'ba', false],
+  ['other characters stand for themselves', ['a.b'], 'axb', false],
+  ['no patterns at all', [], '', false],
+])('matcherOf: %s', (_name, patterns, name, expected) => {
+  expect(matcherOf(patterns)(name)).toBe(expected)
 })
 
 test('globs match what the same regular expression matches', () => {
