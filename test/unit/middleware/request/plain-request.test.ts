@@ -37,6 +37,7 @@ describe.each(['as it came', 'once somebody has looked at its headers'])('plainH
     expect(hostOf(['Host', 'a', name, 'b'])).toBeUndefined()
     // Known by now, and no different.
     expect(hostOf([name, 'b', 'Host', 'a'])).toBeUndefined()
+    expect(hostOf([name, 'b'])).toBeUndefined()
   })
 })
 

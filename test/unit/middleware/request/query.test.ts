@@ -32,6 +32,10 @@ describe('keyedUrl', () => {
     expect(keyedUrl(url, { ignoresQuery, sortQuery: false })).toBe(expected)
   })
 
+  test('a parameter without a name may be ignored', () => {
+    expect(keyedUrl('/a?=1&b', { ignoresQuery: matcherOf(['']), sortQuery: false })).toBe('/a?b')
+  })
+
   test.each([
     ['/a?c=1&b=2', '/a?b=2&c=1'],
     ['?c&b', '?b&c'],
@@ -43,6 +47,7 @@ describe('keyedUrl', () => {
     ['/a?b%5b1]=1&b=2&b', '/a?b%5b1]=1&b=2&b'],
     ['/a?[x]=1&%5Bx]=2&=3', '/a?[x]=1&%5Bx]=2&=3'],
     ['/a?b&[x]&a', '/a?[x]&a&b'],
+    ['/a?a&[x]=1&=3', '/a?[x]=1&=3&a'],
     ['/a?b=2&a=1&b=1', '/a?a=1&b=2&b=1'],
     ['/a?b[x]=1&a&b[c]=2&b=3', '/a?a&b[x]=1&b[c]=2&b=3'],
     ['/a?b%5Bx%5D=1&b%5bc%5d=2&a', '/a?a&b%5Bx%5D=1&b%5bc%5d=2'],

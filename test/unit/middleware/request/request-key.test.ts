@@ -154,10 +154,12 @@ describe('resourceKey', () => {
 
   test('a plain request has the same key by the quick look', () => {
     const options = resolveOptions({ allowCookies: ['a', 'b'], ignoreQuery: ['c'], sortQuery: true })
-    const req = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} } as unknown as IncomingMessage
+    const plain = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} }
+    const req = plain as unknown as IncomingMessage
     expect(plainKey(req, 'A:80', options)).toBe(resourceKey(req, options))
     expect(plainKey(req, 'A:80', resolveOptions({}))).toBe(resourceKey(req, resolveOptions({})))
-    const encrypted = { ...req, headers: { host: 'A:443' }, socket: { encrypted: true } } as unknown as IncomingMessage
+    const tls = { ...plain, headers: { host: 'A:443' }, socket: { encrypted: true } }
+    const encrypted = tls as unknown as IncomingMessage
     expect(plainKey(encrypted, 'A:443', options)).toBe(resourceKey(encrypted, options))
   })
 
