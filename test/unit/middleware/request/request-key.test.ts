@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
-import { getsLike, OVERRIDES, plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
+import { getsLike, plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
 import { VaryIndex } from '../../../../src/middleware/stored/vary-index.ts'
 
 interface Request {
@@ -79,6 +79,13 @@ describe('resourceKey', () => {
     [{ url: '/', originalUrl: '/api/', baseUrl: '' }, '/api/', true],
     [{ url: '/', originalUrl: '/secret' }, '/secret', true],
     [{ url: '/b', originalUrl: '/API/b', baseUrl: '/api' }, '/API/b', true],
+    [{ url: '/', originalUrl: '/' }, '/', false],
+    [{ url: '/', originalUrl: '/secret/' }, '/secret/', true],
+    [{ url: '/item', originalUrl: '/apitem' }, '/apitem', true],
+    [{ url: '//b', originalUrl: '/api/b', baseUrl: '/api' }, '/api/b', true],
+    [{ url: '/y', originalUrl: '/apix', baseUrl: '/api' }, '/apix', true],
+    [{ url: '/c', originalUrl: '/api/b', baseUrl: '/api' }, '/api/b', true],
+    [{ url: '/?b', originalUrl: '/api?a', baseUrl: '/api' }, '/api?a', true],
   ])('%j: rewritten outside, or not', (request, url, isRewritten) => {
     expect(key(request) !== key({ url })).toBe(isRewritten)
   })
@@ -93,7 +100,10 @@ describe('resourceKey', () => {
     expect(key({ headers: { ...headers, host: one } }) === key({ headers: { ...headers, host: other } })).toBe(isSame)
   })
 
-  test.each(OVERRIDES.filter((name) => name !== 'forwarded'))('%s counts, by its value', (name) => {
+  test.each([
+    ...['x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-scheme'],
+    ...['x-forwarded-server', 'x-forwarded-ssl', 'x-host', 'x-original-host', 'x-original-url', 'x-rewrite-url'],
+  ])('%s counts, by its value', (name) => {
     const keys = [{}, { [name]: '' }, { [name]: 'a' }, { [name]: 'b' }].map((headers) => key({ headers }))
     expect(new Set(keys).size).toBe(4)
   })
@@ -111,6 +121,7 @@ describe('resourceKey', () => {
     ['Host says something else', { ':authority': 'a', host: 'b' }, { ':authority': 'a', host: 'a' }, false],
     ['two other hosts', { ':authority': 'a', host: 'b' }, { ':authority': 'a', host: 'c' }, false],
     [':scheme is that of the connection', { ':scheme': 'http' }, {}, true],
+    [':scheme is not that of the connection', { ':scheme': 'https' }, {}, false],
     ['two other schemes', { ':scheme': 'ws' }, { ':scheme': 'wss' }, false],
   ] as Array<[string, Record<string, string>, Record<string, string>, boolean]>)(
     'HTTP/2: %s',
@@ -122,6 +133,7 @@ describe('resourceKey', () => {
   test.each([
     ['the value counts', { a: 'x' }, { a: 'y' }, false],
     ['absent and empty differ', {}, { a: '' }, false],
+    ['absent and undefined differ', {}, { a: 'undefined' }, false],
     ['others do not count', { b: 'x' }, { b: 'y' }, true],
   ] as Array<[string, Record<string, string>, Record<string, string>, boolean]>)(
     'a field or cookie that is part of the key: %s',
@@ -140,6 +152,10 @@ describe('resourceKey', () => {
       ).toBe(isSame)
     },
   )
+
+  test('HTTP/2 over TLS says nothing more by its :scheme', () => {
+    expect(key({ headers: { ':scheme': 'https' }, encrypted: true })).toBe(key({ encrypted: true }))
+  })
 
   test('a request without any URL or host has a key', () => {
     expect(resourceKey({ headers: {}, socket: {} } as unknown as IncomingMessage, resolveOptions({}))).toBe('h0:0:')
@@ -185,6 +201,9 @@ describe('resourceKey', () => {
     const options = { key: (req: IncomingMessage) => (req.url === '/none' ? undefined : 'same') }
     expect(key({ url: '/a' }, options)).toBe(key({ url: '/b' }, options))
     expect(key({ url: '/none' }, options)).toBeUndefined()
+    expect(key({}, { key: () => 'a' })).not.toBe(key({}, { key: () => 'b' }))
+    expect(key({ headers: { 'x-host': 'b' } }, options)).not.toBe(key({}, options))
+    expect(key({}, { key: () => '1:a1:/' })).not.toBe(key({}))
     expect(() => key({}, { key: () => 1 as never })).toThrow(
       'the result of key must be a string or undefined, received 1',
     )
@@ -205,6 +224,7 @@ describe('getsLike', () => {
     ['in a mount of Connect', { url: '/item', originalUrl: '/api/item' }, '/api/other', '/other'],
     ['the mount itself', { url: '/', originalUrl: '/api' }, '/api', '/'],
     ['the mount with a query', { url: '/?a', originalUrl: '/api?a' }, '/api?b', '/?b'],
+    ['rewritten in a mount', { url: '/b', originalUrl: '/api/a', baseUrl: '/api' }, '/api/c', '/c'],
     ['rewritten outside', { url: '/b', originalUrl: '/a' }, '/a', '/a'],
     ['no URL at all', {}, '/a', '/a'],
   ] as Array<[string, Routed, string, string]>)('%s', (_name, routed, target, url) => {
