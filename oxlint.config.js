@@ -27,7 +27,7 @@ const dependencies = {
   devalue: 'src/store/codec.ts',
   ioredis: 'src/cli/ioredis.ts',
   'lru-cache': 'src/cache/local/*.ts',
-  'range-parser': 'src/middleware/answer/replay.ts',
+  'range-parser': 'src/middleware/answer/narrowed.ts',
   'structured-headers': 'src/middleware/rules/targeted-fields.ts',
 }
 
@@ -108,7 +108,19 @@ const watcherPatterns = (folder) => [
   { regex: '/cache/', allowTypeImports: true, message: 'Telemetry knows a cache by its types alone.' },
 ]
 
-function patternsOf(folder) {
+/** Rooms of src/middleware/ that know nothing of a server: another edge than Node's can stand on them. */
+const edgeless = ['rules', 'stored', 'fill', 'flights']
+
+const edgelessPatterns = [
+  ...folderPatterns('middleware'),
+  {
+    regex: '^node:http|^(\\.\\./)+(node/|request/edge|answer/replay|options\\.ts$|single-flight\\.ts$)',
+    message: 'rules, stored, fill and flights know nothing of node:http: what they need of a server goes through Edge.',
+  },
+]
+
+function patternsOf(folder, room) {
+  if (folder === 'middleware' && edgeless.includes(room)) return edgelessPatterns
   if (folder in optionalPeers) return watcherPatterns(folder)
   return folder === 'cache' ? cachePatterns : folderPatterns(folder)
 }
@@ -159,9 +171,10 @@ export default {
       files: [`src/${folder}/**`],
       rules: imports(patternsOf(folder), { allowedPackage: optionalPeers[folder] }),
     })),
+    { files: edgeless.map((room) => `src/middleware/${room}/**`), rules: imports(edgelessPatterns) },
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
-      rules: imports(patternsOf(file.split('/')[1]), { allowedPackage }),
+      rules: imports(patternsOf(...file.split('/').slice(1)), { allowedPackage }),
     })),
     {
       // It runs in the browser, which has clocks and timers of its own.

@@ -24,7 +24,7 @@ import type { Change } from './shared/backplane.ts'
 import { RedisTier } from './shared/tier.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
-import { shareOutcomes } from './watch/outcomes.ts'
+import { shareInside } from './watch/inside.ts'
 import type { CacheStats } from './watch/stats.ts'
 
 /** Keys of one call that are asked for in one turn of the event loop. */
@@ -81,7 +81,7 @@ export class RefillCache implements Cache {
       ? hitsFirst(memory, local.sync, clock, this.#events, this.#getOrRefill)
       : this.#getOrRefill
     this.peek = memory ? peeksFirst(memory, local.sync, clock, this.#peek) : this.#peek
-    shareOutcomes(this, this.#events)
+    shareInside(this, { outcomes: this.#events, loadTimeout: options.loadTimeout })
   }
 
   /** What `getOrRefill` is for all but fresh hits in memory. */

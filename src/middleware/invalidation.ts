@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { FieldMap } from './rules/fields.ts'
-import { Recording } from './node/recording.ts'
+import { Recording, UNHEARD } from './node/recording.ts'
 import { edgeScheme, hostNames, hostOf, isEncrypted, type RoutedRequest } from './request/edge.ts'
 import { getsLike, type KeyRules, resourceKey } from './request/request-key.ts'
 
@@ -34,9 +34,8 @@ export function watchUnsafe(
       }
       return 'send'
     },
-    onChunk: () => true,
-    onEnd: () => {},
     onCut: () => recording.stop(),
+    ...UNHEARD,
   })
 }
 

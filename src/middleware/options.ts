@@ -11,6 +11,7 @@ import {
   count,
   duration,
   MAX_DURATION,
+  positiveDuration,
   wholeNumber,
 } from '../check.ts'
 import { outOfRange } from '../errors.ts'
@@ -76,6 +77,16 @@ export interface SingleFlightOptions {
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */
   maxBodyBytes?: number | undefined
+  /**
+   * Bytes of unfinished answers that this middleware holds at once. Beyond that further answers pass through unshared.
+   * Default 64 MiB.
+   */
+  maxFillBytes?: number | undefined
+  /**
+   * ms after which a client that takes nothing is cut, if others wait for it: those who get a body above `maxBodyBytes`
+   * while it is written do so at the pace of the slowest. Default 30 000.
+   */
+  stallTimeout?: number | undefined
   /** Most variants of one URL (Vary) that this process keeps; the oldest goes. Default 64. */
   maxVariants?: number | undefined
   /** Most requests that wait for one handler run; further ones run their own. Default 10 000. */
@@ -110,6 +121,8 @@ export interface Settings extends Policy, KeyRules, SelectingRules {
   readonly bypass: ((req: IncomingMessage) => boolean) | undefined
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly maxBodyBytes: number
+  readonly maxFillBytes: number
+  readonly stallTimeout: number
   readonly maxVariants: number
   readonly maxWaiters: number
   readonly unsharedFor: number
@@ -139,6 +152,8 @@ export function resolveOptions(options: SingleFlightOptions): Settings {
     sortQuery: checkBoolean('sortQuery', options.sortQuery ?? false),
     varyNormalise: options.varyNormalise === undefined ? undefined : offers(options.varyNormalise),
     maxBodyBytes: count('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
+    maxFillBytes: count('maxFillBytes', options.maxFillBytes ?? 64 * 1024 * 1024),
+    stallTimeout: positiveDuration('stallTimeout', options.stallTimeout ?? 30_000),
     maxVariants: count('maxVariants', options.maxVariants ?? 64),
     maxWaiters: count('maxWaiters', options.maxWaiters ?? 10_000),
     unsharedFor: duration('unsharedFor', options.unsharedFor ?? 60_000),

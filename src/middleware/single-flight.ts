@@ -2,13 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Cache } from '../cache/cache.ts'
 import { createCache } from '../cache/create-cache.ts'
-import { outcomesOf } from '../cache/watch/outcomes.ts'
+import { insideOf } from '../cache/watch/inside.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { bypassReason, isUnsafe, markHandled, outerFlightOf, requestDirectives } from './request/bypass.ts'
 import { cacheStatusForward } from './rules/cache-status.ts'
-import { Exchange, type OnError, type RunHandler } from './flights/exchange.ts'
-import { FillFailedError } from './fill/fill-host.ts'
+import { Exchange } from './flights/exchange.ts'
+import { FillFailedError } from './fill/fill-failed-error.ts'
+import type { OnError } from './node/handler-run.ts'
+import { NodeEdge, type RunHandler } from './node/node-edge.ts'
 import { invalidatedTags } from './stored/groups.ts'
 import { HttpFlights } from './flights/http-flights.ts'
 import { watchUnsafe } from './invalidation.ts'
@@ -17,9 +19,10 @@ import type { RequestFields } from './rules/fields.ts'
 import { selectingFields } from './request/selecting-fields.ts'
 import { wrongType } from '../errors.ts'
 import { find, lookUp, peekVariant } from './stored/look-up.ts'
-import { DIRECT, replay } from './answer/replay.ts'
+import { besideOuterFields, replay, sendDirectly } from './answer/replay.ts'
 import { plainHost } from './request/plain-request.ts'
-import type { RoutedRequest } from './request/edge.ts'
+import { originOf, type RoutedRequest } from './request/edge.ts'
+import { narrowingRequest } from './request/narrowing.ts'
 import { plainKey, resourceKey } from './request/request-key.ts'
 import { allKeys, keysOf } from './request/resource-keys.ts'
 import type { Stored } from './stored/stored-codec.ts'
@@ -71,7 +74,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   const cache =
     options.cache ?? createCache({ ttl: 1, memory: { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 }, waitUntil })
   const keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
-  const outcomes = outcomesOf(cache)
+  const outcomes = insideOf(cache).outcomes
   const flights = new HttpFlights(cache, settings, clock, random)
   // Whoever invalidates, in whatever process: nobody joins a fill any more that began before.
   const stopListening = cache.on('invalidated', ({ key }) => {
@@ -89,9 +92,9 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     const stored = peekVariant(cache, key, () => selectingFields(req.headers, settings))
     if (stored === undefined || stored.mustValidate) return false
     outcomes?.hit(key)
-    for (const name of stored.removed) res.removeHeader(name)
-    DIRECT.writeHead(res, stored.status, stored.statusMessage, stored.hitFields(clock.wallNow()))
-    DIRECT.end(res, stored.body)
+    const fields = besideOuterFields(res, stored, stored.hitFields(clock.wallNow()))
+    const { status, statusMessage: message, body } = stored
+    sendDirectly(res, { status, message, fields, body })
     return true
   }
 
@@ -127,7 +130,10 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     }
     const goOn = (): void => {
       const asked = { ...identity, at: clock.wallNow() }
-      const exchange = new Exchange({ req, res, keys, headers, asked, policy: settings, detachable, run })
+      const request = narrowingRequest(req)
+      const edge = new NodeEdge({ req, res, request, detachable, run })
+      const parts = { edge, keys, headers, asked, policy: settings, origin: originOf(req) }
+      const exchange = new Exchange({ ...parts, ...request, baseline: edge.baseline })
       markHandled(req, exchange)
       selectVariant(cache, exchange)
       flights.enter(exchange)
@@ -146,7 +152,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   }
 
   function answerHit(req: IncomingMessage, res: ServerResponse, stored: StoredResponse): void {
-    replay(req, res, stored, stored.hitFields(clock.wallNow()), DIRECT)
+    replay(narrowingRequest(req), res, stored, stored.hitFields(clock.wallNow()), sendDirectly)
   }
 
   function passThrough(
@@ -163,7 +169,7 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
         flights.forget(keys)
         // Redis's failures are reported by the cache's own events; the answer to the client does not wait.
         cache.invalidate(keys).catch(() => {})
-        const tags = invalidatedTags(req, fields)
+        const tags = invalidatedTags(originOf(req), fields)
         if (tags.length === 0) return
         flights.forgetAll()
         cache.invalidateTags(tags).catch(() => {})

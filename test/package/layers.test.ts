@@ -155,7 +155,7 @@ describe('packages', () => {
       'cluster-key-slot': 'src/redis/hash-slot.ts',
       devalue: 'src/store/codec.ts',
       ioredis: 'src/cli/ioredis.ts',
-      'range-parser': 'src/middleware/answer/replay.ts',
+      'range-parser': 'src/middleware/answer/narrowed.ts',
       'structured-headers': 'src/middleware/rules/targeted-fields.ts',
     }
     await expectAccepted(Object.entries(owners).map(([name, file]) => importing(file, name)))
@@ -164,6 +164,20 @@ describe('packages', () => {
       importing('src/store/memory-store.ts', 'devalue'),
       importing('src/store/memory-store.ts', '../lock/locker.ts'),
     ])
+  })
+})
+
+describe('the rooms of the middleware', () => {
+  const edgeless = ['rules', 'stored', 'fill', 'flights'].map((room) => `src/middleware/${room}/*.ts`)
+
+  it('that know no server import nothing of it', async () => {
+    const servers = ['node:http', 'node:http2', '../node/recording.ts', '../answer/replay.ts', '../options.ts']
+    await expectRefused(
+      'no-restricted-imports',
+      edgeless.flatMap((file) => servers.map((server) => importing(file, server))),
+    )
+    await expectAccepted(edgeless.map((file) => importing(file, '../answer/narrowed.ts')))
+    await expectAccepted(['answer', 'node'].map((room) => importing(`src/middleware/${room}/*.ts`, 'node:http')))
   })
 })
 

@@ -17,17 +17,22 @@ export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>):
     : brought.alone()
 }
 
-/** Runs a loader for one caller, sharing and storing nothing. */
+/**
+ * Runs a loader for one caller, sharing and storing nothing: because results are not for others, or, with
+ * `do-not-store`, because those who load for others took too long.
+ */
 export async function loadAlone<V>(
   core: CacheCore,
   key: string,
   loader: Loader<V>,
   settings: CallSettings<V>,
+  sharing: 'do-not-share' | 'do-not-store' = 'do-not-share',
 ): Promise<V> {
   const { clock, events, closing } = core
   const execution = new Execution()
   const stops = [settings.signal, closing].map((signal) => signal && forward(signal, execution))
   const record = new LoadRecord<V>(key, execution, undefined, false, () => {})
+  record.sharing = sharing
   const startedAt = clock.now()
   try {
     const value = await runLoader(loader, record, settings.loadTimeout, execution, clock)

@@ -35,6 +35,11 @@ export interface LoaderContext<V> {
   doNotShare(): void
 }
 
+/** Whether a load is its caller's alone, because somebody has called `doNotShare` lately: others load for themselves. */
+export function isPassed<V>(context: LoaderContext<V>): boolean {
+  return context instanceof LoadRecord && context.sharing === 'do-not-share'
+}
+
 /** Collects what the loader says about its result. */
 export class LoadRecord<V> implements LoaderContext<V> {
   readonly key: string

@@ -231,7 +231,8 @@ export class Refill<V> {
       this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
       return
     }
-    const value = await loadAlone(this.#core, key, loader, { ...settings, signal: this.#flight.execution.signal })
+    const alone = { ...settings, signal: this.#flight.execution.signal }
+    const value = await loadAlone(this.#core, key, loader, alone, 'do-not-store')
     this.#settle(
       this.#orReport(() => isolateLoaded(value, settings.codec)),
       value,

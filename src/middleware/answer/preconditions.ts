@@ -1,13 +1,22 @@
 import type { RequestFields } from '../rules/fields.ts'
 import { parseHttpDate } from '../rules/http-date.ts'
 import { entityTags, matchesStrongly, matchesWeakly } from '../rules/validators.ts'
-import type { StoredResponse } from '../stored/stored-response.ts'
+
+/** What of a response its validators are. */
+export interface Selected {
+  readonly status: number
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  readonly date: string | undefined
+  /** Wall clock when its header came, ms. */
+  readonly respondedAt: number
+}
 
 /**
  * Whether the client of a GET or HEAD has what is stored, in the order of RFC 9110 section 13.2.2. If-Match and
  * If-Unmodified-Since are for the handler alone (RFC 9111 section 4.3.2): requests that have them never come here.
  */
-export function isNotModified(headers: RequestFields, stored: StoredResponse): boolean {
+export function isNotModified(headers: RequestFields, stored: Selected): boolean {
   if (stored.status < 200 || stored.status > 299) return false
   const { etag } = stored
   const ifNoneMatch = textOf(headers['if-none-match'])
@@ -20,7 +29,7 @@ export function isNotModified(headers: RequestFields, stored: StoredResponse): b
 }
 
 /** Whether a Range may be applied: RFC 9110 section 13.1.5. */
-export function rangeApplies(headers: RequestFields, stored: StoredResponse): boolean {
+export function rangeApplies(headers: RequestFields, stored: Selected): boolean {
   const ifRange = textOf(headers['if-range'])
   if (ifRange === undefined) return true
   const { etag, lastModified } = stored
@@ -30,10 +39,10 @@ export function rangeApplies(headers: RequestFields, stored: StoredResponse): bo
 }
 
 /** Last-Modified, else Date: RFC 9111 section 4.3.2. */
-function modificationTime(stored: StoredResponse): number {
+function modificationTime(stored: Selected): number {
   return (
     parseHttpDate(stored.lastModified ?? '', stored.respondedAt) ??
-    parseHttpDate(stored.get('date') ?? '', stored.respondedAt) ??
+    parseHttpDate(stored.date ?? '', stored.respondedAt) ??
     stored.respondedAt
   )
 }

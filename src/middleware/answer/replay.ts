@@ -1,11 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
-import parseRange from 'range-parser'
+import type { ServerResponse } from 'node:http'
 
 import type { FieldBlock } from '../rules/fields.ts'
-import { isNarrowed } from '../request/narrowing.ts'
-import { isNotModified, rangeApplies } from './preconditions.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
+import { type NarrowingRequest, selectionOf } from './narrowed.ts'
 
 /** What a client may get of a body. */
 const PARTIAL_CONTENT = 206
@@ -13,7 +10,7 @@ const NOT_MODIFIED = 304
 const RANGE_NOT_SATISFIABLE = 416
 
 /** Fields of a 304, RFC 9110 section 15.4.5: what describes the body is left out, the client has it. */
-const ABOUT_THE_BODY = new Set([
+export const ABOUT_THE_BODY: ReadonlySet<string> = new Set([
   'content-length',
   'content-type',
   'content-encoding',
@@ -21,23 +18,77 @@ const ABOUT_THE_BODY = new Set([
   'content-range',
 ])
 
-/** The functions by which an answer goes out; those below our own patches where a response is patched. */
-export interface Outlet {
-  writeHead(res: ServerResponse, status: number, message: string, fields: FieldBlock): void
-  end(res: ServerResponse, body?: Buffer): void
-}
+/** The function by which an answer goes out whole; below our own patches where a response is patched. */
+export type Send = (
+  res: ServerResponse,
+  answer: { status: number; message: string; fields: FieldBlock; body: Buffer | undefined },
+) => void
 
 /** For a response that nobody has patched for us. */
-export const DIRECT: Outlet = {
-  writeHead(res, status, message, fields) {
+export const sendDirectly: Send = (res, { status, message, fields, body }) => {
+  if (hasLayersOutside(res)) {
+    setHead(res, status, message, fields)
+  } else if (res.req.httpVersionMajor < 2) {
     // @types/node does not know that a value may be an array here.
-    if (res.req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
-    else res.writeHead(status, fields as string[])
-  },
-  end(res, body) {
-    if (body === undefined) res.end()
-    else res.end(body)
-  },
+    res.writeHead(status, message, fields as string[])
+  } else {
+    res.writeHead(status, fields as string[])
+  }
+  if (body === undefined) res.end()
+  else res.end(body)
+}
+
+/** Whether layers have put functions of theirs on a response, to have their say before it goes out. */
+export function hasLayersOutside(res: ServerResponse): boolean {
+  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'writeHead') || Object.hasOwn(res, 'write')
+}
+
+/** Whether a layer outside may encode what is written: all of them patch `write` for it. */
+function mayBeEncoded(res: ServerResponse, stored: StoredResponse): boolean {
+  return (
+    Object.hasOwn(res, 'write') &&
+    stored.get('content-encoding') === undefined &&
+    /[^\s,;=]/.test(String(res.req.headers['accept-encoding'] ?? '').replace(/identity/gi, ''))
+  )
+}
+
+/** As a handler would: layers outside see all fields, and may still set their own when the header goes. */
+export function setHead(res: ServerResponse, status: number, message: string, fields: FieldBlock): void {
+  res.statusCode = status
+  // HTTP/2 has no reason phrases, and Node warns of those who give one.
+  if (res.req.httpVersionMajor < 2) res.statusMessage = message
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    res.setHeader(String(fields[index]), fields[index + 1] as string | string[])
+  }
+}
+
+/**
+ * The fields of an answer beside what layers outside have set for this request: what the handler took away goes, what
+ * it added to is joined. Vary is always joined: it names what anybody on the way has looked at.
+ */
+export function besideOuterFields(
+  res: ServerResponse,
+  { removed, joins }: { removed: readonly string[]; joins: readonly string[] },
+  fields: FieldBlock,
+): FieldBlock {
+  for (const name of removed) res.removeHeader(name)
+  let joined = fields
+  for (const name of joins) joined = joinedWith(joined, name, res.getHeader(name))
+  return joins.includes('vary') ? joined : joinedWith(joined, 'vary', res.getHeader('vary'))
+}
+
+function joinedWith(fields: FieldBlock, name: string, outer: number | string | string[] | undefined): FieldBlock {
+  if (outer === undefined) return fields
+  const index = fields.findIndex((each, at) => at % 2 === 0 && String(each).toLowerCase() === name)
+  if (index < 0) return fields
+  const lines = [outer, fields[index + 1] ?? []].flat().map(String)
+  const copy = [...fields]
+  copy[index + 1] = name === 'vary' ? [...new Set(lines.join(',').split(',').map(trimmed))].join(', ') : lines
+  return copy
+}
+
+function trimmed(text: string): string {
+  return text.trim()
 }
 
 /**
@@ -45,63 +96,46 @@ export const DIRECT: Outlet = {
  * answer, with Age and Cache-Status.
  */
 export function replay(
-  req: IncomingMessage,
+  request: NarrowingRequest,
   res: ServerResponse,
   stored: StoredResponse,
   fields: FieldBlock,
-  outlet: Outlet,
+  send: Send,
 ): void {
-  for (const name of stored.removed) res.removeHeader(name)
-  if (stored.status === 200 && isNarrowed(req.headers)) {
-    replayNarrowed(req, res, stored, fields, outlet)
-    return
+  const own = besideOuterFields(res, stored, fields)
+  const { status, statusMessage: message, body } = stored
+  const selection = stored.status === 200 && request.narrowed ? selectionOf(request, stored, body.length) : WHOLE
+  if (selection.kind === 'not-modified') {
+    const left = withoutNames(own, ABOUT_THE_BODY)
+    send(res, { status: NOT_MODIFIED, message: 'Not Modified', fields: left, body: undefined })
+  } else if (selection.kind === 'whole' || mayBeEncoded(res, stored)) {
+    // A part of what a layer outside encodes would be a part of something else (RFC 9110 section 14.1.2).
+    const isBodiless = request.isHead || body.length === 0
+    send(res, { status, message, fields: own, body: isBodiless ? undefined : body })
+  } else if (selection.kind === 'unsatisfiable') {
+    const rest = withoutNames(own, ABOUT_THE_BODY, 'Content-Range', `bytes */${selection.size}`, 'Content-Length', '0')
+    send(res, { status: RANGE_NOT_SATISFIABLE, message: 'Range Not Satisfiable', fields: rest, body: undefined })
+  } else {
+    const part = body.subarray(selection.start, selection.end + 1)
+    send(res, { status: PARTIAL_CONTENT, message: 'Partial Content', fields: partFields(own, selection), body: part })
   }
-  outlet.writeHead(res, stored.status, stored.statusMessage, fields)
-  if (req.method === 'HEAD' || stored.body.length === 0) outlet.end(res)
-  else outlet.end(res, stored.body)
 }
 
-function replayNarrowed(
-  req: IncomingMessage,
-  res: ServerResponse,
-  stored: StoredResponse,
-  fields: FieldBlock,
-  outlet: Outlet,
-): void {
-  const { headers } = req
-  if (isNotModified(headers, stored)) {
-    outlet.writeHead(res, NOT_MODIFIED, 'Not Modified', withoutNames(fields, ABOUT_THE_BODY))
-    outlet.end(res)
-    return
-  }
-  const size = stored.body.length
-  const ranges =
-    req.method === 'GET' && headers.range !== undefined && rangeApplies(headers, stored)
-      ? parseRange(size, headers.range, { combine: true })
-      : -2
-  if (ranges === -1) {
-    const rest = withoutNames(fields, ABOUT_THE_BODY, 'Content-Range', `bytes */${size}`, 'Content-Length', '0')
-    outlet.writeHead(res, RANGE_NOT_SATISFIABLE, 'Range Not Satisfiable', rest)
-    outlet.end(res)
-    return
-  }
-  // Several ranges, or a unit unknown here: a server may always send everything (RFC 9110 section 14.2).
-  const [range] = ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1 ? [] : ranges
-  if (range === undefined) {
-    outlet.writeHead(res, stored.status, stored.statusMessage, fields)
-    if (req.method === 'HEAD') outlet.end(res)
-    else outlet.end(res, stored.body)
-    return
-  }
-  const part = stored.body.subarray(range.start, range.end + 1)
-  const own = ['Content-Range', `bytes ${range.start}-${range.end}/${size}`, 'Content-Length', String(part.length)]
-  outlet.writeHead(
-    res,
-    PARTIAL_CONTENT,
-    'Partial Content',
-    withoutNames(fields, new Set(['content-length', 'content-range']), ...own),
+const WHOLE = { kind: 'whole' } as const
+const REPLACED_FOR_PART: ReadonlySet<string> = new Set(['content-length', 'content-range'])
+
+/** The fields of a part of what `fields` describe. */
+function partFields(fields: FieldBlock, part: { start: number; end: number; size: number }): FieldBlock {
+  const { start, end, size } = part
+  const length = String(end - start + 1)
+  return withoutNames(
+    fields,
+    REPLACED_FOR_PART,
+    'Content-Range',
+    `bytes ${start}-${end}/${size}`,
+    'Content-Length',
+    length,
   )
-  outlet.end(res, part)
 }
 
 function withoutNames(fields: FieldBlock, names: ReadonlySet<string>, ...more: string[]): FieldBlock {

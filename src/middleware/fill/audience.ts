@@ -1,14 +1,14 @@
+import type { Clock } from '../../clock.ts'
 import { cacheStatusForward, type ForwardReason } from '../rules/cache-status.ts'
 import type { Exchange } from '../flights/exchange.ts'
 import { blockOf, FieldMap, without } from '../rules/fields.ts'
-import { Follower, type FollowedHead } from './follower.ts'
-import type { ResponseHead } from '../node/recording.ts'
 import type { StorableHead } from '../stored/response-head.ts'
+import { Follower } from './follower.ts'
+import { Pace, type Reader } from './pace.ts'
+import type { FollowedHead } from './sink.ts'
+import type { ResponseHead } from './source.ts'
 
-const CACHE_STATUS = new Set(['cache-status'])
-
-/** How far, in bytes, a client may at least be behind a body that is not kept. */
-const MOST_BEHIND = 1024 * 1024
+const MADE_ANEW = new Set(['cache-status', 'age'])
 
 /** The body of a response so far, and those who get it while it is written. */
 export class Audience {
@@ -17,57 +17,88 @@ export class Audience {
   readonly #followers = new Set<Follower>()
   /** Those who ask for a part, or conditionally: what they get can be told at the end only. */
   readonly #atEnd = new Set<Exchange>()
-  readonly #heads = new Map<ForwardReason, FollowedHead>()
+  readonly #heads = new Map<string, FollowedHead>()
+  readonly #pace: Pace
+  /** The run's own client, as one who may hold up the others. */
+  readonly #client: Reader
+  readonly #onAllGone: () => void
   #keeps = true
+
+  /**
+   * `onReady`: nobody holds up the run any more. `onAllGone`: the last follower of a body that is not kept has left.
+   */
+  constructor(
+    client: Reader,
+    {
+      clock,
+      stallTimeout,
+      onReady,
+      onAllGone,
+    }: {
+      clock: Clock
+      stallTimeout: number
+      onReady: () => void
+      onAllGone: () => void
+    },
+  ) {
+    this.#client = client
+    this.#onAllGone = onAllGone
+    this.#pace = new Pace(clock, stallTimeout, onReady)
+  }
 
   get isEmpty(): boolean {
     return this.#followers.size === 0
   }
 
-  /** Gives an exchange the header now and the body as it comes. */
-  admit(exchange: Exchange, head: ResponseHead & StorableHead): void {
-    const followed = this.#followedHead(exchange.reason, head)
-    exchange.within(() => {
-      const leave = (follower: Follower) => this.#followers.delete(follower)
-      this.#followers.add(new Follower(exchange, followed, this.#log, leave))
-    })
+  /** Whether somebody takes nothing now, so that a body that is not kept has to wait. */
+  get isHeldUp(): boolean {
+    return this.#pace.isHeldUp
   }
 
-  /** The same header block for all who follow for the same reason: there may be thousands. */
-  #followedHead(
-    reason: ForwardReason,
-    { status, message, fields, removed }: ResponseHead & StorableHead,
-  ): FollowedHead {
-    let followed = this.#heads.get(reason)
-    if (followed === undefined) {
-      const member = cacheStatusForward({ reason, status, collapsed: true }, new FieldMap(fields).get('cache-status'))
-      const block = blockOf([...without(fields, CACHE_STATUS), 'Cache-Status', member])
-      followed = { status, message, block, removed }
-      this.#heads.set(reason, followed)
-    }
-    return followed
+  /** Gives an exchange the header now and the body as it comes. `age`: of the response now, in ms. */
+  admit(exchange: Exchange, head: ResponseHead & StorableHead, age: number): void {
+    const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000))
+    const follower = new Follower(
+      (listener) => exchange.edge.follow(followed, listener),
+      this.#log,
+      (changed) => this.#noteChange(changed),
+      (gone) => this.#drop(gone),
+    )
+    this.#followers.add(follower)
+    if (exchange.isHead) follower.end()
   }
 
   admitAtEnd(exchange: Exchange): void {
     this.#atEnd.add(exchange)
   }
 
-  write(chunk: Buffer, maxBodyBytes: number): void {
+  write(chunk: Buffer): void {
     if (this.#keeps) {
       this.#log.push(chunk)
       for (const follower of this.#followers) follower.advance()
-      return
-    }
-    for (const follower of this.#followers) {
-      if (!follower.take(chunk, Math.max(maxBodyBytes, MOST_BEHIND))) follower.cut()
+    } else {
+      for (const follower of this.#followers) follower.take(chunk)
     }
   }
 
-  /** The body has become too large or too old to be stored. */
+  flush(): void {
+    for (const follower of this.#followers) follower.flush()
+  }
+
+  /** The run's own client has taken all that it can, or takes more. */
+  clientIs(full: boolean): void {
+    if (full && !this.#keeps && this.#followers.size > 0) this.#pace.full(this.#client)
+    else this.#pace.ready(this.#client)
+  }
+
+  /** The body has become too large or too old to be stored: from now on the slowest reader sets the pace. */
   stopKeeping(): void {
     if (!this.#keeps) return
     this.#keeps = false
-    for (const follower of this.#followers) follower.part()
+    for (const follower of this.#followers) {
+      follower.part()
+      this.#noteChange(follower)
+    }
     this.#log.length = 0
   }
 
@@ -77,11 +108,13 @@ export class Audience {
   }
 
   end(): void {
+    this.#pace.end()
     for (const follower of this.#followers) follower.end()
   }
 
   /** The rest will never come. */
   cut(): void {
+    this.#pace.end()
     for (const follower of this.#followers) follower.cut()
     this.#followers.clear()
   }
@@ -91,5 +124,36 @@ export class Audience {
     const unbegun = [...this.#atEnd]
     this.#atEnd.clear()
     return unbegun
+  }
+
+  #noteChange(follower: Follower): void {
+    if (this.#keeps) return
+    if (follower.isFull) this.#pace.full(follower)
+    else this.#pace.ready(follower)
+  }
+
+  #drop(follower: Follower): void {
+    if (!this.#followers.delete(follower)) return
+    this.#pace.ready(follower)
+    if (this.#keeps || this.#followers.size > 0) return
+    this.#pace.end()
+    this.#onAllGone()
+  }
+
+  /** The same header block for all who follow for the same reason at the same age: there may be thousands. */
+  #followedHead(
+    reason: ForwardReason,
+    { status, message, fields, removed, joins }: ResponseHead & StorableHead,
+    age: number,
+  ): FollowedHead {
+    const name = `${reason} ${age}`
+    let followed = this.#heads.get(name)
+    if (followed === undefined) {
+      const member = cacheStatusForward({ reason, status, collapsed: true }, new FieldMap(fields).get('cache-status'))
+      const own = age > 0 ? ['Age', String(age), 'Cache-Status', member] : ['Cache-Status', member]
+      followed = { status, message, block: blockOf([...without(fields, MADE_ANEW), ...own]), removed, joins }
+      this.#heads.set(name, followed)
+    }
+    return followed
   }
 }

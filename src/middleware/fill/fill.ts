@@ -1,29 +1,32 @@
-import type { ServerResponse } from 'node:http'
-
-import type { Clock } from '../../clock.ts'
-import { cacheStatusForward } from '../rules/cache-status.ts'
-import { Audience } from './audience.ts'
-import { asWholeRequest } from '../node/whole-request.ts'
+import { LoadTimeoutError, LockLostError } from '../../errors.ts'
+import { narrowedAnswer } from '../answer/narrowed.ts'
 import type { Exchange } from '../flights/exchange.ts'
-import { type FillContext, FillFailedError, type FillHost, type FillParts } from './fill-host.ts'
-import { FieldMap, fieldsNamed } from '../rules/fields.ts'
-import { tagsOf } from '../stored/groups.ts'
+import { cacheStatusForward } from '../rules/cache-status.ts'
+import { decide } from '../rules/decision.ts'
+import { FieldMap } from '../rules/fields.ts'
 import { formatHttpDate } from '../rules/http-date.ts'
-import type { Settings } from '../options.ts'
-import { readHead, Recording, type RecordingObserver, type ResponseHead } from '../node/recording.ts'
-import { DIRECT, replay } from '../answer/replay.ts'
-import { freshenedHead, keptOfFreshened, responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
-import { shieldFor } from '../node/stream-shield.ts'
-import { judge, ONLY_NOW, type Shared } from '../rules/storable.ts'
-import { StoredResponse } from '../stored/stored-response.ts'
 import { type KeptFor, keptFor } from '../rules/kept-for.ts'
+import { judge, ONLY_NOW, type Shared } from '../rules/storable.ts'
 import { capabilityOf } from '../rules/targeted-fields.ts'
-import { confirms } from '../rules/validators.ts'
+import { tagsOf } from '../stored/groups.ts'
+import { freshen } from '../stored/freshen.ts'
+import { responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
+import { StoredResponse } from '../stored/stored-response.ts'
+import { Audience } from './audience.ts'
+import { StallWatch } from './stall-watch.ts'
+import { FillFailedError } from './fill-failed-error.ts'
+import type { FillContext, FillHost, FillParts, FillSurroundings } from './fill-parts.ts'
+import type { HeadDecision, ResponseHead, Source, SourceObserver } from './source.ts'
 
-const SERVER_FAILED = new Set([500, 502, 503, 504])
+/**
+ * `before` the head. Then, by the one decision taken there: `validating` what is stored; `falling-back` on a stale
+ * response, if the cache agrees; `recording` the body, and `sharing` it once others are let in; `passing` it on to those
+ * who have begun, when it is too large or too slow to be kept. `over`: nothing here concerns anybody but the client.
+ */
+type Phase = 'before' | 'validating' | 'falling-back' | 'recording' | 'sharing' | 'passing' | 'over'
 
 /** One run of the handler whose answer is recorded for others: for those who wait now, and for those who come later. */
-export class Fill implements RecordingObserver {
+export class Fill implements SourceObserver {
   readonly exchange: Exchange
   /** The response to store; undefined if it may not be shared. Rejects if it never came whole. */
   readonly result: Promise<StoredResponse | undefined>
@@ -34,196 +37,225 @@ export class Fill implements RecordingObserver {
   /** The handler's 304 was about another response than the stored one: that must go. */
   disownsStored = false
   readonly #context: FillContext
-  readonly #settings: Settings
-  readonly #clock: Clock
+  readonly #about: FillSurroundings
   readonly #host: FillHost
-  readonly #recording: Recording
-  readonly #shield: { lower(): void } | undefined
-  readonly #restoreRequest: () => void
+  readonly #source: Source
+  readonly #audience: Audience
+  readonly #stall: StallWatch
   /** The stored response that is being validated, or that may be sent if the handler fails. */
   readonly #stale: StoredResponse | undefined
-  /** Whether a client is waiting at the response that the handler writes. */
   readonly #hasClient: boolean
   readonly #forOthers: boolean
-  /** Whether others have been let in. */
-  #isShared = false
-  readonly #audience = new Audience()
   #resolve!: (response: StoredResponse | undefined) => void
   #reject!: (reason: unknown) => void
-  #state: 'running' | 'settled' = 'running'
+  #phase: Phase = 'before'
   /** The handler's header as it gave it, and as it is stored and followed. */
   #head: ResponseHead | undefined
   #stored: (StorableHead & ResponseHead) | undefined
   #respondedAt = 0
+  /** Of the body so far, and those of them that count against the budget. */
   #bytes = 0
-  /** The body is too large, or took too long, to be stored. */
-  #unkept = false
-  #validated = false
-  /** Set while the client's answer waits for the cache to say whether a stale response takes the handler's place. */
-  #failed = false
+  #held = 0
   #goOn: () => void = () => {}
 
-  constructor(parts: FillParts) {
-    this.exchange = parts.exchange
-    this.#context = parts.context
-    this.#settings = parts.settings
-    this.#clock = parts.clock
-    this.#host = parts.host
-    this.#hasClient = parts.hasClient
-    this.#forOthers = parts.forOthers
-    const { stale } = parts.context
-    this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(parts.exchange.headers) ? stale : undefined
-    if (this.#stale !== undefined) this.exchange.reason = 'stale'
+  /** @throws where the exchange's edge does not understand its request or response */
+  constructor({ exchange, hasClient, forOthers, context, host }: FillParts, about: FillSurroundings) {
+    this.exchange = exchange
+    this.#context = context
+    this.#about = about
+    this.#host = host
+    this.#hasClient = hasClient
+    this.#forOthers = forOthers
+    const { stale } = context
+    this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(exchange.headers) ? stale : undefined
+    if (this.#stale !== undefined) exchange.reason = 'stale'
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     // Followers and the flight learn of a failure in their own ways.
     this.result.catch(() => {})
-    this.#restoreRequest = asWholeRequest(parts.exchange.req, this.#stale, capabilityOf(parts.settings))
-    this.#recording = new Recording(parts.res, this)
-    const { req } = this.exchange
-    if (this.#hasClient && this.#forOthers)
-      this.#shield = shieldFor(req, parts.res, this.#recording, () => this.onCut())
-    if (this.#shield === undefined) parts.res.once('close', () => this.#onClose())
-    parts.context.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
+    this.#source = exchange.edge.open(this, {
+      validate: this.#stale,
+      capability: capabilityOf(about.rules),
+      outlivesClient: hasClient && forOthers,
+      isStandIn: !hasClient,
+    })
+    this.#audience = new Audience(
+      { cut: () => this.#source.dropClient() },
+      {
+        clock: about.clock,
+        stallTimeout: about.rules.stallTimeout,
+        onReady: () => this.#resume(),
+        onAllGone: () => this.#leaveToClient(),
+      },
+    )
+    const { clock, loadTimeout } = about
+    this.#stall = new StallWatch(clock, loadTimeout, {
+      isExcused: () => this.#audience.isHeldUp,
+      onStall: () => this.fail(new FillFailedError(`the handler wrote nothing for ${loadTimeout} ms`)),
+    })
+    context.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
   }
 
-  /** Runs the handler on `res`. */
-  run(res: ServerResponse): void {
-    try {
-      this.exchange.run(res, (error, goOn) => this.passError(error, goOn))
-    } catch (error) {
-      this.fail(error)
-      // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+  start(): void {
+    this.#source.start()
   }
 
   /** Lets an exchange have the answer as it comes. False: it cannot, because what it asks for is not in sight. */
   follow(exchange: Exchange): boolean {
     const head = this.#stored
-    if (head === undefined || !this.#isShared || this.#unkept) return false
-    if (exchange.narrowed && exchange.req.method === 'GET') {
+    const { verdict } = this
+    if (head === undefined || verdict === undefined || this.#phase !== 'sharing') return false
+    if (exchange.narrowed && !exchange.isHead) {
       this.#audience.admitAtEnd(exchange)
       return true
     }
-    this.#audience.admit(exchange, head)
+    const age = verdict.lifetime.age + Math.max(0, this.#about.clock.wallNow() - this.#respondedAt)
+    this.#audience.admit(exchange, head, age)
     return true
   }
 
-  onHead(head: ResponseHead): 'send' | 'hold' {
+  onHead(head: ResponseHead): HeadDecision {
     this.#head = head
-    this.#respondedAt = this.#clock.wallNow()
-    if (head.status === 304 && this.#stale !== undefined) {
-      this.#validated = true
-      return 'hold'
+    this.#respondedAt = this.#about.clock.wallNow()
+    this.#stall.noteByte()
+    const { exchange } = this
+    const decision = decide(head, {
+      asked: exchange.asked,
+      isHead: exchange.isHead,
+      policy: exchange.policy,
+      validates: this.#stale !== undefined,
+      canFallBack: this.#canFallBack(),
+      maxBodyBytes: this.#about.rules.maxBodyBytes,
+      roomLeft: this.#about.budget.left,
+      at: this.#respondedAt,
+    })
+    switch (decision.act) {
+      case 'validate':
+        this.#phase = 'validating'
+        return 'hold'
+      case 'fall-back':
+        this.#phase = 'falling-back'
+        this.#reject(new FillFailedError(decision.reason))
+        return 'hold'
+      case 'refuse': {
+        const narrowed = this.#hasClient ? narrowedAnswer(exchange, head, this.#respondedAt) : undefined
+        this.#label({ detail: decision.reason })
+        if (decision.lasting) this.#goUnshared(true)
+        else this.#goAlone(head)
+        return narrowed ?? 'send'
+      }
+      case 'share':
+        return this.#record(head, decision.verdict)
     }
-    if (SERVER_FAILED.has(head.status) && this.#canDoWithout(this.#respondedAt)) {
-      this.#failed = true
-      this.#settle(() => this.#reject(new FillFailedError(`the handler answered ${head.status}`)))
-      return 'hold'
-    }
-    const { status, fields: flat } = head
-    const fields = new FieldMap(flat)
-    const verdict = judge(this.exchange.asked, { status, fields, at: this.#respondedAt }, this.exchange.policy)
-    if (!verdict.share) return verdict.lasting ? this.#goUnshared(verdict.reason) : this.#goAlone(head, verdict.reason)
-    if (verdict.mustValidate && this.exchange.req.method === 'HEAD') return this.#goUnshared('head')
-    const declared = fields.get('content-length')
-    if (this.exchange.req.method !== 'HEAD' && Number(declared ?? 0) > this.#settings.maxBodyBytes) {
-      return this.#goUnshared('too-large')
-    }
-    this.verdict = verdict
-    this.#stored = {
-      ...head,
-      ...storableHead(head, fields, verdict.withheld, this.exchange.baseline, this.#respondedAt),
-    }
-    this.#announceLifetime(verdict, fields)
-    if (verdict.mustValidate) this.#letOthersGo()
-    if (this.#hasClient && this.exchange.narrowed && head.status === 200) {
-      // With layers outside, what they add is known only when this client gets its answer, at the end.
-      if (!this.#recording.hasOuterLayers) this.#share()
-      return 'hold'
-    }
-    this.#label({ stored: this.#forOthers || verdict.mustValidate })
-    return 'send'
   }
 
   /** Layers outside ours may have had their say meanwhile: a session that sets its cookie, a guard that forbids storing. */
   onHeadSent(head: ResponseHead): void {
-    if (this.verdict === undefined || this.#state !== 'running') return
-    const refusal = this.#refusal(head)
-    if (refusal === undefined) this.#share()
-    else this.#goUnshared(refusal)
+    if (this.#phase !== 'recording') return
+    if (this.#refusal(head) === undefined) this.#share()
+    else this.#goUnshared(true)
   }
 
-  onChunk(chunk: Buffer): boolean {
-    if (this.#failed) return this.#growHeld(chunk)
+  onChunk(chunk: Buffer, taken: boolean): boolean {
+    this.#stall.noteByte()
     this.#bytes += chunk.length
-    if (!this.#unkept && this.#bytes > this.#settings.maxBodyBytes) this.#outgrow()
-    this.#audience.write(chunk, this.#settings.maxBodyBytes)
-    return !this.#unkept
+    if (this.#phase === 'falling-back') {
+      if (this.#bytes > this.#about.rules.maxBodyBytes) this.giveHandlersAnswer()
+      return true
+    }
+    if (this.#isKept) {
+      if (this.#bytes > this.#about.rules.maxBodyBytes) this.#outgrow(true)
+      else if (this.#about.budget.take(chunk.length)) this.#held += chunk.length
+      else this.#outgrow(false)
+    }
+    if (this.#isKept || this.#phase === 'passing') this.#audience.write(chunk)
+    if (this.#isKept) return true
+    if (this.#phase === 'passing') this.#audience.clientIs(!taken)
+    return taken && !this.#audience.isHeldUp
+  }
+
+  onFlush(): void {
+    this.#audience.flush()
+  }
+
+  onDrain(): void {
+    this.#audience.clientIs(false)
   }
 
   onEnd(): void {
-    if (this.#failed) return
-    if (this.#unkept) {
+    if (this.#phase === 'validating') this.#freshen()
+    else if (this.#isKept) this.#complete()
+    else if (this.#phase === 'passing') {
       this.#audience.end()
-      this.#finish()
-    } else if (this.#validated) this.#freshen()
-    else this.#complete()
+      this.#end()
+    }
   }
 
-  onCut(): void {
-    this.fail(new FillFailedError('the handler gave up its response'))
+  onCut(reason: unknown): void {
+    if (this.#phase !== 'over') this.fail(reason ?? new FillFailedError('the handler gave up its response'))
+  }
+
+  /** The handler passed an error on. `goOn` takes it further, unless a stale response can take the handler's place. */
+  onError(error: unknown, goOn: () => void): void {
+    this.#respondedAt = this.#about.clock.wallNow()
+    if (this.#phase !== 'before' || !this.#hasClient || !this.#canFallBack()) {
+      if (this.#phase !== 'over') this.fail(error)
+      goOn()
+      return
+    }
+    this.#phase = 'falling-back'
+    this.#goOn = goOn
+    this.#source.hold()
+    this.#reject(error)
   }
 
   /** The stale response goes to the client whose handler failed. */
   answerWith(stored: StoredResponse): void {
-    if (!this.#failed || !this.#hasClient) return
-    this.#restoreRequest()
-    this.#recording.answerInstead(this.exchange.baseline, (outlet) => {
-      const now = this.#clock.wallNow()
-      replay(this.exchange.req, this.#recording.res, stored, stored.hitFields(now), outlet)
-    })
-    this.#finish()
+    if (this.#phase !== 'falling-back' || !this.#hasClient) return
+    this.#source.answerInstead(stored, stored.hitFields(this.#about.clock.wallNow()))
+    this.#end()
   }
 
   /** No stale response either: what the handler said goes out after all. */
   giveHandlersAnswer(): void {
-    if (!this.#failed) return
-    this.#failed = false
+    if (this.#phase !== 'falling-back') return
     this.#label()
-    this.#recording.stop()
-    this.#finish()
+    this.#leaveToClient()
     this.#goOn()
   }
 
-  /** The handler passed an error on. `goOn` takes it further, unless a stale response can take the handler's place. */
-  passError(error: unknown, goOn: () => void): void {
-    if (!this.#hasClient || this.#recording.headSeen || !this.#canDoWithout(this.#clock.wallNow())) {
-      this.fail(error)
-      goOn()
-      return
-    }
-    this.#failed = true
-    this.#goOn = goOn
-    this.#recording.hold()
-    this.#settle(() => this.#reject(error))
-  }
-
   fail(reason: unknown): void {
-    this.#settle(() => this.#reject(reason))
+    this.#reject(reason)
     this.#audience.cut()
-    this.#recording.stop()
-    this.#finish()
+    this.#leaveToClient()
   }
 
   /** Requests that follow at the end only, and that have not begun: for when the end will not come. */
   takeUnbegun(): Exchange[] {
     return this.#audience.takeUnbegun()
+  }
+
+  get #isKept(): boolean {
+    return this.#phase === 'recording' || this.#phase === 'sharing'
+  }
+
+  #record(head: ResponseHead, verdict: Shared): HeadDecision {
+    const { exchange } = this
+    const fields = new FieldMap(head.fields)
+    this.#phase = 'recording'
+    this.verdict = verdict
+    this.#stored = { ...head, ...storableHead(head, fields, verdict.withheld, exchange.baseline, this.#respondedAt) }
+    this.#announceLifetime(verdict, fields)
+    if (verdict.mustValidate) this.#letOthersGo()
+    if (this.#hasClient && exchange.narrowed && head.status === 200) {
+      // With layers outside, what they add is known only when this client gets its answer, at the end.
+      if (!this.#source.hasOuterLayers) this.#share()
+      return 'hold'
+    }
+    this.#label({ stored: this.#forOthers || verdict.mustValidate })
+    return 'send'
   }
 
   /** Whatever comes of it is for later requests alone, each of which asks its handler whether it is still good. */
@@ -234,7 +266,7 @@ export class Fill implements RecordingObserver {
 
   #share(): void {
     if (this.verdict?.mustValidate) return
-    this.#isShared = true
+    this.#phase = 'sharing'
     this.#host.onShare()
   }
 
@@ -246,56 +278,49 @@ export class Fill implements RecordingObserver {
   }
 
   /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
-  #canDoWithout(now: number): boolean {
+  #canFallBack(): boolean {
     const stale = this.#stale
+    const now = this.#respondedAt
     return stale !== undefined && (stale.mayServeOnError(now) || (!this.#hasClient && stale.mayServeStale(now)))
   }
 
   /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
-  #goAlone({ status }: ResponseHead, detail: string): 'send' {
-    this.#label({ detail })
+  #goAlone({ status }: ResponseHead): void {
     this.#host.onUnshared(false)
     this.fail(new FillFailedError(`the handler answered ${status}`))
-    return 'send'
   }
 
-  #goUnshared(detail: string, lasting = true): 'send' {
+  #goUnshared(lasting: boolean): void {
     this.verdict = undefined
-    this.#label({ detail })
     this.#context.doNotShare()
-    this.#recording.stop()
-    this.#settle(() => this.#resolve(undefined))
-    this.#finish()
+    this.#resolve(undefined)
+    this.#leaveToClient()
     this.#host.onUnshared(lasting)
-    return 'send'
   }
 
-  /** Too large or too slow to be kept: whoever has begun goes on, at the pace of the leader's client and the handler. */
-  #outgrow(): void {
-    this.#unkept = true
+  /** Too large or too slow to be kept: whoever has begun goes on, at the pace of the slowest who reads. */
+  #outgrow(lasting: boolean): void {
+    this.#phase = 'passing'
     this.#audience.stopKeeping()
+    this.#giveBack()
     this.#context.doNotShare()
-    this.#recording.sendHeld()
-    this.#settle(() => this.#resolve(undefined))
-    if (this.#audience.isEmpty) {
-      this.#recording.stop()
-      this.#finish()
-    }
-    this.#host.onUnshared(true)
+    this.#resolve(undefined)
+    this.#source.sendHeld()
+    if (this.#audience.isEmpty) this.#leaveToClient()
+    else this.#stall.watch()
+    this.#host.onUnshared(lasting)
   }
 
-  #growHeld(chunk: Buffer): boolean {
-    this.#bytes += chunk.length
-    if (this.#bytes <= this.#settings.maxBodyBytes) return true
-    this.giveHandlersAnswer()
-    return false
+  #resume(): void {
+    this.#stall.noteByte()
+    this.#source.resume()
   }
 
   #complete(): void {
     const { verdict } = this
     const head = this.#stored
     if (verdict === undefined || head === undefined) return
-    const isBodiless = this.exchange.req.method === 'HEAD' || head.status === 204
+    const isBodiless = this.exchange.isHead || head.status === 204
     const declared = new FieldMap(head.fields).get('content-length')
     if (!isBodiless && declared !== undefined && Number(declared) !== this.#bytes) {
       this.fail(new FillFailedError(`the handler sent ${this.#bytes} bytes of ${declared}`))
@@ -311,27 +336,22 @@ export class Fill implements RecordingObserver {
     const stale = this.#stale
     const update = this.#head
     if (stale === undefined || update === undefined) return
-    if (!confirms(new FieldMap(update.fields), stale)) {
-      this.disownsStored = true
-      const { status, statusMessage: message, fields, removed, body } = stale
-      this.#answerHeld(this.#response(ONLY_NOW, { status, message, fields, removed }, body), 'other-validator')
-      this.#goUnshared('other-validator', false)
-      return
-    }
-    const head = freshenedHead(stale, update, this.exchange.baseline, this.#respondedAt)
-    // Its Age is not stored, but says how long the new life is.
-    const judged = new FieldMap([...head.fields, ...fieldsNamed(update.fields, 'age')])
-    const answered = { status: stale.status, fields: judged, at: this.#respondedAt }
-    const verdict = judge(this.exchange.asked, answered, this.exchange.policy)
-    if (verdict.share) {
-      this.verdict = verdict
-      this.#announceLifetime(verdict, judged)
-      if (verdict.mustValidate) this.#letOthersGo()
-      const kept = keptOfFreshened(head, stale, verdict, this.exchange.policy.targetedFields)
-      this.#deliver(this.#response(verdict, kept, stale.body), this.#response(verdict, head, stale.body))
-    } else {
-      this.#answerHeld(this.#response(ONLY_NOW, head, stale.body), verdict.reason)
-      this.#goUnshared(verdict.reason, verdict.lasting)
+    const freshened = freshen(stale, update, this.exchange, this.#respondedAt)
+    switch (freshened.kind) {
+      case 'about-another':
+        this.disownsStored = true
+        this.#answerHeld(this.#response(ONLY_NOW, freshened.head, stale.body), 'other-validator')
+        return this.#goUnshared(false)
+      case 'not-for-others':
+        this.#answerHeld(this.#response(ONLY_NOW, freshened.head, stale.body), freshened.reason)
+        return this.#goUnshared(freshened.lasting)
+      case 'good': {
+        const { verdict, judged, head, kept } = freshened
+        this.verdict = verdict
+        this.#announceLifetime(verdict, judged)
+        if (verdict.mustValidate) this.#letOthersGo()
+        this.#deliver(this.#response(verdict, kept, stale.body), this.#response(verdict, head, stale.body))
+      }
     }
   }
 
@@ -342,19 +362,17 @@ export class Fill implements RecordingObserver {
   /** `forClient` has what is the client's of this run alone. */
   #deliver(response: StoredResponse, forClient = response): void {
     this.#audience.end()
-    const refusal = this.#answerHeld(forClient)
-    if (refusal !== undefined) {
-      this.#goUnshared(refusal)
+    if (this.#answerHeld(forClient) !== undefined) {
+      this.#goUnshared(true)
       return
     }
-    const now = this.#clock.wallNow()
+    const now = this.#about.clock.wallNow()
     for (const exchange of this.takeUnbegun()) {
       const forwarded = { reason: exchange.reason, status: response.status, collapsed: true }
-      const fields = response.forwardedFields(now, forwarded)
-      if (!exchange.isOver) exchange.within(() => replay(exchange.req, exchange.res, response, fields, DIRECT))
+      exchange.edge.answer(response, response.forwardedFields(now, forwarded))
     }
-    this.#settle(() => this.#resolve(response))
-    this.#finish()
+    this.#resolve(response)
+    this.#end()
   }
 
   /**
@@ -362,59 +380,56 @@ export class Fill implements RecordingObserver {
    * why nobody else may have it, if that is what outer layers say. `detail`: why that is known already.
    */
   #answerHeld(response: StoredResponse, detail?: string): string | undefined {
-    if (!this.#hasClient || !this.#recording.isHolding) return undefined
-    const { exchange } = this
-    this.#restoreRequest()
-    this.#recording.answerInstead(exchange.baseline, (outlet) => {
-      const status = this.#head?.status
-      const stored = detail === undefined && (this.#forOthers || response.mustValidate)
-      const said = { ...(status !== undefined && { status }), ...(detail !== undefined && { detail }) }
-      const forwarded = { reason: exchange.reason, ...said, stored }
-      const fields = response.forwardedFields(this.#clock.wallNow(), forwarded)
-      replay(exchange.req, this.#recording.res, response, fields, outlet)
-    })
-    if (!this.#recording.hasOuterLayers) return undefined
+    if (!this.#hasClient || !this.#source.isHolding) return undefined
+    const status = this.#head?.status
+    const stored = detail === undefined && (this.#forOthers || response.mustValidate)
+    const said = { ...(status !== undefined && { status }), ...(detail !== undefined && { detail }) }
+    const forwarded = { reason: this.exchange.reason, ...said, stored }
+    const sent = this.#source.answerInstead(response, response.forwardedFields(this.#about.clock.wallNow(), forwarded))
     // A 304 or a part says as much of cookies and directives as the whole.
-    return this.#refusal({ ...readHead(this.#recording.res), status: response.status })
+    return this.#source.hasOuterLayers ? this.#refusal({ ...sent, status: response.status }) : undefined
   }
 
   #announceLifetime(verdict: Shared, fields: FieldMap): void {
-    this.keptFor = keptFor(verdict, fields, tagsOf(this.exchange.req, fields))
+    this.keptFor = keptFor(verdict, fields, tagsOf(this.exchange.origin, fields))
     this.#context.cacheFor(this.keptFor)
   }
 
   #label(more: { stored?: boolean; detail?: string } = {}): void {
-    const { res, headSent } = this.#recording
     const head = this.#head
-    if (headSent || head === undefined) return
+    if (this.#source.headSent || head === undefined) return
+    const fields = new FieldMap(head.fields)
     // The same instant as in what is stored: the Date of a response does not change.
-    if (res.sendDate && this.verdict !== undefined && !res.hasHeader('date')) {
-      res.setHeader('Date', formatHttpDate(this.#respondedAt))
+    if (this.verdict !== undefined && !fields.has('date')) {
+      this.#source.setField('Date', formatHttpDate(this.#respondedAt))
     }
     const forwarded = { reason: this.exchange.reason, status: head.status, ...more }
-    res.setHeader('Cache-Status', cacheStatusForward(forwarded, new FieldMap(head.fields).get('cache-status')))
-  }
-
-  #onClose(): void {
-    if (this.#state === 'running' && !this.#recording.ended) this.onCut()
+    this.#source.setField('Cache-Status', cacheStatusForward(forwarded, fields.get('cache-status')))
   }
 
   /** The lease was lost, or time is up, or the cache is closed. Only the first lets the fill go on, for its own waiters. */
   #onAbort(): void {
     const reason: unknown = this.#context.signal.reason
-    if (this.#state !== 'running' || (reason instanceof Error && reason.name === 'LockLostError')) return
-    if (this.verdict === undefined) this.fail(reason)
-    else this.#outgrow()
+    if (reason instanceof LockLostError) return
+    if (this.#phase === 'before') this.fail(reason)
+    else if (this.#isKept) this.#outgrow(reason instanceof LoadTimeoutError)
   }
 
-  #settle(how: () => void): void {
-    if (this.#state === 'settled') return
-    this.#state = 'settled'
-    how()
+  /** From here on only its own client is concerned, as it would be without us. */
+  #leaveToClient(): void {
+    this.#source.stop()
+    this.#end()
   }
 
-  #finish(): void {
-    this.#shield?.lower()
-    this.#restoreRequest()
+  #end(): void {
+    this.#phase = 'over'
+    this.#stall.end()
+    this.#giveBack()
+    this.#source.restore()
+  }
+
+  #giveBack(): void {
+    this.#about.budget.giveBack(this.#held)
+    this.#held = 0
   }
 }

@@ -1,43 +1,36 @@
-import type { ServerResponse } from 'node:http'
-
-import type { Exchange } from '../flights/exchange.ts'
-import type { FieldBlock } from '../rules/fields.ts'
-import { DIRECT } from '../answer/replay.ts'
-
-/** The header that a follower sends. */
-export interface FollowedHead {
-  readonly status: number
-  readonly message: string
-  readonly block: FieldBlock
-  /** Names of fields that outer layers have set and the handler took away. */
-  readonly removed: readonly string[]
-}
+import type { Reader } from './pace.ts'
+import type { Outlet, OutletListener } from './sink.ts'
 
 /** A waiting request whose client gets a response while the handler still writes it, at the client's own pace. */
-export class Follower {
-  readonly #res: ServerResponse
+export class Follower implements Reader, OutletListener {
+  readonly #outlet: Outlet
+  readonly #onChange: (follower: Follower) => void
+  readonly #onGone: (follower: Follower) => void
   /** The common log, which grows while the fill runs; after `part` a queue of its own. */
   #log: Buffer[]
   #next = 0
   #ended = false
   #full = false
-  readonly #onDrain = (): void => {
-    this.#full = false
+  #isOver = false
+
+  /**
+   * `open` begins the answer. `onChange`: it has become full, or takes more; `onGone`: its client has left.
+   */
+  constructor(
+    open: (listener: OutletListener) => Outlet,
+    log: Buffer[],
+    onChange: (follower: Follower) => void,
+    onGone: (follower: Follower) => void,
+  ) {
+    this.#log = log
+    this.#onChange = onChange
+    this.#onGone = onGone
+    this.#outlet = open(this)
     this.#pump()
   }
 
-  constructor({ req, res }: Exchange, head: FollowedHead, log: Buffer[], onGone: (follower: Follower) => void) {
-    this.#res = res
-    this.#log = log
-    for (const name of head.removed) res.removeHeader(name)
-    DIRECT.writeHead(res, head.status, head.message, head.block)
-    res.on('drain', this.#onDrain)
-    res.once('close', () => {
-      res.off('drain', this.#onDrain)
-      onGone(this)
-    })
-    if (req.method === 'HEAD') this.end()
-    else this.#pump()
+  get isFull(): boolean {
+    return this.#full
   }
 
   /** More has come. */
@@ -51,15 +44,15 @@ export class Follower {
     this.#next = 0
   }
 
-  /** After `part`: takes a piece; false if the client is more than `most` bytes behind. */
-  take(chunk: Buffer, most: number): boolean {
-    this.#log = this.#log.slice(this.#next)
-    this.#next = 0
+  /** After `part`: one more piece. */
+  take(chunk: Buffer): void {
+    if (this.#next > 0) this.part()
     this.#log.push(chunk)
     this.#pump()
-    let behind = this.#res.writableLength
-    for (let index = this.#next; index < this.#log.length; index++) behind += this.#log[index]?.length ?? 0
-    return behind <= most
+  }
+
+  flush(): void {
+    if (!this.#isOver) this.#outlet.flush()
   }
 
   end(): void {
@@ -67,16 +60,33 @@ export class Follower {
     this.#pump()
   }
 
-  /** The rest will never come: the client must see that what it has is not all. */
+  /** The rest will never come, or it takes nothing any more. */
   cut(): void {
-    this.#res.destroy()
+    this.#isOver = true
+    this.#outlet.cut()
+  }
+
+  onDrain(): void {
+    if (!this.#full) return
+    this.#full = false
+    this.#pump()
+    if (!this.#full) this.#onChange(this)
+  }
+
+  onClose(): void {
+    this.#isOver = true
+    this.#full = false
+    this.#onGone(this)
   }
 
   #pump(): void {
-    while (!this.#full && this.#next < this.#log.length) {
-      const chunk = this.#log[this.#next++]
-      if (chunk !== undefined) this.#full = !this.#res.write(chunk)
+    const wasFull = this.#full
+    while (!this.#isOver && !this.#full && this.#next < this.#log.length) {
+      this.#full = !this.#outlet.write(this.#log[this.#next++] as Buffer)
     }
-    if (this.#ended && this.#next >= this.#log.length && !this.#res.writableEnded) this.#res.end()
+    if (this.#ended && !this.#isOver && this.#next >= this.#log.length) {
+      this.#isOver = true
+      this.#outlet.end()
+    } else if (this.#full && !wasFull) this.#onChange(this)
   }
 }

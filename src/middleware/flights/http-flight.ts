@@ -1,14 +1,12 @@
 import type { Cache } from '../../cache/cache.ts'
-import type { LoaderContext } from '../../cache/refill/loader-context.ts'
+import { isPassed, type LoaderContext } from '../../cache/refill/loader-context.ts'
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
-import { detached, renew } from '../node/background.ts'
 import type { Exchange } from './exchange.ts'
+import { FillFailedError } from '../fill/fill-failed-error.ts'
+import type { FillHost, FillRules, FillSurroundings } from '../fill/fill-parts.ts'
 import { Fill } from '../fill/fill.ts'
-import { FillFailedError, type FillHost } from '../fill/fill-host.ts'
-import type { Lenders } from './lenders.ts'
-import type { Settings } from '../options.ts'
-import { DIRECT, replay } from '../answer/replay.ts'
+import type { ResponseDonors } from './response-donors.ts'
 import { type Stored, storedCodec } from '../stored/stored-codec.ts'
 import type { KeptFor } from '../rules/kept-for.ts'
 import { StoredResponse } from '../stored/stored-response.ts'
@@ -18,10 +16,20 @@ import { joinedFields } from '../rules/vary.ts'
 
 type Context = LoaderContext<Stored | undefined>
 
+/** What the options say of flights. */
+export interface FlightRules extends FillRules {
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
+  readonly maxFillBytes: number
+  readonly maxVariants: number
+  readonly maxWaiters: number
+  /** ms. */
+  readonly unsharedFor: number
+}
+
 /** What a flight needs of its surroundings. */
 export interface FlightHost {
   readonly cache: Cache
-  readonly settings: Settings
+  readonly rules: FlightRules
   readonly clock: Clock
   readonly random: Random
   /** Looks for an answer once more. */
@@ -38,14 +46,12 @@ export interface FlightHost {
   /** Nobody may join this flight any more. */
   leave(flight: HttpFlight): void
   isCurrent(flight: HttpFlight): boolean
-  readonly lenders: Lenders
+  readonly donors: ResponseDonors
+  readonly surroundings: FillSurroundings
 }
 
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
-/** ms between, and number of, attempts to get past a flight that has failed and is not gone yet. */
-const RETRY_DELAY = 10
-const MAX_PATIENCE = 20
 /** An index outlives the variants that it leads to; losing it costs one run of the handler. */
 const INDEX_LIFETIME: KeptFor = { ttl: 7 * 24 * 60 * 60 * 1000, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
@@ -55,7 +61,6 @@ export class HttpFlight implements FillHost {
   readonly #host: FlightHost
   /** Those who have neither an answer nor a fill to follow. */
   readonly #waiting = new Set<Exchange>()
-  #joined = 0
   #fill: Fill | undefined
   /** Set when the fill's header shows that responses vary otherwise than was known. */
   #index: VaryIndex | undefined
@@ -78,13 +83,14 @@ export class HttpFlight implements FillHost {
       .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), { codec: storedCodec as never })
       .then(
         (value) => this.#deliver(value),
-        (error: unknown) => this.#giveUp(error),
+        () => this.#giveUp(),
       )
   }
 
   /** False: too many wait already. */
   join(exchange: Exchange): boolean {
-    if (++this.#joined >= this.#host.settings.maxWaiters) return false
+    this.#forgetGone()
+    if (this.#waiting.size >= this.#host.rules.maxWaiters) return false
     this.#waiting.add(exchange)
     if (this.#fill?.verdict !== undefined) this.#route(exchange, this.#fill)
     return true
@@ -110,15 +116,20 @@ export class HttpFlight implements FillHost {
       this.#handOver(work.catch(() => {}))
       return work
     }
+    if (isPassed(context)) {
+      // Another process has learnt that the answers are not for others: nobody here needs to learn it again.
+      this.onUnshared(true)
+      return undefined
+    }
     const runner = this.#takeRunner()
     if (runner === undefined) throw new FillFailedError('every client has left')
-    return this.#run(runner, runner.res, true, context)
+    return this.#run(runner, true, context)
   }
 
   /** To the host, of which a cache that is not ours may know nothing. What it throws fails no refill. */
   #handOver(work: Promise<unknown>): void {
     try {
-      this.#host.settings.waitUntil?.(work)
+      this.#host.rules.waitUntil?.(work)
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
@@ -128,50 +139,43 @@ export class HttpFlight implements FillHost {
     this.#isRefilling = true
     try {
       const runner = await this.#borrow(context.signal)
-      if (!runner.detachable) renew(runner.req, runner.res, runner.baseline)
-      const res = runner.detachable ? detached(runner.req, runner.res, runner.baseline) : runner.res
-      return await this.#run(runner, res, false, context)
+      return await this.#run(runner, !runner.edge.canStandIn, context)
     } finally {
       this.#isRefilling = false
       this.#host.endStale(this.key)
     }
   }
 
-  /** Waits for an exchange whose response is sent and closed, so that it can be written once more. */
+  /**
+   * Waits for an exchange whose response is sent and closed, so that it can be written once more. Where that is not
+   * possible the next request runs its handler in the foreground.
+   */
   #borrow(signal: AbortSignal): Promise<Exchange> {
-    const { lenders } = this.#host
+    const { donors } = this.#host
     return new Promise<Exchange>((resolve, reject) => {
       const take = (exchange: Exchange): void => {
         if (exchange.keys.own !== this.#ownKey) return
-        if (exchange.detachable || exchange.res.closed) resolve(exchange)
-        else exchange.res.once('close', () => resolve(exchange))
+        if (exchange.edge.canStandIn) exchange.edge.whenFree(() => resolve(exchange))
+        else if (!exchange.edge.isOver) resolve(exchange)
       }
-      lenders.want(this.key, take)
-      for (const exchange of this.#answered) lenders.offer(this.key, exchange)
+      donors.want(this.key, take)
+      for (const exchange of this.#answered) donors.offer(this.key, exchange)
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    }).finally(() => lenders.served(this.key))
+    }).finally(() => donors.served(this.key))
   }
 
-  async #run(
-    runner: Exchange,
-    res: Exchange['res'],
-    hasClient: boolean,
-    context: Context,
-  ): Promise<Stored | undefined> {
-    const { settings, clock } = this.#host
+  async #run(runner: Exchange, hasClient: boolean, context: Context): Promise<Stored | undefined> {
     let fill: Fill
     try {
-      fill = new Fill({
-        ...{ exchange: runner, res, hasClient, forOthers: true, context, settings, clock },
-        host: this,
-      })
+      const parts = { exchange: runner, hasClient, forOthers: true, context, host: this }
+      fill = new Fill(parts, this.#host.surroundings)
     } catch (error) {
       // A request or response of a kind that we do not understand: its own handler may.
       if (hasClient) this.#host.runAlone(runner, 'gave-up')
       throw error
     }
     this.#fill = fill
-    fill.run(res)
+    fill.start()
     const response = await fill.result
     if (fill.disownsStored) this.#host.cache.invalidate(this.key).catch(() => {})
     if (response === undefined) return undefined
@@ -208,8 +212,8 @@ export class HttpFlight implements FillHost {
   }
 
   #capVariants(index: VaryIndex | undefined, variantKey: string): void {
-    const { cache, settings } = this.#host
-    const oldest = index?.remember(variantKey, settings.maxVariants)
+    const { cache, rules } = this.#host
+    const oldest = index?.remember(variantKey, rules.maxVariants)
     if (oldest !== undefined) cache.invalidate(oldest).catch(() => {})
   }
 
@@ -270,8 +274,8 @@ export class HttpFlight implements FillHost {
       return
     }
     this.#answered.push(exchange)
-    this.#host.lenders.offer(this.key, exchange)
-    exchange.within(() => replay(exchange.req, exchange.res, stored, stored.hitFields(now), DIRECT))
+    this.#host.donors.offer(this.key, exchange)
+    exchange.edge.answer(stored, stored.hitFields(now))
   }
 
   /** Fresh by the cache's own clock, or stale where its response allows that. */
@@ -284,18 +288,10 @@ export class HttpFlight implements FillHost {
     )
   }
 
-  #giveUp(error: unknown): void {
-    const { clock } = this.#host
+  #giveUp(): void {
     this.#host.leave(this)
     this.#fill?.giveHandlersAnswer()
-    for (const exchange of this.#takeWaiting()) {
-      // The cache needs a moment to be done with the flight that has failed; until then it hands out the same failure.
-      const isSameFailure = exchange.failure === error
-      exchange.failure = error
-      if (isSameFailure && ++exchange.patience < MAX_PATIENCE)
-        clock.setTimeout(() => this.#host.enter(exchange), RETRY_DELAY)
-      else clock.setImmediate(() => this.#tryAgain(exchange))
-    }
+    for (const exchange of this.#takeWaiting()) this.#tryAgain(exchange)
   }
 
   /** Whether nobody may join any more: what it stores outside its own key could bring back what was invalidated. */
@@ -310,7 +306,7 @@ export class HttpFlight implements FillHost {
 
   #takeRunner(): Exchange | undefined {
     for (const exchange of this.#waiting) {
-      if (exchange.keys.own !== this.#ownKey || exchange.isOver) continue
+      if (exchange.keys.own !== this.#ownKey || exchange.edge.isOver) continue
       this.#waiting.delete(exchange)
       return exchange
     }
@@ -320,11 +316,13 @@ export class HttpFlight implements FillHost {
   /** Those who wait and whose clients are still there; they wait no longer. */
   #takeWaiting(): Exchange[] {
     for (const exchange of this.#fill?.takeUnbegun() ?? []) this.#waiting.add(exchange)
-    const taken: Exchange[] = []
-    for (const exchange of this.#waiting) {
-      this.#waiting.delete(exchange)
-      if (!exchange.isOver) taken.push(exchange)
-    }
+    this.#forgetGone()
+    const taken = [...this.#waiting]
+    this.#waiting.clear()
     return taken
+  }
+
+  #forgetGone(): void {
+    for (const exchange of this.#waiting) if (exchange.edge.isOver) this.#waiting.delete(exchange)
   }
 }

@@ -1,16 +1,13 @@
 import type { Cache } from '../../cache/cache.ts'
-import type { Clock } from '../../clock.ts'
+import type { FillContext, FillSurroundings } from '../fill/fill-parts.ts'
 import { Fill } from '../fill/fill.ts'
-import type { FillContext } from '../fill/fill-host.ts'
-import type { Exchange } from './exchange.ts'
-import type { Settings } from '../options.ts'
 import { storedCodec } from '../stored/stored-codec.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
+import type { Exchange } from './exchange.ts'
 
 interface ValidationHost {
   readonly cache: Cache
-  readonly settings: Settings
-  readonly clock: Clock
+  readonly surroundings: FillSurroundings
   runAlone(exchange: Exchange, detail: string): void
 }
 
@@ -20,18 +17,18 @@ interface ValidationHost {
  * for the request at hand, and only the handler can tell whether it is for the next one too (RFC 9111 section 5.2.2.4).
  */
 export function validate(exchange: Exchange, stored: StoredResponse, host: ValidationHost): void {
-  const { cache, settings, clock } = host
-  const { res } = exchange
+  const { cache, surroundings } = host
+  const { clock } = surroundings
   let fill: Fill
   try {
-    const parts = { exchange, res, hasClient: true, forOthers: false, context: aboutStored(stored) }
-    fill = new Fill({ ...parts, settings, clock, host: NOBODY })
+    const parts = { exchange, hasClient: true, forOthers: false, context: aboutStored(stored), host: NOBODY }
+    fill = new Fill(parts, surroundings)
   } catch {
     // A request or response of a kind that we do not understand: its own handler may.
     host.runAlone(exchange, 'gave-up')
     return
   }
-  fill.run(res)
+  fill.start()
   fill.result.then(
     (response) => {
       if (response?.mustValidate === true && isNews(response, stored, clock.wallNow())) {

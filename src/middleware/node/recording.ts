@@ -1,35 +1,36 @@
-import { ServerResponse, STATUS_CODES } from 'node:http'
+import { EventEmitter } from 'node:events'
+import { ServerResponse } from 'node:http'
 
-import type { FieldBlock, FlatFields } from '../rules/fields.ts'
-import type { Outlet } from '../answer/replay.ts'
-
-/** The header of a response as the handler gave it, before outer layers such as compression changed it. */
-export interface ResponseHead {
-  readonly status: number
-  readonly message: string
-  readonly fields: FlatFields
-}
-
-/** Who listens to a handler's answer. */
-export interface RecordingObserver {
-  /**
-   * Called once, when the header is final. `send`: let the client have it. `hold`: keep it and what follows back, until
-   * `sendHeld` or `answerInstead`.
-   */
-  onHead(head: ResponseHead): 'send' | 'hold'
-  /** Called with `send` once the header has gone through the layers outside ours, as it is then. */
-  onHeadSent?(head: ResponseHead): void
-  /** Called with each piece of the body, copied. Returns whether the handler may write on without waiting. */
-  onChunk(chunk: Buffer): boolean
-  onEnd(): void
-  /** The handler destroyed the response. */
-  onCut(): void
-}
+import { ABOUT_THE_BODY } from '../answer/replay.ts'
+import type { Narrowed, SourceObserver } from '../fill/source.ts'
+import { applyHead, hasBody, lengthField, readHead } from './head-of.ts'
 
 type Callback = (error?: Error | null) => void
 type AnyFunction = (...args: unknown[]) => unknown
-const PATCHED = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy'] as const
-type Patched = (typeof PATCHED)[number]
+const PATCHED = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy', 'emit'] as const
+/** Only where a layer outside has put them there: compression does. */
+const OF_LAYERS = ['flush', 'on', 'removeListener', 'off'] as const
+type Patched = (typeof PATCHED)[number] | (typeof OF_LAYERS)[number]
+
+const ON_EMITTERS: ReadonlySet<string> = new Set(['on', 'removeListener', 'off'])
+
+/** What of an answer is listened to. */
+export type RecordingObserver = Omit<SourceObserver, 'onError'>
+
+/** For those who want to know of the header alone. */
+export const UNHEARD = {
+  onHeadSent: (): void => {},
+  onChunk: (_chunk: Buffer, taken: boolean): boolean => taken,
+  onFlush: (): void => {},
+  onDrain: (): void => {},
+  onEnd: (): void => {},
+}
+
+/**
+ * `before` the header; then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part of
+ * it. `answered` otherwise: what comes goes nowhere. `off`: nobody listens.
+ */
+type State = 'before' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
 
 /**
  * Listens to a handler's answer at the response itself: replaces its functions by own ones, which pass on to those that
@@ -38,54 +39,57 @@ type Patched = (typeof PATCHED)[number]
 export class Recording {
   readonly res: ServerResponse
   readonly #observer: RecordingObserver
-  readonly #base: Record<Patched, AnyFunction>
-  readonly #hadOwn: Record<Patched, boolean>
+  readonly #base = {} as Record<Patched, AnyFunction>
+  readonly #hadOwn = {} as Record<Patched, boolean>
   readonly #own: Record<Patched, AnyFunction>
-  /** `before` the header, then `sending` or `holding`; `answered` otherwise, so that what comes goes nowhere; `off`. */
-  #state: 'before' | 'sending' | 'holding' | 'answered' | 'off' = 'before'
+  #state: State = 'before'
   #headSeen = false
+  #headNoted = false
   #ended = false
   /** Set while a function below ours runs: what it calls of ours was recorded already. */
   #inBase = false
   #held: Buffer[] = []
+  /** Set while the observer decides on the header: what it stops is stopped then. */
+  #isAnnouncing = false
+  #mayStop = false
+  /** Others hold up the run: the handler is not told that its own client takes more. */
+  #isPaused = false
+  /** Where a layer outside has its own idea of `drain`: those whom the handler wants to be told. */
+  readonly #drains = new EventEmitter()
+  /** What is left of the part that a client gets. */
+  #part = { skip: 0, left: 0 }
 
   constructor(res: ServerResponse, observer: RecordingObserver) {
     this.res = res
     this.#observer = observer
-    const target = res as unknown as Record<Patched, AnyFunction>
-    // oxlint-disable-next-line typescript/no-this-alias -- the functions below need two of them
-    const recording = this
     this.#own = {
-      writeHead(...args) {
-        return recording.#writeHead(args)
-      },
-      write(...args) {
-        return recording.#write(args)
-      },
-      end(...args) {
-        return recording.#end(args)
-      },
-      flushHeaders() {
-        return recording.#flushHeaders()
-      },
-      destroy(...args) {
-        return recording.#destroy(args)
-      },
+      writeHead: (...args) => this.#writeHead(args),
+      write: (...args) => this.#write(args),
+      end: (...args) => this.#end(args),
+      flushHeaders: () => this.#flush('flushHeaders', []),
+      flush: (...args) => this.#flush('flush', args),
+      destroy: (...args) => this.#destroy(args),
+      emit: (...args) => this.#emit(args),
+      on: (...args) => this.#listen('on', args),
+      removeListener: (...args) => this.#listen('removeListener', args),
+      off: (...args) => this.#listen('off', args),
     }
-    this.#base = {} as Record<Patched, AnyFunction>
-    this.#hadOwn = {} as Record<Patched, boolean>
-    for (const name of PATCHED) {
-      this.#base[name] = target[name]
+    const layersDrain = Object.hasOwn(res, 'on')
+    const target = res as unknown as Record<Patched, AnyFunction | undefined>
+    for (const name of [...PATCHED, ...OF_LAYERS]) {
+      const base = target[name]
+      if (base === undefined || (!layersDrain && ON_EMITTERS.has(name))) continue
+      this.#base[name] = base
       this.#hadOwn[name] = Object.hasOwn(res, name)
       target[name] = this.#own[name]
     }
+    if (layersDrain) this.#callBase('on', 'drain', () => this.#drained(() => this.#drains.emit('drain')))
   }
 
   get headSeen(): boolean {
     return this.#headSeen
   }
 
-  /** Whether the header is out of our hands. */
   get headSent(): boolean {
     return this.#state !== 'before' && this.#state !== 'holding'
   }
@@ -94,9 +98,8 @@ export class Recording {
     return this.#state === 'holding'
   }
 
-  /** Whether layers outside ours have a say in the header. */
   get hasOuterLayers(): boolean {
-    return this.#hadOwn.writeHead
+    return this.#hadOwn.writeHead || this.#hadOwn.end || this.#hadOwn.write
   }
 
   get ended(): boolean {
@@ -105,17 +108,20 @@ export class Recording {
 
   /** Stops listening; what was held back goes out, what follows takes the way it would take without us. */
   stop(): void {
+    this.#mayStop = true
+    if (this.#isAnnouncing) return
     if (this.#state === 'holding' && this.#headSeen) this.sendHeld()
-    if (this.#state === 'answered') return
+    if (this.#state === 'answered' || this.#state === 'narrowed') return
     this.#state = 'off'
-    const target = this.res as unknown as Record<Patched, AnyFunction>
-    for (const name of PATCHED) {
+    const target = this.res as unknown as Partial<Record<Patched, AnyFunction>>
+    for (const name of [...PATCHED, ...OF_LAYERS]) {
       // Layers below in the chain of handlers may have patched ours in turn: then ours stays, and only passes on.
       if (target[name] !== this.#own[name]) continue
       if (this.#hadOwn[name]) target[name] = this.#base[name]
-      else delete (target as Partial<Record<Patched, AnyFunction>>)[name]
+      else delete target[name]
     }
-    if (Object.hasOwn(this.res, 'headersSent')) delete (this.res as { headersSent?: boolean }).headersSent
+    this.#showHead()
+    this.resume()
   }
 
   /** The functions below ours are other ones now: those of a response without a client. */
@@ -132,27 +138,35 @@ export class Recording {
   sendHeld(): void {
     if (this.#state !== 'holding') return
     this.#state = 'sending'
-    delete (this.res as { headersSent?: boolean }).headersSent
-    this.#callBase('writeHead', this.res.statusCode)
-    for (const chunk of this.#held) this.#callBase('write', chunk)
+    this.#showHead()
+    const held = this.#held
     this.#held = []
-    if (this.#ended) this.#callBase('end')
+    const last = this.#ended ? held.pop() : undefined
+    for (const chunk of held) this.#callBase('write', chunk)
+    if (this.#ended) this.#callBase('end', last)
+    else if (held.length === 0) this.#callBase('writeHead', this.res.statusCode)
   }
 
-  /** Gives the client another answer than the handler's. `fields` of the handler are gone; `baseline` is put back. */
-  answerInstead(baseline: ReadonlyArray<readonly [string, string | string[]]>, answer: (outlet: Outlet) => void): void {
-    if (this.#state !== 'holding') return
+  /** Clears the way for another answer than the handler's, whose fields are gone; what was there before is put back. */
+  clear(baseline: ReadonlyArray<readonly [string, string | string[]]>): void {
     this.#state = 'answered'
     this.#held = []
-    delete (this.res as { headersSent?: boolean }).headersSent
+    this.#showHead()
     for (const name of this.res.getHeaderNames()) this.res.removeHeader(name)
     for (const [name, value] of baseline) this.res.setHeader(name, value)
-    answer({
-      // HTTP/2 has no reason phrases, and Node warns of those who give one.
-      writeHead: ({ req }, status, message, fields) =>
-        this.#callBase('writeHead', status, ...(req.httpVersionMajor < 2 ? [message, fields] : [fields])),
-      end: (_res, body) => (body === undefined ? this.#callBase('end') : this.#callBase('end', body)),
-    })
+  }
+
+  /** Ends the response with what was put on it after `clear`. */
+  finish(body: Buffer | undefined): void {
+    this.#callBase('end', body)
+  }
+
+  /** The handler may write on. */
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    if (this.#base.on !== undefined) this.#drains.emit('drain')
+    else if (!this.res.writableNeedDrain) this.#callBase('emit', 'drain')
   }
 
   #callBase(name: Patched, ...args: unknown[]): unknown {
@@ -163,6 +177,70 @@ export class Recording {
     } finally {
       this.#inBase = before
     }
+  }
+
+  /** Calls a function below ours that sends the header. What layers outside throw there is for the handler alone. */
+  #sendHead(name: Patched, ...args: unknown[]): unknown {
+    let result: unknown
+    try {
+      result = this.#callBase(name, ...args)
+    } catch (error) {
+      if (!this.#headNoted) this.#fail(error)
+      throw error
+    }
+    if (!this.#headNoted && this.#state === 'sending') {
+      this.#headNoted = true
+      this.#observer.onHeadSent(readHead(this.res))
+    }
+    return result
+  }
+
+  /** For others the rest does not come; the handler goes on as it would without us. */
+  #fail(error: unknown): void {
+    if (this.#state === 'off') return
+    this.#state = 'off'
+    this.#observer.onCut(error)
+  }
+
+  /** Shows the header to the observer. `length`: of the body, where it is there as a whole. */
+  #announce(length?: number): void {
+    this.#headSeen = true
+    const head = readHead(this.res)
+    const fields = length === undefined ? head.fields : [...head.fields, ...lengthField(this.res, length)]
+    this.#isAnnouncing = true
+    const decision = this.#observer.onHead({ ...head, fields })
+    this.#isAnnouncing = false
+    if (typeof decision === 'object') this.#narrow(decision)
+    else if (this.#mayStop) this.stop()
+    else this.#state = decision === 'hold' ? 'holding' : 'sending'
+    if (this.#state === 'holding' || this.#state === 'answered') this.#hideHead()
+  }
+
+  /** To the handler a header that it has given is sent. */
+  #hideHead(): void {
+    Object.defineProperty(this.res, 'headersSent', { configurable: true, get: () => true })
+  }
+
+  #showHead(): void {
+    if (Object.hasOwn(this.res, 'headersSent')) delete (this.res as { headersSent?: boolean }).headersSent
+  }
+
+  /** The client gets what it asked for of an answer that is its own. */
+  #narrow(narrowed: Narrowed): void {
+    const { res } = this
+    if (narrowed.kind === 'not-modified') {
+      for (const name of ABOUT_THE_BODY) res.removeHeader(name)
+      res.statusCode = 304
+      this.#state = 'answered'
+      this.#callBase('end')
+      return
+    }
+    const { start, end, size } = narrowed
+    res.statusCode = 206
+    res.setHeader('Content-Range', `bytes ${start}-${end}/${size}`)
+    res.setHeader('Content-Length', String(end - start + 1))
+    this.#part = { skip: start, left: end - start + 1 }
+    this.#state = 'narrowed'
   }
 
   #writeHead(args: unknown[]): unknown {
@@ -176,146 +254,158 @@ export class Recording {
     // Node refuses such a status, and says so better.
     if (!(status >= 100 && status <= 999)) return this.#base.writeHead.apply(this.res, args)
     applyHead(this.res, args)
-    this.#headSeen = true
-    const decision = this.#observer.onHead(readHead(this.res))
-    // Asked anew: the observer may have stopped the recording.
-    if (this.#state === 'before') this.#state = decision === 'hold' ? 'holding' : 'sending'
-    if (this.#state === 'holding') {
-      Object.defineProperty(this.res, 'headersSent', { configurable: true, get: () => true })
-      return this.res
-    }
-    const sent = this.#callBase('writeHead', this.res.statusCode)
-    if (this.#state === 'sending') this.#observer.onHeadSent?.(readHead(this.res))
-    return sent
+    this.#announce()
+    if (this.#currentState() === 'holding' || this.#currentState() === 'answered') return this.res
+    return this.#sendHead('writeHead', this.res.statusCode)
   }
 
   #write(args: unknown[]): unknown {
     if (this.#state === 'off' || this.#inBase) return this.#base.write.apply(this.res, args)
-    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    const callback = callbackOf(args)
     const chunk = bytesOf(args[0], args[1])
     if (chunk === undefined || this.#ended) {
       if (this.#state !== 'answered') return this.#callBase('write', ...args)
       if (callback) process.nextTick(callback)
       return true
     }
-    if (this.#state === 'before') this.res.writeHead(this.res.statusCode)
-    if (this.#currentState() === 'off') return this.#callBase('write', ...args)
-    const mayGoOn = !hasBody(this.res) || this.#state === 'answered' || this.#observer.onChunk(chunk)
-    if (this.#currentState() === 'sending' || this.#currentState() === 'off') {
-      const taken = this.#callBase('write', chunk, callback)
-      return mayGoOn ? true : taken
+    if (this.#state === 'before') this.#announce()
+    switch (this.#currentState()) {
+      case 'sending': {
+        const taken = this.#sendHead('write', chunk, callback) !== false
+        return hasBody(this.res) ? this.#noteChunk(chunk, taken) : taken
+      }
+      case 'narrowed':
+        return this.#writePart(chunk, callback)
+      case 'holding':
+        if (hasBody(this.res)) {
+          this.#noteChunk(chunk, true)
+          if (this.#currentState() !== 'holding') return this.#callBase('write', chunk, callback)
+          this.#held.push(chunk)
+        }
+        break
+      case 'answered':
+        break
+      default:
+        return this.#callBase('write', ...args)
     }
-    if (this.#state === 'holding' && hasBody(this.res)) this.#held.push(chunk)
     if (callback) process.nextTick(callback)
     return true
   }
 
+  /** Whether the handler may write on, as far as its own client, who `taken` says it, and the others are concerned. */
+  #noteChunk(chunk: Buffer, taken: boolean): boolean {
+    if (this.#currentState() === 'off') return taken
+    const mayGoOn = this.#observer.onChunk(chunk, taken)
+    this.#isPaused = !mayGoOn && this.#currentState() !== 'off'
+    return mayGoOn
+  }
+
   #end(args: unknown[]): unknown {
     if (this.#state === 'off' || this.#inBase) return this.#base.end.apply(this.res, args)
-    const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+    const callback = callbackOf(args)
     const first = typeof args[0] === 'function' ? undefined : args[0]
-    const chunk = first === undefined || first === null ? undefined : bytesOf(first, args[1])
-    if (this.#ended || (chunk === undefined && first !== undefined && first !== null)) {
+    const isGiven = first !== undefined && first !== null
+    const chunk = isGiven ? bytesOf(first, args[1]) : undefined
+    if (this.#ended || (chunk === undefined && isGiven)) {
       if (this.#state !== 'answered' && this.#state !== 'holding') return this.#callBase('end', ...args)
       if (callback) process.nextTick(callback)
       return this.res
     }
-    if (this.#state === 'before') {
-      announceLength(this.res, chunk?.length ?? 0)
-      this.res.writeHead(this.res.statusCode)
+    if (this.#state === 'before') this.#announce(chunk?.length ?? 0)
+    const body = chunk !== undefined && chunk.length > 0 && hasBody(this.res) ? chunk : undefined
+    switch (this.#currentState()) {
+      case 'sending':
+        this.#ended = true
+        try {
+          if (chunk === undefined) this.#sendHead('end', callback)
+          else this.#sendHead('end', chunk, callback)
+        } finally {
+          if (body !== undefined) this.#noteChunk(body, true)
+          if (this.#currentState() === 'sending') this.#observer.onEnd()
+        }
+        return this.res
+      case 'narrowed':
+        if (body !== undefined) this.#writePart(body, undefined)
+        this.#ended = true
+        if (this.#currentState() === 'narrowed') this.#callBase('end', callback)
+        return this.res
+      case 'holding':
+        if (body !== undefined) {
+          this.#observer.onChunk(body, true)
+          if (this.#currentState() === 'holding') this.#held.push(body)
+          else this.#callBase('write', body)
+        }
+        this.#ended = true
+        if (this.#currentState() !== 'holding') this.#callBase('end', callback)
+        else if (callback) this.res.once('finish', callback)
+        if (this.#currentState() !== 'off') this.#observer.onEnd()
+        return this.res
+      case 'answered':
+        this.#ended = true
+        if (callback) process.nextTick(callback)
+        return this.res
+      default:
+        return this.#callBase('end', ...args)
     }
-    if (this.#currentState() === 'off') return this.#callBase('end', ...args)
-    if (chunk !== undefined && chunk.length > 0 && this.#state !== 'answered' && hasBody(this.res)) {
-      this.#observer.onChunk(chunk)
-      if (this.#currentState() === 'holding') this.#held.push(chunk)
-    }
-    if (this.#currentState() === 'answered') {
-      this.#ended = true
-      if (callback) process.nextTick(callback)
-      return this.res
-    }
-    if (this.#currentState() === 'holding') {
-      this.#ended = true
-      if (callback) this.res.once('finish', callback)
-      this.#observer.onEnd()
-      return this.res
-    }
-    this.#ended = true
-    if (chunk === undefined) this.#callBase('end', callback)
-    else this.#callBase('end', chunk, callback)
-    if (this.#currentState() !== 'off') this.#observer.onEnd()
-    return this.res
   }
 
-  #flushHeaders(): unknown {
-    if (this.#state === 'before' && !this.#inBase) this.res.writeHead(this.res.statusCode)
+  /** Writes what of a chunk belongs to the client's part; with its last byte the answer ends. */
+  #writePart(chunk: Buffer, callback: Callback | undefined): unknown {
+    const { skip, left } = this.#part
+    const piece = chunk.subarray(Math.min(skip, chunk.length), skip + left)
+    this.#part = { skip: Math.max(0, skip - chunk.length), left: left - piece.length }
+    if (this.#part.left > 0) {
+      if (piece.length > 0) return this.#callBase('write', piece, callback)
+      if (callback) process.nextTick(callback)
+      return true
+    }
+    this.#state = 'answered'
+    this.#callBase('end', piece, callback)
+    return true
+  }
+
+  #flush(name: 'flush' | 'flushHeaders', args: unknown[]): unknown {
+    if (this.#state === 'off' || this.#inBase) return this.#base[name].apply(this.res, args)
+    if (this.#state === 'before' && name === 'flushHeaders') this.#announce()
     if (this.#currentState() === 'holding' || this.#currentState() === 'answered') return undefined
-    return this.#callBase('flushHeaders')
+    if (this.#currentState() === 'off') return this.#callBase(name, ...args)
+    const result = this.#sendHead(name, ...args)
+    if (this.#currentState() === 'sending') this.#observer.onFlush()
+    return result
   }
 
   #destroy(args: unknown[]): unknown {
-    if (this.#state !== 'off' && this.#state !== 'answered' && !this.#ended) this.#observer.onCut()
+    if (this.#state !== 'off' && this.#state !== 'answered' && !this.#ended) this.#observer.onCut(args[0])
     return this.#base.destroy.apply(this.res, args)
   }
 
+  #emit(args: unknown[]): unknown {
+    const emit = (): unknown => this.#base.emit.apply(this.res, args)
+    return args[0] === 'drain' && this.#base.on === undefined ? this.#drained(emit) : emit()
+  }
+
+  /** Its own client takes more. `tell`: the handler, if nobody else holds it up. */
+  #drained(tell: () => unknown): unknown {
+    if (this.#state === 'off') return tell()
+    const wasPaused = this.#isPaused
+    this.#observer.onDrain() // who may call `resume`, which tells the handler
+    return wasPaused || tell()
+  }
+
+  #listen(name: 'on' | 'removeListener' | 'off', args: unknown[]): unknown {
+    if (args[0] !== 'drain' || this.#inBase) return this.#base[name].apply(this.res, args)
+    this.#drains[name]('drain', args[1] as () => void)
+    return this.res
+  }
+
   /** Read through a function where a call in between may have changed it. */
-  #currentState(): 'before' | 'sending' | 'holding' | 'answered' | 'off' {
+  #currentState(): State {
     return this.#state
   }
 }
 
-/** Puts the arguments of `writeHead`, in all its signatures, where they can be read: on the response. */
-function applyHead(res: ServerResponse, args: unknown[]): void {
-  res.statusCode = Number(args[0])
-  if (typeof args[1] === 'string') res.statusMessage = args[1]
-  const fields = typeof args[1] === 'string' ? args[2] : (args[2] ?? args[1])
-  if (fields === undefined || fields === null) return
-  const given: FieldBlock = []
-  if (!Array.isArray(fields)) {
-    for (const [name, value] of Object.entries(fields)) given.push(name, value as string | string[])
-  } else if (Array.isArray(fields[0])) {
-    for (const [name, value] of fields as Array<[string, string | string[]]>) given.push(name, value)
-  } else {
-    given.push(...(fields as string[]))
-  }
-  const seen = new Set<string>()
-  for (let index = 0; index + 1 < given.length; index += 2) {
-    const name = String(given[index])
-    const value = given[index + 1] as string | string[]
-    if (name === '') continue
-    if (seen.has(name.toLowerCase())) res.appendHeader(name, value)
-    else res.setHeader(name, value)
-    seen.add(name.toLowerCase())
-  }
-}
-
-export function readHead(res: ServerResponse): ResponseHead {
-  const spelled = (res as { getRawHeaderNames?: () => string[] }).getRawHeaderNames
-  const fields: string[] = []
-  for (const name of spelled ? spelled.call(res) : res.getHeaderNames()) {
-    const value = res.getHeader(name)
-    if (Array.isArray(value)) for (const line of value) fields.push(name, String(line))
-    else fields.push(name, String(value))
-  }
-  return { status: res.statusCode, message: reasonOf(res), fields }
-}
-
-function reasonOf(res: ServerResponse): string {
-  // HTTP/2 has none, and Node warns of every look at it.
-  const own = res.req.httpVersionMajor < 2 ? res.statusMessage : ''
-  return own || STATUS_CODES[res.statusCode] || 'unknown'
-}
-
-/** What Node would state for a body that is given to `end` whole; stated early, because the header is read early. */
-function announceLength(res: ServerResponse, length: number): void {
-  // To a client of HTTP/1.0 Node says it by closing.
-  if (!hasBody(res) || (res.req.httpVersionMajor === 1 && res.req.httpVersionMinor === 0)) return
-  if (res.hasHeader('content-length') || res.hasHeader('transfer-encoding') || res.hasHeader('trailer')) return
-  res.setHeader('Content-Length', length)
-}
-
-function hasBody(res: ServerResponse): boolean {
-  return res.req.method !== 'HEAD' && res.statusCode !== 204 && res.statusCode !== 304
+function callbackOf(args: unknown[]): Callback | undefined {
+  return args.find((argument) => typeof argument === 'function') as Callback | undefined
 }
 
 /** A copy, because handlers use their buffers again; undefined for what Node does not take either. */

@@ -1,7 +1,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 
-import { SinkSocket } from './sink-socket.ts'
+import type { Connection } from './connection.ts'
 import { watchSocket } from './socket-watch.ts'
+import { StandInSocket } from './stand-in-socket.ts'
 
 /** Events by which Node tells a handler that its client has left. */
 const LEAVING = new Set(['aborted', 'error', 'close'])
@@ -21,6 +22,7 @@ interface Closable {
 export class Shield {
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
+  readonly #connection: Connection
   readonly #onCut: () => void
   readonly #socket: IncomingMessage['socket']
   readonly #endWatch: () => void
@@ -30,15 +32,16 @@ export class Shield {
   readonly #ownResEmit: Emit
   #up = true
   #cut = false
-  #sink: SinkSocket | undefined
+  #standIn: StandInSocket | undefined
 
   static isPossible(res: ServerResponse): boolean {
     return res instanceof ServerResponse && res.req.socket !== null
   }
 
-  constructor(req: IncomingMessage, res: ServerResponse, onCut: () => void) {
+  constructor(req: IncomingMessage, res: ServerResponse, connection: Connection, onCut: () => void) {
     this.#req = req
     this.#res = res
+    this.#connection = connection
     this.#onCut = onCut
     this.#socket = req.socket
     this.#endWatch = watchSocket(req.socket, () => this.#noteCut())
@@ -47,8 +50,8 @@ export class Shield {
     this.#ownReqEmit = (event, ...args) =>
       this.#up && this.#isAboutLeaving(event) ? false : this.#reqEmit.call(req, event, ...args)
     this.#ownResEmit = (event, ...args) => {
-      if (this.#up && event === 'close' && !this.#cut && !res.writableFinished && this.#sink === undefined) {
-        this.#putSink()
+      if (this.#up && event === 'close' && !this.#cut && !res.writableFinished && this.#standIn === undefined) {
+        this.#putStandIn()
         return false
       }
       return this.#resEmit.call(res, event, ...args)
@@ -59,7 +62,7 @@ export class Shield {
 
   /** Whether the client has left. */
   get clientLeft(): boolean {
-    return this.#sink !== undefined
+    return this.#standIn !== undefined
   }
 
   /** Ends the protection. A handler whose answer nobody needs any more now learns that its client has left. */
@@ -69,7 +72,7 @@ export class Shield {
     this.#endWatch()
     if (this.#req.emit === this.#ownReqEmit) this.#req.emit = this.#reqEmit
     if (this.#res.emit === this.#ownResEmit) this.#res.emit = this.#resEmit
-    if (this.#sink !== undefined && !this.#res.writableEnded) this.#sink.destroy()
+    if (this.#standIn !== undefined && !this.#res.writableEnded) this.#standIn.destroy()
   }
 
   #isAboutLeaving(event: string | symbol): boolean {
@@ -81,20 +84,20 @@ export class Shield {
     this.#onCut()
   }
 
-  #putSink(): void {
+  #putStandIn(): void {
     const res = this.#res
-    const sink = new SinkSocket(this.#socket)
-    this.#sink = sink
+    const standIn = new StandInSocket(this.#connection)
+    this.#standIn = standIn
     const closable = res as unknown as Closable
     closable.destroyed = false
     closable._closed = false
-    this.#req.socket = sink as unknown as IncomingMessage['socket']
+    this.#req.socket = standIn as unknown as IncomingMessage['socket']
     // oxlint-disable-next-line typescript/no-deprecated -- handlers still look at it
     this.#req.aborted = false
-    sink.once('close', () => {
+    standIn.once('close', () => {
       if (this.#up && !res.writableEnded) this.#noteCut()
     })
-    res.once('finish', () => process.nextTick(() => sink.destroy()))
-    res.assignSocket(sink as unknown as IncomingMessage['socket'])
+    res.once('finish', () => process.nextTick(() => standIn.destroy()))
+    res.assignSocket(standIn as unknown as IncomingMessage['socket'])
   }
 }

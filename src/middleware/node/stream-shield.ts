@@ -1,9 +1,10 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 
-import { takeOver } from './background.ts'
+import type { Connection } from './connection.ts'
 import type { Recording } from './recording.ts'
 import { Shield } from './shield.ts'
-import type { SinkSocket } from './sink-socket.ts'
+import { takeOver } from './stand-in.ts'
+import type { StandInSocket } from './stand-in-socket.ts'
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
 
@@ -12,10 +13,11 @@ export function shieldFor(
   req: IncomingMessage,
   res: ServerResponse,
   recording: Recording,
+  connection: Connection,
   onCut: () => void,
 ): Shield | StreamShield | undefined {
-  if (Shield.isPossible(res)) return new Shield(req, res, onCut)
-  return StreamShield.isPossible(res) ? new StreamShield(req, res, recording) : undefined
+  if (Shield.isPossible(res)) return new Shield(req, res, connection, onCut)
+  return StreamShield.isPossible(res) ? new StreamShield(req, res, recording, connection) : undefined
 }
 
 /** Events by which Node tells a handler that its stream has gone; of a response also `finish`, ended or not. */
@@ -29,13 +31,14 @@ class StreamShield {
   readonly #req: IncomingMessage
   readonly #res: ServerResponse
   readonly #recording: Recording
+  readonly #connection: Connection
   readonly #reqEmit: Emit
   readonly #resEmit: Emit
   readonly #ownReqEmit: Emit
   readonly #ownResEmit: Emit
   #up = true
   /** What the handler writes to since its stream has gone. */
-  #sink: SinkSocket | undefined
+  #standIn: StandInSocket | undefined
   /** Set while the stream tells of its end: that is not the end of the response. */
   #streamCloses = false
 
@@ -43,17 +46,18 @@ class StreamShield {
     return !(res instanceof ServerResponse) && (res as { stream?: unknown }).stream !== undefined
   }
 
-  constructor(req: IncomingMessage, res: ServerResponse, recording: Recording) {
+  constructor(req: IncomingMessage, res: ServerResponse, recording: Recording, connection: Connection) {
     this.#req = req
     this.#res = res
     this.#recording = recording
+    this.#connection = connection
     this.#reqEmit = req.emit
     this.#resEmit = res.emit
     this.#ownReqEmit = (event, ...args) =>
       this.#up && LEAVING.has(event) && !recording.ended ? false : this.#reqEmit.call(req, event, ...args)
     this.#ownResEmit = (event, ...args) => {
       if (this.#up && !recording.ended && LEAVING.has(event)) {
-        if (this.#sink === undefined) this.#leaveStream()
+        if (this.#standIn === undefined) this.#leaveStream()
         if (this.#streamCloses) return false
       }
       return this.#resEmit.call(res, event, ...args)
@@ -68,11 +72,11 @@ class StreamShield {
     this.#up = false
     if (this.#req.emit === this.#ownReqEmit) this.#req.emit = this.#reqEmit
     if (this.#res.emit === this.#ownResEmit) this.#res.emit = this.#resEmit
-    if (this.#sink !== undefined && !this.#res.writableEnded) this.#sink.destroy()
+    if (this.#standIn !== undefined && !this.#res.writableEnded) this.#standIn.destroy()
   }
 
   #leaveStream(): void {
-    this.#sink = takeOver(this.#req, this.#res, this.#recording.headSent)
+    this.#standIn = takeOver(this.#req, this.#res, this.#recording.headSent, this.#connection)
     this.#recording.reseat()
     this.#streamCloses = true
     // The stream has told of its end when this turn is over; whoever waited for it to take more may go on.

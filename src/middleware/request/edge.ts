@@ -16,6 +16,11 @@ export function hostOf({ headers }: IncomingMessage): string {
   return typeof authority === 'string' ? authority : (headers.host ?? '')
 }
 
+/** Scheme and host as this process is asked for them. */
+export function originOf(req: IncomingMessage): string {
+  return `${isEncrypted(req) ? 'https' : 'http'}://${hostOf(req).toLowerCase()}`
+}
+
 /**
  * The scheme that the client used, as far as proxies before us and the connection agree on it: `https` or `http`, or
  * undefined where they contradict one another.

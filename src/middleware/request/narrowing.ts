@@ -3,6 +3,20 @@ import type { RequestFields } from '../rules/fields.ts'
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
 export const NARROWING = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const
 
-export function isNarrowed(headers: RequestFields): boolean {
+/** Whether and how a request asks for less, as it came: handlers and fills change its fields. */
+export function narrowingRequest({ method, headers }: { method?: string | undefined; headers: RequestFields }): {
+  readonly narrowing: RequestFields
+  readonly narrowed: boolean
+  readonly isHead: boolean
+} {
+  const narrowed = isNarrowed(headers)
+  return { narrowing: narrowed ? narrowingOf(headers) : {}, narrowed, isHead: method === 'HEAD' }
+}
+
+function narrowingOf(headers: RequestFields): RequestFields {
+  return Object.fromEntries(NARROWING.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])))
+}
+
+function isNarrowed(headers: RequestFields): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)
 }

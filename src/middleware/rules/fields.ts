@@ -31,6 +31,9 @@ export function blockOf(fields: FlatFields): FieldBlock {
   return block
 }
 
+/** What outer layers had put on a response before us. */
+export type Baseline = ReadonlyArray<readonly [name: string, value: string | string[]]>
+
 /** Fields by lower-case name; the lines of a repeated field in their order. */
 export class FieldMap {
   readonly #lines = new Map<string, string[]>()

@@ -1,8 +1,14 @@
-import type { Baseline } from '../node/background.ts'
-import { FieldMap, type FlatFields, type RequestFields, unstorableNames, without } from '../rules/fields.ts'
+import type { ResponseHead } from '../fill/source.ts'
+import {
+  type Baseline,
+  type FieldMap,
+  type FlatFields,
+  type RequestFields,
+  unstorableNames,
+  without,
+} from '../rules/fields.ts'
 import { formatHttpDate } from '../rules/http-date.ts'
-import type { ResponseHead } from '../node/recording.ts'
-import { type Shared, withheldBy } from '../rules/storable.ts'
+import { type Shared } from '../rules/storable.ts'
 import { StoredResponse } from './stored-response.ts'
 import { selectingValue } from '../rules/vary.ts'
 
@@ -10,6 +16,8 @@ import { selectingValue } from '../rules/vary.ts'
 export interface StorableHead {
   readonly fields: FlatFields
   readonly removed: readonly string[]
+  /** Lower-case names of fields that add to what outer layers set. */
+  readonly joins: readonly string[]
 }
 
 /**
@@ -25,42 +33,29 @@ export function storableHead(
 ): StorableHead {
   const left = new Set([...unstorableNames(fields), ...withheld, 'age'])
   const removed: string[] = []
+  const joins: string[] = []
+  const added: string[] = []
   for (const [name, value] of baseline) {
     const lines = fields.lines(name)
     if (lines.length === 0) removed.push(name)
-    else if (lines.join('\n') === (typeof value === 'string' ? value : value.join('\n'))) left.add(name)
+    if (left.has(name)) continue
+    const addition = addedTo(typeof value === 'string' ? [value] : value, lines)
+    if (addition === undefined) continue
+    left.add(name)
+    if (addition.length > 0) joins.push(name)
+    added.push(...addition.flatMap((line) => [name, line]))
   }
-  const kept = without(head.fields, left)
+  const kept = [...without(head.fields, left), ...added]
   if (!fields.has('date')) kept.push('Date', formatHttpDate(respondedAt))
-  return { fields: kept, removed }
+  return { fields: kept, removed, joins }
 }
 
-/** Fields that describe the stored body as it is; a 304 cannot change them. */
-const OF_THE_BODY = new Set(['content-encoding', 'content-length', 'content-md5', 'content-range', 'etag'])
-
-/** The header of a stored response with the fields of a 304 in their place: RFC 9111 section 3.2. */
-export function freshenedHead(
-  stored: StoredResponse,
-  update: ResponseHead,
-  baseline: Baseline,
-  respondedAt: number,
-): StorableHead & Pick<ResponseHead, 'status' | 'message'> {
-  // What outer layers have set on the 304 is not the handler's word.
-  const own = storableHead(update, new FieldMap(update.fields), [], baseline, respondedAt).fields
-  const updated = new Set([...new FieldMap(own).names()].filter((name) => !OF_THE_BODY.has(name)))
-  const fields = [...without(stored.fields, updated), ...without(own, OF_THE_BODY)]
-  return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed }
-}
-
-/** What of a freshened header may be stored: no field that the stored response or the new verdict withholds. */
-export function keptOfFreshened<Head extends StorableHead>(
-  head: Head,
-  stored: StoredResponse,
-  { withheld }: Shared,
-  targetedFields: readonly string[],
-): Head {
-  const before = withheldBy(new FieldMap(stored.fields), targetedFields)
-  return { ...head, fields: without(head.fields, new Set([...before, ...withheld])) }
+/** What the handler has added to the lines of a field that was there before; undefined if it has replaced them. */
+function addedTo(before: readonly string[], lines: readonly string[]): readonly string[] | undefined {
+  if (before.every((line, index) => line === lines[index])) return lines.slice(before.length)
+  const [line] = lines
+  const start = `${before.join(', ')},`
+  return lines.length === 1 && line?.startsWith(start) ? [line.slice(start.length).trimStart()] : undefined
 }
 
 /** The response to store: a header that may be, the whole body, and what the verdict and the request say about both. */
@@ -72,7 +67,8 @@ export function responseOf(
   respondedAt: number,
 ): StoredResponse {
   return new StoredResponse({
-    ...{ status: head.status, statusMessage: head.message, fields: head.fields, removed: head.removed },
+    ...{ status: head.status, statusMessage: head.message, fields: head.fields },
+    ...{ removed: head.removed, joins: head.joins },
     ...{ body, respondedAt, lifetime, mustValidate, explicit },
     selecting: vary.map((name) => [name, selectingValue(requestHeaders, name) ?? null] as const),
   })

@@ -5,7 +5,7 @@ import { VaryIndex } from './vary-index.ts'
 /** What this middleware keeps in a cache. */
 export type Stored = StoredResponse | VaryIndex
 
-const VERSION = 2
+const VERSION = 3
 const RESPONSE = 1
 const INDEX = 2
 const PREFIX_BYTES = 6
@@ -25,10 +25,10 @@ export const storedCodec: {
   immutable: true,
   encode(value) {
     if (value instanceof VaryIndex) return pack(INDEX, value.describe(), Buffer.alloc(0))
-    const { body, status, statusMessage, fields, removed, respondedAt, lifetime } = value
+    const { body, status, statusMessage, fields, removed, joins, respondedAt, lifetime } = value
     const { mustValidate, explicit, selecting } = value
     const meta: ResponseMeta = {
-      ...{ status, statusMessage, fields, removed, respondedAt, lifetime, mustValidate, explicit, selecting },
+      ...{ status, statusMessage, fields, removed, joins, respondedAt, lifetime, mustValidate, explicit, selecting },
       bodyBytes: body.length,
     }
     return pack(RESPONSE, meta, body)
@@ -62,12 +62,12 @@ function indexFrom(description: Record<string, unknown>): VaryIndex {
 }
 
 function responseFrom(meta: Record<string, unknown>, body: Buffer): StoredResponse {
-  const { status, statusMessage, fields, removed, respondedAt, lifetime } = meta
+  const { status, statusMessage, fields, removed, joins, respondedAt, lifetime } = meta
   const { mustValidate, explicit, selecting, bodyBytes } = meta
   if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 999) throw new Error('stored status')
   if (typeof statusMessage !== 'string' || !areSafe(['status-message', statusMessage])) throw new Error('stored reason')
   if (!isStrings(fields) || !areSafe(fields)) throw new Error('stored fields are malformed')
-  if (!isStrings(removed)) throw new Error('stored removals are malformed')
+  if (!isStrings(removed) || !isStrings(joins)) throw new Error('stored names of fields are malformed')
   if (!isFinite(respondedAt)) throw new Error('stored times are malformed')
   if (typeof mustValidate !== 'boolean' || typeof explicit !== 'boolean') throw new Error('stored flags are malformed')
   if (!isRecord(lifetime) || !LIFETIME_PARTS.every((name) => isFinite(lifetime[name])))
@@ -79,6 +79,7 @@ function responseFrom(meta: Record<string, unknown>, body: Buffer): StoredRespon
     statusMessage,
     fields,
     removed,
+    joins,
     body,
     respondedAt,
     lifetime: {

@@ -11,6 +11,8 @@ export interface StoredParts {
   readonly fields: FlatFields
   /** Lower-case names of fields that outer layers had set and the handler took away. */
   readonly removed: readonly string[]
+  /** Lower-case names of fields that add to what outer layers set, in place of replacing it. */
+  readonly joins: readonly string[]
   readonly body: Buffer
   /** Wall clock when the header came, ms. */
   readonly respondedAt: number
@@ -30,6 +32,7 @@ export class StoredResponse implements StoredParts {
   readonly statusMessage: string
   readonly fields: FlatFields
   readonly removed: readonly string[]
+  readonly joins: readonly string[]
   readonly body: Buffer
   readonly respondedAt: number
   readonly lifetime: Lifetime
@@ -46,6 +49,7 @@ export class StoredResponse implements StoredParts {
     this.statusMessage = parts.statusMessage
     this.fields = parts.fields
     this.removed = parts.removed
+    this.joins = parts.joins
     this.body = parts.body
     this.respondedAt = parts.respondedAt
     this.lifetime = parts.lifetime
@@ -66,6 +70,10 @@ export class StoredResponse implements StoredParts {
 
   get lastModified(): string | undefined {
     return this.#fieldMap.get('last-modified')
+  }
+
+  get date(): string | undefined {
+    return this.#fieldMap.get('date')
   }
 
   /** Age in ms, RFC 9111 section 4.2.3. */

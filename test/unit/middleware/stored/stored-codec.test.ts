@@ -10,6 +10,7 @@ const PARTS: StoredParts = {
   statusMessage: 'OK',
   fields: ['Content-Type', 'text/plain', 'Link', '</a>', 'Link', '</b>', 'X-Text', 'é'],
   removed: ['x-powered-by'],
+  joins: ['server-timing'],
   body: Buffer.from([0, 255, 13, 10]),
   respondedAt: Date.UTC(2026, 0),
   lifetime: { age: 1, freshness: 2, staleWhileRevalidate: 3, staleIfError: 4 },
@@ -23,9 +24,21 @@ const PARTS: StoredParts = {
 
 function parts(value: unknown): StoredParts {
   expect(value).toBeInstanceOf(StoredResponse)
-  const { status, statusMessage, fields, removed, body, respondedAt, lifetime } = value as StoredResponse
+  const { status, statusMessage, fields, removed, joins, body, respondedAt, lifetime } = value as StoredResponse
   const { mustValidate, explicit, selecting } = value as StoredResponse
-  return { status, statusMessage, fields, removed, body, respondedAt, lifetime, mustValidate, explicit, selecting }
+  return {
+    status,
+    statusMessage,
+    fields,
+    removed,
+    joins,
+    body,
+    respondedAt,
+    lifetime,
+    mustValidate,
+    explicit,
+    selecting,
+  }
 }
 
 /** What the codec would write if a response were like this. */

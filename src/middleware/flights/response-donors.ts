@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Offers before requests are answered the quick way again, and ms after which every request lends. */
+/** Offers before requests are answered the quick way again, and ms after which every request donates. */
 const ENOUGH = 8
 const PATIENCE = 1000
 
@@ -15,7 +15,7 @@ interface Wanted {
  * Refills in the background that need a response which is sent and closed. They take the first to be so among several:
  * a client that reads slowly must not hold up the refill.
  */
-export class Lenders {
+export class ResponseDonors {
   readonly #wanted = new Map<string, Wanted>()
   readonly #clock: Clock
 
@@ -37,7 +37,7 @@ export class Lenders {
     return wanted !== undefined && (wanted.offers < ENOUGH || this.#clock.now() - wanted.since > PATIENCE)
   }
 
-  /** Lends an exchange that is being answered. */
+  /** Offers an exchange that is being answered, or that can only run its handler for its own client. */
   offer(key: string, exchange: Exchange): void {
     const wanted = this.#wanted.get(key)
     if (wanted === undefined) return

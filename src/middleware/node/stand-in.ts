@@ -1,17 +1,18 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 
-import { SinkSocket } from './sink-socket.ts'
-
-export type Baseline = ReadonlyArray<readonly [name: string, value: string | string[]]>
+import type { Baseline } from '../rules/fields.ts'
+import type { Connection } from './connection.ts'
+import { StandInSocket } from './stand-in-socket.ts'
 
 /**
  * Makes a response that has been sent and closed fit to be written once more, for nobody: every member of Node's
  * response is laid over it anew, state and functions, so that neither its past nor the patches of layers that are done
  * with it are left. To be called after the real `close`; before, Node would trip over it while finishing.
  */
-export function renew(req: IncomingMessage, res: ServerResponse, baseline: Baseline): void {
+export function renew(req: IncomingMessage, res: ServerResponse, baseline: Baseline, connection: Connection): void {
   for (const [name, member] of membersOf(new ServerResponse(req))) Object.defineProperty(res, name, member)
-  prepare(req, res, baseline)
+  prepare(req, res, baseline, connection)
+  renewRequest(req)
 }
 
 /** What its listeners and their bookkeeping are kept in. */
@@ -22,7 +23,12 @@ const OF_EMITTERS = new Set<string | symbol>(['_events', '_eventsCount', '_maxLi
  * fields, listeners and whatever functions layers have put on it stay; what is written from now on goes nowhere. For
  * HTTP/2, whose responses cannot be given another stream.
  */
-export function takeOver(req: IncomingMessage, res: ServerResponse, headSent: boolean): SinkSocket {
+export function takeOver(
+  req: IncomingMessage,
+  res: ServerResponse,
+  headSent: boolean,
+  connection: Connection,
+): StandInSocket {
   const { statusCode } = res
   const fields = (Object.entries(res.getHeaders()) as Array<[string, string | string[]]>).filter(
     ([name]) => !name.startsWith(':'), // HTTP/2 has the status among them once it is sent
@@ -30,10 +36,10 @@ export function takeOver(req: IncomingMessage, res: ServerResponse, headSent: bo
   for (const [name, member] of membersOf(new ServerResponse(req))) {
     if (!isPatched(res, name) && !OF_EMITTERS.has(name)) Object.defineProperty(res, name, member)
   }
-  const sink = prepare(req, res, fields)
+  const socket = prepare(req, res, fields, connection)
   res.statusCode = statusCode
   if (headSent) ServerResponse.prototype.writeHead.call(res, statusCode)
-  return sink
+  return socket
 }
 
 function isPatched(res: ServerResponse, name: string | symbol): boolean {
@@ -58,7 +64,12 @@ function membersOf(fresh: ServerResponse): Map<string | symbol, PropertyDescript
  * A response of its own for a handler that can be called directly: of the same kind as `like`, with what its framework
  * has hung on it, and sent to nobody.
  */
-export function detached(req: IncomingMessage, like: ServerResponse, baseline: Baseline): ServerResponse {
+export function detached(
+  req: IncomingMessage,
+  like: ServerResponse,
+  baseline: Baseline,
+  connection: Connection,
+): ServerResponse {
   const res = new ServerResponse(req)
   if (like instanceof ServerResponse) {
     Object.setPrototypeOf(res, Object.getPrototypeOf(like))
@@ -66,31 +77,42 @@ export function detached(req: IncomingMessage, like: ServerResponse, baseline: B
       if (!(name in res) && typeof value !== 'function') (res as unknown as Record<string, unknown>)[name] = value
     }
   }
-  prepare(undefined, res, baseline, req)
+  prepare(req, res, baseline, connection)
+  renewRequest(req)
+  // Frameworks let handlers go from the request to its response.
+  if ('res' in req) Object.defineProperty(req, 'res', { configurable: true, writable: true, value: res })
   return res
 }
 
-function prepare(
-  ownReq: IncomingMessage | undefined,
-  res: ServerResponse,
-  baseline: Baseline,
-  peer: IncomingMessage | undefined = ownReq,
-): SinkSocket {
+function prepare(req: IncomingMessage, res: ServerResponse, baseline: Baseline, connection: Connection): StandInSocket {
   for (const [name, value] of baseline) res.setHeader(name, value)
-  const sink = new SinkSocket(peer?.socket ?? null)
-  if (ownReq !== undefined) {
-    // A handler that destroys its connection must not meet the next request of the same client on it.
-    // By definition, not assignment: on HTTP/2 both are accessors that cannot be set.
-    Object.defineProperty(ownReq, 'socket', { configurable: true, writable: true, value: sink })
-    Object.defineProperty(ownReq, 'aborted', { configurable: true, writable: true, value: false })
-  }
+  const socket = new StandInSocket(connection)
+  // A handler that destroys its connection must not meet the next request of the same client on it.
+  // By definition, not assignment: on HTTP/2 both are accessors that cannot be set.
+  Object.defineProperty(req, 'socket', { configurable: true, writable: true, value: socket })
+  Object.defineProperty(req, 'aborted', { configurable: true, writable: true, value: false })
   res.once('finish', () => {
-    res.detachSocket(sink as unknown as IncomingMessage['socket'])
+    res.detachSocket(socket as unknown as IncomingMessage['socket'])
     process.nextTick(() => {
       res.emit('close')
-      sink.destroy()
+      socket.destroy()
     })
   })
-  res.assignSocket(sink as unknown as IncomingMessage['socket'])
-  return sink
+  res.assignSocket(socket as unknown as IncomingMessage['socket'])
+  return socket
+}
+
+/** State of a request by which its body, which is empty, can be read once more. */
+const OF_BODY = ['_readableState', '_events', '_eventsCount', '_dumped', '_consumed', '_closed', 'errored'] as const
+
+/** Lets a handler await the end of the request's body once more: those who were there before have had theirs. */
+function renewRequest(req: IncomingMessage): void {
+  if (!(req instanceof IncomingMessage)) return
+  const fresh = new IncomingMessage(req.socket)
+  for (const name of OF_BODY) {
+    const member = Object.getOwnPropertyDescriptor(fresh, name)
+    if (member !== undefined) Object.defineProperty(req, name, { ...member, configurable: true })
+  }
+  req.complete = true
+  req.push(null)
 }

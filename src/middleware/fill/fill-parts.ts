@@ -1,13 +1,8 @@
 import type { LoaderContext } from '../../cache/refill/loader-context.ts'
 import type { Clock } from '../../clock.ts'
 import type { Exchange } from '../flights/exchange.ts'
-import type { Settings } from '../options.ts'
 import type { Stored } from '../stored/stored-codec.ts'
-
-/** Why a handler's run yields nothing that others may have. */
-export class FillFailedError extends Error {
-  override readonly name = 'FillFailedError'
-}
+import type { FillBudget } from './fill-budget.ts'
 
 /** Who is told how a fill goes on. */
 export interface FillHost {
@@ -23,17 +18,30 @@ export interface FillHost {
 /** What a fill needs to know of the load that it is part of, and may say about its result. */
 export type FillContext = Pick<LoaderContext<Stored | undefined>, 'stale' | 'signal' | 'cacheFor' | 'doNotShare'>
 
-/** What a fill is made of. */
+/** What the options say of fills. */
+export interface FillRules {
+  /** Bytes of the largest body that is kept. */
+  readonly maxBodyBytes: number
+  /** ms after which a client that takes nothing is cut, if it holds up others. */
+  readonly stallTimeout: number
+  readonly targetedFields: readonly string[]
+}
+
+/** What all fills of a middleware have in common. */
+export interface FillSurroundings {
+  readonly rules: FillRules
+  readonly clock: Clock
+  readonly budget: FillBudget
+  /** ms: how long a handler may take for its answer, and then for each further piece of it. */
+  readonly loadTimeout: number
+}
+
 export interface FillParts {
   readonly exchange: Exchange
-  /** What the handler writes to: the exchange's own response, or one that stands in for it. */
-  readonly res: Exchange['res']
-  /** Whether a client waits at that response. */
+  /** Whether the exchange's own client gets the answer; else the run stands in for it. */
   readonly hasClient: boolean
   /** Whether it is run for others too: then it goes on when that client has left, and whatever may be stored is. */
   readonly forOthers: boolean
   readonly context: FillContext
-  readonly settings: Settings
-  readonly clock: Clock
   readonly host: FillHost
 }

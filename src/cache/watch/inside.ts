@@ -1,0 +1,27 @@
+import type { Cache } from '../cache.ts'
+import type { Events } from './events.ts'
+
+/** How a call was answered. */
+export type Outcomes = Pick<Events, 'hit' | 'hitInRedis' | 'stale' | 'coalesced'>
+
+/** What is known of a cache by those who build on it, and is no business of its users. */
+interface Inside {
+  /**
+   * Where whoever answers from what the cache holds, without asking it to load, says so: those answers count like its
+   * own.
+   */
+  readonly outcomes: Outcomes
+  /** ms. */
+  readonly loadTimeout: number
+}
+
+const byCache = new WeakMap<Cache, Inside>()
+
+export function shareInside(cache: Cache, inside: Inside): void {
+  byCache.set(cache, inside)
+}
+
+/** For a cache that is none of ours nothing is counted, and the default counts. */
+export function insideOf(cache: Cache): Inside | { readonly outcomes: undefined; readonly loadTimeout: number } {
+  return byCache.get(cache) ?? { outcomes: undefined, loadTimeout: 30_000 }
+}

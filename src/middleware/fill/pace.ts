@@ -1,0 +1,59 @@
+import type { Clock, Timer } from '../../clock.ts'
+
+/** Something that takes bytes, and that can be cut when it takes none for too long. */
+export interface Reader {
+  cut(): void
+}
+
+/**
+ * The pace of a run whose body is not kept: that of its slowest reader that still reads. A reader that has been full for
+ * `stallTimeout` is cut, alone.
+ */
+export class Pace {
+  readonly #clock: Clock
+  readonly #stallTimeout: number
+  readonly #onReady: () => void
+  /** Those who take nothing now, and since when; the first has waited longest. */
+  readonly #full = new Map<Reader, number>()
+  #timer: Timer | undefined
+
+  constructor(clock: Clock, stallTimeout: number, onReady: () => void) {
+    this.#clock = clock
+    this.#stallTimeout = stallTimeout
+    this.#onReady = onReady
+  }
+
+  get isHeldUp(): boolean {
+    return this.#full.size > 0
+  }
+
+  full(reader: Reader): void {
+    if (this.#full.has(reader)) return
+    this.#full.set(reader, this.#clock.now())
+    this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), this.#stallTimeout, { keepAlive: false })
+  }
+
+  /** It takes more, or is gone. */
+  ready(reader: Reader): void {
+    if (this.#full.delete(reader) && this.#full.size === 0) this.#onReady()
+  }
+
+  end(): void {
+    this.#full.clear()
+    this.#timer?.cancel()
+  }
+
+  #cutStalled(): void {
+    this.#timer = undefined
+    const now = this.#clock.now()
+    for (const [reader, since] of this.#full) {
+      const left = since + this.#stallTimeout - now
+      if (left > 0) {
+        this.#timer = this.#clock.setTimeout(() => this.#cutStalled(), left, { keepAlive: false })
+        return
+      }
+      reader.cut()
+      this.ready(reader)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { FieldBlock } from '../rules/fields.ts'
+
+/** The header that a follower gets. */
+export interface FollowedHead {
+  readonly status: number
+  readonly message: string
+  readonly block: FieldBlock
+  /** Names of fields that outer layers have set and the handler took away. */
+  readonly removed: readonly string[]
+  /** Lower-case names of fields that add to what outer layers have set. */
+  readonly joins: readonly string[]
+}
+
+/**
+ * One client of a run, from its head on. Whatever happens to that client happens to it alone: none of these throws.
+ * An outlet whose client has left takes everything.
+ */
+export interface Outlet {
+  /** False: it is full; `onDrain` follows. */
+  write(chunk: Buffer): boolean
+  flush(): void
+  end(): void
+  /** The client must see that what it has is not all. */
+  cut(): void
+}
+
+export interface OutletListener {
+  onDrain(): void
+  onClose(): void
+}

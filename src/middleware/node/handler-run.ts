@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import { replay, setHead } from '../answer/replay.ts'
+import type { NarrowingRequest } from '../answer/narrowed.ts'
+import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
+import type { Baseline, FieldBlock } from '../rules/fields.ts'
+import type { StoredResponse } from '../stored/stored-response.ts'
+import type { Connection } from './connection.ts'
+import { readHead } from './head-of.ts'
+import { Recording } from './recording.ts'
+import { shieldFor } from './stream-shield.ts'
+import { asWholeRequest } from './whole-request.ts'
+
+/** Takes an error of the handler; `goOn` hands it to whoever would have got it without us. */
+export type OnError = (error: unknown, goOn: () => void) => void
+
+/** A request, the response that its handler writes to, and how the handler is called. */
+export interface HandlerCall {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly request: NarrowingRequest
+  readonly baseline: Baseline
+  readonly connection: Connection
+  run(res: ServerResponse, onError: OnError): void
+}
+
+/** A run of the handler on a response of Node's, which is listened to. */
+export class HandlerRun implements Source {
+  readonly #call: HandlerCall
+  readonly #observer: SourceObserver
+  readonly #recording: Recording
+  readonly #shield: { lower(): void } | undefined
+  readonly #restoreRequest: () => void
+
+  constructor(call: HandlerCall, observer: SourceObserver, { validate, capability, outlivesClient }: SourceTerms) {
+    const { req, res, connection } = call
+    this.#call = call
+    this.#observer = observer
+    this.#restoreRequest = asWholeRequest(req, validate, capability)
+    this.#recording = new Recording(res, observer)
+    if (outlivesClient) {
+      const onCut = (): void => observer.onCut(undefined)
+      this.#shield = shieldFor(req, res, this.#recording, connection, onCut)
+    }
+    if (this.#shield === undefined) {
+      res.once('close', () => {
+        if (!this.#recording.ended) observer.onCut(undefined)
+      })
+    }
+  }
+
+  start(): void {
+    try {
+      this.#call.run(this.#call.res, (error, goOn) => this.#observer.onError(error, goOn))
+    } catch (error) {
+      this.#observer.onCut(error)
+      // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+
+  get headSent(): boolean {
+    return this.#recording.headSent
+  }
+
+  get headSeen(): boolean {
+    return this.#recording.headSeen
+  }
+
+  get isHolding(): boolean {
+    return this.#recording.isHolding
+  }
+
+  get hasOuterLayers(): boolean {
+    return this.#recording.hasOuterLayers
+  }
+
+  setField(name: string, value: string): void {
+    const { res } = this.#call
+    if (name !== 'Date' || res.sendDate) res.setHeader(name, value)
+  }
+
+  hold(): void {
+    this.#recording.hold()
+  }
+
+  sendHeld(): void {
+    this.#recording.sendHeld()
+  }
+
+  answerInstead(response: StoredResponse, fields: FieldBlock): ResponseHead {
+    const { res, request, baseline } = this.#call
+    this.#restoreRequest()
+    this.#recording.clear(baseline)
+    replay(request, res, response, fields, (_res, { status, message, fields: own, body }) => {
+      setHead(res, status, message, own)
+      this.#recording.finish(body)
+    })
+    return readHead(res)
+  }
+
+  resume(): void {
+    this.#recording.resume()
+  }
+
+  dropClient(): void {
+    this.#call.req.socket.destroy()
+  }
+
+  stop(): void {
+    this.#recording.stop()
+  }
+
+  restore(): void {
+    this.#shield?.lower()
+    this.#restoreRequest()
+  }
+}

@@ -1,0 +1,161 @@
+import { AsyncResource } from 'node:async_hooks'
+import { IncomingMessage, type ServerResponse } from 'node:http'
+
+import type { NarrowingRequest } from '../answer/narrowed.ts'
+import { besideOuterFields, hasLayersOutside, replay, sendDirectly, setHead } from '../answer/replay.ts'
+import type { FollowedHead, Outlet, OutletListener } from '../fill/sink.ts'
+import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
+import type { Edge } from '../flights/edge.ts'
+import type { Baseline, FieldBlock } from '../rules/fields.ts'
+import type { StoredResponse } from '../stored/stored-response.ts'
+import { describeConnection, type Connection } from './connection.ts'
+import { HandlerRun, type OnError } from './handler-run.ts'
+import { Recording, UNHEARD } from './recording.ts'
+import { detached, renew } from './stand-in.ts'
+
+/** Runs the handler: for the request's own response, or for one that stands in for it. */
+export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: OnError) => void
+
+interface NodeEdgeParts {
+  req: IncomingMessage
+  res: ServerResponse
+  request: NarrowingRequest
+  /** `wrap` alone: the handler can be called with another response. */
+  detachable: boolean
+  run: RunHandler
+}
+
+/** A request of node:http or node:http2, and its response. */
+export class NodeEdge implements Edge {
+  readonly baseline: Baseline
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #request: NarrowingRequest
+  readonly #detachable: boolean
+  readonly #run: RunHandler
+  /** Kept from the start: once the client has left, the socket does not tell any more. */
+  readonly #connection: Connection
+  readonly #scope = new AsyncResource('herdlock.Exchange', { requireManualDestroy: true })
+
+  constructor({ req, res, request, detachable, run }: NodeEdgeParts) {
+    this.#req = req
+    this.#res = res
+    this.#request = request
+    this.#detachable = detachable
+    this.#run = run
+    this.#connection = describeConnection(req.socket)
+    this.baseline = Object.entries(res.getHeaders()).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value : String(value)] as const],
+    )
+  }
+
+  get isOver(): boolean {
+    const res = this.#res
+    return res.headersSent || res.writableEnded || res.destroyed || this.#req.socket?.destroyed === true
+  }
+
+  get canStandIn(): boolean {
+    return this.#req.httpVersionMajor === 2 || this.#req instanceof IncomingMessage
+  }
+
+  answer(stored: StoredResponse, fields: FieldBlock): void {
+    if (this.isOver) return
+    this.#guarded(() => replay(this.#request, this.#res, stored, fields, sendDirectly))
+  }
+
+  follow({ status, message, block, removed, joins }: FollowedHead, listener: OutletListener): Outlet {
+    const res = this.#res
+    const onDrain = (): void => listener.onDrain()
+    const onClose = (): void => listener.onClose()
+    res.on('drain', onDrain)
+    res.once('close', () => {
+      res.off('drain', onDrain)
+      onClose()
+    })
+    /** Somebody else has answered, or its client is gone: nothing of it is ours to write. */
+    let isOurs = !this.isOver
+    const act = (action: () => unknown): void => {
+      if (!isOurs || res.writableEnded || res.destroyed) return
+      isOurs = this.#guarded(action) && isOurs
+    }
+    act(() => {
+      const fields = besideOuterFields(res, { removed, joins }, block)
+      if (hasLayersOutside(res)) {
+        setHead(res, status, message, fields)
+        // Layers may have their say when the first piece goes; from then on nobody else may begin to answer.
+        process.nextTick(act, () => res.headersSent || res.writeHead(status))
+      } else if (this.#req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
+      else res.writeHead(status, fields as string[])
+    })
+    if (!isOurs) process.nextTick(onClose)
+    return {
+      write: (chunk) => {
+        let taken = true
+        act(() => (taken = res.write(chunk) !== false))
+        return taken
+      },
+      flush: () => act(() => flushed(res)),
+      end: () => act(() => res.end()),
+      cut: () => {
+        if (isOurs) res.destroy()
+      },
+    }
+  }
+
+  open(observer: SourceObserver, terms: SourceTerms): Source {
+    const { baseline } = this
+    const [req, connection] = [this.#req, this.#connection]
+    let res = this.#res
+    if (terms.isStandIn) {
+      if (this.#detachable) res = detached(req, res, baseline, connection)
+      else renew(req, res, baseline, connection)
+    }
+    const run = (itsRes: ServerResponse, onError: OnError): void => this.#within(() => this.#run(req, itsRes, onError))
+    return new HandlerRun({ req, res, request: this.#request, baseline, connection, run }, observer, terms)
+  }
+
+  runAlone(label: (head: ResponseHead) => string): void {
+    const res = this.#res
+    const recording: Recording = new Recording(res, {
+      onHead(head) {
+        res.setHeader('Cache-Status', label(head))
+        recording.stop()
+        return 'send'
+      },
+      onCut: () => recording.stop(),
+      ...UNHEARD,
+    })
+    this.#within(() => this.#run(this.#req, res, (_error, goOn) => goOn()))
+  }
+
+  whenFree(callback: () => void): void {
+    if (this.#detachable || this.#res.closed) callback()
+    else this.#res.once('close', callback)
+  }
+
+  /**
+   * In the request's own asynchronous context, whoever made it go on: a handler that looks up "the current user" there
+   * must never find another's.
+   */
+  #within(action: () => unknown): void {
+    this.#scope.runInAsyncScope(action)
+  }
+
+  /** What a layer outside throws concerns this client alone. False: it did, and its connection is closed. */
+  #guarded(action: () => unknown): boolean {
+    try {
+      this.#within(action)
+      return true
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+      this.#res.destroy()
+      return false
+    }
+  }
+}
+
+/** What has been written shall arrive: compression has a function for it. */
+function flushed(res: ServerResponse & { flush?: () => void }): void {
+  if (!res.headersSent) res.flushHeaders()
+  res.flush?.()
+}
