@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import { describe, expect, test } from 'vitest'
 
-import { edgeScheme, hostNames, hostOf, isEncrypted } from '../../../../src/middleware/request/edge.ts'
+import { edgeScheme, hostNames, hostOf, isEncrypted, originOf } from '../../../../src/middleware/request/edge.ts'
 
 type Headers = Record<string, string | string[]>
 
@@ -28,6 +28,15 @@ test.each([
   ['none at all', {}, ''],
 ])('hostOf: %s', (_name, headers, expected) => {
   expect(hostOf(requestWith(headers))).toBe(expected)
+})
+
+test.each([
+  ['a plain connection', { host: 'A:80' }, {}, 'http://a:80'],
+  ['an encrypted one', { host: 'a' }, { encrypted: true }, 'https://a'],
+  ['HTTP/2', { ':authority': 'B', host: 'a' }, { encrypted: true }, 'https://b'],
+  ['a proxy has no say', { host: 'a', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'b' }, {}, 'http://a'],
+])('originOf: %s', (_name, headers, socket, expected) => {
+  expect(originOf(requestWith(headers, socket))).toBe(expected)
 })
 
 describe('edgeScheme', () => {
