@@ -26,6 +26,7 @@ describe('Accept-Language, of de and en', () => {
     ['en;q=0.5, de-CH;q=0.4, de-AT;q=0.6', 'de~>en'],
     ['en;q=0.5, de-CH;q=0.6, de-AT;q=0.4', 'de~>en'],
     ['en-GB, de-CH', 'en~,de~'],
+    ['de-CH, en, de-AT', 'de~,en'],
     ['*;q=0.5, de', 'de>en*'],
     ['de;q=1.000, en;q=0.999', 'de>en'],
     ['de;q=0., en;q=1.', 'en>-de'],
