@@ -11,7 +11,7 @@ test.each([
   ['other fields are left out', { host: 'a', range: 'x', 'if-range': 'y' }, { range: 'x', 'if-range': 'y' }],
   ['a field that is set to undefined is gone', { range: 'x', 'if-range': undefined }, { range: 'x' }],
 ])('narrowed: %s', (_name, headers, narrowing) => {
-  expect(narrowingRequest({ method: 'GET', headers })).toEqual({ narrowing, narrowed: true, isHead: false })
+  expect(narrowingRequest({ method: 'GET', headers })).toStrictEqual({ narrowing, narrowed: true, isHead: false })
 })
 
 test.each([
@@ -20,7 +20,7 @@ test.each([
   ['a field that a layer outside has set to undefined is gone', { range: undefined }],
   ['no fields at all', {}],
 ])('not narrowed: %s', (_name, headers) => {
-  expect(narrowingRequest({ method: 'GET', headers })).toEqual({ narrowing: {}, narrowed: false, isHead: false })
+  expect(narrowingRequest({ method: 'GET', headers })).toStrictEqual({ narrowing: {}, narrowed: false, isHead: false })
 })
 
 test.each([
@@ -29,7 +29,7 @@ test.each([
   ['head', false],
   [undefined, false],
 ])('%s asks for the header alone: %s', (method, isHead) => {
-  expect(narrowingRequest({ method, headers: {} })).toEqual({ narrowing: {}, narrowed: false, isHead })
+  expect(narrowingRequest({ method, headers: {} })).toStrictEqual({ narrowing: {}, narrowed: false, isHead })
 })
 
 test('it stays as the request came, whatever becomes of its fields', () => {

@@ -100,9 +100,13 @@ describe('by the length that is declared', () => {
   test.each([
     ['none', {}, { act: 'share' }],
     ['as much as there is room for', { 'Content-Length': '50' }, { act: 'share' }],
-    ['more than there is room for just now', { 'Content-Length': '51' }, { reason: 'fills-full', lasting: false }],
-    ['as much as is ever stored', { 'Content-Length': '100' }, { reason: 'fills-full', lasting: false }],
-    ['more than is ever stored', { 'Content-Length': '101' }, { reason: 'too-large', lasting: true }],
+    [
+      'more than there is room for just now',
+      { 'Content-Length': '51' },
+      { act: 'refuse', reason: 'fills-full', lasting: false },
+    ],
+    ['as much as is ever stored', { 'Content-Length': '100' }, { act: 'refuse', reason: 'fills-full', lasting: false }],
+    ['more than is ever stored', { 'Content-Length': '101' }, { act: 'refuse', reason: 'too-large', lasting: true }],
     ['no number, so that bytes are counted as they come', { 'Content-Length': 'x' }, { act: 'share' }],
   ])('%s', (_name, fields, expected) => {
     expect(decided(200, { ...FRESH, ...fields })).toMatchObject(expected)

@@ -101,6 +101,7 @@ test.each([
   ['', undefined],
   ['"', undefined],
   ['"a', undefined],
+  ['a b"', undefined],
   ['"a"b"', undefined],
   ['"a\\"', undefined],
   ['a b', undefined],
