@@ -117,7 +117,7 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   // Stored responses have no trailers, and whoever sends some means them.
   if (fields.has('trailer')) return no('trailer')
   // An endless answer: whoever followed it would follow for ever.
-  if (fields.get('content-type')?.startsWith('text/event-stream')) return no('event-stream')
+  if (fields.get('content-type')?.toLowerCase().startsWith('text/event-stream')) return no('event-stream')
 
   const stated = targeted
     ? (control.sharedMaxAge ?? control.maxAge) === undefined
