@@ -47,6 +47,8 @@ export interface Neighbour {
   sharing?: (place: Place, style: Style) => Sharing
   /** Takes out of a field's value what is of one request alone. */
   masked?: (name: string, value: string, place: Place) => string
+  /** Fields that it sets when a response is sent at once, and cannot when that was streamed. */
+  atEnd?: readonly string[]
   /** It notes one line for each request that it sees to the end. */
   notes?: boolean
 }
@@ -134,6 +136,7 @@ export const NEIGHBOURS: readonly Neighbour[] = [
     layers: () => [patchesEnd],
     // In a streamed answer, its cookie comes too late.
     sharing: (_place, style) => (style === 'streamed' ? 'by all' : 'none'),
+    atEnd: ['x-at-end: yes', 'set-cookie: at-end=<0>; Path=/'],
   },
   { name: 'OpenTelemetry', layers: instrumented, notes: true },
 ]

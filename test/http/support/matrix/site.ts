@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -226,7 +225,8 @@ function noting(sockets: Socket[]): RequestHandler {
 }
 
 async function closed(socket: Socket | undefined): Promise<void> {
-  if (socket !== undefined && !socket.closed) await once(socket, 'close')
+  // The client may have left with an error.
+  if (socket !== undefined && !socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
 function userOf(req: Request): string {
