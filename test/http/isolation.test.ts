@@ -41,7 +41,7 @@ describe.each(MOUNTS)('%s', (mount) => {
   })
   afterEach(() => {
     process.off('uncaughtException', note).off('unhandledRejection', note)
-    expect(crashes.splice(0)).toEqual([])
+    expect(crashes.splice(0)).toEqual([]) // oxlint-disable-line vitest/no-standalone-expect -- of each test
   })
 
   /** A handler that waits for the gate, and tells of its runs. */

@@ -273,8 +273,10 @@ export class HttpFlight implements FillHost {
       this.#tryAgain(exchange)
       return
     }
-    this.#answered.push(exchange)
-    this.#host.donors.offer(this.key, exchange)
+    if (exchange.edge.canStandIn) {
+      this.#answered.push(exchange)
+      this.#host.donors.offer(this.key, exchange)
+    }
     exchange.edge.answer(stored, stored.hitFields(now))
   }
 

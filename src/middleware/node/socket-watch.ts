@@ -22,7 +22,8 @@ export function watchSocket(socket: Socket, onCut: () => void): () => void {
 
 /** Once for each connection, for its life: patches that come and go in another order than they came would pile up. */
 function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void {
-  const destroy = socket.destroy
+  const destroy = socket.destroy as Destroy | undefined
+  if (destroy === undefined) return // a test library's
   socket.destroy = function patched(this: Socket, ...args: Parameters<Destroy>): ReturnType<Destroy> {
     if (!this.destroyed && !isTheClient(this, args[0])) for (const listener of [...listeners]) listener()
     return destroy.apply(this, args)
