@@ -227,6 +227,7 @@ export class Fill implements SourceObserver {
   }
 
   fail(reason: unknown): void {
+    this.#label()
     this.#reject(reason)
     this.#audience.cut()
     this.#leaveToClient()
@@ -287,7 +288,8 @@ export class Fill implements SourceObserver {
   /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
   #goAlone({ status }: ResponseHead): void {
     this.#host.onUnshared(false)
-    this.fail(new FillFailedError(`the handler answered ${status}`))
+    this.#reject(new FillFailedError(`the handler answered ${status}`))
+    this.#leaveToClient()
   }
 
   #goUnshared(lasting: boolean): void {
@@ -305,6 +307,7 @@ export class Fill implements SourceObserver {
     this.#giveBack()
     this.#context.doNotShare()
     this.#resolve(undefined)
+    this.#label()
     this.#source.sendHeld()
     if (this.#audience.isEmpty) this.#leaveToClient()
     else this.#stall.watch()

@@ -842,6 +842,30 @@ describe('a run whose own client asks for less than all', () => {
   })
 
   test.each([
+    ['a body too large', (lab: FillLab) => lab.handler.chunk(TOO_LONG)],
+    ['a body that breaks off', (lab: FillLab) => lab.handler.error(new Error('late'))],
+    ['a fill out of time', (lab: FillLab) => lab.abort(new LoadTimeoutError('k', LOAD_TIMEOUT))],
+  ])('gets the handler’s answer as it is, with Cache-Status: %s', (_name, happens) => {
+    const lab = beginFill({ request: PART })
+    lab.handler.head(SHAREABLE)
+    lab.handler.chunk('01')
+    happens(lab)
+    lab.handler.end('.')
+    expect(lab.client).toMatchObject({ status: 200, state: 'ended' })
+    expect(lab.client.body.startsWith('01')).toBe(true)
+    expect(lab.client.body.endsWith('.')).toBe(true)
+    expect(lab.client.fields['cache-status']).toBe('herdlock; fwd=uri-miss; fwd-status=200')
+  })
+
+  test('gets the whole with a body shorter than it declares, with Cache-Status', () => {
+    const lab = beginFill({ request: PART })
+    lab.handler.head({ ...SHAREABLE, 'Content-Length': '5' })
+    lab.handler.end('0123')
+    expect(lab.client).toMatchObject({ status: 200, body: '0123', state: 'ended' })
+    expect(lab.client.fields['cache-status']).toBe('herdlock; fwd=uri-miss; fwd-status=200')
+  })
+
+  test.each([
     ['a 304', SAME, { ...PRIVATE, ETag: '"1"' }, 304],
     ['a part', PART, { ...PRIVATE, 'Accept-Ranges': 'bytes', 'Content-Length': '4' }, 206],
     ['all, without Accept-Ranges', PART, { ...PRIVATE, 'Content-Length': '4' }, 200],
