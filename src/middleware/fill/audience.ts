@@ -60,7 +60,7 @@ export class Audience {
     const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000))
     const follower = new Follower(
       (listener) => exchange.edge.follow(followed, listener),
-      this.#log,
+      exchange.isHead ? [] : this.#log,
       (changed) => this.#noteChange(changed),
       (gone) => this.#drop(gone),
     )

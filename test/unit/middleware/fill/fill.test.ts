@@ -305,6 +305,16 @@ describe('those who follow', () => {
     expect([client.flushes, lab.client.flushes]).toEqual([2, 2])
   })
 
+  test('with HEAD have the whole at once, and it is not taken from them', async () => {
+    const lab = beginFill()
+    lab.handler.head(SHAREABLE)
+    lab.handler.chunk('one')
+    const { client } = lab.follow({ method: 'HEAD', headers: { 'if-none-match': '"1"' } })
+    expect([client.status, client.body, client.state]).toEqual([200, '', 'ended'])
+    lab.handler.cut()
+    expect(client.state).toBe('ended')
+  })
+
   test('conditionally or in part are answered at the end', async () => {
     const lab = beginFill()
     lab.handler.head({ ...SHAREABLE, ETag: '"1"' })
