@@ -8,6 +8,7 @@ import type { StoredResponse } from '../stored/stored-response.ts'
 import type { Connection } from './connection.ts'
 import { readHead } from './head-of.ts'
 import { Recording } from './recording.ts'
+import { dropSocket } from './socket-watch.ts'
 import { shieldFor } from './stream-shield.ts'
 import { asWholeRequest } from './whole-request.ts'
 
@@ -106,7 +107,7 @@ export class HandlerRun implements Source {
   }
 
   dropClient(): void {
-    this.#call.req.socket.destroy()
+    dropSocket(this.#call.req.socket)
   }
 
   stop(): void {

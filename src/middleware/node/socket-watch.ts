@@ -20,11 +20,21 @@ export function watchSocket(socket: Socket, onCut: () => void): () => void {
   return () => listeners.delete(onCut)
 }
 
+/** Connections that we close ourselves. */
+const dropped = new WeakSet<Socket>()
+
+/** Closes a connection as if its client had left. */
+export function dropSocket(socket: Socket): void {
+  dropped.add(socket)
+  socket.destroy()
+}
+
 /** Once for each connection, for its life: patches that come and go in another order than they came would pile up. */
 function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void {
   const destroy = socket.destroy
   socket.destroy = function patched(this: Socket, ...args: Parameters<Destroy>): ReturnType<Destroy> {
-    if (!this.destroyed && !isTheClient(this, args[0])) for (const listener of [...listeners]) listener()
+    if (!this.destroyed && !dropped.has(this) && !isTheClient(this, args[0]))
+      for (const listener of [...listeners]) listener()
     return destroy.apply(this, args)
   }
 }

@@ -8,7 +8,7 @@ import type { Connection } from './connection.ts'
  */
 export class StandInSocket extends Duplex {
   constructor({ values, answers }: Connection) {
-    super({ allowHalfOpen: true })
+    super({ allowHalfOpen: true, writableHighWaterMark: Number.MAX_SAFE_INTEGER })
     for (const [name, value] of Object.entries(values)) {
       if (!(name in this)) Object.defineProperty(this, name, { configurable: true, writable: true, value })
     }
