@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import type { FieldBlock } from '../rules/fields.ts'
+import { unitedVary } from '../rules/vary.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 import { type NarrowingRequest, selectionOf } from './narrowed.ts'
 
@@ -83,12 +84,8 @@ function joinedWith(fields: FieldBlock, name: string, outer: number | string | s
   if (index < 0) return fields
   const lines = [outer, fields[index + 1] ?? []].flat().map(String)
   const copy = [...fields]
-  copy[index + 1] = name === 'vary' ? [...new Set(lines.join(',').split(',').map(trimmed))].join(', ') : lines
+  copy[index + 1] = name === 'vary' ? unitedVary(lines) : lines
   return copy
-}
-
-function trimmed(text: string): string {
-  return text.trim()
 }
 
 /**

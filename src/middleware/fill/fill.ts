@@ -136,9 +136,13 @@ export class Fill implements SourceObserver {
         this.#phase = 'validating'
         return 'hold'
       case 'fall-back':
-        this.#phase = 'falling-back'
         this.#reject(new FillFailedError(decision.reason))
-        return 'hold'
+        if (this.#hasClient) {
+          this.#phase = 'falling-back'
+          return 'hold'
+        }
+        this.#leaveToClient()
+        return 'send'
       case 'refuse': {
         const narrowed = this.#hasClient ? narrowedAnswer(exchange, head, this.#respondedAt) : undefined
         this.#label({ detail: decision.reason })
@@ -213,7 +217,7 @@ export class Fill implements SourceObserver {
 
   /** The stale response goes to the client whose handler failed. */
   answerWith(stored: StoredResponse): void {
-    if (this.#phase !== 'falling-back' || !this.#hasClient) return
+    if (this.#phase !== 'falling-back') return
     this.#source.answerInstead(stored, stored.hitFields(this.#about.clock.wallNow()))
     this.#end()
   }
@@ -375,7 +379,9 @@ export class Fill implements SourceObserver {
       exchange.edge.answer(response, response.forwardedFields(now, forwarded))
     }
     this.#resolve(response)
-    this.#end()
+    // A 304 to a run without a client was for us alone: its response ends all the same.
+    if (this.#source.isHolding) this.#leaveToClient()
+    else this.#end()
   }
 
   /**

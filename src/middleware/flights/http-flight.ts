@@ -118,7 +118,7 @@ export class HttpFlight implements FillHost {
     }
     if (isPassed(context)) {
       // Another process has learnt that the answers are not for others: nobody here needs to learn it again.
-      this.onUnshared(true)
+      this.onUnshared(false)
       return undefined
     }
     const runner = this.#takeRunner()
@@ -273,8 +273,10 @@ export class HttpFlight implements FillHost {
       this.#tryAgain(exchange)
       return
     }
-    this.#answered.push(exchange)
-    this.#host.donors.offer(this.key, exchange)
+    if (exchange.edge.canStandIn) {
+      this.#answered.push(exchange)
+      this.#host.donors.offer(this.key, exchange)
+    }
     exchange.edge.answer(stored, stored.hitFields(now))
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants } from 'node:http2'
 
 import { replay, setHead } from '../answer/replay.ts'
 import type { NarrowingRequest } from '../answer/narrowed.ts'
@@ -30,7 +31,7 @@ export class HandlerRun implements Source {
   readonly #call: HandlerCall
   readonly #observer: SourceObserver
   readonly #recording: Recording
-  readonly #shield: { lower(): void } | undefined
+  readonly #shield: { readonly clientLeft: boolean; lower(): void } | undefined
   readonly #restoreRequest: () => void
 
   constructor(call: HandlerCall, observer: SourceObserver, { validate, capability, outlivesClient }: SourceTerms) {
@@ -109,7 +110,11 @@ export class HandlerRun implements Source {
   }
 
   dropClient(): void {
-    dropSocket(this.#call.req.socket)
+    const { req, res } = this.#call
+    const { stream } = res as { stream?: { close(code: number): void } }
+    if (this.#shield?.clientLeft === true) return
+    if (stream === undefined) dropSocket(req.socket)
+    else stream.close(constants.NGHTTP2_CANCEL)
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
-import { IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 
 import type { NarrowingRequest } from '../answer/narrowed.ts'
 import { besideOuterFields, hasLayersOutside, replay, sendDirectly, setHead } from '../answer/replay.ts'
@@ -35,6 +36,7 @@ export class NodeEdge implements Edge {
   readonly #run: RunHandler
   /** Kept from the start: once the client has left, the socket does not tell any more. */
   readonly #connection: Connection
+  #isClosed = false
   readonly #scope = new AsyncResource('herdlock.Exchange', { requireManualDestroy: true })
 
   constructor({ req, res, request, detachable, run }: NodeEdgeParts) {
@@ -55,11 +57,13 @@ export class NodeEdge implements Edge {
   }
 
   get canStandIn(): boolean {
-    return this.#req.httpVersionMajor === 2 || this.#req instanceof IncomingMessage
+    return this.#req instanceof Readable
   }
 
   answer(stored: StoredResponse, fields: FieldBlock): void {
     if (this.isOver) return
+    // Some libraries emit `close` without noting it.
+    this.#res.once('close', () => (this.#isClosed = true))
     this.#guarded(() => replay(this.#request, this.#res, stored, fields, sendDirectly))
   }
 
@@ -136,7 +140,7 @@ export class NodeEdge implements Edge {
   }
 
   whenFree(callback: () => void): void {
-    if (this.#detachable || this.#res.closed) callback()
+    if (this.#detachable || this.#isClosed || this.#res.closed) callback()
     else this.#res.once('close', callback)
   }
 

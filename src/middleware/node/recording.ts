@@ -54,8 +54,12 @@ export class Recording {
   #mayStop = false
   /** Others hold up the run: the handler is not told that its own client takes more. */
   #isPaused = false
+  /** Its own client takes nothing now. */
+  #isFull = false
   /** Where a layer outside has its own idea of `drain`: those whom the handler wants to be told. */
   readonly #drains = new EventEmitter()
+  /** Set while a header is shown that goes with the body: that body's length, where it is there as a whole. */
+  #implicit: { length: number | undefined } | undefined
   /** What is left of the part that a client gets. */
   #part = { skip: 0, left: 0 }
 
@@ -165,8 +169,9 @@ export class Recording {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
+    if (this.#isFull) return // the handler is told when its own client takes more
     if (this.#base.on !== undefined) this.#drains.emit('drain')
-    else if (!this.res.writableNeedDrain) this.#callBase('emit', 'drain')
+    else this.#callBase('emit', 'drain')
   }
 
   #callBase(name: Patched, ...args: unknown[]): unknown {
@@ -182,11 +187,16 @@ export class Recording {
   /** Calls a function below ours that sends the header. What layers outside throw there is for the handler alone. */
   #sendHead(name: Patched, ...args: unknown[]): unknown {
     let result: unknown
+    const { writeHead } = this.res
+    // What lies over ours has had its say: Node's own call of it must not let it have it again.
+    this.res.writeHead = this.#own.writeHead as typeof writeHead
     try {
       result = this.#callBase(name, ...args)
     } catch (error) {
       if (!this.#headNoted) this.#fail(error)
       throw error
+    } finally {
+      if (this.res.writeHead === this.#own.writeHead) this.res.writeHead = writeHead
     }
     if (!this.#headNoted && this.#state === 'sending') {
       this.#headNoted = true
@@ -214,6 +224,19 @@ export class Recording {
     else if (this.#mayStop) this.stop()
     else this.#state = decision === 'hold' ? 'holding' : 'sending'
     if (this.#state === 'holding' || this.#state === 'answered') this.#hideHead()
+  }
+
+  /**
+   * Shows a header that the handler does not send itself, but lets go with the body: layers over ours have their say now,
+   * those below when it goes.
+   */
+  #imply(length?: number): void {
+    this.#implicit = { length }
+    try {
+      this.res.writeHead(this.res.statusCode)
+    } finally {
+      this.#implicit = undefined
+    }
   }
 
   /** To the handler a header that it has given is sent. */
@@ -254,7 +277,9 @@ export class Recording {
     // Node refuses such a status, and says so better.
     if (!(status >= 100 && status <= 999)) return this.#base.writeHead.apply(this.res, args)
     applyHead(this.res, args)
-    this.#announce()
+    const implicit = this.#implicit
+    this.#announce(implicit?.length)
+    if (implicit !== undefined) return this.res
     if (this.#currentState() === 'holding' || this.#currentState() === 'answered') return this.res
     return this.#sendHead('writeHead', this.res.statusCode)
   }
@@ -268,10 +293,11 @@ export class Recording {
       if (callback) process.nextTick(callback)
       return true
     }
-    if (this.#state === 'before') this.#announce()
+    if (this.#state === 'before') this.#imply()
     switch (this.#currentState()) {
       case 'sending': {
         const taken = this.#sendHead('write', chunk, callback) !== false
+        this.#isFull = !taken
         return hasBody(this.res) ? this.#noteChunk(chunk, taken) : taken
       }
       case 'narrowed':
@@ -311,7 +337,7 @@ export class Recording {
       if (callback) process.nextTick(callback)
       return this.res
     }
-    if (this.#state === 'before') this.#announce(chunk?.length ?? 0)
+    if (this.#state === 'before') this.#imply(chunk?.length ?? 0)
     const body = chunk !== undefined && chunk.length > 0 && hasBody(this.res) ? chunk : undefined
     switch (this.#currentState()) {
       case 'sending':
@@ -366,7 +392,7 @@ export class Recording {
 
   #flush(name: 'flush' | 'flushHeaders', args: unknown[]): unknown {
     if (this.#state === 'off' || this.#inBase) return this.#base[name].apply(this.res, args)
-    if (this.#state === 'before' && name === 'flushHeaders') this.#announce()
+    if (this.#state === 'before' && name === 'flushHeaders') this.#imply()
     if (this.#currentState() === 'holding' || this.#currentState() === 'answered') return undefined
     if (this.#currentState() === 'off') return this.#callBase(name, ...args)
     const result = this.#sendHead(name, ...args)
@@ -386,6 +412,7 @@ export class Recording {
 
   /** Its own client takes more. `tell`: the handler, if nobody else holds it up. */
   #drained(tell: () => unknown): unknown {
+    this.#isFull = false
     if (this.#state === 'off') return tell()
     const wasPaused = this.#isPaused
     this.#observer.onDrain() // who may call `resume`, which tells the handler

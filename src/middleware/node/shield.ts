@@ -99,7 +99,7 @@ export class Shield {
     })
     res.once('finish', () => process.nextTick(() => standIn.destroy()))
     res.assignSocket(standIn as unknown as IncomingMessage['socket'])
-    // To Node the response still waits for the socket that has gone; a handler that waits with it may go on.
-    process.nextTick(() => this.#socket.emit('drain'))
+    // Whoever waited for its client to take more may go on.
+    process.nextTick(() => res.emit('drain'))
   }
 }

@@ -20,7 +20,17 @@ export function watchSocket(socket: Socket, onCut: () => void): () => void {
   return () => listeners.delete(onCut)
 }
 
-/** Connections that we close ourselves. */
+/** Once for each connection, for its life: patches that come and go in another order than they came would pile up. */
+function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void {
+  const destroy = socket.destroy as Destroy | undefined
+  if (destroy === undefined) return // a test library's
+  socket.destroy = function patched(this: Socket, ...args: Parameters<Destroy>): ReturnType<Destroy> {
+    if (!this.destroyed && !isTheClient(this, args[0])) for (const listener of [...listeners]) listener()
+    return destroy.apply(this, args)
+  }
+}
+
+/** Connections that were closed on purpose, for their clients alone. */
 const dropped = new WeakSet<Socket>()
 
 /** Closes a connection as if its client had left. */
@@ -29,17 +39,11 @@ export function dropSocket(socket: Socket): void {
   socket.destroy()
 }
 
-/** Once for each connection, for its life: patches that come and go in another order than they came would pile up. */
-function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void {
-  const destroy = socket.destroy
-  socket.destroy = function patched(this: Socket, ...args: Parameters<Destroy>): ReturnType<Destroy> {
-    if (!this.destroyed && !dropped.has(this) && !isTheClient(this, args[0]))
-      for (const listener of [...listeners]) listener()
-    return destroy.apply(this, args)
-  }
-}
-
 /** Node destroys a socket itself after the client's FIN, or with the error of a system call after its RST. */
 function isTheClient(socket: Socket, error: Error | undefined): boolean {
-  return socket.readableEnded || typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
+  return (
+    dropped.has(socket) ||
+    socket.readableEnded ||
+    typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
+  )
 }

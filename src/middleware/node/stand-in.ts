@@ -102,17 +102,19 @@ function prepare(req: IncomingMessage, res: ServerResponse, baseline: Baseline, 
   return socket
 }
 
-/** State of a request by which its body, which is empty, can be read once more. */
-const OF_BODY = ['_readableState', '_events', '_eventsCount', '_dumped', '_consumed', '_closed', 'errored'] as const
+/** State of a stream by which its bytes, of which there are none, can be read once more. */
+const OF_BODY = ['_readableState', '_events', '_eventsCount', 'errored'] as const
+/** That of Node's requests: whether its body was consumed, or dropped unread. */
+const OF_REQUEST = ['_dumped', '_consumed', '_closed'] as const
 
 /** Lets a handler await the end of the request's body once more: those who were there before have had theirs. */
 function renewRequest(req: IncomingMessage): void {
-  if (!(req instanceof IncomingMessage)) return
+  const isNodes = req.httpVersionMajor === 2 || req instanceof IncomingMessage
   const fresh = new IncomingMessage(req.socket)
-  for (const name of OF_BODY) {
+  for (const name of isNodes ? [...OF_BODY, ...OF_REQUEST] : OF_BODY) {
     const member = Object.getOwnPropertyDescriptor(fresh, name)
     if (member !== undefined) Object.defineProperty(req, name, { ...member, configurable: true })
   }
-  req.complete = true
-  req.push(null)
+  // Those that test libraries make end once more by themselves.
+  if (isNodes) req.push(null)
 }

@@ -66,6 +66,11 @@ class StreamShield {
     res.emit = this.#ownResEmit
   }
 
+  /** Whether the client has left. */
+  get clientLeft(): boolean {
+    return this.#standIn !== undefined
+  }
+
   /** Ends the protection. A handler whose answer nobody needs any more now learns that its client has left. */
   lower(): void {
     if (!this.#up) return

@@ -9,19 +9,32 @@ export interface QueryRules {
 export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): string {
   if (ignoresQuery === undefined && !sortQuery) return url
   const start = url.indexOf('?')
-  if (start < 0) return url
-  let parameters = url.slice(start + 1).split('&')
+  // Frameworks drop what follows a #: a parameter behind it is none.
+  if (start < 0 || url.includes('#')) return url
+  let parameters: readonly string[] = url.slice(start + 1).split('&')
   if (ignoresQuery !== undefined) {
     // Some parsers take a semicolon for the end of a parameter: then another one hides behind it.
-    parameters = parameters.filter((parameter) => parameter.includes(';') || !ignoresQuery(nameOf(parameter)))
+    parameters = parameters.filter(
+      (parameter) => parameter.includes(';') || !isIgnored(nameOf(parameter), ignoresQuery),
+    )
   }
   if (sortQuery) parameters = sorted(parameters)
   const query = parameters.join('&')
   return query === '' ? url.slice(0, start) : `${url.slice(0, start)}?${query}`
 }
 
-/** By name. Those of one name, and the members of one array or object, keep their order. */
-function sorted(parameters: readonly string[]): string[] {
+/** Some parsers take `a[b]c` for `a[b]`: what follows the bracket is no part of a name that can be ignored. */
+function isIgnored(name: string, ignoresQuery: (name: string) => boolean): boolean {
+  return ignoresQuery(name) && (rootOf(name) === name || /(?:\]|%5d)$/i.test(name))
+}
+
+/**
+ * By name. Those of one name, and the members of one array or object, keep their order. All keep it where two spellings
+ * can be one name: `a` and `%61`, `a+b` and `a%20b`, or `x;a` where a semicolon ends a parameter.
+ */
+function sorted(parameters: readonly string[]): readonly string[] {
+  if (parameters.some((parameter) => parameter.includes(';') || /[%+]/.test(rootOf(nameOf(parameter)))))
+    return parameters
   const named = parameters.map((parameter) => [rootOf(nameOf(parameter)), parameter] as const)
   return named.toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0)).map(([, parameter]) => parameter)
 }

@@ -124,7 +124,7 @@ export function getsLike(req: RoutedRequest): (target: string) => RoutedRequest 
       url: rest.startsWith('/') ? rest : `/${rest}`,
       originalUrl: target,
       // Express 4 has parsed the query already.
-      ...(Object.hasOwn(req, 'query') && { query: Object.fromEntries(new URL(target, 'http://a').searchParams) }),
+      ...(Object.hasOwn(req, 'query') && { query: Object.fromEntries(new URL(`http://a${target}`).searchParams) }),
     }
     const asDescriptor = ([name, value]: [string, unknown]) => [name, { value, writable: true }] as const
     return Object.create(req, Object.fromEntries(Object.entries(members).map(asDescriptor))) as RoutedRequest

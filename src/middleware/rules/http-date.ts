@@ -41,7 +41,10 @@ function instant(
   second: string | undefined,
 ): number | undefined {
   const monthIndex = MONTHS.indexOf(String(month).toLowerCase())
-  if (monthIndex < 0) return undefined
+  // A leap second is a second; a 30 February would be read as a day in March.
+  if (monthIndex < 0 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined
+  // oxlint-disable-next-line no-restricted-globals -- asks no clock
+  if (new Date(Date.UTC(Number(year), monthIndex, Number(day))).getUTCDate() !== Number(day)) return undefined
   // oxlint-disable-next-line no-restricted-globals -- puts an instant together, asks no clock
   return Date.UTC(Number(year), monthIndex, Number(day), Number(hour), Number(minute), Number(second))
 }

@@ -60,7 +60,10 @@ export type Verdict =
   | {
       readonly share: false
       readonly reason: string
-      /** Whether the next answer is likely to be of the same kind, so that requests had better not wait for one another. */
+      /**
+       * Whether the next answer is likely to be of the same kind, so that requests had better not wait for one another. An
+       * error says nothing of the next answer.
+       */
       readonly lasting: boolean
     }
 
@@ -79,9 +82,6 @@ export const ONLY_NOW: Shared = {
 /** Final statuses whose meaning for a cache is known here: for must-understand, RFC 9111 section 5.2.2.3. */
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501])
 
-/** Errors about the one request at hand: they say nothing of the next answer. */
-const OF_ONE_REQUEST = new Set([400, 403, 404, 429])
-
 /** Statuses that mean the same for some time. Errors about the one request at hand are left out on purpose. */
 const DEFAULT_TTL_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
@@ -94,7 +94,7 @@ const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
  */
 export function judge(asked: Asked, answered: Answered, settings: Policy): Verdict {
   const { fields, status } = answered
-  const no = (reason: string): Verdict => ({ share: false, reason, lasting: !OF_ONE_REQUEST.has(status) })
+  const no = (reason: string): Verdict => ({ share: false, reason, lasting: status < 400 })
   const { control, targeted } = instructionsOf(fields, settings.targetedFields)
   if (settings.unshareable !== undefined) return no(settings.unshareable)
   if (status < 200 || status === 206 || status === 304) return no('status')
@@ -117,7 +117,7 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   // Stored responses have no trailers, and whoever sends some means them.
   if (fields.has('trailer')) return no('trailer')
   // An endless answer: whoever followed it would follow for ever.
-  if (fields.get('content-type')?.startsWith('text/event-stream')) return no('event-stream')
+  if (fields.get('content-type')?.toLowerCase().startsWith('text/event-stream')) return no('event-stream')
 
   const stated = targeted
     ? (control.sharedMaxAge ?? control.maxAge) === undefined

@@ -14,7 +14,8 @@ export function varyFields(value: string | undefined): readonly string[] | undef
   for (const member of value.toLowerCase().split(',')) {
     const name = trimBlanks(member)
     if (name === '') continue
-    if (name === '*' || !isToken(name)) return undefined
+    // Node's headers cannot hold a field of the last name.
+    if (name === '*' || !isToken(name) || name === '__proto__') return undefined
     names.add(name)
   }
   return names.size > MAX_FIELDS ? undefined : [...names].toSorted()
@@ -34,7 +35,8 @@ const CASE_INSENSITIVE = new Set(['accept-encoding', 'accept-language'])
  */
 export function selectingValue(headers: RequestFields, name: string): string | undefined {
   const value = headers[name]
-  if (value === undefined) return undefined
+  // `constructor` is a name too, and Node's headers inherit that of every object.
+  if (value === undefined || typeof value === 'function') return undefined
   const tidy = tidyList(typeof value === 'string' ? value : value.join(','))
   return CASE_INSENSITIVE.has(name) ? tidy.toLowerCase() : tidy
 }
@@ -52,4 +54,14 @@ export function selectingKey(headers: RequestFields, names: readonly string[]): 
     key += value === undefined ? '-' : `${value.length}:${value}`
   }
   return key
+}
+
+/** The members of several Vary fields in one, each once. */
+export function unitedVary(values: readonly string[]): string {
+  const members = new Map<string, string>()
+  for (const member of values.join(',').split(',')) {
+    const name = trimBlanks(member)
+    if (name !== '' && !members.has(name.toLowerCase())) members.set(name.toLowerCase(), name)
+  }
+  return [...members.values()].join(', ')
 }

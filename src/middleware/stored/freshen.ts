@@ -1,6 +1,7 @@
 import type { ResponseHead } from '../fill/source.ts'
 import { type Baseline, FieldMap, fieldsNamed, without } from '../rules/fields.ts'
 import { type Asked, judge, type Policy, type Shared, withheldBy } from '../rules/storable.ts'
+import { unitedVary } from '../rules/vary.ts'
 import { confirms } from '../rules/validators.ts'
 import { type StorableHead, storableHead } from './response-head.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -47,15 +48,28 @@ const OF_THE_BODY = new Set(['content-encoding', 'content-length', 'content-md5'
 /** The header of a stored response with the fields of a 304 in their place: RFC 9111 section 3.2. */
 function freshenedHead(
   stored: StoredResponse,
-  update: ResponseHead,
+  changes: ResponseHead,
   baseline: Baseline,
   respondedAt: number,
 ): StorableHead & Pick<ResponseHead, 'status' | 'message'> {
   // What outer layers have set on the 304 is not the handler's word.
-  const own = storableHead(update, new FieldMap(update.fields), [], baseline, respondedAt).fields
-  const updated = new Set([...new FieldMap(own).names()].filter((name) => !OF_THE_BODY.has(name)))
-  const fields = [...without(stored.fields, updated), ...without(own, OF_THE_BODY)]
+  const own = storableHead(changes, new FieldMap(changes.fields), [], baseline, respondedAt).fields
+  const update = new FieldMap(own)
+  const updated = new Set([...update.names()].filter((name) => !OF_THE_BODY.has(name)))
+  const vary = bothVary(stored.get('vary'), update.get('vary'))
+  const left = vary === undefined ? OF_THE_BODY : new Set([...OF_THE_BODY, 'vary'])
+  const fields = [
+    ...without(stored.fields, updated),
+    ...without(own, left),
+    ...(vary === undefined ? [] : ['Vary', vary]),
+  ]
   return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed, joins: stored.joins }
+}
+
+/** The stored body was chosen by all that its Vary named, which a 304 need not name again. */
+function bothVary(stored: string | undefined, update: string | undefined): string | undefined {
+  if (stored === undefined || update === undefined) return undefined
+  return unitedVary([stored, update])
 }
 
 /** What of a freshened header may be stored: no field that the stored response or the new verdict withholds. */

@@ -46,10 +46,16 @@ export async function serve(
   handler: PlainHandler,
   options: ServeOptions = {},
   mount: Mount = 'node:http',
+  outside: Layer = goOn,
 ): Promise<Served> {
   const made = makeFlight(options)
-  return { ...made, ...(await listen(createServer(mounted(mount, made.flight, handler)))) }
+  return { ...made, ...(await listen(createServer(mounted(mount, made.flight, handler, outside)))) }
 }
+
+/** A layer outside the middleware, on each of its mounts. */
+export type Layer = (req: IncomingMessage, res: ServerResponse, next: () => void) => void
+
+const goOn: Layer = (_req, _res, next) => next()
 
 /** Listens until the test is over. */
 export async function listen(server: Server): Promise<{ url: string; server: Server }> {
@@ -66,28 +72,37 @@ function mounted(
   mount: Mount,
   flight: Middleware,
   handler: PlainHandler,
+  outside: Layer,
 ): (req: IncomingMessage, res: ServerResponse) => void {
   switch (mount) {
     case 'Express 5':
       return express()
-        .use(flight)
+        .set('env', 'test')
+        .use(outside as never, flight)
         .use(handler as never)
     case 'Express 4':
       return express4()
-        .use(flight)
+        .set('env', 'test')
+        .use(outside as never, flight)
         .use(handler as never) as never
     case 'Connect':
       return connect()
+        .use(outside as never)
         .use(flight as never)
         .use(handler)
     case 'node:http':
-      return (req, res) => flight(req, res, () => handler(req, res))
+      return (req, res) => outside(req, res, () => flight(req, res, () => handler(req, res)))
     case 'in front of Express 5': {
-      const app = express().use(handler as never)
-      return (req, res) => flight(req, res, () => app(req as never, res as never))
+      const app = express()
+        .set('env', 'test')
+        .use(handler as never)
+      return (req, res) => outside(req, res, () => flight(req, res, () => app(req as never, res as never)))
     }
     case 'wrap':
-      return express().use(flight.wrap(handler as Handler) as never)
+      return express()
+        .set('env', 'test')
+        .use(outside as never)
+        .use(flight.wrap(handler as Handler) as never)
   }
 }
 

@@ -104,7 +104,7 @@ describe('the decision at the head', () => {
     ['private', PRIVATE, 200, ['doNotShare', 'onUnshared(true)']],
     ['without freshness', {}, 200, ['doNotShare', 'onUnshared(true)']],
     ['an error about the request at hand', {}, 404, ['onUnshared(false)']],
-    ['an error of the server', {}, 500, ['doNotShare', 'onUnshared(true)']],
+    ['an error of the server', {}, 500, ['onUnshared(false)']],
     ['a 304 that nobody asked for', {}, 304, ['doNotShare', 'onUnshared(true)']],
     ['more than is stored', { ...SHAREABLE, 'Content-Length': '11' }, 200, ['doNotShare', 'onUnshared(true)']],
     ['to be validated each time', TO_VALIDATE, 200, ['doNotShare', 'onUnshared(false)']],
@@ -692,12 +692,14 @@ describe('falling back on a stale response', () => {
     expect([lab.client.status, lab.client.body]).toEqual([304, ''])
   })
 
-  test('a run for nobody fails, and nobody is answered', async () => {
+  test('a run for nobody fails, and its answer is nobody’s', async () => {
     const { lab, stale } = failing(7_200_000, { hasClient: false })
     lab.handler.head({}, 503)
     expect(await failure(lab)).toBeInstanceOf(FillFailedError)
     lab.fill.answerWith(stale)
-    expect(lab.client.state).toBe('waiting')
+    lab.handler.end('broken')
+    expect([lab.leader.edge.client.state, lab.client.body, lab.told]).toEqual(['waiting', 'broken', []])
+    expect([lab.handler.isOff, lab.handler.restores]).toEqual([true, 1])
   })
 
   test('a run for nobody fails too while the stale response may be sent anyway', async () => {
@@ -710,7 +712,7 @@ describe('falling back on a stale response', () => {
     expect(standIn.told).toEqual([])
     const withClient = beginFill({ clock, stale })
     withClient.handler.head(PRIVATE, 503)
-    expect(withClient.told).toEqual(['doNotShare', 'onUnshared(true)'])
+    expect(withClient.told).toEqual(['onUnshared(false)'])
   })
 
   test('an error of a run for nobody fails it', async () => {
@@ -784,9 +786,13 @@ describe('a 304', () => {
     expect(lab.client.fields['x-user']).toBe('me')
   })
 
-  test('freshens for a run for nobody too', async () => {
-    const { lab } = validating({ 'Cache-Control': 'max-age=30' }, { hasClient: false })
+  test('freshens for a run for nobody too, whose response ends with it', async () => {
+    const clock = new FakeClock()
+    const lab = beginFill({ clock, stale: storedResponse(clock), hasClient: false })
+    lab.handler.head({ 'Cache-Control': 'max-age=30' }, 304)
+    lab.handler.end()
     expect(String((await yielded(lab))?.body)).toBe('stale')
+    expect([lab.client.status, lab.client.state]).toEqual([304, 'ended'])
   })
 
   test('whose layers outside say that it is not for others is not', async () => {

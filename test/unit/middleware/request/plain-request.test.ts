@@ -37,7 +37,14 @@ describe.each(['as it came', 'once somebody has looked at its headers'])('plainH
     expect(hostOf(['Host', 'a', name, 'b'])).toBeUndefined()
     // Known by now, and no different.
     expect(hostOf([name, 'b', 'Host', 'a'])).toBeUndefined()
+    expect(hostOf([name, 'b'])).toBeUndefined()
   })
+})
+
+test('more spellings than are remembered', () => {
+  const spellings = Array.from({ length: 1100 }, (_, index) => `X-${index}`)
+  expect(plainHost(requestWith([...spellings.flatMap((name) => [name, 'a']), 'hOsT', 'a']))).toBe('a')
+  expect(plainHost(requestWith(['Host', 'a', 'cOoKiE', 'b']))).toBeUndefined()
 })
 
 test('two hosts tell more', () => {
@@ -56,6 +63,12 @@ describe('what a layer outside puts on the request', () => {
     const req = requestWith(['Host', 'a'])
     put(req)
     expect(plainHost(req)).toBeUndefined()
+  })
+
+  test('one that it has set to undefined tells nothing', () => {
+    const req = requestWith(['Host', 'a', 'Cookie', 'b'])
+    ;(req.headers as Record<string, unknown>)['cookie'] = undefined
+    expect(plainHost(req)).toBe('a')
   })
 
   test('and what it takes away tells nothing', () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
-import { plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
+import { getsLike, plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
 import { VaryIndex } from '../../../../src/middleware/stored/vary-index.ts'
 
 interface Request {
@@ -79,14 +79,104 @@ describe('resourceKey', () => {
     [{ url: '/', originalUrl: '/api/', baseUrl: '' }, '/api/', true],
     [{ url: '/', originalUrl: '/secret' }, '/secret', true],
     [{ url: '/b', originalUrl: '/API/b', baseUrl: '/api' }, '/API/b', true],
+    [{ url: '/', originalUrl: '/' }, '/', false],
+    [{ url: '/', originalUrl: '/secret/' }, '/secret/', true],
+    [{ url: '/item', originalUrl: '/apitem' }, '/apitem', true],
+    [{ url: '//b', originalUrl: '/api/b', baseUrl: '/api' }, '/api/b', true],
+    [{ url: '/y', originalUrl: '/apix', baseUrl: '/api' }, '/apix', true],
+    [{ url: '/c', originalUrl: '/api/b', baseUrl: '/api' }, '/api/b', true],
+    [{ url: '/?b', originalUrl: '/api?a', baseUrl: '/api' }, '/api?a', true],
   ])('%j: rewritten outside, or not', (request, url, isRewritten) => {
     expect(key(request) !== key({ url })).toBe(isRewritten)
   })
 
+  test.each([
+    ['both name the default port', { 'x-forwarded-proto': 'https' }, 'a:443', 'a', true],
+    ['the port is that of another scheme', { 'x-forwarded-proto': 'https' }, 'a:80', 'a', false],
+    ['the scheme is unknown', { 'x-forwarded-proto': 'https, http' }, 'a:80', 'a', false],
+    ['the scheme is unknown and the case differs', { 'x-forwarded-proto': 'https, http' }, 'A', 'a', true],
+    ['another host ends like it', {}, 'b:80', 'a', false],
+  ])('Host behind a proxy: %s', (_name, headers, one, other, isSame) => {
+    expect(key({ headers: { ...headers, host: one } }) === key({ headers: { ...headers, host: other } })).toBe(isSame)
+  })
+
+  test.each([
+    ...['x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-scheme'],
+    ...['x-forwarded-server', 'x-forwarded-ssl', 'x-host', 'x-original-host', 'x-original-url', 'x-rewrite-url'],
+  ])('%s counts, by its value', (name) => {
+    const keys = [{}, { [name]: '' }, { [name]: 'a' }, { [name]: 'b' }].map((headers) => key({ headers }))
+    expect(new Set(keys).size).toBe(4)
+  })
+
+  test.each([
+    ['addresses on the way change nothing', 'for=a;proto=http', 'for=b;proto=http', true],
+    ['hosts do', 'host=b', 'host=c', false],
+    ['a malformed one counts as a whole', 'for="a', 'for="b', false],
+  ])('Forwarded: %s', (_name, one, other, isSame) => {
+    expect(key({ headers: { forwarded: one } }) === key({ headers: { forwarded: other } })).toBe(isSame)
+  })
+
+  test.each([
+    ['Host says the same as :authority', { ':authority': 'a', host: 'a' }, { ':authority': 'a' }, true],
+    ['Host says something else', { ':authority': 'a', host: 'b' }, { ':authority': 'a', host: 'a' }, false],
+    ['two other hosts', { ':authority': 'a', host: 'b' }, { ':authority': 'a', host: 'c' }, false],
+    [':scheme is that of the connection', { ':scheme': 'http' }, {}, true],
+    [':scheme is not that of the connection', { ':scheme': 'https' }, {}, false],
+    ['two other schemes', { ':scheme': 'ws' }, { ':scheme': 'wss' }, false],
+  ] as Array<[string, Record<string, string>, Record<string, string>, boolean]>)(
+    'HTTP/2: %s',
+    (_name, one, other, isSame) => {
+      expect(key({ headers: one }) === key({ headers: other })).toBe(isSame)
+    },
+  )
+
+  test.each([
+    ['the value counts', { a: 'x' }, { a: 'y' }, false],
+    ['absent and empty differ', {}, { a: '' }, false],
+    ['absent and undefined differ', {}, { a: 'undefined' }, false],
+    ['others do not count', { b: 'x' }, { b: 'y' }, true],
+  ] as Array<[string, Record<string, string>, Record<string, string>, boolean]>)(
+    'a field or cookie that is part of the key: %s',
+    (_name, one, other, isSame) => {
+      const cookie = (values: Record<string, string>) => ({
+        cookie: Object.entries(values)
+          .map(([name, value]) => `${name}=${value}`)
+          .join('; '),
+      })
+      expect(key({ headers: one }, { keyHeaders: ['A'] }) === key({ headers: other }, { keyHeaders: ['A'] })).toBe(
+        isSame,
+      )
+      expect(
+        key({ headers: cookie(one) }, { allowCookies: ['a'] }) ===
+          key({ headers: cookie(other) }, { allowCookies: ['a'] }),
+      ).toBe(isSame)
+    },
+  )
+
+  test('HTTP/2 over TLS says nothing more by its :scheme', () => {
+    expect(key({ headers: { ':scheme': 'https' }, encrypted: true })).toBe(key({ encrypted: true }))
+  })
+
+  test('a request without any URL or host has a key', () => {
+    expect(resourceKey({ headers: {}, socket: {} } as unknown as IncomingMessage, resolveOptions({}))).toBe('h0:0:')
+  })
+
+  test('a rewritten URL is keyed by the rules for queries, and so is the one that came', () => {
+    const options = { ignoreQuery: ['c'] }
+    expect(key({ url: '/b?c=1', originalUrl: '/a?c=2' }, options)).toBe(
+      key({ url: '/b?c=3', originalUrl: '/a?c=4' }, options),
+    )
+  })
+
   test('a plain request has the same key by the quick look', () => {
     const options = resolveOptions({ allowCookies: ['a', 'b'], ignoreQuery: ['c'], sortQuery: true })
-    const req = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} } as unknown as IncomingMessage
+    const plain = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} }
+    const req = plain as unknown as IncomingMessage
     expect(plainKey(req, 'A:80', options)).toBe(resourceKey(req, options))
+    expect(plainKey(req, 'A:80', resolveOptions({}))).toBe(resourceKey(req, resolveOptions({})))
+    const tls = { ...plain, headers: { host: 'A:443' }, socket: { encrypted: true } }
+    const encrypted = tls as unknown as IncomingMessage
+    expect(plainKey(encrypted, 'A:443', options)).toBe(resourceKey(encrypted, options))
   })
 
   test('no two different requests have the same key', () => {
@@ -111,9 +201,58 @@ describe('resourceKey', () => {
     const options = { key: (req: IncomingMessage) => (req.url === '/none' ? undefined : 'same') }
     expect(key({ url: '/a' }, options)).toBe(key({ url: '/b' }, options))
     expect(key({ url: '/none' }, options)).toBeUndefined()
+    expect(key({}, { key: () => 'a' })).not.toBe(key({}, { key: () => 'b' }))
+    expect(key({ headers: { 'x-host': 'b' } }, options)).not.toBe(key({}, options))
+    expect(key({}, { key: () => '1:a1:/' })).not.toBe(key({}))
     expect(() => key({}, { key: () => 1 as never })).toThrow(
       'the result of key must be a string or undefined, received 1',
     )
+  })
+})
+
+describe('getsLike', () => {
+  interface Routed {
+    url?: string
+    originalUrl?: string
+    baseUrl?: string
+  }
+
+  test.each([
+    ['in no mount', { url: '/item' }, '/other', '/other'],
+    ['in a mount of Express', { url: '/item', originalUrl: '/api/item', baseUrl: '/api' }, '/api/other', '/other'],
+    ['out of a mount of Express', { url: '/item', originalUrl: '/api/item', baseUrl: '/api' }, '/b', '/b'],
+    ['in a mount of Connect', { url: '/item', originalUrl: '/api/item' }, '/api/other', '/other'],
+    ['the mount itself', { url: '/', originalUrl: '/api' }, '/api', '/'],
+    ['the mount with a query', { url: '/?a', originalUrl: '/api?a' }, '/api?b', '/?b'],
+    ['rewritten in a mount', { url: '/b', originalUrl: '/api/a', baseUrl: '/api' }, '/api/c', '/c'],
+    ['rewritten outside', { url: '/b', originalUrl: '/a' }, '/a', '/a'],
+    ['no URL at all', {}, '/a', '/a'],
+  ] as Array<[string, Routed, string, string]>)('%s', (_name, routed, target, url) => {
+    const req = { method: 'POST', headers: { host: 'a' }, socket: {}, ...routed } as unknown as IncomingMessage
+    const get = getsLike(req)(target)
+    expect([get.method, get.url, get.originalUrl, get.baseUrl]).toEqual(['GET', url, target, routed.baseUrl])
+    expect(get.socket).toBe(req.socket)
+  })
+
+  test('has the headers as they were, and leaves the request as it is', () => {
+    const headers: Record<string, string> = { host: 'a', cookie: 'b' }
+    const req = { method: 'POST', url: '/a', headers } as unknown as IncomingMessage
+    const getFor = getsLike(req)
+    delete headers['cookie']
+    const get = getFor('/b')
+    expect(get.headers).toEqual({ host: 'a', cookie: 'b' })
+    get.url = '/c'
+    expect([req.method, req.url, 'query' in get, 'baseUrl' in get]).toEqual(['POST', '/a', false, false])
+  })
+
+  test.each([
+    ['/a?b=1&c=2', { b: '1', c: '2' }],
+    ['/a', {}],
+    ['//', {}],
+    ['//?b=1', { b: '1' }],
+  ])('has the query of %s where Express 4 has parsed one', (target, query) => {
+    const req = { url: '/?x=1', headers: {}, query: { x: '1' } } as unknown as IncomingMessage
+    expect(getsLike(req)(target)).toHaveProperty('query', query)
   })
 })
 

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { isToken, splitUnquoted, tokensIn, trimBlanks, valueOf } from '../../../../src/middleware/rules/grammar.ts'
+import {
+  isDigits,
+  isToken,
+  splitUnquoted,
+  tokensIn,
+  trimBlanks,
+  valueOf,
+} from '../../../../src/middleware/rules/grammar.ts'
 
 const text = fc.string({ unit: fc.constantFrom('a', ',', '"', '\\', ' ', '\t', '=', ';'), maxLength: 20 })
 
@@ -16,6 +23,20 @@ test.each([
   ['a\n', false],
 ])('isToken: %j', (given, expected) => {
   expect(isToken(given)).toBe(expected)
+})
+
+test.each([
+  ['0', true],
+  ['0123456789', true],
+  ['', false],
+  ['-1', false],
+  ['1.5', false],
+  [' 1', false],
+  ['1\n', false],
+  ['\u0661', false],
+  ['0x1', false],
+])('isDigits: %j', (given, expected) => {
+  expect(isDigits(given)).toBe(expected)
 })
 
 test('tokensIn finds tokens whatever stands between', () => {
@@ -42,8 +63,16 @@ describe('splitUnquoted', () => {
     ['', [''], false],
     [',', ['', ''], false],
     ['"a\\', ['"a\\'], true],
+    ['a\\,b', ['a\\', 'b'], false],
+    ['"a"b",c', ['"a"b",c'], true],
+    ['"\\\\",b', ['"\\\\"', 'b'], false],
+    [' a\t,\t', ['a', ''], false],
   ])('%j', (given, members, unbalanced) => {
     expect(splitUnquoted(given, ',')).toEqual({ members, unbalanced })
+  })
+
+  test('at another separator', () => {
+    expect(splitUnquoted('a;b="c;d",e ; f', ';').members).toEqual(['a', 'b="c;d",e', 'f'])
   })
 
   test('finds what a regular expression finds', () => {
@@ -72,6 +101,7 @@ test.each([
   ['', undefined],
   ['"', undefined],
   ['"a', undefined],
+  ['a b"', undefined],
   ['"a"b"', undefined],
   ['"a\\"', undefined],
   ['a b', undefined],

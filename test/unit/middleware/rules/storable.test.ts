@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { FieldMap } from '../../../../src/middleware/rules/fields.ts'
 import { formatHttpDate } from '../../../../src/middleware/rules/http-date.ts'
 import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
-import { judge, type Verdict } from '../../../../src/middleware/rules/storable.ts'
+import { judge, ONLY_NOW, type Policy, type Verdict, withheldBy } from '../../../../src/middleware/rules/storable.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const NOBODY = { authorization: false, cookie: false, at: NOW }
@@ -12,15 +12,16 @@ interface Given {
   status?: number
   asked?: Partial<typeof NOBODY>
   options?: SingleFlightOptions
+  policy?: Partial<Policy>
 }
 
 function verdict(
   fields: Record<string, string | string[]>,
-  { status = 200, asked = {}, options = {} }: Given = {},
+  { status = 200, asked = {}, options = {}, policy = {} }: Given = {},
 ): Verdict {
   const flat = Object.entries(fields).flatMap(([name, value]) => [value].flat().flatMap((line) => [name, line]))
   const answered = { status, fields: new FieldMap(flat), at: NOW }
-  return judge({ ...NOBODY, ...asked }, answered, resolveOptions(options))
+  return judge({ ...NOBODY, ...asked }, answered, { ...resolveOptions(options), ...policy })
 }
 
 const cacheControl = (value: string) => ({ 'Cache-Control': value })
@@ -63,6 +64,41 @@ describe('not shared', () => {
     ['must-understand', cacheControl('max-age=60, must-understand'), { status: 599 }],
     ['no-store', { 'Cache-Control': 'max-age=60', 'Surrogate-Control': 'no-store' }, {}],
     ['event-stream', { 'Content-Type': 'text/event-stream; charset=utf-8' }, { options: { ttl: 1000 } }],
+    ['event-stream', { 'Content-Type': 'Text/Event-Stream' }, { options: { ttl: 1000 } }],
+    ['set-cookie2', { 'Cache-Control': 'public, max-age=60', 'Set-Cookie2': 'a=b' }, {}],
+    ['set-cookie', { 'Cache-Control': 'max-age=60, private="set-cookie2"', 'Set-Cookie': 'a=b' }, {}],
+    ['status', cacheControl('max-age=60'), { status: 199 }],
+    ['key', cacheControl('public, max-age=60'), { policy: { unshareable: 'key' } }],
+    ['key', cacheControl('no-store'), { status: 304, policy: { unshareable: 'key' } }],
+    ['vary', cacheControl('max-age=60'), { policy: { alsoVaries: ['*'] } }],
+    ['must-understand', cacheControl('max-age=60, must-understand, no-store'), { status: 418 }],
+    ['no-store', cacheControl('no-store, max-age=60'), { status: 418 }],
+    ['private', cacheControl('public, s-maxage=60, private'), {}],
+    ['private', cacheControl('private, private="a", max-age=60'), {}],
+    ['no-store', cacheControl('must-understand, no-store;, max-age=60'), {}],
+    ['no-store', { 'Cache-Control': 'max-age=60', 'Surrogate-Control': 'no-store, max-age=5' }, {}],
+    [
+      'authorization',
+      cacheControl('max-age=60'),
+      { asked: { authorization: true }, options: { shareMustRevalidate: true } },
+    ],
+    [
+      'authorization',
+      cacheControl('max-age=60, proxy-revalidate'),
+      { asked: { authorization: true }, options: { shareMustRevalidate: true } },
+    ],
+    [
+      'cookie',
+      cacheControl('max-age=60, must-revalidate'),
+      { asked: { authorization: true, cookie: true }, options: { shareMustRevalidate: true } },
+    ],
+    ['authorization', {}, { asked: { authorization: true }, options: { ttl: 1000 } }],
+    ['cookie', {}, { asked: { cookie: true }, options: { ttl: 1000 } }],
+    ['stale', { 'Cache-Control': 'max-age=60, stale-while-revalidate=5', Age: '65' }, {}],
+    ['stale', { 'Cache-Control': 'max-age=60', Age: 'x', Date: formatHttpDate(NOW), ETag: '"1"' }, {}],
+    ['stale', { 'Cache-Control': 'max-age=0', ETag: '"1"' }, { status: 404 }],
+    ['no-freshness', { 'SingleFlight-Cache-Control': 'public', Expires: formatHttpDate(NOW + 60_000) }, {}],
+    ['no-freshness', { 'SingleFlight-Cache-Control': 'public', 'Cache-Control': 'max-age=60' }, {}],
     ['trailer', { 'Cache-Control': 'max-age=60', Trailer: 'X-Checksum' }, {}],
   ] as Array<[string, Record<string, string | string[]>, Given]>)('%s: %j, %j', (reason, fields, given) => {
     expect(verdict(fields, given)).toMatchObject({ share: false, reason })
@@ -78,14 +114,135 @@ describe('not shared', () => {
     [404, false],
     [429, false],
     [200, true],
-    [401, true],
-    [500, true],
+    [302, true],
+    [401, false],
+    [500, false],
   ])('%i: whether the next answer is likely to be of the same kind: %s', (status, lasting) => {
     expect(verdict({}, { status })).toMatchObject({ share: false, lasting })
   })
 })
 
+describe('statuses', () => {
+  const understood = [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501]
+  test.each(understood)('%i is understood, RFC 9111 section 5.2.2.3', (status) => {
+    expect(verdict(cacheControl('max-age=60, must-understand, no-store'), { status })).toMatchObject({ share: true })
+  })
+
+  test.each([201, 202, 205, 226, 304, 305, 309, 402, 406, 411, 413, 415, 418, 429, 431, 500, 502, 503, 504])(
+    '%i is not',
+    (status) => {
+      expect(verdict(cacheControl('max-age=60, must-understand, no-store'), { status })).toMatchObject({ share: false })
+    },
+  )
+
+  test.each([200, 203, 204, 300, 301, 308, 404, 410])('%i has the default ttl', (status) => {
+    expect(lifetime(verdict({}, { status, options: { ttl: 1000 } }))).toMatchObject({ freshness: 1000 })
+  })
+
+  test.each([201, 202, 205, 302, 303, 307, 309, 402, 406, 411, 418, 429, 502])('%i has no default ttl', (status) => {
+    expect(lifetime(verdict({}, { status, options: { ttl: 1000 } }))).toBe('no-freshness')
+  })
+
+  const MODIFIED = { 'Last-Modified': formatHttpDate(NOW - 100_000) }
+  const options = { heuristicFreshness: true }
+  test.each([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])(
+    '%i may be fresh by heuristics, RFC 9110 section 15.1',
+    (status) => expect(lifetime(verdict(MODIFIED, { status, options }))).toMatchObject({ freshness: 10_000 }),
+  )
+
+  test.each([201, 302, 307, 400, 403, 406, 415, 500, 502])('%i may be so only if it is public', (status) => {
+    expect(lifetime(verdict(MODIFIED, { status, options }))).toBe('no-freshness')
+    const isPublic = { ...MODIFIED, ...cacheControl('public') }
+    expect(lifetime(verdict(isPublic, { status, options }))).toMatchObject({ freshness: 10_000 })
+    expect(lifetime(verdict(isPublic, { status }))).toBe('no-freshness')
+  })
+
+  test.each([201, 302, 418, 429, 500, 503, 599])('%i is shared where it states its freshness', (status) => {
+    expect(lifetime(verdict(cacheControl('max-age=60'), { status }))).toMatchObject({ freshness: 60_000 })
+  })
+})
+
+test('a response for this moment is kept for nobody, and is to be validated', () => {
+  expect(ONLY_NOW).toEqual({
+    share: true,
+    lifetime: { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 },
+    mustValidate: true,
+    explicit: false,
+    withheld: [],
+    vary: [],
+  })
+})
+
+describe('withheldBy', () => {
+  test.each([
+    ['nothing said', {}, []],
+    ['private and no-cache with names', cacheControl('private="A, b", no-cache=C'), ['a', 'b', 'c']],
+    ['private and no-cache without', cacheControl('private, no-cache'), []],
+    ['a targeted field goes before', { ...cacheControl('private="a"'), 'CDN-Cache-Control': 'private="b"' }, ['b']],
+  ])('%s', (_name, fields, names) => {
+    expect(withheldBy(new FieldMap(Object.entries(fields).flat()), ['cdn-cache-control'])).toEqual(names)
+  })
+})
+
 describe('shared', () => {
+  test('on the fields that it varies on, and those of a middleware further in', () => {
+    const fields = { ...cacheControl('max-age=60'), Vary: ['B', 'a'] }
+    expect(verdict(fields)).toMatchObject({ share: true, vary: ['a', 'b'] })
+    expect(verdict(fields, { policy: { alsoVaries: ['x-c'] } })).toMatchObject({ vary: ['a', 'b', 'x-c'] })
+    expect(verdict(cacheControl('max-age=60'))).toMatchObject({ vary: [] })
+  })
+
+  test.each([
+    ['must-revalidate without Authorization', { shareMustRevalidate: true }, false, 'must-revalidate', false],
+    ['must-revalidate with Authorization', { shareMustRevalidate: true }, true, 'must-revalidate', true],
+    ['public without Authorization', {}, false, 'public', true],
+    ['s-maxage without Authorization', {}, false, 's-maxage=5', true],
+  ])('explicit: %s', (_name, options, authorization, directive, explicit) => {
+    const given = { options, asked: { authorization } }
+    expect(verdict(cacheControl(`max-age=60, ${directive}`), given)).toMatchObject({ share: true, explicit })
+  })
+
+  test.each([
+    ['a policy without a nonce', { 'Content-Security-Policy': "script-src 'self' nonce-a" }],
+    ['another kind of stream', { 'Content-Type': 'text/event' }],
+    ['what a surrogate may store', { 'Surrogate-Control': 'max-age=5' }],
+    ['what another surrogate must not store', { 'Surrogate-Control': 'no-store;other' }],
+    ['what is private to a surrogate', { 'Surrogate-Control': 'private' }],
+    ['withheld cookies', { 'Cache-Control': 'max-age=60, private="set-cookie, set-cookie2"', 'Set-Cookie2': 'a' }],
+    [
+      'a targeted field beside a no-store for surrogates, RFC 9213 section 2.2',
+      {
+        'SingleFlight-Cache-Control': 'max-age=60',
+        'Surrogate-Control': 'no-store',
+      },
+    ],
+  ] as Array<[string, Record<string, string>]>)('%s', (_name, fields) => {
+    expect(verdict({ ...cacheControl('max-age=60'), ...fields })).toMatchObject({ share: true, mustValidate: false })
+  })
+
+  test('with the windows of the options only where it states no freshness', () => {
+    const options = { ttl: 1000, staleWhileRevalidate: 2000, staleIfError: 3000 }
+    expect(lifetime(verdict(cacheControl('stale-if-error=9'), { options }))).toMatchObject({
+      staleWhileRevalidate: 2000,
+      staleIfError: 9000,
+    })
+    expect(lifetime(verdict(cacheControl('must-revalidate'), { options }))).toMatchObject({
+      freshness: 1000,
+      staleWhileRevalidate: 0,
+      staleIfError: 0,
+    })
+    const targeted = { 'SingleFlight-Cache-Control': 'public', Expires: '0' }
+    expect(lifetime(verdict(targeted, { options }))).toMatchObject({ freshness: 1000, staleWhileRevalidate: 2000 })
+  })
+
+  test.each([
+    ['within its window', '64', false],
+    ['at the end of its window', '65', true],
+  ])('stale already, %s', (_name, age, mustValidate) => {
+    const fields = { 'Cache-Control': 'max-age=60, stale-while-revalidate=5', Age: age, ETag: '"1"' }
+    expect(verdict(fields)).toMatchObject({ share: true, mustValidate })
+  })
+
   test.each([
     ['s-maxage before max-age', cacheControl('max-age=1, s-maxage=60'), 60_000],
     ['max-age before Expires', { 'Cache-Control': 'max-age=60', Expires: '0' }, 60_000],

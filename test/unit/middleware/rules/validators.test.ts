@@ -19,16 +19,31 @@ describe('a 304 is about the stored response', () => {
     [{ ETag: '"2"', 'Last-Modified': MONDAY }, stored, false],
     [{ 'Last-Modified': TUESDAY }, stored, false],
     [{ ETag: '"1"' }, { etag: undefined, lastModified: MONDAY }, false],
+    [{ ETag: '"1"', 'Last-Modified': MONDAY }, { etag: undefined, lastModified: MONDAY }, false],
+    [{ ETag: '' }, stored, false],
+    [{ ETag: 'w/"1"' }, stored, false],
+    [{ 'Last-Modified': MONDAY }, { etag: '"1"', lastModified: undefined }, false],
+    [{ Date: TUESDAY, 'Cache-Control': 'max-age=60' }, stored, true],
+    [{}, { etag: undefined, lastModified: undefined }, true],
   ])('%j, %j: %s', (fields, about, expected) => {
     expect(confirms(new FieldMap(Object.entries(fields).flat()), about)).toBe(expected)
   })
 })
 
-test('entity tags are compared weakly and strongly', () => {
-  expect(matchesWeakly('W/"1"', '"1"')).toBe(true)
-  expect(matchesWeakly('"1"', '"2"')).toBe(false)
-  expect(matchesStrongly('"1"', '"1"')).toBe(true)
-  expect(matchesStrongly('W/"1"', 'W/"1"')).toBe(false)
+test.each([
+  // The table of RFC 9110 section 8.8.3.2.
+  ['W/"1"', 'W/"1"', false, true],
+  ['W/"1"', 'W/"2"', false, false],
+  ['W/"1"', '"1"', false, true],
+  ['"1"', '"1"', true, true],
+  ['"1"', 'W/"1"', false, true],
+  ['"1"', '"2"', false, false],
+  // A weak tag starts with a W, exactly.
+  ['w/"1"', 'w/"1"', true, true],
+  ['w/"1"', '"1"', false, false],
+  ['""', '""', true, true],
+])('%s and %s: strongly %s, weakly %s', (one, other, strongly, weakly) => {
+  expect([matchesStrongly(one, other), matchesWeakly(one, other)]).toEqual([strongly, weakly])
 })
 
 describe('entityTags', () => {
@@ -40,6 +55,16 @@ describe('entityTags', () => {
     ['a, b', ['a', 'b']],
     ['W/, W/a', ['W/', 'W/a']],
     [' , ,', []],
+    ['\t"a"\t,\t"b"\t', ['"a"', '"b"']],
+    ['*', ['*']],
+    ['""', ['""']],
+    ['"", "b"', ['""', '"b"']],
+    ['W/"a"W/"b"', ['W/"a"', 'W/"b"']],
+    ['w/"a b"', ['w/"a', 'b"']],
+    ['a"b c"', ['a"b', 'c"']],
+    ['"a', ['"a']],
+    ['W/"a b', ['W/"a']],
+    ['"a"b', ['"a"', 'b']],
     ['', []],
     ['"a", "open, b', ['"a"', '"open']],
   ])('%s', (list, tags) => {
