@@ -49,7 +49,7 @@ export class Pace {
     for (const [reader, since] of this.#full) {
       const left = since + this.#stallTimeout - now
       if (left > 0) {
-        this.#timer = this.#clock.setTimeout(() => this.#cutStalled(), left, { keepAlive: false })
+        this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), left, { keepAlive: false })
         return
       }
       reader.cut()

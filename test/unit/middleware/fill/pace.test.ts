@@ -97,3 +97,14 @@ test('no timer keeps the process alive', () => {
   pace.full(one)
   expect([clock.pendingTimers, clock.pendingKeepAliveTimers]).toEqual([1, 0])
 })
+
+test('a run that goes on at once and fills another reader leaves no timer behind', async () => {
+  const clock = new FakeClock()
+  const [one, other] = [new FakeReader(), new FakeReader()]
+  const pace: Pace = new Pace(clock, STALL, () => pace.full(other))
+  pace.full(one)
+  await clock.advance(STALL)
+  expect([one.cuts, clock.pendingTimers]).toEqual([1, 1])
+  pace.end()
+  expect(clock.pendingTimers).toBe(0)
+})
