@@ -338,8 +338,7 @@ export class FakeEdge implements Edge {
   }
 
   whenFree(callback: () => void): void {
-    if (this.client.isOver) callback()
-    else this.#onFree = callback
+    this.#onFree = callback
   }
 
   /** Its response is sent and closed. */
