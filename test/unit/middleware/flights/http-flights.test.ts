@@ -279,6 +279,7 @@ describe('a stale response that may be sent', () => {
     const { clock, flights, asking } = await stale()
     asking.edge.becomeFree()
     await clock.settle()
+    expect(flights.staleOf('Ga/', clock.wallNow())).toBeDefined()
     flights.forget(['Ga/'])
     expect(flights.staleOf('Ga/', clock.wallNow())).toBeUndefined()
   })
