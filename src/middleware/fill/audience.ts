@@ -128,7 +128,8 @@ export class Audience {
 
   #noteChange(follower: Follower): void {
     if (this.#keeps) return
-    if (follower.isFull) this.#pace.full(follower)
+    // A follower says so when it becomes full: until then it has taken something.
+    if (follower.isFull) this.#pace.full(follower, true)
     else this.#pace.ready(follower)
   }
 

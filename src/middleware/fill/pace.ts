@@ -27,8 +27,10 @@ export class Pace {
     return this.#full.size > 0
   }
 
-  full(reader: Reader): void {
-    if (this.#full.has(reader)) return
+  /** It takes nothing more for now. `hasTaken`: since it was full before. */
+  full(reader: Reader, hasTaken = false): void {
+    if (this.#full.has(reader) && !hasTaken) return
+    this.#full.delete(reader)
     this.#full.set(reader, this.#clock.now())
     this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), this.#stallTimeout, { keepAlive: false })
   }

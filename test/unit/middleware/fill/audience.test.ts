@@ -129,6 +129,18 @@ describe('a body that is not kept any more', () => {
     expect([told, audience.isEmpty]).toEqual([['ready'], false])
   })
 
+  test('never cuts who reads, however slowly', async () => {
+    const { clock, audience, slow, write } = outgrown()
+    for (const piece of ['2', '3', '4', '5', '6']) write(piece)
+    for (const body of ['one 2', 'one 23', 'one 234', 'one 2345']) {
+      await clock.advance(STALL - 1)
+      slow.takeSome()
+      expect([slow.body, slow.state, audience.isHeldUp]).toEqual([body, 'reading', true])
+    }
+    await clock.advance(STALL)
+    expect(slow.state).toBe('cut')
+  })
+
   test('waits for the client of the run, and cuts it like the others', async () => {
     const { clock, told, audience, slow } = outgrown()
     slow.drain()

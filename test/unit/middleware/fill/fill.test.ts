@@ -545,6 +545,22 @@ describe('a handler that stops in the middle', () => {
     expect(follower.state).toBe('cut')
   })
 
+  test('is excused as long as one who reads slowly holds it up', async () => {
+    const lab = beginFill()
+    lab.handler.head(SHAREABLE)
+    const follower = lab.follow().client
+    follower.isFull = true
+    for (const piece of '123456') lab.handler.chunk(piece)
+    lab.handler.chunk(TOO_LONG)
+    for (let time = 0; time < LOAD_TIMEOUT * 1.2; time += STALL_TIMEOUT - 1) {
+      await lab.clock.advance(STALL_TIMEOUT - 1)
+      follower.takeSome()
+    }
+    expect([follower.state, lab.handler.resumes]).toEqual(['reading', 0])
+    follower.drain()
+    expect([follower.body, lab.handler.resumes]).toEqual([`123456${TOO_LONG}`, 1])
+  })
+
   test('is not watched once the fill is over', async () => {
     const { lab } = passing()
     lab.handler.end()

@@ -63,6 +63,20 @@ test('the time counts from when it became full, however often that is said', asy
   expect(one.cuts).toBe(1)
 })
 
+test('one who has taken something and is full again begins anew, and nobody is told that it was ready', async () => {
+  const { clock, pace, seen, one, other } = setUp()
+  pace.full(one)
+  pace.full(other)
+  await clock.advance(STALL - 1)
+  pace.full(one, true)
+  await clock.advance(1)
+  expect([one.cuts, other.cuts]).toEqual([0, 1])
+  await clock.advance(STALL - 2)
+  expect([one.cuts, seen.readies]).toEqual([0, 0])
+  await clock.advance(1)
+  expect([one.cuts, seen.readies]).toEqual([1, 1])
+})
+
 test('one who takes more in between begins anew', async () => {
   const { clock, pace, one } = setUp()
   pace.full(one)

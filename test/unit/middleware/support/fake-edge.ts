@@ -75,6 +75,11 @@ export class FakeClient {
     this.#listener.onDrain()
   }
 
+  /** It has taken what it had, and the next piece will fill it again. */
+  takeSome(): void {
+    this.#listener.onDrain()
+  }
+
   #act(action: () => void): void {
     if (this.isOver) return
     if (this.fails) this.cut()
