@@ -1,7 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import { expect, test } from 'vitest'
 
 import { Follower } from '../../../../src/middleware/fill/follower.ts'
 import type { Outlet } from '../../../../src/middleware/fill/sink.ts'
+import { collectGarbage } from '../../../support/collect-garbage.ts'
 
 class FakeOutlet implements Outlet {
   readonly got: string[] = []
@@ -104,6 +107,20 @@ test('once it has parted it keeps what it has still to write, and the log may go
   follower.take(Buffer.from('e'))
   follower.end()
   expect(outlet.got).toEqual(['a', 'b', 'c', 'd', 'e', 'end'])
+})
+
+test('once it has parted it lets go of what it has written', async () => {
+  const { follower } = follow()
+  follower.part()
+  const take = (piece: Buffer): WeakRef<Buffer> => {
+    follower.take(piece)
+    return new WeakRef(piece)
+  }
+  const written = take(Buffer.alloc(10))
+  const last = take(Buffer.alloc(10))
+  await nextTurn()
+  collectGarbage()
+  expect([written.deref(), last.deref()?.length]).toEqual([undefined, 10])
 })
 
 test.each([

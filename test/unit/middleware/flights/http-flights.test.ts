@@ -275,13 +275,30 @@ describe('a stale response that may be sent', () => {
     expect(flights.staleOf('Ga/', clock.wallNow())).toBeUndefined()
   })
 
-  test('is not sent once its key is forgotten', async () => {
+  test.each([
+    ['its key', (flights: HttpFlights) => flights.forget(['Ga/'])],
+    ['everything', (flights: HttpFlights) => flights.forgetAll()],
+  ])('is not sent once %s is forgotten', async (_name, forget) => {
     const { clock, flights, asking } = await stale()
     asking.edge.becomeFree()
     await clock.settle()
     expect(flights.staleOf('Ga/', clock.wallNow())).toBeDefined()
-    flights.forget(['Ga/'])
+    forget(flights)
     expect(flights.staleOf('Ga/', clock.wallNow())).toBeUndefined()
+  })
+
+  test('is not sent in the quick way while the refill waits for a response that is closed', async () => {
+    const { clock, flights } = await stale()
+    expect([flights.donors.areWanted('Ga/'), flights.staleOf('Ga/', clock.wallNow())]).toEqual([true, undefined])
+  })
+
+  test('is sent by a request that cannot stand in, unless the refill waits for one', async () => {
+    const { clock, flights, asking } = await stale()
+    const foreign = exchangeOf({ at: clock.wallNow() })
+    foreign.edge.canStandIn = false
+    flights.enter(foreign)
+    await clock.settle()
+    expect([foreign.edge.run.terms.isStandIn, asking.edge.runs.length]).toEqual([false, 0])
   })
 
   test('is not sent longer than it may be', async () => {
