@@ -163,6 +163,12 @@ describe('a body that is not kept any more', () => {
     expect(audience.isHeldUp).toBe(false)
   })
 
+  test('that is cut off leaves no timer behind', () => {
+    const { clock, audience, slow, quick } = outgrown()
+    audience.cut()
+    expect([slow.state, quick.state, clock.pendingTimers]).toEqual(['cut', 'cut', 0])
+  })
+
   test('comes to its end at each one’s pace', async () => {
     const { clock, audience, slow, quick, write } = outgrown()
     write('two')

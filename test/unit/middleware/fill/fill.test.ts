@@ -610,6 +610,19 @@ describe('the signal of the load', () => {
     expect([follower.state, lab.client.state]).toEqual(['cut', 'reading'])
   })
 
+  test('time is up soon after the head: the handler has loadTimeout from there', async () => {
+    const lab = beginFill()
+    await lab.clock.advance(LOAD_TIMEOUT - 1)
+    lab.handler.head(SHAREABLE)
+    const follower = lab.follow().client
+    await lab.clock.advance(1)
+    lab.abort(new LoadTimeoutError('k', LOAD_TIMEOUT))
+    await lab.clock.advance(LOAD_TIMEOUT - 2)
+    expect(follower.state).toBe('reading')
+    await lab.clock.advance(1)
+    expect(follower.state).toBe('cut')
+  })
+
   test('time is up when all is over: nothing happens', async () => {
     const { lab, follower } = sharing()
     lab.handler.end()
@@ -887,6 +900,17 @@ describe('a run whose own client asks for less than all', () => {
     expect(lab.client.body.startsWith('01')).toBe(true)
     expect(lab.client.body.endsWith('.')).toBe(true)
     expect(lab.client.fields['cache-status']).toBe('herdlock; fwd=uri-miss; fwd-status=200')
+  })
+
+  test('gets the whole of a body too large as it comes, while others follow', () => {
+    const lab = beginFill({ request: PART })
+    lab.handler.head(SHAREABLE)
+    const { client } = lab.follow()
+    lab.handler.chunk('01')
+    lab.handler.chunk(TOO_LONG)
+    expect([lab.client.status, lab.client.body, client.body]).toEqual([200, `01${TOO_LONG}`, `01${TOO_LONG}`])
+    lab.handler.end('.')
+    expect([lab.client.state, client.state, client.body]).toEqual(['ended', 'ended', `01${TOO_LONG}.`])
   })
 
   test('gets the whole with a body shorter than it declares, with Cache-Status', () => {

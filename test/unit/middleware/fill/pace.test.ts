@@ -101,6 +101,7 @@ test('after the end nobody is cut', async () => {
   const { clock, pace, one } = setUp()
   pace.full(one)
   pace.end()
+  expect(pace.isHeldUp).toBe(false)
   pace.full(one)
   await clock.advance(STALL * 3)
   expect([one.cuts, clock.pendingTimers]).toEqual([0, 0])

@@ -131,8 +131,22 @@ describe('an answer that is not for others', () => {
     const [leader] = await enter({})
     leader?.edge.run.head(PRIVATE)
     leader?.edge.run.end()
-    await clock.advance(60_000)
+    await clock.advance(59_999)
+    expect(runs(await enter({}, {}))).toEqual(['alone', 'alone'])
+    await clock.advance(1)
     expect(runs(await enter({}))).toEqual(['recorded'])
+  })
+
+  test.each([
+    [PRIVATE, 200, 'alone'],
+    [SHAREABLE, 200, 'recorded'],
+    [{}, 404, 'recorded'],
+  ] as const)('is learnt from a handler that runs alone: %j, %i: the next one is %s', async (fields, status, next) => {
+    const { flights, enter } = setUp()
+    const exchange = exchangeOf()
+    flights.runAlone(exchange, 'crowded')
+    labelOf(exchange, fields, status)
+    expect(runs(await enter({}))).toEqual([next])
   })
 
   test('about the request at hand marks nothing', async () => {
