@@ -1,15 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, request } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 
 import express, { type Request } from 'express'
 import inject from 'light-my-request'
+import { generate } from 'selfsigned'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { ask, open } from './support/client.ts'
@@ -139,55 +136,49 @@ test('Express behind a proxy: a run in the background sees scheme, host and addr
   expect((await get()).body).toBe('https://shop.example for 203.0.113.9')
 })
 
-describe('under mutual TLS', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tls-'))
-  const file = (name: string): string => join(folder, name)
-  const certificate = (name: string): { key: Buffer; cert: Buffer } => {
-    const subject = ['-subj', `/CN=${name}`, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)]
-    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', ...subject]
-    execFileSync('openssl', made, { stdio: 'ignore' })
-    return { key: readFileSync(file(`${name}.key`)), cert: readFileSync(file(`${name}.pem`)) }
-  }
+/** A key and a certificate that it has signed itself. */
+async function certificate(name: string): Promise<{ key: string; cert: string }> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: name }])
+  return { key, cert }
+}
 
-  test('a run in the background sees the certificate of its client', async () => {
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    const [own, client] = [certificate('localhost'), certificate('alice')]
-    const { flight, clock, cache } = makeFlight()
-    const handler: PlainHandler = (req, res) => {
-      const { encrypted, authorized } = req.socket as TLSSocket
-      const { subject } = (req.socket as TLSSocket).getPeerCertificate()
-      res.setHeader('Cache-Control', SWR)
-      res.end(`${encrypted} ${authorized} ${subject.CN} ${(req.socket as TLSSocket).getProtocol()}`)
-    }
-    const options = { ...own, requestCert: true, ca: client.cert }
-    const server = createServer(options, (req, res: ServerResponse) => flight(req, res, () => handler(req, res)))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(() => void server.close())
-    const get = async (): Promise<string> => {
-      const { port } = server.address() as AddressInfo
-      const outgoing = request({
-        port,
-        host: '127.0.0.1',
-        agent: false,
-        ca: own.cert,
-        servername: 'localhost',
-        ...client,
-      })
-      outgoing.end()
-      const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-      let body = ''
-      for await (const chunk of response) body += String(chunk)
-      return body
-    }
-    const first = await get()
-    expect(first).toMatch(/^true true alice TLSv1\.[23]$/)
-    clock.skip(61_000)
-    const stored = refilled(cache)
-    await get()
-    await stored
-    expect(await get()).toBe(first)
-  })
+test('under mutual TLS a run in the background sees the certificate of its client', async () => {
+  const [own, client] = await Promise.all([certificate('localhost'), certificate('alice')])
+  const { flight, clock, cache } = makeFlight()
+  const handler: PlainHandler = (req, res) => {
+    const { encrypted, authorized } = req.socket as TLSSocket
+    const { subject } = (req.socket as TLSSocket).getPeerCertificate()
+    res.setHeader('Cache-Control', SWR)
+    res.end(`${encrypted} ${authorized} ${String(subject.CN)} ${(req.socket as TLSSocket).getProtocol()}`)
+  }
+  const options = { ...own, requestCert: true, ca: client.cert }
+  const server = createServer(options, (req, res: ServerResponse) => flight(req, res, () => handler(req, res)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const get = async (): Promise<string> => {
+    const { port } = server.address() as AddressInfo
+    const outgoing = request({
+      port,
+      host: '127.0.0.1',
+      agent: false,
+      ca: own.cert,
+      servername: 'localhost',
+      ...client,
+    })
+    outgoing.end()
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    let body = ''
+    for await (const chunk of response) body += String(chunk)
+    return body
+  }
+  const first = await get()
+  expect(first).toMatch(/^true true alice TLSv1\.[23]$/)
+  clock.skip(61_000)
+  const stored = refilled(cache)
+  await get()
+  await stored
+  expect(await get()).toBe(first)
 })
 
 test('with the `inject` of a test library, stale pages are refilled and bodies come to their end', async () => {

@@ -23,6 +23,8 @@ export class Audience {
   readonly #client: Reader
   readonly #onAllGone: () => void
   #keeps = true
+  /** The handler has said that what it has written shall arrive: those who come later get it at once, too. */
+  #wasFlushed = false
 
   /**
    * `onReady`: nobody holds up the run any more. `onAllGone`: the last follower of a body that is not kept has left.
@@ -66,22 +68,26 @@ export class Audience {
     )
     this.#followers.add(follower)
     if (exchange.isHead) follower.end()
+    else if (this.#wasFlushed) follower.flush()
   }
 
   admitAtEnd(exchange: Exchange): void {
     this.#atEnd.add(exchange)
   }
 
-  write(chunk: Buffer): void {
-    if (this.#keeps) {
-      this.#log.push(chunk)
-      for (const follower of this.#followers) follower.advance()
-    } else {
-      for (const follower of this.#followers) follower.take(chunk)
+  /** With the last piece the end follows at once: it goes out with that. */
+  write(chunk: Buffer, isLast: boolean): void {
+    if (!this.#keeps) {
+      for (const follower of this.#followers) follower.take(chunk, isLast)
+      return
     }
+    this.#log.push(chunk)
+    if (isLast) return
+    for (const follower of this.#followers) follower.advance()
   }
 
   flush(): void {
+    this.#wasFlushed = true
     for (const follower of this.#followers) follower.flush()
   }
 

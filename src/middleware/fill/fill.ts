@@ -163,21 +163,25 @@ export class Fill implements SourceObserver {
   }
 
   onChunk(chunk: Buffer, taken: boolean): boolean {
+    this.#take(chunk, false)
+    if (this.#isKept || this.#phase === 'falling-back') return true
+    if (this.#phase === 'passing') this.#audience.clientIs(!taken)
+    return taken && !this.#audience.isHeldUp
+  }
+
+  #take(chunk: Buffer, isLast: boolean): void {
     this.#stall.noteByte()
     this.#bytes += chunk.length
     if (this.#phase === 'falling-back') {
       if (this.#bytes > this.#about.rules.maxBodyBytes) this.giveHandlersAnswer()
-      return true
+      return
     }
     if (this.#isKept) {
       if (this.#bytes > this.#about.rules.maxBodyBytes) this.#outgrow(true)
       else if (this.#about.budget.take(chunk.length)) this.#held += chunk.length
       else this.#outgrow(false)
     }
-    if (this.#isKept || this.#phase === 'passing') this.#audience.write(chunk)
-    if (this.#isKept) return true
-    if (this.#phase === 'passing') this.#audience.clientIs(!taken)
-    return taken && !this.#audience.isHeldUp
+    if (this.#isKept || this.#phase === 'passing') this.#audience.write(chunk, isLast)
   }
 
   onFlush(): void {
@@ -188,7 +192,8 @@ export class Fill implements SourceObserver {
     this.#audience.clientIs(false)
   }
 
-  onEnd(): void {
+  onEnd(last?: Buffer): void {
+    if (last !== undefined) this.#take(last, true)
     if (this.#phase === 'validating') this.#freshen()
     else if (this.#isKept) this.#complete()
     else if (this.#phase === 'passing') {

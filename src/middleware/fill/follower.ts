@@ -44,11 +44,11 @@ export class Follower implements Reader, OutletListener {
     this.#next = 0
   }
 
-  /** After `part`: one more piece. */
-  take(chunk: Buffer): void {
+  /** After `part`: one more piece. With the last one the end follows. */
+  take(chunk: Buffer, isLast: boolean): void {
     if (this.#next > 0) this.part()
     this.#log.push(chunk)
-    this.#pump()
+    if (!isLast) this.#pump()
   }
 
   flush(): void {
@@ -80,14 +80,19 @@ export class Follower implements Reader, OutletListener {
     this.#onGone(this)
   }
 
+  #end(last?: Buffer): void {
+    this.#isOver = true
+    this.#outlet.end(last)
+  }
+
   #pump(): void {
     const wasFull = this.#full
     while (!this.#isOver && !this.#full && this.#next < this.#log.length) {
-      this.#full = !this.#outlet.write(this.#log[this.#next++] as Buffer)
+      const chunk = this.#log[this.#next++] as Buffer
+      if (this.#ended && this.#next >= this.#log.length) return this.#end(chunk)
+      this.#full = !this.#outlet.write(chunk)
     }
-    if (this.#ended && !this.#isOver && this.#next >= this.#log.length) {
-      this.#isOver = true
-      this.#outlet.end()
-    } else if (this.#full && !wasFull) this.#onChange(this)
+    if (this.#ended && !this.#isOver && this.#next >= this.#log.length) this.#end()
+    else if (this.#full && !wasFull) this.#onChange(this)
   }
 }

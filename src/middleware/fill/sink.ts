@@ -19,7 +19,8 @@ export interface Outlet {
   /** False: it is full; `onDrain` follows. */
   write(chunk: Buffer): boolean
   flush(): void
-  end(): void
+  /** With the last piece, if that came with the end. */
+  end(chunk?: Buffer): void
   /** The client must see that what it has is not all. */
   cut(): void
 }

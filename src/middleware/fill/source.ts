@@ -30,7 +30,8 @@ export interface SourceObserver {
   onFlush(): void
   /** Its own client takes more again, or has left. */
   onDrain(): void
-  onEnd(): void
+  /** `last`: the piece that came with the end. */
+  onEnd(last?: Buffer): void
   /** The rest will not come. */
   onCut(reason: unknown): void
   /** The handler passed an error on. `goOn` takes it further. */

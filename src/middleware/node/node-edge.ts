@@ -47,7 +47,7 @@ export class NodeEdge implements Edge {
     this.#run = run
     this.#connection = describeConnection(req.socket)
     this.baseline = Object.entries(res.getHeaders()).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value : String(value)] as const],
+      value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)] as const],
     )
   }
 
@@ -99,7 +99,7 @@ export class NodeEdge implements Edge {
         return taken
       },
       flush: () => act(() => flushed(res)),
-      end: () => act(() => res.end()),
+      end: (chunk) => act(() => (chunk === undefined ? res.end() : res.end(chunk))),
       cut: () => {
         if (isOurs) res.destroy()
       },

@@ -346,8 +346,7 @@ export class Recording {
           if (chunk === undefined) this.#sendHead('end', callback)
           else this.#sendHead('end', chunk, callback)
         } finally {
-          if (body !== undefined) this.#noteChunk(body, true)
-          if (this.#currentState() === 'sending') this.#observer.onEnd()
+          if (this.#currentState() === 'sending') this.#observer.onEnd(body)
         }
         return this.res
       case 'narrowed':
@@ -356,15 +355,10 @@ export class Recording {
         if (this.#currentState() === 'narrowed') this.#callBase('end', callback)
         return this.res
       case 'holding':
-        if (body !== undefined) {
-          this.#observer.onChunk(body, true)
-          if (this.#currentState() === 'holding') this.#held.push(body)
-          else this.#callBase('write', body)
-        }
         this.#ended = true
-        if (this.#currentState() !== 'holding') this.#callBase('end', callback)
-        else if (callback) this.res.once('finish', callback)
-        if (this.#currentState() !== 'off') this.#observer.onEnd()
+        if (body !== undefined) this.#held.push(body)
+        if (callback) this.res.once('finish', callback)
+        this.#observer.onEnd(body)
         return this.res
       case 'answered':
         this.#ended = true
