@@ -26,7 +26,7 @@ function setUp() {
     audience.admit(exchange, HEAD, age)
     return exchange.edge.client
   }
-  return { clock, told, audience, admit, write: (text: string) => audience.write(Buffer.from(text)) }
+  return { clock, told, audience, admit, write: (text: string) => audience.write(Buffer.from(text), false) }
 }
 
 describe('the head', () => {
@@ -71,7 +71,7 @@ describe('a body that is kept', () => {
   test('of one piece is that piece, not a copy', () => {
     const { audience } = setUp()
     const piece = Buffer.from('one')
-    audience.write(piece)
+    audience.write(piece, false)
     expect(audience.body()).toBe(piece)
   })
 
@@ -186,6 +186,25 @@ test('one who leaves is not cut afterwards, all others are', () => {
   leaves.leave()
   audience.cut()
   expect([stays.state, leaves.state, audience.isEmpty]).toEqual(['cut', 'gone', true])
+})
+
+test('the last piece goes out with the end, kept or not', () => {
+  for (const isKept of [true, false]) {
+    const { audience, admit } = setUp()
+    const client = admit()
+    if (!isKept) audience.stopKeeping()
+    audience.write(Buffer.from('last'), true)
+    expect(client.body).toBe('')
+    audience.end()
+    expect([client.body, client.state]).toEqual(['last', 'ended'])
+  }
+})
+
+test('one who comes after a flush is flushed at once', () => {
+  const { audience, admit } = setUp()
+  expect(admit().flushes).toBe(0)
+  audience.flush()
+  expect([admit().flushes, admit({ method: 'HEAD' }).flushes]).toEqual([1, 0])
 })
 
 test('all are flushed', () => {

@@ -19,8 +19,8 @@ class FakeOutlet implements Outlet {
     this.got.push('flush')
   }
 
-  end(): void {
-    this.got.push('end')
+  end(last?: Buffer): void {
+    this.got.push(last === undefined ? 'end' : `${last.toString()}, end`)
   }
 
   cut(): void {
@@ -88,10 +88,10 @@ test('it ends when all is written, not before', () => {
   follower.end()
   expect(outlet.got).toEqual(['a'])
   follower.onDrain()
-  expect(outlet.got).toEqual(['a', 'b', 'end'])
+  expect(outlet.got).toEqual(['a', 'b, end'])
   follower.onDrain()
   follower.end()
-  expect(outlet.got).toEqual(['a', 'b', 'end'])
+  expect(outlet.got).toEqual(['a', 'b, end'])
 })
 
 test('once it has parted it keeps what it has still to write, and the log may go', () => {
@@ -101,19 +101,19 @@ test('once it has parted it keeps what it has still to write, and the log may go
   follower.advance()
   follower.part()
   log.length = 0
-  follower.take(Buffer.from('d'))
+  follower.take(Buffer.from('d'), false)
   outlet.isFull = false
   follower.onDrain()
-  follower.take(Buffer.from('e'))
+  follower.take(Buffer.from('e'), true)
   follower.end()
-  expect(outlet.got).toEqual(['a', 'b', 'c', 'd', 'e', 'end'])
+  expect(outlet.got).toEqual(['a', 'b', 'c', 'd', 'e, end'])
 })
 
 test('once it has parted it lets go of what it has written', async () => {
   const { follower } = follow()
   follower.part()
   const take = (piece: Buffer): WeakRef<Buffer> => {
-    follower.take(piece)
+    follower.take(piece, false)
     return new WeakRef(piece)
   }
   const written = take(Buffer.alloc(10))

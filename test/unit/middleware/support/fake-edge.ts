@@ -51,8 +51,9 @@ export class FakeClient {
     this.#act(() => this.flushes++)
   }
 
-  end(): void {
+  end(last?: Buffer): void {
     this.#act(() => {
+      this.body += last?.toString() ?? ''
       this.state = 'ended'
       this.#closeLater()
     })
@@ -177,10 +178,11 @@ export class FakeRun implements Source {
   }
 
   end(text?: string): void {
-    if (text !== undefined) this.chunk(text)
+    const last = text === undefined ? undefined : Buffer.from(text)
     this.#ended = true
-    if (this.#state === 'sending' || this.#state === 'off') this.client.end()
-    if (this.#state === 'sending' || this.#state === 'holding') this.#observer.onEnd()
+    if (this.#state === 'sending' || this.#state === 'off') this.client.end(last)
+    if (this.#state === 'holding' && last !== undefined) this.#held.push(last)
+    if (this.#state === 'sending' || this.#state === 'holding') this.#observer.onEnd(last)
   }
 
   /** The handler gives up its response. */
