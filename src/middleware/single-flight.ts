@@ -92,7 +92,8 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
     const stored = peekVariant(cache, key, () => selectingFields(req.headers, settings))
     if (stored === undefined || stored.mustValidate) return false
     outcomes?.hit(key)
-    const fields = besideOuterFields(res, stored, stored.hitFields(clock.wallNow()))
+    const own = stored.hitFields(clock.wallNow())
+    const fields = stored.standsAlone ? own : besideOuterFields(res, stored, own)
     const { status, statusMessage: message, body } = stored
     sendDirectly(res, { status, message, fields, body })
     return true

@@ -1,13 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import {
-  connect as connectHttp2,
-  constants,
-  createServer as createHttp2Server,
-  type Http2ServerRequest,
-  type ServerHttp2Stream,
-} from 'node:http2'
-import { type AddressInfo, connect } from 'node:net'
+import { constants } from 'node:http2'
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
@@ -16,7 +10,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 
 import { ask, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { listen, makeFlight, type PlainHandler, refilled, serve } from './support/serve.ts'
+import { serveHttp2 } from './support/http2.ts'
+import { listen, refilled, serve } from './support/serve.ts'
 
 /** Sends `text` as it is and reads until the server closes. */
 async function raw(url: string, text: string): Promise<string> {
@@ -141,31 +136,6 @@ test('HTTP/1.0 clients wait, follow and hit like others', async () => {
 })
 
 describe('HTTP/2', () => {
-  async function serveHttp2(handler: PlainHandler) {
-    const made = makeFlight()
-    const server = createHttp2Server((req: Http2ServerRequest, res) => {
-      made.flight(req as never, res as never, () => handler(req as never, res as never))
-    })
-    // Seen below the middleware: what it keeps from the handler.
-    const firstStreamGone = once(server, 'stream').then(([stream]) => once(stream as ServerHttp2Stream, 'close'))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-    onTestFinished(() => {
-      session.destroy()
-      server.close()
-    })
-    const begin = (path = '/', more: Record<string, string> = {}) => session.request({ ':path': path, ...more })
-    const get = async (path = '/', more: Record<string, string> = {}) => {
-      const stream = begin(path, more)
-      const [headers] = (await once(stream, 'response')) as [Record<string, string>]
-      let body = ''
-      for await (const chunk of stream) body += String(chunk)
-      return { status: Number(headers[':status']), headers, body }
-    }
-    return { ...made, begin, get, firstStreamGone }
-  }
-
   test('responses are shared, stored, and given in part', async () => {
     const warnings: string[] = []
     const note = (warning: Error) => warnings.push(warning.message)

@@ -96,6 +96,29 @@ describe('two processes with one Redis', () => {
     expect((await leader).body).toBe('for a')
   })
 
+  test('learn that a response is private, and release all who wait at once', async () => {
+    const verdict = new Gate()
+    const end = new Gate()
+    const waiters = 20
+    let runs = 0
+    const { first, second } = await serveTwice(async (req, res) => {
+      // Those who are released have not even begun to answer.
+      await (++runs === 1 ? verdict : end).pass()
+      res.setHeader('Cache-Control', 'private')
+      res.end(`for ${String(req.headers['x-user'])}`)
+    })
+    const asUser = (site: typeof first, user: string) => site.get('/', { 'X-User': user })
+    const leader = asUser(first, 'leader')
+    await verdict.reached
+    const others = Array.from({ length: waiters }, (_, index) => asUser(second, `user ${index}`))
+    await expect.poll(() => second.cache.stats().coalesced).toBe(waiters - 1)
+    verdict.open()
+    await expect.poll(() => runs).toBe(1 + waiters)
+    end.open()
+    expect((await leader).body).toBe('for leader')
+    for (const [index, { body }] of (await Promise.all(others)).entries()) expect(body).toBe(`for user ${index}`)
+  })
+
   test('forget what an unsafe request to the other has changed', async () => {
     let version = 1
     const { first, second } = await serveTwice((req, res) => {

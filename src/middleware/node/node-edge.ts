@@ -10,6 +10,7 @@ import type { Edge } from '../flights/edge.ts'
 import type { Baseline, FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 import { describeConnection, type Connection } from './connection.ts'
+import { cutOff } from './cut-off.ts'
 import { HandlerRun, type OnError } from './handler-run.ts'
 import { Recording, UNHEARD } from './recording.ts'
 import { detached, renew } from './stand-in.ts'
@@ -101,7 +102,7 @@ export class NodeEdge implements Edge {
       flush: () => act(() => flushed(res)),
       end: (chunk) => act(() => (chunk === undefined ? res.end() : res.end(chunk))),
       cut: () => {
-        if (isOurs) res.destroy()
+        if (isOurs) cutOff(res)
       },
     }
   }
@@ -159,7 +160,7 @@ export class NodeEdge implements Edge {
       return true
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
-      this.#res.destroy()
+      cutOff(this.#res)
       return false
     }
   }

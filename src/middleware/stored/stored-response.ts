@@ -39,6 +39,8 @@ export class StoredResponse implements StoredParts {
   readonly mustValidate: boolean
   readonly explicit: boolean
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
+  /** Whether none of its fields has to do with those that outer layers set. */
+  readonly standsAlone: boolean
   readonly #fieldMap: FieldMap
   /** The header block of a hit, made anew when a second has gone by: Age has whole seconds. */
   readonly #block: FieldBlock
@@ -57,6 +59,7 @@ export class StoredResponse implements StoredParts {
     this.explicit = parts.explicit
     this.selecting = parts.selecting
     this.#fieldMap = new FieldMap(parts.fields)
+    this.standsAlone = parts.removed.length === 0 && parts.joins.length === 0 && !this.#fieldMap.has('vary')
     this.#block = [...blockOf(without(parts.fields, MADE_ANEW)), 'Age', '', 'Cache-Status', '']
   }
 
