@@ -62,7 +62,7 @@ export class Audience {
     const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000))
     const follower = new Follower(
       (listener) => exchange.edge.follow(followed, listener),
-      this.#log,
+      exchange.isHead ? [] : this.#log,
       (changed) => this.#noteChange(changed),
       (gone) => this.#drop(gone),
     )
@@ -134,7 +134,8 @@ export class Audience {
 
   #noteChange(follower: Follower): void {
     if (this.#keeps) return
-    if (follower.isFull) this.#pace.full(follower)
+    // A follower says so when it becomes full: until then it has taken something.
+    if (follower.isFull) this.#pace.full(follower, true)
     else this.#pace.ready(follower)
   }
 

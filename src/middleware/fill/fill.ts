@@ -236,6 +236,7 @@ export class Fill implements SourceObserver {
   }
 
   fail(reason: unknown): void {
+    this.#label()
     this.#reject(reason)
     this.#audience.cut()
     this.#leaveToClient()
@@ -296,7 +297,8 @@ export class Fill implements SourceObserver {
   /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
   #goAlone({ status }: ResponseHead): void {
     this.#host.onUnshared(false)
-    this.fail(new FillFailedError(`the handler answered ${status}`))
+    this.#reject(new FillFailedError(`the handler answered ${status}`))
+    this.#leaveToClient()
   }
 
   #goUnshared(lasting: boolean): void {
@@ -314,6 +316,7 @@ export class Fill implements SourceObserver {
     this.#giveBack()
     this.#context.doNotShare()
     this.#resolve(undefined)
+    this.#label()
     this.#source.sendHeld()
     if (this.#audience.isEmpty) this.#leaveToClient()
     else this.#stall.watch()

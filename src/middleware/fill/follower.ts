@@ -60,8 +60,9 @@ export class Follower implements Reader, OutletListener {
     this.#pump()
   }
 
-  /** The rest will never come, or it takes nothing any more. */
+  /** The rest will never come, or it takes nothing any more. Who has all of it keeps it. */
   cut(): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#outlet.cut()
   }

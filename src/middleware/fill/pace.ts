@@ -27,8 +27,10 @@ export class Pace {
     return this.#full.size > 0
   }
 
-  full(reader: Reader): void {
-    if (this.#full.has(reader)) return
+  /** It takes nothing more for now. `hasTaken`: since it was full before. */
+  full(reader: Reader, hasTaken = false): void {
+    if (this.#full.has(reader) && !hasTaken) return
+    this.#full.delete(reader)
     this.#full.set(reader, this.#clock.now())
     this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), this.#stallTimeout, { keepAlive: false })
   }
@@ -49,7 +51,7 @@ export class Pace {
     for (const [reader, since] of this.#full) {
       const left = since + this.#stallTimeout - now
       if (left > 0) {
-        this.#timer = this.#clock.setTimeout(() => this.#cutStalled(), left, { keepAlive: false })
+        this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), left, { keepAlive: false })
         return
       }
       reader.cut()

@@ -68,7 +68,6 @@ export class HttpFlight implements FillHost {
   readonly #answered: Exchange[] = []
   /** GET and HEAD wait for the same fill, but only those with the method of the first can run the handler for it. */
   readonly #ownKey: string
-  #isRefilling = false
 
   constructor(first: Exchange, host: FlightHost) {
     this.key = first.key
@@ -136,12 +135,13 @@ export class HttpFlight implements FillHost {
   }
 
   async #refillInBackground(context: Context): Promise<Stored | undefined> {
-    this.#isRefilling = true
+    const { stale } = context
+    const isStale = stale instanceof StoredResponse && stale.freshFor(this.#host.clock.wallNow()) <= 0
+    if (isStale) this.#host.beginStale(this.key, stale)
     try {
       const runner = await this.#borrow(context.signal)
       return await this.#run(runner, !runner.edge.canStandIn, context)
     } finally {
-      this.#isRefilling = false
       this.#host.endStale(this.key)
     }
   }
@@ -254,7 +254,6 @@ export class HttpFlight implements FillHost {
     }
     if (value instanceof StoredResponse && this.#isUsable(value, now)) {
       this.#fill?.answerWith(value)
-      if (this.#isRefilling && value.freshFor(now) <= 0) this.#host.beginStale(this.key, value)
       for (const exchange of this.#takeWaiting()) this.#answer(exchange, value, now)
       return
     }

@@ -89,16 +89,18 @@ export class HandlerRun implements Source {
   }
 
   sendHeld(): void {
-    this.#recording.sendHeld()
+    this.#guarded(() => this.#recording.sendHeld())
   }
 
   answerInstead(response: StoredResponse, fields: FieldBlock): ResponseHead {
     const { res, request, baseline } = this.#call
     this.#restoreRequest()
-    this.#recording.clear(baseline)
-    replay(request, res, response, fields, (_res, { status, message, fields: own, body }) => {
-      setHead(res, status, message, own)
-      this.#recording.finish(body)
+    this.#guarded(() => {
+      this.#recording.clear(baseline)
+      replay(request, res, response, fields, (_res, { status, message, fields: own, body }) => {
+        setHead(res, status, message, own)
+        this.#recording.finish(body)
+      })
     })
     return readHead(res)
   }
@@ -116,11 +118,21 @@ export class HandlerRun implements Source {
   }
 
   stop(): void {
-    this.#recording.stop()
+    this.#guarded(() => this.#recording.stop())
   }
 
   restore(): void {
     this.#shield?.lower()
     this.#restoreRequest()
+  }
+
+  /** What a layer outside throws at an answer that the handler does not send concerns this client alone. */
+  #guarded(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+      this.dropClient()
+    }
   }
 }

@@ -130,7 +130,14 @@ export class NodeEdge implements Edge {
       onCut: () => recording.stop(),
       ...UNHEARD,
     })
-    this.#within(() => this.#run(this.#req, res, (_error, goOn) => goOn()))
+    try {
+      this.#within(() => this.#run(this.#req, res, (_error, goOn) => goOn()))
+    } catch (error) {
+      // Others may be waiting for their turn. It shall end the process as it would without us.
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   whenFree(callback: () => void): void {
