@@ -267,4 +267,22 @@ describe.each(Object.entries(FRAMEWORKS))('%s with', (_name, framework) => {
     made.clock.skip(61_000)
     expect(await ask(`${url}/`)).toMatchObject({ status: 500, body: 'out of order' })
   })
+
+  test('wrap: a handler that writes although it has passed on an error does not spoil the stale response', async () => {
+    let fails = false
+    const made = makeFlight()
+    const app = framework()
+    app.set('env', 'test')
+    const handler = made.flight.wrap((_req: Request, res: Response, next) => {
+      if (fails) next(new Error('out of order'))
+      res.set('Cache-Control', 'max-age=60, stale-if-error=60').send('page')
+    })
+    app.get('/', handler)
+    app.use((_error: Error, _req: Request, _res: Response, _next: () => void) => {})
+    const { url } = await listen(createServer(app))
+    await ask(`${url}/`)
+    fails = true
+    made.clock.skip(61_000)
+    expect(await ask(`${url}/`)).toMatchObject({ status: 200, body: 'page', complete: true })
+  })
 })

@@ -426,6 +426,8 @@ export class Fill implements SourceObserver {
     const reason: unknown = this.#context.signal.reason
     if (reason instanceof LockLostError) return
     if (this.#phase === 'before') this.fail(reason)
+    // A 304 says all by its head.
+    else if (this.#phase === 'validating') this.#freshen()
     else if (this.#isKept) this.#outgrow(reason instanceof LoadTimeoutError)
   }
 

@@ -257,7 +257,6 @@ export class HttpFlight implements FillHost {
       for (const exchange of this.#takeWaiting()) this.#answer(exchange, value, now)
       return
     }
-    this.#fill?.giveHandlersAnswer()
     for (const exchange of this.#takeWaiting()) {
       if (value instanceof VaryIndex) {
         exchange.select(value)
@@ -265,6 +264,7 @@ export class HttpFlight implements FillHost {
       } else if (value === undefined) this.#host.runAlone(exchange, 'unshared')
       else this.#tryAgain(exchange)
     }
+    this.#fill?.giveHandlersAnswer()
   }
 
   #answer(exchange: Exchange, stored: StoredResponse, now: number): void {
@@ -291,8 +291,8 @@ export class HttpFlight implements FillHost {
 
   #giveUp(): void {
     this.#host.leave(this)
-    this.#fill?.giveHandlersAnswer()
     for (const exchange of this.#takeWaiting()) this.#tryAgain(exchange)
+    this.#fill?.giveHandlersAnswer()
   }
 
   /** Whether nobody may join any more: what it stores outside its own key could bring back what was invalidated. */

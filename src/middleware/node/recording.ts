@@ -28,9 +28,10 @@ export const UNHEARD = {
 
 /**
  * `before` the header; then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part of
- * it. `answered` otherwise: what comes goes nowhere. `off`: nobody listens.
+ * it. `answered` otherwise: what comes goes nowhere. `passed-on`: the handler has passed an error on before it wrote anything;
+ * what it writes all the same goes nowhere. `off`: nobody listens.
  */
-type State = 'before' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
+type State = 'before' | 'passed-on' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
 
 /**
  * Listens to a handler's answer at the response itself: replaces its functions by own ones, which pass on to those that
@@ -95,11 +96,11 @@ export class Recording {
   }
 
   get headSent(): boolean {
-    return this.#state !== 'before' && this.#state !== 'holding'
+    return this.#state !== 'before' && this.#state !== 'passed-on' && this.#state !== 'holding'
   }
 
   get isHolding(): boolean {
-    return this.#state === 'holding'
+    return this.#state === 'holding' || this.#state === 'passed-on'
   }
 
   get hasOuterLayers(): boolean {
@@ -114,7 +115,7 @@ export class Recording {
   stop(): void {
     this.#mayStop = true
     if (this.#isAnnouncing) return
-    if (this.#state === 'holding' && this.#headSeen) this.sendHeld()
+    this.sendHeld()
     if (this.#state === 'answered' || this.#state === 'narrowed') return
     this.#state = 'off'
     const target = this.res as unknown as Partial<Record<Patched, AnyFunction>>
@@ -135,7 +136,7 @@ export class Recording {
 
   /** Keeps back what has not even begun. */
   hold(): void {
-    if (this.#state === 'before') this.#state = 'holding'
+    if (this.#state === 'before') this.#state = 'passed-on'
   }
 
   /** Lets the client have what was held back, and all that follows. */
@@ -272,6 +273,7 @@ export class Recording {
       error.code = 'ERR_HTTP_HEADERS_SENT'
       throw error
     }
+    if (this.#state === 'passed-on' && !this.#inBase) return this.res
     if (this.#state !== 'before' || this.#inBase) return this.#base.writeHead.apply(this.res, args)
     const status = Number(args[0])
     // Node refuses such a status, and says so better.
@@ -289,7 +291,7 @@ export class Recording {
     const callback = callbackOf(args)
     const chunk = bytesOf(args[0], args[1])
     if (chunk === undefined || this.#ended) {
-      if (this.#state !== 'answered') return this.#callBase('write', ...args)
+      if (this.#state !== 'answered' && this.#state !== 'passed-on') return this.#callBase('write', ...args)
       if (callback) process.nextTick(callback)
       return true
     }
@@ -310,6 +312,7 @@ export class Recording {
         }
         break
       case 'answered':
+      case 'passed-on':
         break
       default:
         return this.#callBase('write', ...args)
@@ -333,7 +336,7 @@ export class Recording {
     const isGiven = first !== undefined && first !== null
     const chunk = isGiven ? bytesOf(first, args[1]) : undefined
     if (this.#ended || (chunk === undefined && isGiven)) {
-      if (this.#state !== 'answered' && this.#state !== 'holding') return this.#callBase('end', ...args)
+      if (!this.isHolding && this.#state !== 'answered') return this.#callBase('end', ...args)
       if (callback) process.nextTick(callback)
       return this.res
     }
@@ -362,6 +365,9 @@ export class Recording {
         return this.res
       case 'answered':
         this.#ended = true
+        if (callback) process.nextTick(callback)
+        return this.res
+      case 'passed-on':
         if (callback) process.nextTick(callback)
         return this.res
       default:
