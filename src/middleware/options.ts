@@ -109,6 +109,11 @@ export interface SingleFlightOptions {
    * 3.5 allows. Default `false`: only `public` and `s-maxage` say so.
    */
   shareMustRevalidate?: boolean | undefined
+  /**
+   * `true`: requests with Authorization wait for another's run as others do. Default `false`: only where the last answer of
+   * their URL was for others. Elsewhere each runs its own handler at once, for its answer will hardly be shared.
+   */
+  waitWithAuthorization?: boolean | undefined
 }
 
 /** Request fields whose values can be reduced to what an application offers. */
@@ -126,6 +131,7 @@ export interface Settings extends Policy, KeyRules, SelectingRules {
   readonly maxVariants: number
   readonly maxWaiters: number
   readonly unsharedFor: number
+  readonly waitWithAuthorization: boolean
 }
 
 const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
@@ -160,6 +166,7 @@ export function resolveOptions(options: SingleFlightOptions): Settings {
     targetedFields: fieldNames('targetedFields', options.targetedFields ?? DEFAULT_TARGETED_FIELDS),
     heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? false),
     shareMustRevalidate: checkBoolean('shareMustRevalidate', options.shareMustRevalidate ?? false),
+    waitWithAuthorization: checkBoolean('waitWithAuthorization', options.waitWithAuthorization ?? false),
     alsoVaries: [],
     unshareable: undefined,
   }

@@ -119,6 +119,20 @@ describe('two processes with one Redis', () => {
     for (const [index, { body }] of (await Promise.all(others)).entries()) expect(body).toBe(`for user ${index}`)
   })
 
+  test('do not hold up a request with Authorization by a run of the other', async () => {
+    const gate = new Gate()
+    let runs = 0
+    const { first, second } = await serveTwice(async (req, res) => {
+      if (++runs === 1) await gate.pass()
+      res.end(`for ${String(req.headers.authorization)}`)
+    })
+    const leader = first.get('/', { Authorization: 'alice' })
+    await gate.reached
+    expect((await second.get('/', { Authorization: 'bob' })).body).toBe('for bob')
+    gate.open()
+    expect((await leader).body).toBe('for alice')
+  })
+
   test('forget what an unsafe request to the other has changed', async () => {
     let version = 1
     const { first, second } = await serveTwice((req, res) => {

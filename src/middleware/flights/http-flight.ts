@@ -22,6 +22,7 @@ export interface FlightRules extends FillRules {
   readonly maxFillBytes: number
   readonly maxVariants: number
   readonly maxWaiters: number
+  readonly waitWithAuthorization: boolean
   /** ms. */
   readonly unsharedFor: number
 }
@@ -40,6 +41,8 @@ export interface FlightHost {
   validate(exchange: Exchange, stored: StoredResponse): void
   /** Requests for `key` shall not wait for one another for some time. */
   markUnshared(key: string): void
+  /** The response to the exchange is for others. */
+  markShared(exchange: Exchange): void
   /** This process refills `key`: until `endStale` requests get `stored` at once. */
   beginStale(key: string, stored: StoredResponse): void
   endStale(key: string): void
@@ -49,6 +52,9 @@ export interface FlightHost {
   readonly donors: ResponseDonors
   readonly surroundings: FillSurroundings
 }
+
+/** ms that stand for no waiting at all: the request's own handler runs unless the lease is free. */
+const NO_WAIT = { waitTimeout: 1, onWaitTimeout: 'load' } as const
 
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
@@ -61,6 +67,7 @@ export class HttpFlight implements FillHost {
   readonly #host: FlightHost
   /** Those who have neither an answer nor a fill to follow. */
   readonly #waiting = new Set<Exchange>()
+  #cameSinceLook = 0
   #fill: Fill | undefined
   /** Set when the fill's header shows that responses vary otherwise than was known. */
   #index: VaryIndex | undefined
@@ -76,20 +83,26 @@ export class HttpFlight implements FillHost {
     this.#waiting.add(first)
   }
 
-  start(): void {
+  /** `mayWait`: for a run in another process, too. */
+  start(mayWait: boolean): void {
     const { cache } = this.#host
+    const options = { codec: storedCodec as never, ...(!mayWait && NO_WAIT) }
     cache
-      .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), { codec: storedCodec as never })
+      .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), options)
       .then(
         (value) => this.#deliver(value),
         () => this.#giveUp(),
       )
   }
 
+  /** Whether its answer is known to be for others. */
+  get isShared(): boolean {
+    return this.#fill?.verdict !== undefined
+  }
+
   /** False: too many wait already. */
   join(exchange: Exchange): boolean {
-    this.#forgetGone()
-    if (this.#waiting.size >= this.#host.rules.maxWaiters) return false
+    if (this.#isCrowded()) return false
     this.#waiting.add(exchange)
     if (this.#fill?.verdict !== undefined) this.#route(exchange, this.#fill)
     return true
@@ -98,6 +111,7 @@ export class HttpFlight implements FillHost {
   onShare(): void {
     const fill = this.#fill
     if (fill === undefined) return
+    this.#host.markShared(fill.exchange)
     this.#index = this.#indexFor(fill)
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
@@ -321,6 +335,16 @@ export class HttpFlight implements FillHost {
     const taken = [...this.#waiting]
     this.#waiting.clear()
     return taken
+  }
+
+  /** Those who have left are looked for once for as many as there are, not by everybody who comes. */
+  #isCrowded(): boolean {
+    const { maxWaiters } = this.#host.rules
+    if (++this.#cameSinceLook >= this.#waiting.size && this.#waiting.size >= maxWaiters) {
+      this.#cameSinceLook = 0
+      this.#forgetGone()
+    }
+    return this.#waiting.size >= maxWaiters
   }
 
   #forgetGone(): void {

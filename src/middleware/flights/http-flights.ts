@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts'
 import { type FlightHost, type FlightRules, HttpFlight } from './http-flight.ts'
 import { ResponseDonors } from './response-donors.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
-import { UnsharedMarks } from './unshared-marks.ts'
+import { KeyMarks } from './key-marks.ts'
 import { validate } from './validation.ts'
 
 /** The flights of one middleware by key, and the keys for which there shall be none. */
@@ -24,7 +24,10 @@ export class HttpFlights implements FlightHost {
   readonly surroundings: FillSurroundings
   readonly #flights = new Map<string, HttpFlight>()
   readonly #stale = new Map<string, StoredResponse>()
-  readonly #marks: UnsharedMarks
+  /** Keys whose responses could not be shared lately: requests do not line up to learn it again (hit-for-pass). */
+  readonly #unshared: KeyMarks
+  /** Keys whose last response was for others although its request had Authorization. */
+  readonly #sharedWithAuthorization: KeyMarks
   readonly #outcomes: Outcomes | undefined
 
   constructor(cache: Cache, rules: FlightRules, clock: Clock, random: Random) {
@@ -36,14 +39,15 @@ export class HttpFlights implements FlightHost {
     const { outcomes, loadTimeout } = insideOf(cache)
     this.#outcomes = outcomes
     this.surroundings = { rules, clock, loadTimeout, budget: new FillBudget(rules.maxFillBytes) }
-    this.#marks = new UnsharedMarks(rules.unsharedFor, clock)
+    this.#unshared = new KeyMarks(rules.unsharedFor, clock)
+    this.#sharedWithAuthorization = new KeyMarks(Infinity, clock)
   }
 
   /** Sees to it that the exchange gets an answer: from a flight that it joins or starts, or from its own handler. */
   enter(exchange: Exchange): void {
     const { key, keys } = exchange
     if (exchange.edge.isOver) return
-    if (this.#marks.has(key)) {
+    if (this.#unshared.has(key)) {
       this.runAlone(exchange, 'unshared')
       return
     }
@@ -53,14 +57,22 @@ export class HttpFlights implements FlightHost {
     }
     // The fill of a GET answers a HEAD too; never the other way round.
     const flight = this.#flights.get(key) ?? (key === keys.own ? this.#flights.get(keys.get) : undefined)
-    if (flight !== undefined) {
-      if (flight.join(exchange)) this.#outcomes?.coalesced(key)
-      else this.runAlone(exchange, 'crowded')
-      return
-    }
-    const started = new HttpFlight(exchange, this)
-    this.#flights.set(key, started)
-    started.start()
+    const mayWait = this.#mayWait(exchange)
+    if (flight === undefined) {
+      const started = new HttpFlight(exchange, this)
+      this.#flights.set(key, started)
+      started.start(mayWait)
+    } else if (!mayWait && !flight.isShared) this.runAlone(exchange, 'authorization')
+    else if (flight.join(exchange)) this.#outcomes?.coalesced(key)
+    else this.runAlone(exchange, 'crowded')
+  }
+
+  /**
+   * Whether a request may be held up by another's run before its answer is known to be for others. With Authorization it
+   * hardly ever is: such a request waits only where the last answer was.
+   */
+  #mayWait({ asked, key }: Exchange): boolean {
+    return !asked.authorization || this.rules.waitWithAuthorization || this.#sharedWithAuthorization.has(key)
   }
 
   /** The stale response that requests for `key` get while this process refills it. */
@@ -84,8 +96,8 @@ export class HttpFlights implements FlightHost {
     edge.runAlone(({ status, fields: flat }) => {
       const fields = new FieldMap(flat)
       const verdict = judge(asked, { status, fields, at: this.clock.wallNow() }, exchange.policy)
-      if (verdict.share) this.#marks.remove(key)
-      else if (verdict.lasting) this.#marks.add(key)
+      if (verdict.share) this.markShared(exchange)
+      else if (verdict.lasting) this.markUnshared(key)
       const why = verdict.share ? detail : verdict.reason
       return cacheStatusForward({ reason, status, detail: why }, fields.get('cache-status'))
     })
@@ -96,7 +108,13 @@ export class HttpFlights implements FlightHost {
   }
 
   markUnshared(key: string): void {
-    this.#marks.add(key)
+    this.#unshared.add(key)
+    this.#sharedWithAuthorization.remove(key)
+  }
+
+  markShared({ key, asked }: Exchange): void {
+    this.#unshared.remove(key)
+    if (asked.authorization) this.#sharedWithAuthorization.add(key)
   }
 
   leave(flight: HttpFlight): void {

@@ -5,11 +5,8 @@ import type { Clock } from '../../clock.ts'
 const MOST = 10_000
 const LONGEST = 256
 
-/**
- * Remembers which responses could not be shared lately, so that requests for them do not line up behind one another to
- * learn it again (hit-for-pass). The oldest marks go first when there are too many.
- */
-export class UnsharedMarks {
+/** Remembers something of keys for a time. The oldest marks go first when there are too many. */
+export class KeyMarks {
   readonly #untilByKey = new Map<string, number>()
   readonly #duration: number
   readonly #clock: Clock

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 
-import { UnsharedMarks } from '../../../../src/middleware/flights/unshared-marks.ts'
+import { KeyMarks } from '../../../../src/middleware/flights/key-marks.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 const DURATION = 1000
 
 function setUp(duration = DURATION) {
   const clock = new FakeClock()
-  return { clock, marks: new UnsharedMarks(duration, clock) }
+  return { clock, marks: new KeyMarks(duration, clock) }
 }
 
 test('a mark lasts for its time, and no longer', async () => {
