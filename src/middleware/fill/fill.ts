@@ -289,9 +289,7 @@ export class Fill implements SourceObserver {
 
   /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
   #canFallBack(): boolean {
-    const stale = this.#stale
-    const now = this.#respondedAt
-    return stale !== undefined && (stale.mayServeOnError(now) || (!this.#hasClient && stale.mayServeStale(now)))
+    return this.#stale?.mayReplaceFailure(this.#respondedAt, !this.#hasClient) === true
   }
 
   /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */

@@ -97,6 +97,11 @@ export class StoredResponse implements StoredParts {
     return this.freshFor(now) + this.lifetime.staleIfError > 0
   }
 
+  /** Whether it may be sent in place of a failure, or `wasSent` already and may be for some time. */
+  mayReplaceFailure(now: number, wasSent: boolean): boolean {
+    return this.mayServeOnError(now) || (wasSent && this.mayServeStale(now))
+  }
+
   /** Fields of a hit at this moment. The array is reused: whoever gets it must not keep it. */
   hitFields(now: number): FieldBlock {
     const age = Math.floor(this.age(now) / 1000)
