@@ -129,27 +129,32 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
       passThrough(req, res, undefined, 'request', run)
       return
     }
-    const goOn = (): void => {
-      const asked = { ...identity, at: clock.wallNow() }
-      const request = narrowingRequest(req)
-      const edge = new NodeEdge({ req, res, request, detachable, run })
-      const parts = { edge, keys, headers, asked, policy: settings, origin: originOf(req) }
-      const exchange = new Exchange({ ...parts, ...request, baseline: edge.baseline })
-      markHandled(req, exchange)
-      selectVariant(cache, exchange)
-      flights.enter(exchange)
-    }
+    const request = narrowingRequest(req)
+    const edge = new NodeEdge({ req, res, request, detachable, run })
+    const asked = { ...identity, at: clock.wallNow() }
+    const parts = { edge, keys, headers, asked, policy: settings, origin: originOf(req) }
+    const exchange = new Exchange({ ...parts, ...request, baseline: edge.baseline })
+    markHandled(req, exchange)
     // A flight would look into Redis too, but for the response to a HEAD of its own, and to run the handler.
-    if (!onlyIfCached && req.method !== 'HEAD') goOn()
-    else {
-      void find(cache, keys, selecting).then((found) => {
-        if (found !== undefined) {
-          outcomes?.hitInRedis(keys.own)
-          answerHit(req, res, found)
-        } else if (onlyIfCached) refuse(res)
-        else goOn()
-      })
-    }
+    if (onlyIfCached || exchange.isHead) void findFirst(exchange, onlyIfCached)
+    else enter(exchange)
+  }
+
+  async function findFirst(exchange: Exchange, onlyIfCached: boolean): Promise<void> {
+    const { edge, keys, headers } = exchange
+    const found = await find(cache, keys, () => headers)
+    if (found !== undefined) {
+      outcomes?.hitInRedis(keys.own)
+      edge.answer(found, found.hitFields(clock.wallNow()))
+    } else if (onlyIfCached) {
+      edge.refuse(GATEWAY_TIMEOUT, cacheStatusForward({ reason: 'request', detail: 'only-if-cached' }, undefined))
+    } else enter(exchange)
+  }
+
+  function enter(exchange: Exchange): void {
+    const index = cache.peek<Stored>(exchange.rootKey)
+    if (index instanceof VaryIndex) exchange.select(index)
+    flights.enter(exchange)
   }
 
   function answerHit(req: IncomingMessage, res: ServerResponse, stored: StoredResponse): void {
@@ -209,11 +214,6 @@ export function createMiddleware(options: SingleFlightOptions, { clock, random }
   return middleware
 }
 
-function selectVariant(cache: Cache, exchange: Exchange): void {
-  const index = cache.peek<Stored>(exchange.rootKey)
-  if (index instanceof VaryIndex) exchange.select(index)
-}
-
 interface Identity {
   readonly authorization: boolean
   readonly cookie: boolean
@@ -233,12 +233,6 @@ function asksForBypass(req: IncomingMessage, { bypass }: Settings): boolean {
   const answer = bypass(req)
   if (typeof answer !== 'boolean') throw wrongType('the result of bypass', 'a boolean', answer)
   return answer
-}
-
-function refuse(res: ServerResponse): void {
-  res.statusCode = GATEWAY_TIMEOUT
-  res.setHeader('Cache-Status', cacheStatusForward({ reason: 'request', detail: 'only-if-cached' }, undefined))
-  res.end()
 }
 
 /** Learns of a promise's failure without taking it from whoever would have seen it without us. */

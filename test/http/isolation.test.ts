@@ -82,6 +82,24 @@ describe.each(MOUNTS)('%s', (mount) => {
     },
   )
 
+  test.each([
+    ['HEAD', {}],
+    ['GET', { 'Cache-Control': 'only-if-cached' }],
+  ])('a layer outside answers a %s %j while it is looked for in the store', async (method, headers) => {
+    const { url } = await serve(
+      (_req, res) => res.end('page'),
+      {},
+      mount,
+      (_req, res, next) => {
+        next()
+        if (res.headersSent) return
+        res.statusCode = 503
+        res.end()
+      },
+    )
+    expect((await ask(url, { method, headers: headers as Record<string, string> })).status).toBe(503)
+  })
+
   test('a layer outside answers the leader: those who wait get the page', async () => {
     const hurry = new Gate()
     let runs = 0

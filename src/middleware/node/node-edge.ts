@@ -68,6 +68,16 @@ export class NodeEdge implements Edge {
     this.#guarded(() => replay(this.#request, this.#res, stored, fields, sendDirectly))
   }
 
+  refuse(status: number, cacheStatus: string): void {
+    if (this.isOver) return
+    const res = this.#res
+    this.#guarded(() => {
+      res.statusCode = status
+      res.setHeader('Cache-Status', cacheStatus)
+      res.end()
+    })
+  }
+
   follow({ status, message, block, removed, joins }: FollowedHead, listener: OutletListener): Outlet {
     const res = this.#res
     const onDrain = (): void => listener.onDrain()

@@ -325,6 +325,12 @@ export class FakeEdge implements Edge {
     if (!this.isOver) answer(this.client, this.request, stored, fields)
   }
 
+  refuse(status: number, cacheStatus: string): void {
+    if (this.isOver) return
+    this.client.begin(status, ['Cache-Status', cacheStatus])
+    this.client.end()
+  }
+
   follow({ status, block }: FollowedHead, listener: OutletListener): Outlet {
     const { client } = this
     client.listen(listener)
