@@ -22,7 +22,7 @@ export type { SingleFlightOptions } from './middleware/options.ts'
 export { Locker } from './lock/locker.ts'
 export type { Lock } from './lock/lock.ts'
 export type { AcquireOptions, LockerOptions } from './lock/options.ts'
-export type { RedisClient } from './redis/client.ts'
+export type { RedisClient } from './redis/clients/port-of.ts'
 export {
   BreakerOpenError,
   ClosedError,

@@ -7,7 +7,7 @@ export { Locker } from './lock/locker.ts'
 export type { Lock } from './lock/lock.ts'
 export type { AcquireOptions, LockerOptions } from './lock/options.ts'
 export type { LockEndedMessage, LockMessage } from './diagnostics.ts'
-export type { RedisClient } from './redis/client.ts'
+export type { RedisClient } from './redis/clients/port-of.ts'
 export {
   ClosedError,
   HerdlockError,

@@ -17,7 +17,8 @@ import {
 } from '../check.ts'
 import { outOfRange } from '../errors.ts'
 import { resolveRedactKey } from '../lock/options.ts'
-import { listClients, type RedisClient } from '../redis/client.ts'
+import type { ClientPort } from '../redis/client-port.ts'
+import { listPorts, type RedisClient } from '../redis/clients/port-of.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
 
 /** Options of `createCache`. All durations are whole milliseconds. */
@@ -134,7 +135,7 @@ export interface CallSettings<V> {
 
 /** What counts for calls without options, and for the cache as a whole. */
 export interface ResolvedOptions extends CallSettings<unknown> {
-  readonly redis: readonly RedisClient[]
+  readonly redis: readonly ClientPort[]
   readonly prefix: string
   readonly memory: false | ResolvedMemory
   readonly lockTtl: number
@@ -163,7 +164,7 @@ export const DEFAULT_UNSYNCED_TTL = 1000
 /** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkObject('options', options, 'an object with a ttl')
-  const redis = options.redis === undefined ? [] : listClients('redis', options.redis)
+  const redis = options.redis === undefined ? [] : listPorts('redis', options.redis)
   const prefix = resolvePrefix(options.prefix ?? 'herdlock')
   return {
     signal: undefined,
@@ -253,7 +254,7 @@ function resolveBeta(option: unknown): number {
   return checkNumber('earlyExpiration.beta', beta, 'a number above 0', isWithin)
 }
 
-function resolveMemory(memory: CacheOptions['memory'], redis: readonly RedisClient[]): ResolvedOptions['memory'] {
+function resolveMemory(memory: CacheOptions['memory'], redis: readonly ClientPort[]): ResolvedOptions['memory'] {
   if (memory === false) {
     if (redis.length === 0) throw new RangeError('memory must not be false without redis: nothing would be cached')
     return false

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { RedisClient } from '../redis/client.ts'
+import type { IoredisClient } from '../redis/clients/ioredis-client.ts'
 
 /** What is needed of ioredis, 5 or 6. */
 export interface Ioredis {
-  readonly Redis: new (options: object) => RedisClient & { connect(): Promise<void> }
+  readonly Redis: new (options: object) => IoredisClient & { connect(): Promise<void> }
 }
 
 /** There is no ioredis beside herdlock, nor where the command was called. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { systemClock } from '../clock.ts'
-import type { RedisClient } from '../redis/client.ts'
+import { IoredisPort } from '../redis/clients/ioredis.ts'
+import type { IoredisClient } from '../redis/clients/ioredis-client.ts'
 import { Connection } from '../redis/connection.ts'
 import type { Address } from './address.ts'
 import type { Ioredis } from './ioredis.ts'
@@ -11,6 +12,8 @@ export interface RedisNode {
   readonly connection: Connection
   /** A further connection to it, such as for SUBSCRIBE. */
   another(): Promise<RedisNode>
+  /** Tells on which channels messages arrive. */
+  onMessage(listener: (channel: string) => void): void
   close(): void
 }
 
@@ -43,14 +46,15 @@ export async function openNode({ Redis }: Ioredis, address: Address, timeout: nu
   }
   return {
     address,
-    connection: new Connection(client, systemClock, timeout),
+    connection: new Connection(new IoredisPort(client), systemClock, timeout),
+    onMessage: (listener) => void client.on('message', listener),
     another: () => openNode({ Redis }, address, timeout),
     close: () => client.disconnect(),
   }
 }
 
 /** A server that accepts a connection and then says nothing, in the middle of TLS, say, is none that was reached. */
-function connected(client: RedisClient & { connect(): Promise<void> }, timeout: number): Promise<void> {
+function connected(client: IoredisClient & { connect(): Promise<void> }, timeout: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = systemClock.setTimeout(() => reject(new Error(`it did not answer within ${timeout} ms`)), timeout)
     client.connect().then(resolve, reject).finally(timer.cancel)

@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../clock.ts'
 import { lockChannel, lockEndedChannel } from '../diagnostics.ts'
 import { ClosedError, LockNotAcquiredError, LockNotHeldError } from '../errors.ts'
 import { type Random, systemRandom } from '../random.ts'
-import { listClients, type RedisClient } from '../redis/client.ts'
+import type { ClientPort } from '../redis/client-port.ts'
+import { listPorts } from '../redis/clients/port-of.ts'
 import { Connection } from '../redis/connection.ts'
 import { Inbox } from '../redis/inbox.ts'
 import { abandonable } from './abandonable.ts'
@@ -56,10 +57,11 @@ export class Locker {
   constructor(options: LockerOptions, parts: LockerParts = {}) {
     checkObject('options', options, 'an object with clients')
     const { clock = systemClock, random = systemRandom } = parts
-    const clients = listClients('clients', options.clients)
     const commandTimeout = resolveCommandTimeout(options.commandTimeout)
     const yieldAfter = resolveYieldAfter(options.yieldAfter)
-    const instances = parts.instances ?? createInstances(clients, { commandTimeout, yieldAfter }, clock, random)
+    const make = (): Instance[] =>
+      createInstances(listPorts('clients', options.clients), { commandTimeout, yieldAfter }, clock, random)
+    const instances = parts.instances ?? make()
     this.#random = random
     this.#redactKey = resolveRedactKey(options.redactKey)
     this.#inboxId = (instances[0] as Instance).inbox.id
@@ -244,7 +246,7 @@ export class Locker {
 }
 
 function createInstances(
-  clients: readonly RedisClient[],
+  clients: readonly ClientPort[],
   { commandTimeout, yieldAfter }: { commandTimeout: number; yieldAfter: number },
   clock: Clock,
   random: Random,

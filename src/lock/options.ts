@@ -1,6 +1,6 @@
 import { checkBoolean, checkFunction, checkObject, checkSignal, positiveDuration } from '../check.ts'
 import { MAX_DELAY } from '../clock.ts'
-import type { RedisClient } from '../redis/client.ts'
+import type { RedisClient } from '../redis/clients/port-of.ts'
 
 /** Options of `new Locker`. */
 export interface LockerOptions {

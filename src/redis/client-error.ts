@@ -12,6 +12,12 @@ export function isReply(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code)
 }
 
+/** Whether Redis has answered, with an error: as ioredis names it, and as node-redis does. */
+export function isErrorReply(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.name === 'ReplyError' || /^(Simple|Blob)Error$/.test(error.constructor.name)
+}
+
 /**
  * Whether a Redis refused keys of several hash slots in one command. A Redis that is sharded behind one address (by
  * Redis Enterprise or Envoy, say) does so, though its client is none of a Cluster.

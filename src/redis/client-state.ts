@@ -1,7 +1,6 @@
-import { errorMonitor } from 'node:events'
 import type { Clock } from '../clock.ts'
 import { clientError } from './client-error.ts'
-import { labelOf, type RedisClient } from './client.ts'
+import type { ClientPort, PortListener } from './client-port.ts'
 
 /** ms for which an error of the connection counts as the reason of what goes wrong. */
 const TELLING_FOR = 10_000
@@ -21,10 +20,11 @@ export interface ClientListener {
  * would otherwise add so many listeners that Node warns of a leak. It listens while anybody uses it.
  */
 export class ClientState {
-  readonly #client: RedisClient
+  readonly #client: ClientPort
   readonly #clock: Clock
   readonly #listeners = new Set<ClientListener>()
   #users = 0
+  #stopListening: () => void = () => {}
   /** How often a connection, or an attempt at one, has ended. */
   losses = 0
   /** Whether it is connected, as far as events have told: between `ready` and `close`. */
@@ -34,13 +34,13 @@ export class ClientState {
   #lastError: Error | undefined
   #lastErrorAt = -Infinity
 
-  private constructor(client: RedisClient, clock: Clock) {
+  private constructor(client: ClientPort, clock: Clock) {
     this.#client = client
     this.#clock = clock
   }
 
   /** The one of `client`, in use until `leave` has been called as often. */
-  static of(client: RedisClient, clock: Clock): ClientState {
+  static of(client: ClientPort, clock: Clock): ClientState {
     const state = states.get(client) ?? new ClientState(client, clock)
     states.set(client, state)
     if (state.#users++ === 0) state.#listen()
@@ -49,7 +49,7 @@ export class ClientState {
 
   leave(): void {
     if (--this.#users > 0) return
-    for (const [event, listener] of this.#events) this.#client.off(event as string, listener)
+    this.#stopListening()
   }
 
   /** Calls `listener` until the returned function is called. */
@@ -60,9 +60,9 @@ export class ClientState {
 
   /** Why a command had better not be sent: the client tried to connect, failed, and has not succeeded since. */
   get failure(): Error | undefined {
-    const { status } = this.#client
-    if (!this.#hasFailed || status === undefined || status === 'ready') return undefined
-    return this.#lastError ?? clientError(new Error(`${labelOf(this.#client)} is not connected`), labelOf(this.#client))
+    const { status, label } = this.#client
+    if (!this.#hasFailed || status === 'unknown' || status === 'ready') return undefined
+    return this.#lastError ?? clientError(new Error(`${label} is not connected`), label)
   }
 
   /** The last error of the connection, unless it is of long ago. */
@@ -73,32 +73,29 @@ export class ClientState {
   /** Whether the client is on its way to its first connection, or has not begun. */
   get isConnecting(): boolean {
     const { status } = this.#client
-    return !this.#hasFailed && status !== undefined && status !== 'ready' && status !== 'end'
+    return !this.#hasFailed && (status === 'idle' || status === 'connecting')
   }
 
   #listen(): void {
     this.#isReady = this.#client.status === 'ready'
     this.#hasFailed = false
-    for (const [event, listener] of this.#events) this.#client.on(event as string, listener)
+    this.#stopListening = this.#client.listen(this.#listener)
   }
 
-  // To listen to `error` itself would keep ioredis from printing what nobody else listens to.
-  readonly #events = new Map<string | symbol, (error: unknown) => void>([
-    [errorMonitor, (error) => this.#noteError(error)],
-    ['node error', (error) => this.#noteError(error)],
-    ['ready', () => this.#noteReady()],
-    ['close', () => this.#noteClose()],
-    ['connecting', () => this.#noteConnecting()],
-    ['end', () => this.#noteEnd()],
-    // A Cluster drops the connection to a node that is lost.
-    ['-node', () => void this.losses++],
-  ])
+  readonly #listener: PortListener = {
+    onError: (error) => this.#noteError(error),
+    onReady: () => this.#noteReady(),
+    onClose: () => this.#noteClose(),
+    onConnecting: () => this.#noteConnecting(),
+    onEnd: () => this.#noteEnd(),
+    onNodeLost: () => void this.losses++,
+  }
 
   /** Whether it had ended, so that the attempt which now begins is a first one. */
   #hasEnded = false
 
   #noteError(error: unknown): void {
-    this.#lastError = clientError(error, labelOf(this.#client))
+    this.#lastError = clientError(error, this.#client.label)
     this.#lastErrorAt = this.#clock.now()
   }
 
@@ -111,9 +108,6 @@ export class ClientState {
   }
 
   #noteClose(): void {
-    // Where nobody listens to `error`, ioredis prints it and tells nobody.
-    const { errored } = this.#client.stream ?? {}
-    if (errored) this.#noteError(errored)
     this.losses++
     const wasReady = this.#isReady
     this.#isReady = false
@@ -133,4 +127,4 @@ export class ClientState {
   }
 }
 
-const states = new WeakMap<RedisClient, ClientState>()
+const states = new WeakMap<ClientPort, ClientState>()

@@ -1,15 +1,14 @@
 import type { Clock } from '../clock.ts'
 import { RedisTimeoutError, UnexpectedReplyError } from '../errors.ts'
-import { clientError, isCrossSlot, isReply } from './client-error.ts'
+import { clientError, isCrossSlot, isErrorReply, isReply } from './client-error.ts'
 import { ClientState, type ClientListener } from './client-state.ts'
-import { channelOf, labelOf, readsFromReplicas, type Argument, type RedisClient } from './client.ts'
+import { channelOf, type Argument, type ClientPort, type ReplyKind } from './client-port.ts'
 import { Deadlines } from './deadlines.ts'
 import { makeStringsFast } from './fast-strings.ts'
 import { gatherWrites, writeThrough } from './gather-writes.ts'
 import { isQueued } from './reply.ts'
 import type { Script } from './script.ts'
 import { readValue } from './scripts/read-value.ts'
-import { Sender, type ReplyKind } from './sender.ts'
 
 /** Clean-ups that may wait in the client's queue. */
 const MOST_BELATED = 1000
@@ -34,7 +33,7 @@ interface Call {
  * client a frozen or absent Redis answers after minutes or never.
  */
 export class Connection {
-  readonly client: RedisClient
+  readonly client: ClientPort
   /** Host and port for messages, never credentials. */
   readonly label: string
   /** Whether a plain read may be answered by a replica that lags behind; `read` never is. */
@@ -42,7 +41,6 @@ export class Connection {
   readonly #clock: Clock
   readonly #commandTimeout: number
   readonly #deadlines: Deadlines
-  readonly #sender: Sender
   readonly #state: ClientState
   /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
   failures = 0
@@ -54,25 +52,24 @@ export class Connection {
 
   /** `state`: of the client, or of that to which this one belongs. */
   constructor(
-    client: RedisClient,
+    client: ClientPort,
     clock: Clock,
     commandTimeout: number,
     state: ClientState = ClientState.of(client, clock),
   ) {
     makeStringsFast() // the client, and so its library, has been loaded
     this.client = client
-    this.label = labelOf(client)
-    this.readsMayLag = readsFromReplicas(client)
+    this.label = client.label
+    this.readsMayLag = client.readsFromReplicas
     this.#clock = clock
     this.#commandTimeout = commandTimeout
     this.#deadlines = new Deadlines(clock, commandTimeout)
-    this.#sender = new Sender(client)
     this.#state = state
-    this.#splitsKeys = client.isCluster === true
+    this.#splitsKeys = client.isCluster
   }
 
   /** A connection of the same kind to another client, such as one node of a Cluster. */
-  to(client: RedisClient): Connection {
+  to(client: ClientPort): Connection {
     return new Connection(client, this.#clock, this.#commandTimeout, this.#state)
   }
 
@@ -100,11 +97,11 @@ export class Connection {
   async answers(): Promise<boolean> {
     const { status } = this.client
     const { losses } = this.#state
-    if (status !== undefined && status !== 'ready') return false
+    if (status !== 'unknown' && status !== 'ready') return false
     try {
       await this.command('time')
     } catch (error) {
-      if (!(error instanceof Error && error.name === 'ReplyError')) return false
+      if (!isErrorReply(error)) return false
     }
     return this.#state.losses === losses
   }
@@ -165,7 +162,7 @@ export class Connection {
     const { stream } = this.client
     const before = stream?.bytesWritten
     const source = [script.source, keys.length, ...keys, ...args]
-    const reply = this.#operate(() => this.#sender.send('text', 'eval', source))
+    const reply = this.#operate(() => this.client.send('text', 'eval', source))
     if (stream === undefined) return { reply, hasLeft: () => false }
     writeThrough(stream)
     const isWritten = (stream.bytesWritten ?? 0) > (before ?? Infinity)
@@ -178,15 +175,14 @@ export class Connection {
    */
   watchForRepetition(): () => boolean {
     // What a client without a connection keeps is sent once, when it has one again.
-    if (this.client.status !== undefined && this.client.status !== 'ready') return () => false
+    if (this.client.status !== 'unknown' && this.client.status !== 'ready') return () => false
     const before = this.#state.losses
     return () => this.#state.losses > before
   }
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
   async load(script: Script): Promise<void> {
-    const nodes = this.client.nodes?.('master') ?? [this.client]
-    await Promise.all(nodes.map((node) => this.to(node).command('script', 'load', script.source)))
+    await Promise.all(this.client.masters().map((node) => this.to(node).command('script', 'load', script.source)))
     this.#loaded.add(script)
   }
 
@@ -206,15 +202,15 @@ export class Connection {
 
   #send(call: Call, as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
     if (this.#mustWait) return this.#sendWhenReady(call, as, name, args)
-    const reply = this.#sender.send(as, name, args)
+    const reply = this.client.send(as, name, args)
     gatherWrites(this.client.stream)
     return reply
   }
 
   /** Whether the client would refuse commands now, though it is only about to connect: it keeps no queue. */
   get #mustWait(): boolean {
-    const { options, status } = this.client
-    return status !== 'ready' && (options as Queueing).enableOfflineQueue === false && this.#state.isConnecting
+    const { queues, status } = this.client
+    return status !== 'ready' && !queues && this.#state.isConnecting
   }
 
   #sendWhenReady(call: Call, as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
@@ -227,13 +223,13 @@ export class Connection {
       const stop = this.watch({
         onReady: () => {
           stop()
-          if (!call.expired) this.#sender.send(as, name, args).then(resolve, reject)
+          if (!call.expired) client.send(as, name, args).then(resolve, reject)
         },
         onFailure: giveUp,
         onEnd: giveUp,
       })
       call.onExpiry = stop
-      if (client.status === 'wait') client.connect?.().catch(() => {})
+      if (client.status === 'idle') client.connect()
     })
   }
 
@@ -281,10 +277,6 @@ function begin(work: (call: Call) => Promise<unknown>, call: Call): Promise<unkn
   } catch (error) {
     return Promise.reject(error as Error)
   }
-}
-
-interface Queueing {
-  readonly enableOfflineQueue?: unknown
 }
 
 const lateReplies = new WeakMap<Error, Promise<unknown>>()

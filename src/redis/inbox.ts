@@ -3,7 +3,7 @@ import { ClosedError } from '../errors.ts'
 import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { Connection } from './connection.ts'
-import { TRACKING_CHANNEL, type Subscription } from './message-connection.ts'
+import { TRACKING_CHANNEL, type Subscription } from './client-port.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
 
 const CHANNEL_PREFIX = 'herdlock:inbox:'

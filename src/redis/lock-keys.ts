@@ -1,4 +1,4 @@
-import { keyPrefixOf, type RedisClient } from './client.ts'
+import type { ClientPort } from './client-port.ts'
 import { hashSlot } from './hash-slot.ts'
 
 /** The keys of one lock. All lie in the Cluster slot of the caller's own key, so that one script may touch them. */
@@ -16,8 +16,8 @@ export interface LockKeys {
 /** What the keys of all queues begin with. */
 export const QUEUES_BEGINNING = 'herdlock:queue:{'
 
-export function lockKeys(client: RedisClient, key: string): LockKeys {
-  const tag = hashTagFor(keyPrefixOf(client) + key)
+export function lockKeys(client: Pick<ClientPort, 'keyPrefix'>, key: string): LockKeys {
+  const tag = hashTagFor(client.keyPrefix + key)
   return {
     lock: key,
     queue: `${QUEUES_BEGINNING}${tag}}:${key}`,

@@ -1,4 +1,3 @@
-import { keyPrefixOf, type RedisClient } from './client.ts'
 import type { Connection } from './connection.ts'
 import { asList } from './reply.ts'
 
@@ -18,11 +17,11 @@ export async function scanStep(
   count: number,
 ): Promise<{ keys: string[]; next: ScanPosition | undefined }> {
   const { client } = connection
-  const nodes: readonly RedisClient[] = client.nodes?.('master') ?? [client]
+  const nodes = client.masters()
   const [number, cursor] = position.split(':') as [string, string]
   const node = nodes[Number(number)]
   if (node === undefined) return { keys: [], next: undefined } // the Cluster has fewer masters than before
-  const keyPrefix = keyPrefixOf(client)
+  const { keyPrefix } = client
   const pattern = `${literally(keyPrefix + beginning)}*${literally(ending)}`
   const reply = await connection.to(node).command('scan', cursor, 'MATCH', pattern, 'COUNT', count)
   const [nextCursor, found] = asList(reply, 2) as [string, string[]]

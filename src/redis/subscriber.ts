@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock.ts'
 import { SubscriberError } from '../errors.ts'
 import { clientError } from './client-error.ts'
 import type { Connection } from './connection.ts'
-import { openMessages, type Subscription } from './message-connection.ts'
+import type { Subscription } from './client-port.ts'
 
 /**
  * Whether messages of other processes arrive: `closed` before the first need, and after the client was closed; `failing`
@@ -62,7 +62,7 @@ export class Subscriber {
 
   /** Connects unless it does so already, or the client has ended. */
   open(): void {
-    if (this.#state !== 'closed' || this.#connection.client.status === 'end') return
+    if (this.#state !== 'closed' || this.#connection.client.status === 'ended') return
     this.#state = 'connecting'
     this.#stopWatching = this.#connection.watch({ onReady: () => this.#hurry(), onEnd: () => this.close() })
     this.#attempt()
@@ -88,11 +88,11 @@ export class Subscriber {
   #attempt(): void {
     const { client } = this.#connection
     // A Cluster names its nodes once it is connected, which `watch` tells.
-    if (client.isCluster === true && client.status !== 'ready' && client.status !== undefined) return
+    if (client.isCluster && client.status !== 'ready' && client.status !== 'unknown') return
     const patience = doubled(FIRST_PATIENCE, this.#failures, LONGEST_PATIENCE)
     this.#setTimer(patience, () => this.reopen(`it was not ready within ${patience} ms`))
     try {
-      this.#current = openMessages(client, this.#attempts++, this.#subscription, {
+      this.#current = client.openMessages(this.#attempts++, this.#subscription, {
         onReady: () => this.#noteReady(),
         onMessage: this.#hooks.onMessage,
         onEnd: (error) => this.#end(error),

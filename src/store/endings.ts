@@ -1,7 +1,7 @@
 import { isCrossSlot } from '../redis/client-error.ts'
 import { entryKeys } from '../redis/entry-keys.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
-import type { RedisClient } from '../redis/client.ts'
+import type { ClientPort } from '../redis/client-port.ts'
 import { encodeEnvelope, type Kind, type StoredTag } from './envelope.ts'
 import { AGAIN, failureNotice, LOCAL, PASS, type RemoteFailure } from './notice.ts'
 import type { SettleBatches } from './settle-batch.ts'
@@ -27,10 +27,10 @@ export type Ending = (endings: Endings, key: string, possession: Possession & En
 export class Endings {
   readonly #settlements: SettleBatches
   readonly #tags: Tags
-  readonly #client: RedisClient
+  readonly #client: ClientPort
   readonly #prefix: string
 
-  constructor(settlements: SettleBatches, tags: Tags, client: RedisClient, prefix: string) {
+  constructor(settlements: SettleBatches, tags: Tags, client: ClientPort, prefix: string) {
     this.#settlements = settlements
     this.#tags = tags
     this.#client = client

@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { keyPrefixOf } from '../redis/client.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
 import { isCrossSlot } from '../redis/client-error.ts'
@@ -45,7 +44,7 @@ export class Tags {
   get scriptArgument(): string {
     if (this.areOurs) return ''
     // Keys that a script makes up itself do not get the client's own prefix.
-    return keyPrefixOf(this.#connection.client) + tagKeysBeginning(this.#prefix)
+    return this.#connection.client.keyPrefix + tagKeysBeginning(this.#prefix)
   }
 
   /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */

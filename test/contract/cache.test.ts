@@ -1,5 +1,8 @@
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
+import { Redis as Valkey } from 'iovalkey'
+import { createClient } from 'redis'
+import { createClient as createClient5 } from 'redis5'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
@@ -20,6 +23,14 @@ const clients = {} as {
   prefixed: Redis
   cluster: Cluster
   sentinel: Redis
+  valkey: Valkey
+}
+/** Those of node-redis. */
+const nodeRedis = {} as {
+  version6: ReturnType<typeof createClient>
+  version5: ReturnType<typeof createClient5>
+  protocol2: ReturnType<typeof createClient<never, never, never, 2>>
+  prefixed: ReturnType<typeof createClient>
 }
 const stops: (() => unknown)[] = []
 
@@ -27,10 +38,17 @@ beforeAll(async () => {
   const [second, cluster, sentinel] = await Promise.all([startRedis(), startCluster(), startSentinel()])
   clients.redis6 = new Redis(sharedRedis().url)
   clients.redis5 = new Redis5(sharedRedis().url)
+  clients.valkey = new Valkey(sharedRedis().url)
   clients.prefixed = new Redis(sharedRedis().url, { keyPrefix: 'app:' })
   clients.second = new Redis(second.url)
   clients.cluster = new Cluster([...cluster.addresses])
   clients.sentinel = new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name })
+  const { url } = sharedRedis()
+  nodeRedis.version6 = createClient({ url })
+  nodeRedis.version5 = createClient5({ url })
+  nodeRedis.protocol2 = createClient({ url, RESP: 2 }) as typeof nodeRedis.protocol2
+  nodeRedis.prefixed = createClient({ url, keyPrefix: 'app:' })
+  await Promise.all(Object.values(nodeRedis).map((client) => client.connect()))
   stops.push(
     () => second.stop(),
     () => cluster.stop(),
@@ -39,6 +57,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   for (const client of Object.values(clients)) client.disconnect()
+  for (const client of Object.values(nodeRedis)) client.destroy()
   await Promise.all(stops.map((stop) => stop()))
 })
 
@@ -46,6 +65,14 @@ const setups: Setup[] = [
   { name: 'memory alone', options: () => ({}) },
   { name: 'memory and Redis (ioredis 6)', options: () => ({ redis: clients.redis6 }) },
   { name: 'memory and Redis (ioredis 5)', options: () => ({ redis: clients.redis5 }) },
+  { name: 'memory and Redis (iovalkey)', options: () => ({ redis: clients.valkey }) },
+  { name: 'memory and Redis (node-redis 6)', options: () => ({ redis: nodeRedis.version6 }) },
+  { name: 'memory and Redis (node-redis 5)', options: () => ({ redis: nodeRedis.version5 }) },
+  { name: 'Redis alone (node-redis 6, RESP 2)', options: () => ({ redis: nodeRedis.protocol2, memory: false }) },
+  {
+    name: 'Redis alone (node-redis 6 with a keyPrefix)',
+    options: () => ({ redis: nodeRedis.prefixed, memory: false }),
+  },
   { name: 'Redis alone', options: () => ({ redis: clients.redis6, memory: false }) },
   { name: 'Redis alone, its client with a keyPrefix', options: () => ({ redis: clients.prefixed, memory: false }) },
   {

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RedisClient } from '../../src/redis/client.ts'
 import { entryKeys } from '../../src/redis/entry-keys.ts'
 import { hashSlot } from '../../src/redis/hash-slot.ts'
 import { lockKeys } from '../../src/redis/lock-keys.ts'
@@ -39,7 +38,7 @@ describe('a real Cluster node agrees', () => {
   })
 
   test("that a lock's companions lie in the slot of the user's key, whatever that is", async () => {
-    const options = { options: {} } as RedisClient
+    const options = { keyPrefix: '' }
     await fc.assert(
       fc.asyncProperty(key, async (userKey) => {
         const { lock, queue, fence } = lockKeys(options, userKey)

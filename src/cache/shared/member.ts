@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { Instance } from '../../lock/instance.ts'
 import { BreakerOpenError } from '../../errors.ts'
 import { Breaker } from '../../redis/breaker.ts'
-import { keyPrefixOf, type RedisClient } from '../../redis/client.ts'
+import type { ClientPort } from '../../redis/client-port.ts'
 import { Connection } from '../../redis/connection.ts'
 import { entryKeysBeginning } from '../../redis/entry-keys.ts'
 import { Inbox } from '../../redis/inbox.ts'
@@ -38,7 +38,7 @@ export class RedisMember {
   readonly #report: (error: unknown) => void
 
   constructor(
-    client: RedisClient,
+    client: ClientPort,
     options: ResolvedOptions,
     backplane: Backplane,
     inboxId: string,
@@ -49,7 +49,7 @@ export class RedisMember {
     const report = throttled(hooks.report, clock)
     const connection = new Connection(client, clock, options.commandTimeout)
     this.#connection = connection
-    const keyPrefix = keyPrefixOf(client)
+    const { keyPrefix } = client
     const beginning = keyPrefix + entryKeysBeginning(options.prefix)
     const tracking = {
       prefix: beginning,

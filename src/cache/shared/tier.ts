@@ -95,7 +95,7 @@ export class RedisTier {
         ),
     )
     const instances = this.#members.map(({ instance }) => instance)
-    this.#locker = new Locker({ clients: options.redis }, { clock, random, instances })
+    this.#locker = new Locker({ clients: [] }, { clock, random, instances })
   }
 
   /** A message on the backplane of one member. */

@@ -17,10 +17,9 @@ export async function tryMessages(node: RedisNode, prefix: string, id: string, t
     }
   }
   try {
-    const { client } = subscriber.connection
     const missing = new Set(channels)
     const arrived = new Promise<boolean>((resolve) => {
-      client.on('message', (channel: string) => {
+      subscriber.onMessage((channel) => {
         missing.delete(channel)
         if (missing.size === 0) resolve(true)
       })

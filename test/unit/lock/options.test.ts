@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Locker } from '../../../src/lock.ts'
-import type { RedisClient } from '../../../src/redis/client.ts'
+import type { RedisClient } from '../../../src/redis/clients/port-of.ts'
 
 /** Fails the test that makes it send anything. */
 function silentClient(): RedisClient {

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
 import { ClientState } from '../../../src/redis/client-state.ts'
-import type { RedisClient } from '../../../src/redis/client.ts'
+import { IoredisPort } from '../../../src/redis/clients/ioredis.ts'
+import type { IoredisClient } from '../../../src/redis/clients/ioredis-client.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
 /** A client that goes through the stages of its connection as the test says, and its state. */
@@ -9,14 +10,15 @@ function make({ status = 'connecting', listened = true } = {}) {
   const clock = new FakeClock()
   const client = Object.assign(new EventEmitter(), { status, options: { host: 'here', port: 1 } })
   if (listened) client.on('error', () => {})
-  const state = ClientState.of(client as unknown as RedisClient, clock)
+  const port = new IoredisPort(client as unknown as IoredisClient)
+  const state = ClientState.of(port, clock)
   const go = (...stages: string[]): void => {
     for (const stage of stages) {
       client.status = stage
       client.emit(stage)
     }
   }
-  return { clock, client, state, go }
+  return { clock, client, port, state, go }
 }
 
 it('knows no failure while the client connects for the first time, or has not begun to', () => {
@@ -86,9 +88,9 @@ it('does not listen to errors in a way that would keep ioredis from printing the
 })
 
 it('is one for all who use a client, and leaves it when the last has', () => {
-  const { client, state, clock } = make()
+  const { client, port, state, clock } = make()
   const listeners = (): number => client.listenerCount('ready') + client.listenerCount('end')
-  expect(ClientState.of(client as unknown as RedisClient, clock)).toBe(state)
+  expect(ClientState.of(port, clock)).toBe(state)
   expect(listeners()).toBe(2)
   state.leave()
   expect(listeners()).toBe(2)

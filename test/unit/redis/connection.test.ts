@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { RedisTimeoutError, UnexpectedReplyError } from '../../../src/errors.ts'
-import type { RedisClient } from '../../../src/redis/client.ts'
+import { IoredisPort } from '../../../src/redis/clients/ioredis.ts'
+import type { IoredisClient } from '../../../src/redis/clients/ioredis-client.ts'
 import { Connection, lateReply } from '../../../src/redis/connection.ts'
 import { defineScript } from '../../../src/redis/script.ts'
 import { deferred } from '../../support/deferred.ts'
@@ -28,7 +29,7 @@ function connect(options: object = {}, more: object = {}) {
     },
     ...more,
   })
-  const connection = new Connection(client as unknown as RedisClient, clock, 100)
+  const connection = new Connection(new IoredisPort(client as unknown as IoredisClient), clock, 100)
   return { clock, sent, replies, connection, client }
 }
 

@@ -1,19 +1,20 @@
 import { EventEmitter } from 'node:events'
 import { expect, it } from 'vitest'
-import type { RedisClient } from '../../../src/redis/client.ts'
+import { IoredisPort } from '../../../src/redis/clients/ioredis.ts'
+import type { IoredisClient } from '../../../src/redis/clients/ioredis-client.ts'
 import { Connection } from '../../../src/redis/connection.ts'
 import { Inbox } from '../../../src/redis/inbox.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 
 /** A client whose commands all succeed. */
-function client(): EventEmitter & RedisClient {
+function client(): EventEmitter & IoredisClient {
   const send = (): Promise<unknown> => Promise.resolve('OK')
   return Object.assign(new EventEmitter(), {
     options: { host: 'here', port: 1 },
     status: 'ready',
     createBuiltinCommand: () => ({ string: send, buffer: send }),
-    duplicate: (): RedisClient => client(),
+    duplicate: (): IoredisClient => client(),
     disconnect() {},
   })
 }
@@ -29,7 +30,7 @@ async function openInbox() {
     return made
   }
   const told: string[] = []
-  const inbox = new Inbox(new Connection(user, clock, 100), clock, new FakeRandom(), {
+  const inbox = new Inbox(new Connection(new IoredisPort(user), clock, 100), clock, new FakeRandom(), {
     channel: 'all',
     onMessage: (message) => void told.push(`message ${message.toString()}`),
     onSync: (state) => void told.push(state),

@@ -1,43 +1,17 @@
-import { runOutside } from '../outside.ts'
-import type { RedisClient } from './client.ts'
-import { Sender } from './sender.ts'
+import { runOutside } from '../../outside.ts'
+import { TRACKING_CHANNEL, type MessageHooks, type Subscription } from '../client-port.ts'
+import type { IoredisClient } from './ioredis-client.ts'
+import { IoredisSender } from './ioredis-sender.ts'
 
-/** What a connection for messages listens to. */
-export interface Subscription {
-  readonly channels: readonly string[]
-  /** Also Redis's own messages about changed keys that begin so (CLIENT TRACKING). */
-  readonly tracking?:
-    | {
-        readonly prefix: string
-        onFailure(error: unknown): void
-      }
-    | undefined
-}
-
-/** What a connection for messages tells of itself. */
-export interface MessageHooks {
-  /** From now on messages arrive. Called once at most. */
-  onReady(): void
-  onMessage(channel: Buffer, message: Buffer): void
-  /** It is over, and nothing follows. Called once, but not after `close`. */
-  onEnd(error: unknown): void
-}
-
-/** Where Redis tells a client of protocol 2 what has changed. */
-export const TRACKING_CHANNEL = '__redis__:invalidate'
-
-/**
- * Opens one connection for messages, with what the user's client has for credentials now. It does not reconnect: what is
- * lost is told, and whoever wants another opens another. Throws what the client throws at being duplicated.
- */
-export function openMessages(
-  client: RedisClient,
+/** One connection for messages: a duplicate of the user's client. */
+export function openIoredisMessages(
+  client: IoredisClient,
   attempt: number,
   subscription: Subscription,
   hooks: MessageHooks,
 ): { close(): void } {
   const subscriber = runOutside(() => duplicate(client, attempt))
-  const sender = new Sender(subscriber)
+  const sender = new IoredisSender(subscriber)
   let isOver = false
   let lastError: unknown = new Error('the connection was closed')
   const end = (error: unknown): void => {
@@ -60,7 +34,7 @@ export function openMessages(
   }
 }
 
-async function subscribe(sender: Sender, { channels, tracking }: Subscription): Promise<void> {
+async function subscribe(sender: IoredisSender, { channels, tracking }: Subscription): Promise<void> {
   const isTracked = tracking !== undefined && (await track(sender, tracking))
   await sender.send('text', 'subscribe', isTracked ? [...channels, TRACKING_CHANNEL] : channels)
 }
@@ -69,7 +43,10 @@ async function subscribe(sender: Sender, { channels, tracking }: Subscription): 
  * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come as
  * pushes in protocol 3, ioredis 6 tells nobody.
  */
-async function track(sender: Sender, { prefix, onFailure }: NonNullable<Subscription['tracking']>): Promise<boolean> {
+async function track(
+  sender: IoredisSender,
+  { prefix, onFailure }: NonNullable<Subscription['tracking']>,
+): Promise<boolean> {
   try {
     const id = String(await sender.send('text', 'client', ['id']))
     await sender.send('text', 'client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix])
@@ -107,7 +84,7 @@ const OVERRIDDEN = {
  * A connection like the user's. Of a Cluster one to a master of it: what is published anywhere arrives everywhere, and
  * where ioredis looks after the subscriber of a Cluster itself, it moves it to another node without a word.
  */
-function duplicate(client: RedisClient, attempt: number): RedisClient {
+function duplicate(client: IoredisClient, attempt: number): IoredisClient {
   if (client.isCluster !== true) return client.duplicate(OVERRIDDEN)
   const nodes = client.nodes?.('master') ?? []
   const node = nodes[attempt % nodes.length]

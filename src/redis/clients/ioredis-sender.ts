@@ -1,19 +1,17 @@
-import type { Argument, RedisClient } from './client.ts'
+import type { Argument, ReplyKind } from '../client-port.ts'
+import type { IoredisClient } from './ioredis-client.ts'
 
-/** Whether the texts of a reply come as strings or as Buffers. */
-export type ReplyKind = 'text' | 'bytes'
-
-type Send = (this: RedisClient, ...args: readonly Argument[]) => Promise<unknown>
+type Send = (this: IoredisClient, ...args: readonly Argument[]) => Promise<unknown>
 
 /**
  * Sends commands through an ioredis client, one by one and in their order, whatever its options are.
  * `enableAutoPipelining` would send them in groups of its own, and breaks ioredis' own `callBuffer`.
  */
-export class Sender {
-  readonly #client: RedisClient
+export class IoredisSender {
+  readonly #client: IoredisClient
   readonly #functions = new Map<string, Record<ReplyKind, Send>>()
 
-  constructor(client: RedisClient) {
+  constructor(client: IoredisClient) {
     this.#client = client
   }
 

@@ -1,0 +1,54 @@
+import { outOfRange, wrongType } from '../../errors.ts'
+import type { ClientPort } from '../client-port.ts'
+import { IoredisPort, isIoredis } from './ioredis.ts'
+import type { IoredisClient } from './ioredis-client.ts'
+import { isNodeRedis, NodeRedisPort } from './node-redis.ts'
+import type { NodeRedisClient } from './node-redis-client.ts'
+
+/** A client that herdlock can work with: of ioredis or node-redis. */
+export type RedisClient = IoredisClient | NodeRedisClient
+
+/** One for each client, however many caches and locks share it. */
+const ports = new WeakMap<RedisClient, ClientPort>()
+
+function portOf(option: string, client: RedisClient): ClientPort {
+  const known = typeof client === 'object' && client !== null ? ports.get(client) : undefined
+  if (known !== undefined) return known
+  const port = newPort(client)
+  if (port === undefined) throw wrongType(option, SUPPORTED, client)
+  ports.set(client, port)
+  return port
+}
+
+const SUPPORTED = 'a client of ioredis (Redis or Cluster) or of node-redis (createClient), or an array of them'
+
+function newPort(client: RedisClient): ClientPort | undefined {
+  if (isIoredis(client)) return new IoredisPort(client)
+  return isNodeRedis(client) ? new NodeRedisPort(client) : undefined
+}
+
+/**
+ * One client or several, each behind its port; throws `TypeError` or `RangeError` when there is none, a stranger, a
+ * duplicate, or a Cluster whose `keyPrefix` would send keys that belong together to different slots.
+ */
+export function listPorts(option: string, clients: RedisClient | readonly RedisClient[]): ClientPort[] {
+  const list = Array.isArray(clients) ? (clients as readonly RedisClient[]) : [clients as RedisClient]
+  if (list.length === 0) throw new RangeError(`${option} must name at least one Redis client, received an empty array`)
+  const found = list.map((client) => portOf(option, client))
+  for (const { isCluster, keyPrefix } of found) {
+    if (isCluster && tearsApart(keyPrefix)) {
+      const expected = 'without an opening brace, or with a whole hash tag, on a Cluster'
+      throw outOfRange(`keyPrefix of ${option}`, expected, keyPrefix)
+    }
+  }
+  if (new Set(found).size !== found.length) {
+    throw new RangeError(`${option} must not name one client twice: a lock would exclude itself`)
+  }
+  return found
+}
+
+/** Whether keys with one hash tag have different ones behind that prefix: Redis looks at the first opening brace only. */
+function tearsApart(keyPrefix: string): boolean {
+  const open = keyPrefix.indexOf('{')
+  return open !== -1 && keyPrefix.indexOf('}', open) <= open + 1
+}
