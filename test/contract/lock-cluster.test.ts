@@ -1,13 +1,17 @@
+import { Cluster } from 'ioredis'
 import { startCluster } from '../support/redis-cluster.ts'
-import { ioredis } from './ioredis-versions.ts'
+import { CLUSTER } from './libraries.ts'
 import { lockContract } from './lock-contract.ts'
 
-lockContract(async () => {
-  const cluster = await startCluster()
+lockContract(Object.keys(CLUSTER), async () => {
+  const { addresses, stop } = await startCluster()
+  // One Cluster plays all instances: a key prefix gives each its own keys, and their slots.
+  const optionsOf = (index: number): { keyPrefix?: string } => (index === 0 ? {} : { keyPrefix: `instance-${index}:` })
   return {
-    // One Cluster plays all instances: a key prefix gives each its own keys, and their slots.
-    connect: (index, version) =>
-      new (ioredis(version).Cluster)(cluster.addresses, index === 0 ? {} : { keyPrefix: `instance-${index}:` }),
-    stop: () => cluster.stop(),
+    connect: (index) => new Cluster([...addresses], optionsOf(index)),
+    libraries: Object.fromEntries(
+      Object.entries(CLUSTER).map(([name, make]) => [name, (index) => make([...addresses], optionsOf(index))]),
+    ),
+    stop,
   }
 })

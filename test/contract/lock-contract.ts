@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
+import type { RedisClient } from '../../src/lock.ts'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
   ClosedError,
@@ -12,11 +13,18 @@ import {
 import { eventually } from '../support/eventually.ts'
 
 type Client = Redis | Cluster
-export type IoredisVersion = 5 | 6
+
+/** A client of one of the libraries that herdlock works with. */
+export interface OwnClient {
+  readonly client: RedisClient
+  disconnect(): void
+}
 
 export interface LockBackend {
-  /** A client of its own for the instance of that number; each instance has keys of its own. */
-  connect(index: number, version: IoredisVersion): Client
+  /** A client of the test's own for the instance of that number; each instance has keys of its own. */
+  connect(index: number): Client
+  /** The same for a locker, by library. */
+  readonly libraries: Readonly<Record<string, (index: number) => OwnClient>>
 }
 
 const KEYS_OF_ANY_BYTES = [
@@ -25,38 +33,43 @@ const KEYS_OF_ANY_BYTES = [
   'x'.repeat(100_000),
 ]
 
-/** What every backend must keep, over one instance and several, through either ioredis. */
-export function lockContract(start: () => Promise<LockBackend & { stop(): Promise<void> }>): void {
+/** What every backend must keep, over one instance and several, through each library. */
+export function lockContract(
+  libraries: readonly string[],
+  start: () => Promise<LockBackend & { stop(): Promise<void> }>,
+): void {
   let backend: Awaited<ReturnType<typeof start>>
   beforeAll(async () => void (backend = await start()))
   afterAll(() => backend.stop())
 
-  for (const version of [6, 5] as const) {
+  for (const library of libraries) {
     for (const count of [1, 2, 3]) {
-      describe(`${count} instances through ioredis ${version}`, () => {
-        suite(() => backend, version, count)
+      describe(`${count} instances through ${library}`, () => {
+        suite(() => backend, library, count)
       })
     }
   }
 }
 
-function suite(backend: () => LockBackend, version: IoredisVersion, count: number): void {
+function suite(backend: () => LockBackend, library: string, count: number): void {
   let clients: Client[]
   const key = (): string => `contract:${randomUUID()}`
   const inRedis = (name: string): Promise<(string | null)[]> => Promise.all(clients.map((client) => client.get(name)))
   const nowhere = Array.from({ length: count }, () => null)
 
   function connect(): Client[] {
-    return Array.from({ length: count }, (_, index) => backend().connect(index, version))
+    return Array.from({ length: count }, (_, index) => backend().connect(index))
   }
 
   /** A locker as another process would have it: with connections of its own. */
   function newLocker(options: Partial<LockerOptions> = {}): Locker {
-    const own = connect()
-    const locker = new Locker({ clients: own, ...options })
+    const own = Array.from({ length: count }, (_, index) =>
+      (backend().libraries[library] as (index: number) => OwnClient)(index),
+    )
+    const locker = new Locker({ clients: own.map(({ client }) => client), ...options })
     onTestFinished(async () => {
       await locker.close()
-      for (const client of own) client.disconnect()
+      for (const each of own) each.disconnect()
     })
     return locker
   }
@@ -224,8 +237,10 @@ function suite(backend: () => LockBackend, version: IoredisVersion, count: numbe
 
   it('aborts the signal at the end of validity, not later than Redis ends the lock', async () => {
     const name = key()
+    const locker = newLocker()
+    await locker.prepare()
     const startedAt = performance.now()
-    const lock = await newLocker().tryAcquire(name, 200)
+    const lock = await locker.tryAcquire(name, 200)
     await new Promise<void>((resolve) => lock.signal.addEventListener('abort', () => resolve()))
     expect(performance.now() - startedAt).toBeLessThan(200 + 100)
     expect(lock.signal.reason).toBeInstanceOf(LockLostError)

@@ -1,11 +1,18 @@
+import { Redis } from 'ioredis'
 import { startRedis } from '../support/redis-server.ts'
-import { ioredis } from './ioredis-versions.ts'
+import { NODE_REDIS, SINGLE } from './libraries.ts'
 import { lockContract } from './lock-contract.ts'
 
-lockContract(async () => {
+lockContract([...Object.keys(SINGLE), ...Object.keys(NODE_REDIS)], async () => {
   const servers = await Promise.all([startRedis(), startRedis(), startRedis()])
+  const urlOf = (index: number): string => servers[index]?.url as string
+  const byUrl = Object.entries(NODE_REDIS).map(([name, make]) => [name, (index: number) => make(urlOf(index))] as const)
+  const byOptions = Object.entries(SINGLE).map(([name, make]) => {
+    return [name, (index: number) => make({ port: Number(new URL(urlOf(index)).port), host: '127.0.0.1' })] as const
+  })
   return {
-    connect: (index, version) => new (ioredis(version).Redis)(servers[index]?.url as string),
+    connect: (index) => new Redis(urlOf(index)),
+    libraries: Object.fromEntries([...byOptions, ...byUrl]),
     stop: async () => void (await Promise.all(servers.map((server) => server.stop()))),
   }
 })
