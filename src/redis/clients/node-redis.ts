@@ -21,9 +21,12 @@ interface KnownOptions {
 
 /** A single client; its pools, Clusters and Sentinels have other methods. */
 export function isNodeRedis(client: unknown): client is NodeRedisClient {
+  return isOfNodeRedis(client) && typeof client.isReady === 'boolean' && !NOT_SINGLE.some((name) => name in client)
+}
+
+export function isOfNodeRedis(client: unknown): client is NodeRedisClient {
   const known = client as Partial<NodeRedisClient> | null | undefined
-  const isClient = typeof known?.sendCommand === 'function' && typeof known.duplicate === 'function'
-  return isClient && typeof known.isReady === 'boolean' && !NOT_SINGLE.some((name) => name in known)
+  return typeof known?.sendCommand === 'function' && typeof known.duplicate === 'function'
 }
 
 /** Members of a Cluster's client, a Sentinel's and a pool. */

@@ -2,7 +2,7 @@ import { outOfRange, wrongType } from '../../errors.ts'
 import type { ClientPort } from '../client-port.ts'
 import { IoredisPort, isIoredis } from './ioredis.ts'
 import type { IoredisClient } from './ioredis-client.ts'
-import { isNodeRedis, NodeRedisPort } from './node-redis.ts'
+import { isNodeRedis, isOfNodeRedis, NodeRedisPort } from './node-redis.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
 
 /** A client that herdlock can work with: of ioredis or node-redis. */
@@ -15,12 +15,14 @@ function portOf(option: string, client: RedisClient): ClientPort {
   const known = typeof client === 'object' && client !== null ? ports.get(client) : undefined
   if (known !== undefined) return known
   const port = newPort(client)
-  if (port === undefined) throw wrongType(option, SUPPORTED, client)
+  if (port === undefined) throw wrongType(option, isOfNodeRedis(client) ? SINGLE : SUPPORTED, client)
   ports.set(client, port)
   return port
 }
 
 const SUPPORTED = 'a client of ioredis (Redis or Cluster) or of node-redis (createClient), or an array of them'
+
+const SINGLE = 'a single client of node-redis: its Clusters, Sentinels and pools are not supported yet'
 
 function newPort(client: RedisClient): ClientPort | undefined {
   if (isIoredis(client)) return new IoredisPort(client)
