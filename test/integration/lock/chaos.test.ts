@@ -32,7 +32,7 @@ const firstSeed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000)
 const seeds = Array.from({ length: Number(process.env['CHAOS_RUNS'] ?? 1) }, (_, index) => firstSeed + index)
 
 it.each(seeds)(
-  'processes that are killed, frozen, cut off and slowed at random never hold one lock at the same time (seed %i)',
+  'processes with different clients that are killed, frozen, cut off and slowed at random never hold one lock at the same time (seed %i)',
   async (seed) => {
     console.log(`lock chaos: seed ${seed} (CHAOS_SEED=${seed} runs it again)`)
     const random = new FakeRandom(seed)
@@ -50,7 +50,7 @@ it.each(seeds)(
       return { proxy, ...(await start(index, proxy)) }
     }
     async function start(index: number, proxy: TcpProxy): Promise<Omit<Member, 'proxy'>> {
-      const args = [proxy.port, Math.floor(random.uniform() * 2 ** 31), KEYS].map(String)
+      const args = [proxy.port, Math.floor(random.uniform() * 2 ** 31), KEYS, index].map(String)
       const [worker] = (await startWorkers('lock-chaos', 1, args)) as [Worker]
       return { worker, recorded: record(index, worker) }
     }

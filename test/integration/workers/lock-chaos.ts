@@ -1,20 +1,33 @@
 import { Redis } from 'ioredis'
+import { Redis as Valkey } from 'iovalkey'
+import { createClient } from 'redis'
 import type { HeldLock } from '../../../src/lock/held-lock.ts'
-import { Locker } from '../../../src/lock.ts'
+import { Locker, type RedisClient } from '../../../src/lock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
  * A process whose callers take locks at random, and report when they believed to hold them, on the monotonic clock that
- * all processes of a machine share. Arguments: the port of its proxy, a seed, the number of keys.
+ * all processes of a machine share. Arguments: the port of its proxy, a seed, the number of keys, and its
+ * own number: processes use different clients.
  */
-const [port = 0, seed = 0, keys = 0] = process.argv.slice(2).map(Number)
+const [port = 0, seed = 0, keys = 0, number = 0] = process.argv.slice(2).map(Number)
 const CALLERS = 4
 /** ms that a caller waits at most for a lock. */
 const PATIENCE = 2000
 
 const random = new FakeRandom(seed)
-const client = new Redis(port, { retryStrategy: () => 20, maxRetriesPerRequest: null })
+const patient = { retryStrategy: () => 20, maxRetriesPerRequest: null }
+const clients: (() => RedisClient)[] = [
+  () => new Redis(port, patient),
+  () => {
+    const nodeRedis = createClient({ socket: { port, host: '127.0.0.1', reconnectStrategy: 20 } })
+    nodeRedis.connect().catch(() => {})
+    return nodeRedis
+  },
+  () => new Valkey(port, patient),
+]
+const client = (clients[number % clients.length] as () => RedisClient)()
 client.on('error', () => {})
 const locker = new Locker({ clients: client, commandTimeout: 400 })
 let stopping = false
