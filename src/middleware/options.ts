@@ -95,7 +95,7 @@ export interface SingleFlightOptions {
   unsharedFor?: number | undefined
   /**
    * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
-   * a CDN of your own add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts in any case.
+   * a CDN of your own add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts unless one of these does.
    * Default `['SingleFlight-Cache-Control']`.
    */
   targetedFields?: readonly string[] | undefined
