@@ -131,7 +131,7 @@ describe('the page', () => {
     // By its button even a key is found that cannot be typed.
     const untypable = tab.getByRole('button', { name: 'a\\u0000b\\u000ac\\u001b[31m', exact: true }).first()
     const asked = tab.waitForRequest(/key\?/)
-    await untypable.click()
+    await untypable.dispatchEvent('click') // wherever the page has moved it to meanwhile
     expect(new URL((await asked).url()).searchParams.get('key')).toBe('a\0b\nc\u001b[31m')
     await expect.poll(() => tab.locator('#found').innerText()).toContain('a\\u0000b')
     expect(await tab.locator('#main img, #main script, #main b:not(.legend b), #main svg[onload]').count()).toBe(0)
