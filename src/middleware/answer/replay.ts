@@ -27,16 +27,17 @@ export type Send = (
 
 /** For a response that nobody has patched for us. */
 export const sendDirectly: Send = (res, { status, message, fields, body }) => {
-  if (hasLayersOutside(res)) {
-    setHead(res, status, message, fields)
-  } else if (res.req.httpVersionMajor < 2) {
-    // @types/node does not know that a value may be an array here.
-    res.writeHead(status, message, fields as string[])
-  } else {
-    res.writeHead(status, fields as string[])
-  }
+  giveHead(res, status, message, fields)
   if (body === undefined) res.end()
   else res.end(body)
+}
+
+/** By one call where no layer has patched the response; else so that each may still have its say. */
+export function giveHead(res: ServerResponse, status: number, message: string, fields: FieldBlock): void {
+  if (hasLayersOutside(res)) setHead(res, status, message, fields)
+  // @types/node does not know that a value may be an array here.
+  else if (res.req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
+  else res.writeHead(status, fields as string[])
 }
 
 /** Whether layers have put functions of theirs on a response, to have their say before it goes out. */

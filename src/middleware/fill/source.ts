@@ -44,8 +44,6 @@ export interface Source {
   start(): void
   /** Whether the header is out of our hands. */
   readonly headSent: boolean
-  /** Whether the handler has given its header. */
-  readonly headSeen: boolean
   readonly isHolding: boolean
   /** Whether layers outside ours have a say in the header. */
   readonly hasOuterLayers: boolean

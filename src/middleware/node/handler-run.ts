@@ -67,10 +67,6 @@ export class HandlerRun implements Source {
     return this.#recording.headSent
   }
 
-  get headSeen(): boolean {
-    return this.#recording.headSeen
-  }
-
   get isHolding(): boolean {
     return this.#recording.isHolding
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
 import type { NarrowingRequest } from '../answer/narrowed.ts'
-import { besideOuterFields, hasLayersOutside, replay, sendDirectly, setHead } from '../answer/replay.ts'
+import { besideOuterFields, giveHead, replay, sendDirectly } from '../answer/replay.ts'
 import type { FollowedHead, Outlet, OutletListener } from '../fill/sink.ts'
 import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
 import type { Edge } from '../flights/edge.ts'
@@ -95,12 +95,9 @@ export class NodeEdge implements Edge {
     }
     act(() => {
       const fields = besideOuterFields(res, { removed, joins }, block)
-      if (hasLayersOutside(res)) {
-        setHead(res, status, message, fields)
-        // Layers may have their say when the first piece goes; from then on nobody else may begin to answer.
-        process.nextTick(act, () => res.headersSent || res.writeHead(status))
-      } else if (this.#req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
-      else res.writeHead(status, fields as string[])
+      giveHead(res, status, message, fields)
+      // Layers may have their say when the first piece goes; from then on nobody else may begin to answer.
+      if (!res.headersSent) process.nextTick(act, () => res.headersSent || res.writeHead(status))
     })
     if (!isOurs) process.nextTick(onClose)
     return {

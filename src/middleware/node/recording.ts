@@ -91,10 +91,6 @@ export class Recording {
     if (layersDrain) this.#callBase('on', 'drain', () => this.#drained(() => this.#drains.emit('drain')))
   }
 
-  get headSeen(): boolean {
-    return this.#headSeen
-  }
-
   get headSent(): boolean {
     return this.#state !== 'before' && this.#state !== 'passed-on' && this.#state !== 'holding'
   }
