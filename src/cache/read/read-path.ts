@@ -6,7 +6,8 @@ import { isDueEarly } from '../local/lifetime.ts'
 import type { MemoryEntry } from '../local/memory-entry.ts'
 import { loadAlone, type Brought } from '../refill/load-alone.ts'
 import type { Loader } from '../refill/loader-context.ts'
-import { Refill, type Call, type RefillOrder } from '../refill/refill.ts'
+import type { Call, RefillOrder } from '../refill/call.ts'
+import { Refill } from '../refill/refill.ts'
 import { PlainReadAhead } from './first-look.ts'
 
 /** ms that a flight has to end in before a loader that seems to wait for itself is taken to do so. */

@@ -1,89 +1,58 @@
 import { onAbort, reasonOf } from '../../abort.ts'
-import type { Timer } from '../../clock.ts'
-import { refillChannel, type RefillMessage } from '../../diagnostics.ts'
+import { refillChannel } from '../../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import { readable } from '../../redis/entry-keys.ts'
-import type { Life, ReadEntry } from '../../store/entry.ts'
+import type { ReadEntry } from '../../store/entry.ts'
 import type { Notice } from '../../store/notice.ts'
 import type { Busy, Claim } from '../../store/redis-store.ts'
 import type { CacheCore } from '../core.ts'
-import { isolateLoaded, isolateRead, readOf, unshared, type Isolated, type IsolatedLoad } from '../local/isolation.ts'
+import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
 import { instantsOf, isDueEarly, storingOf } from '../local/lifetime.ts'
-import type { MemoryEntry } from '../local/memory-entry.ts'
-import type { CallSettings } from '../options.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
 import type { RedisTier } from '../shared/tier.ts'
-import type { Tier } from '../watch/stats.ts'
-import type { Batch } from './batch.ts'
+import type { RefillOrder } from './call.ts'
+import { Callers, PASS_DURATION } from './callers.ts'
 import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
-import { LoadRecord, type Loader } from './loader-context.ts'
+import { LoadRecord } from './loader-context.ts'
 import { isAbandonment, runLoader } from './run-loader.ts'
-import { toStale, usableUntil, type Stale } from './stale.ts'
+import { toStale, usableUntil } from './stale.ts'
 import { traceRefill } from './trace-refill.ts'
-
-/** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
-const PASS_DURATION = 5000
-
-/** One caller's question. */
-export interface Call<V> {
-  readonly key: string
-  readonly loader: Loader<V>
-  readonly settings: CallSettings<V>
-  /** Whose loader `loader` is: to be told once it is known whether that is run for this call, or has been. */
-  readonly batch: Batch<V> | undefined
-}
-
-/** What is to be refilled, and how. */
-export interface RefillOrder<V> extends Call<V> {
-  /** The callers have been served already: nobody waits for this. */
-  readonly background: boolean
-  /** What is fresh no longer than this instant is to be refilled all the same. */
-  readonly freshBeyond?: number
-}
 
 /** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */
 export class Refill<V> {
   readonly #core: CacheCore
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
+  readonly #callers: Callers<V>
   #freshBeyond: number | undefined
   /** The number of the last change that was known when the present question was asked, or the load began. */
   #since = 0
-  /** The value to be replaced, as found in memory and then in Redis. */
-  #stale: Stale<V> | undefined
-  #staleTier: Tier = 'memory'
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
-  #softTimer: Timer | undefined
-  #missed = false
   /** ms spent waiting for another process, if it had to. */
   #waited: number | undefined
-  /** What subscribers are told at the end; absent where there are none. */
-  #message: RefillMessage | undefined
-  /** Set where somebody waits for the end of what goes on once the callers have been answered. */
-  #onEnd: (() => void) | undefined
 
   constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
     this.#core = core
     this.#order = order
     this.#flight = flight
     this.#freshBeyond = order.freshBeyond
-    this.#stale = core.local.memory?.get<V>(order.key)
+    this.#callers = new Callers(core, order, flight)
   }
 
   /** Begins, in the background once the callers are away; the flight carries the outcome. */
   run(): void {
     if (!this.#order.background) return this.#run()
-    this.#goOnUnattended()
+    this.#callers.goOnUnattended()
     void this.#callersAreAway().then(() => this.#run())
   }
 
   #run(): void {
     if (!refillChannel.hasSubscribers) return void this.#begin()
     traceRefill(this.#core.options, this.#order, (message) => {
-      this.#message = message
+      this.#callers.message = message
       return this.#begin()
     })
   }
@@ -107,27 +76,15 @@ export class Refill<V> {
 
   #untilEnd(work: () => Promise<void>): Promise<void> {
     return work().then(this.#end, (error: unknown) => {
-      this.#note('failed', error)
-      this.#flight.fail(error)
+      this.#callers.failAll(error)
       this.#end()
     })
   }
 
   readonly #end = (): void => {
     this.#order.batch?.decided(this.#order.key)
-    this.#softTimer?.cancel()
-    const { events, local } = this.#core
-    if (this.#waited !== undefined) events.waited(this.#waited)
-    local.flights.end(this.#flight)
-    this.#onEnd?.()
-  }
-
-  /** The callers are answered, or will be without what is done from here on: the host must not freeze the process yet. */
-  #goOnUnattended(): void {
-    const { waitUntil } = this.#core.options
-    if (waitUntil === undefined || this.#onEnd !== undefined) return
-    const work = new Promise<void>((resolve) => (this.#onEnd = resolve))
-    this.#orReport(() => waitUntil(work))
+    if (this.#waited !== undefined) this.#core.events.waited(this.#waited)
+    this.#callers.end()
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
@@ -154,21 +111,19 @@ export class Refill<V> {
       } else if (claim.state === 'busy') {
         if (await this.#waitWhileBusy(redis, claim, waitUntil)) return
       } else {
-        return claim.state === 'pass' ? this.#pass() : this.#load(localLease)
+        return claim.state === 'pass' ? this.#callers.pass() : this.#load(localLease)
       }
     }
-    const { reason } = this.#flight.execution
-    this.#note('failed', reason)
-    this.#flight.fail(reason)
+    this.#callers.failAll(this.#flight.execution.reason)
     if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
   }
 
   async #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<void> {
     if (stale !== undefined) {
-      const usable = this.#offerStale(stale)
+      const usable = this.#callers.offerStale(stale, this.#since)
       const now = this.#core.clock.now()
       if (now < this.#core.local.backOff.until(this.#order.key) && now < usableUntil(usable)) {
-        this.#serveStale(usable)
+        this.#callers.serveStale(usable)
         await lease.abandon()
         return
       }
@@ -189,8 +144,8 @@ export class Refill<V> {
   async #waitWhileBusy(redis: RedisTier, claim: Busy<V>, waitUntil: number): Promise<boolean> {
     const { clock } = this.#core
     this.#order.batch?.decided(this.#order.key)
-    if (claim.stale !== undefined) this.#offerStale(claim.stale)
-    this.#noteMiss()
+    if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
+    this.#callers.noteMiss()
     const startedAt = clock.now()
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
     this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
@@ -220,24 +175,24 @@ export class Refill<V> {
   async #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): Promise<void> {
     if (notice.kind === 'entry') this.#adopt(notice.entry, undefined)
     else if (notice.kind === 'local') await this.#load(localLease)
-    else if (notice.kind === 'pass') this.#pass()
-    else this.#fail(new RefillFailedError(this.#order.key, notice.failure))
+    else if (notice.kind === 'pass') this.#callers.pass()
+    else this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
   }
 
   async #giveUpWaiting(): Promise<void> {
     const { key, loader, settings } = this.#order
     if (this.#flight.settled) return
     if (settings.onWaitTimeout === 'throw') {
-      this.#fail(new WaitTimeoutError(key, settings.waitTimeout))
+      this.#callers.fail(new WaitTimeoutError(key, settings.waitTimeout))
       return
     }
     const alone = { ...settings, signal: this.#flight.execution.signal }
     const value = await loadAlone(this.#core, key, loader, alone, 'do-not-store')
-    this.#settle(
-      this.#orReport(() => isolateLoaded(value, settings.codec)),
+    this.#callers.settle(
+      this.#callers.orReport(() => isolateLoaded(value, settings.codec)),
       value,
     )
-    this.#note('loaded')
+    this.#callers.note('loaded')
   }
 
   /** Runs the loader as the one whose result is stored. */
@@ -245,11 +200,11 @@ export class Refill<V> {
     const { key, loader, settings, background, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
-    this.#noteMiss()
-    const stale = this.#stale
+    this.#callers.noteMiss()
+    const { stale } = this.#callers
     const readStale = stale && ((): V => readOf(stale))
     const pass = (): void => {
-      this.#pass()
+      this.#callers.pass()
       void lease.pass(PASS_DURATION)
     }
     const inBackground = background || this.#flight.settled
@@ -282,7 +237,7 @@ export class Refill<V> {
   #loadFailed(reason: unknown, lease: Lease, startedAt: number): Promise<unknown> {
     const { clock, events } = this.#core
     events.refillFailed(this.#order.key, reason, clock.now() - startedAt)
-    this.#fail(reason)
+    this.#callers.fail(reason)
     const { isAborted, reason: why } = this.#flight.execution
     return isAborted && isAbandonment(why) ? lease.abandon() : lease.fail(describeFailure(reason))
   }
@@ -292,11 +247,11 @@ export class Refill<V> {
     const { clock, events } = this.#core
     const loadTime = clock.now() - startedAt
     events.refilled(this.#order.key, loadTime)
-    this.#note('loaded', undefined, loadTime)
+    this.#callers.note('loaded', undefined, loadTime)
     if (record.sharing === 'do-not-share') return undefined
-    const isolated = this.#orReport(() => this.#isolate(value))
+    const isolated = this.#callers.orReport(() => this.#isolate(value))
     this.#endSetbacks()
-    this.#settle(isolated, value)
+    this.#callers.settle(isolated, value)
     return this.#store(value, isolated, record, lease, loadTime)
   }
 
@@ -314,10 +269,10 @@ export class Refill<V> {
     const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags.map(readable) }
     const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
     // Whoever asks from now on finds it there, also while Redis takes its time.
-    const kept = mayKeep ? this.#keep(life, isolated) : undefined
+    const kept = mayKeep ? this.#callers.keep(this.#since, life, isolated) : undefined
     if (lease === localLease) return undefined
-    this.#goOnUnattended()
-    const payload = isolated && this.#orReport(() => isolated.encode())
+    this.#callers.goOnUnattended()
+    const payload = isolated && this.#callers.orReport(() => isolated.encode())
     // What others cannot be sent they need not wait for.
     if (isolated === undefined || payload === undefined) return lease.localise(PASS_DURATION)
     if (!mayKeep) return lease.deliver(payload, storing)
@@ -325,7 +280,7 @@ export class Refill<V> {
     const loaded = { since: this.#since, sentAt, kept }
     return lease.commit(payload, storing, loadTime).then((isStored) => {
       if (isStored === false) local.drop(key, kept)
-      else if (isStored) this.#orReport(() => local.keepCommitted(loaded, key, life, isolated))
+      else if (isStored) this.#callers.orReport(() => local.keepCommitted(loaded, key, life, isolated))
     })
   }
 
@@ -335,18 +290,17 @@ export class Refill<V> {
    */
   #adopt(entry: ReadEntry<V>, tier: 'redis' | undefined): boolean {
     const { clock, events, options, random } = this.#core
-    const isolated = this.#isForOne ? undefined : this.#orReport(() => isolateRead(entry, this.#order.settings.codec))
+    const isolated = this.#isForOne
+      ? undefined
+      : this.#callers.orReport(() => isolateRead(entry, this.#order.settings.codec))
     this.#endSetbacks()
-    if (isolated !== undefined) this.#keep(entry, isolated)
+    if (isolated !== undefined) this.#callers.keep(this.#since, entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)
-    this.#note(tier === undefined ? 'received' : 'found')
-    this.#settle(isolated, entry.value)
+    this.#callers.note(tier === undefined ? 'received' : 'found')
+    this.#callers.settle(isolated, entry.value)
     const { beta } = options
     if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
-    this.#flight.keep()
-    this.#goOnUnattended()
-    this.#stale = toStale(entry, isolated)
-    this.#staleTier = 'redis'
+    this.#callers.replace(toStale(entry, isolated))
     this.#freshBeyond = entry.freshUntil
     return false
   }
@@ -361,86 +315,9 @@ export class Refill<V> {
     return this.#isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
   }
 
-  /** Answers the callers; what is not isolated they share as it is. */
-  #settle(isolated: Isolated<V> | undefined, value: V): void {
-    if (isolated === undefined) this.#flight.settle(value)
-    else this.#flight.settle(isolated.value, isolated.copy)
-  }
-
-  #pass(): void {
-    const { local, clock } = this.#core
-    this.#note('passed')
-    local.pass(this.#order.key, clock.now() + PASS_DURATION)
-    this.#flight.release()
-  }
-
-  /** Callers get the reason, or in its place the stale value while that may be used; then retries back off. */
-  #fail(reason: unknown): void {
-    this.#note('failed', reason)
-    const now = this.#core.clock.now()
-    const { key } = this.#order
-    const { memory, backOff } = this.#core.local
-    const stale = this.#stale
-    if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
-    if (stale === undefined || now >= usableUntil(stale)) this.#flight.fail(reason)
-    else this.#serveStale(stale)
-  }
-
-  /** Lets the callers go with a stale value of Redis that may be served while it is refilled. */
-  #offerStale(entry: ReadEntry<V>): Stale<V> {
-    const { clock, local } = this.#core
-    const { key, settings } = this.#order
-    const isolated = this.#orReport(() => isolateRead(entry, settings.codec))
-    const stale = toStale(entry, isolated)
-    this.#stale = stale
-    this.#staleTier = 'redis'
-    if (isolated !== undefined && local.memory?.get(key) === undefined) this.#keep(entry, isolated)
-    if (clock.now() >= stale.staleUntil) return stale
-    this.#flight.keep()
-    this.#flight.offer(() => (clock.now() < stale.staleUntil ? readOf(stale) : undefined))
-    if (settings.softTimeout === 0) this.#serveStale(stale)
-    else this.#softTimer ??= clock.setTimeout(() => this.#serveStale(stale), settings.softTimeout)
-    return stale
-  }
-
-  /** What subscribers will be told; the last word counts. */
-  #note(outcome: RefillMessage['outcome'] & string, error?: unknown, loadTime?: number): void {
-    if (this.#message === undefined) return
-    this.#message.outcome = outcome
-    if (outcome === 'failed') this.#message.error = error
-    if (loadTime !== undefined) this.#message.loadTime = loadTime
-  }
-
   /** There is a new value, unless the key was changed meanwhile. */
   #endSetbacks(): void {
     const { local } = this.#core
     if (local.isUnchanged(this.#since, this.#order.key)) local.backOff.forget(this.#order.key)
-  }
-
-  #noteMiss(): void {
-    if (this.#missed || this.#order.background || this.#flight.settled) return
-    this.#missed = true
-    this.#core.events.miss(this.#order.key)
-  }
-
-  #serveStale(stale: Stale<V>): void {
-    if (this.#flight.settled) return
-    if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
-    this.#goOnUnattended()
-    this.#flight.settle(stale.value, stale.copy)
-  }
-
-  #keep(life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
-    return this.#orReport(() => this.#core.local.keep(this.#since, this.#order.key, life, isolated))
-  }
-
-  /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
-  #orReport<T>(make: () => T): T | undefined {
-    try {
-      return make()
-    } catch (error) {
-      this.#core.events.report(error)
-      return undefined
-    }
   }
 }

@@ -1,0 +1,152 @@
+import type { Timer } from '../../clock.ts'
+import type { RefillMessage } from '../../diagnostics.ts'
+import type { Flight } from '../../flight/flight.ts'
+import type { Life, ReadEntry } from '../../store/entry.ts'
+import type { CacheCore } from '../core.ts'
+import { isolateRead, readOf, type Isolated } from '../local/isolation.ts'
+import type { MemoryEntry } from '../local/memory-entry.ts'
+import type { Tier } from '../watch/stats.ts'
+import type { RefillOrder } from './call.ts'
+import { toStale, usableUntil, type Stale } from './stale.ts'
+
+/** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
+export const PASS_DURATION = 5000
+
+/**
+ * What the callers of one flight are told, what they may have in place of its result, and what those find who come after
+ * them in this process. The refill knows how a result is come by, and says here what came of it.
+ */
+export class Callers<V> {
+  readonly #core: CacheCore
+  readonly #order: RefillOrder<V>
+  readonly #flight: Flight<V>
+  /** The value to be replaced, as found in memory and then in Redis. */
+  #stale: Stale<V> | undefined
+  #staleTier: Tier = 'memory'
+  #softTimer: Timer | undefined
+  #missed = false
+  /** What subscribers are told at the end; absent where there are none. */
+  message: RefillMessage | undefined
+  /** Set where somebody waits for the end of what goes on once the callers have been answered. */
+  #onEnd: (() => void) | undefined
+
+  constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
+    this.#core = core
+    this.#order = order
+    this.#flight = flight
+    this.#stale = core.local.memory?.get<V>(order.key)
+  }
+
+  get stale(): Stale<V> | undefined {
+    return this.#stale
+  }
+
+  /** What subscribers will be told; the last word counts. */
+  note(outcome: RefillMessage['outcome'] & string, error?: unknown, loadTime?: number): void {
+    const { message } = this
+    if (message === undefined) return
+    message.outcome = outcome
+    if (outcome === 'failed') message.error = error
+    if (loadTime !== undefined) message.loadTime = loadTime
+  }
+
+  noteMiss(): void {
+    if (this.#missed || this.#order.background || this.#flight.settled) return
+    this.#missed = true
+    this.#core.events.miss(this.#order.key)
+  }
+
+  /** Answers them; what is not isolated they share as it is. */
+  settle(isolated: Isolated<V> | undefined, value: V): void {
+    if (isolated === undefined) this.#flight.settle(value)
+    else this.#flight.settle(isolated.value, isolated.copy)
+  }
+
+  /** They get the reason, or in its place the stale value while that may be used; then retries back off. */
+  fail(reason: unknown): void {
+    this.note('failed', reason)
+    const now = this.#core.clock.now()
+    const { key } = this.#order
+    const { memory, backOff } = this.#core.local
+    const stale = this.#stale
+    if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
+    if (stale === undefined || now >= usableUntil(stale)) this.#flight.fail(reason)
+    else this.serveStale(stale)
+  }
+
+  /** They get the reason, whatever is stale. */
+  failAll(reason: unknown): void {
+    this.note('failed', reason)
+    this.#flight.fail(reason)
+  }
+
+  /** Each loads for itself, and so do those who come within the next seconds. */
+  pass(): void {
+    const { local, clock } = this.#core
+    this.note('passed')
+    local.pass(this.#order.key, clock.now() + PASS_DURATION)
+    this.#flight.release()
+  }
+
+  /** What was found is to be replaced although it is fresh. */
+  replace(stale: Stale<V>): void {
+    this.#flight.keep()
+    this.goOnUnattended()
+    this.#stale = stale
+    this.#staleTier = 'redis'
+  }
+
+  /** Lets them go with a stale value of Redis, asked for at `since`, that may be served while it is refilled. */
+  offerStale(entry: ReadEntry<V>, since: number): Stale<V> {
+    const { clock, local } = this.#core
+    const { key, settings } = this.#order
+    const isolated = this.orReport(() => isolateRead(entry, settings.codec))
+    const stale = toStale(entry, isolated)
+    this.#stale = stale
+    this.#staleTier = 'redis'
+    if (isolated !== undefined && local.memory?.get(key) === undefined) this.keep(since, entry, isolated)
+    if (clock.now() >= stale.staleUntil) return stale
+    this.#flight.keep()
+    this.#flight.offer(() => (clock.now() < stale.staleUntil ? readOf(stale) : undefined))
+    if (settings.softTimeout === 0) this.serveStale(stale)
+    else this.#softTimer ??= clock.setTimeout(() => this.serveStale(stale), settings.softTimeout)
+    return stale
+  }
+
+  serveStale(stale: Stale<V>): void {
+    if (this.#flight.settled) return
+    if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
+    this.goOnUnattended()
+    this.#flight.settle(stale.value, stale.copy)
+  }
+
+  /** Memory keeps what was asked for at `since` for those who come later, unless the key was changed meanwhile. */
+  keep(since: number, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
+    return this.orReport(() => this.#core.local.keep(since, this.#order.key, life, isolated))
+  }
+
+  /** They are answered, or will be without what is done from here on: the host must not freeze the process yet. */
+  goOnUnattended(): void {
+    const { waitUntil } = this.#core.options
+    if (waitUntil === undefined || this.#onEnd !== undefined) return
+    const work = new Promise<void>((resolve) => (this.#onEnd = resolve))
+    this.orReport(() => waitUntil(work))
+  }
+
+  /** Nothing more is done. */
+  end(): void {
+    this.#softTimer?.cancel()
+    this.#core.local.flights.end(this.#flight)
+    this.#onEnd?.()
+  }
+
+  /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
+  orReport<T>(make: () => T): T | undefined {
+    try {
+      return make()
+    } catch (error) {
+      this.#core.events.report(error)
+      return undefined
+    }
+  }
+}
