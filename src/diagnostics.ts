@@ -49,9 +49,10 @@ export interface LockEndedMessage {
   readonly heldFor: number
 }
 
-export const refillChannel: TracingChannel<unknown, RefillMessage> = tracingChannel('herdlock:refill')
-export const claimChannel: TracingChannel<unknown, ClaimMessage> = tracingChannel('herdlock:claim')
-export const lockChannel: TracingChannel<unknown, LockMessage> = tracingChannel('herdlock:lock')
+// Twice the message: `@types/node` 26 has the two parameters in the other order.
+export const refillChannel: TracingChannel<RefillMessage, RefillMessage> = tracingChannel('herdlock:refill')
+export const claimChannel: TracingChannel<ClaimMessage, ClaimMessage> = tracingChannel('herdlock:claim')
+export const lockChannel: TracingChannel<LockMessage, LockMessage> = tracingChannel('herdlock:lock')
 export const lockEndedChannel: Channel = channel('herdlock:lock-ended')
 
 type Outcome =
@@ -81,7 +82,7 @@ export const DURATION_BOUNDS: readonly number[] = [
  * the message: values of a cache and tokens of locks are nobody else's business.
  */
 export async function traced<M extends object, T>(
-  tracing: TracingChannel<unknown, M>,
+  tracing: TracingChannel<M, M>,
   message: M,
   work: () => Promise<T>,
 ): Promise<T> {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { TracingChannel, TracingChannelSubscribers } from 'node:diagnostics_channel'
+import type { Channel, TracingChannel, TracingChannelSubscribers } from 'node:diagnostics_channel'
 import { context, type Context } from '@opentelemetry/api'
 
 /** What becomes of the operations of one tracing channel. */
@@ -11,7 +11,7 @@ export interface Operations<M extends object, T> {
 
 /** Follows the operations of a channel until the returned function is called. */
 export function followOperations<M extends object, T>(
-  tracing: TracingChannel<unknown, M>,
+  tracing: TracingChannel<M, M>,
   operations: Operations<M, T>,
 ): () => void {
   const states = new WeakMap<object, T>()
@@ -23,14 +23,15 @@ export function followOperations<M extends object, T>(
       if (state !== undefined) operations.end(message, state)
     },
   } as TracingChannelSubscribers<M>
-  tracing.start.bindStore(scope as AsyncLocalStorage<unknown>, (message) => {
+  const start = tracing.start as Channel
+  start.bindStore(scope as AsyncLocalStorage<unknown>, (message) => {
     const { state, within = context.active() } = operations.begin(message as M)
     states.set(message as M, state)
     return within
   })
   tracing.subscribe(subscribers)
   return () => {
-    tracing.start.unbindStore(scope)
+    start.unbindStore(scope)
     tracing.unsubscribe(subscribers)
   }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,8 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What the consumers need besides herdlock; taken from our own installation, so that nothing is downloaded. */
 const BORROWED = [
-  ...['ioredis', 'ioredis5', 'express', '@types/node', '@types/express', 'typescript'],
+  ...['ioredis', 'ioredis5', 'iovalkey', 'redis', 'redis5'],
+  ...['express', '@types/node', '@types/express', 'typescript'],
   ...['@opentelemetry/api', 'prom-client'],
 ]
 
@@ -31,6 +32,8 @@ export interface Consumer {
   readonly folder: string
   /** Runs a Node script of `consumers/`, or a tool of `node_modules`, where herdlock is installed. */
   node(...args: string[]): Promise<string>
+  /** Puts the package at `path` in the place of what `name` was before. */
+  use(name: string, path: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -39,17 +42,29 @@ export async function installed(tarball: string, { borrowed = BORROWED } = {}): 
   const folder = await mkdtemp(join(tmpdir(), 'herdlock-consumer-'))
   await writeFile(join(folder, 'package.json'), '{"private":true}')
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', tarball], folder)
-  for (const name of borrowed) {
+  const use = async (name: string, path: string): Promise<void> => {
     const link = join(folder, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })
-    await symlink(join(ROOT, 'node_modules', name), link)
+    await rm(link, { recursive: true, force: true })
+    await symlink(path, link)
   }
+  for (const name of borrowed) await use(name, join(ROOT, 'node_modules', name))
   await cp(join(ROOT, 'test', 'package', 'consumers'), folder, { recursive: true })
   return {
     folder,
     node: (...args) => run(process.execPath, args, folder),
+    use,
     remove: () => rm(folder, { recursive: true, force: true }),
   }
+}
+
+/** The names of all packages of our own installation. */
+export async function allPackages(): Promise<string[]> {
+  const packages = join(ROOT, 'node_modules')
+  const names = (await readdir(packages)).filter((name) => !name.startsWith('.'))
+  const scoped = async (name: string): Promise<string[]> =>
+    name.startsWith('@') ? (await readdir(join(packages, name))).map((own) => `${name}/${own}`) : [name]
+  return (await Promise.all(names.map(scoped))).flat()
 }
 
 /** Runs a command and resolves with what it printed; rejects with all of it when it fails. */

@@ -1,24 +1,10 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { keepCopy } from './kept-copy.ts'
 
 const run = promisify(execFile)
-
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/herdlock/', import.meta.url))
-
-/** Where an unpacked copy of `name` is kept. */
-export function homeOf(name: string): string {
-  return join(CACHE, `${name}-${process.platform}-${process.arch}`)
-}
-
-export function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
-}
 
 /**
  * Downloads a package of Debian or Ubuntu, and the libraries it lacks, into private directories, and unpacks them into
@@ -30,20 +16,12 @@ export async function unpackPackage(
   home: string,
   complete: (root: string) => Promise<void> = async () => {},
 ): Promise<void> {
-  await mkdir(CACHE, { recursive: true })
-  const work = await mkdtemp(join(CACHE, 'unpack-'))
-  try {
+  await keepCopy(home, async (work) => {
     const root = join(work, 'root')
     for (const archive of await downloadWithLibraries(name, work)) await run('dpkg-deb', ['-x', archive, root])
     await complete(root)
-    await rm(home, { recursive: true, force: true })
-    // A rename is atomic: two test runs that unpack at once both end with a whole copy.
-    await rename(root, home).catch(async (error: unknown) => {
-      if (!(await exists(home))) throw error
-    })
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
+    return root
+  })
 }
 
 async function downloadWithLibraries(wanted: string, work: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { readdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { exists, homeOf, unpackPackage } from './apt-unpack.ts'
+import { unpackPackage } from './apt-unpack.ts'
+import { exists, homeOf } from './kept-copy.ts'
 
 const HOME = homeOf('redis')
 

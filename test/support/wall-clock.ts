@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exists, homeOf, unpackPackage } from './apt-unpack.ts'
+import { unpackPackage } from './apt-unpack.ts'
+import { exists, homeOf } from './kept-copy.ts'
 
 /** A wall clock that a test may move, for processes of its own; their monotonic clock stays the host's. */
 export interface WallClock {

@@ -1,0 +1,22 @@
+/** The exact versions of other people's programs that the tests fetch, beside those that `npm ci` installs. */
+
+const [node20, node22, node24, node26] = ['20.19.43', '22.20.7', '24.19.4', '26.6.7'] as const
+
+/** Each compiler with the `@types/node` and the resolution that it is tried with: none of these is left out. */
+export const TYPE_CHECKS = [
+  { typescript: '5.4.5', types: node20, resolution: 'nodenext' },
+  { typescript: '5.7.3', types: node22, resolution: 'bundler' },
+  { typescript: '5.9.3', types: node24, resolution: 'nodenext' },
+  { typescript: '6.0.3', types: node26, resolution: 'bundler' },
+  { typescript: '7.0.2', types: node26, resolution: 'nodenext' },
+] as const
+
+type TypeCheck = { typescript: string; types: string; resolution: 'nodenext' | 'bundler' }
+
+/** All with all. Only the first compiler is too old for any but the first `@types/node`: from 22 on they ask for 5.6. */
+export const ALL_TYPE_CHECKS: readonly TypeCheck[] = TYPE_CHECKS.flatMap(({ typescript }, index) =>
+  (index === 0 ? [node20] : [node20, node22, node24, node26]).flatMap((types) => [
+    { typescript, types, resolution: 'nodenext' } as const,
+    { typescript, types, resolution: 'bundler' } as const,
+  ]),
+)

@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ALL_TYPE_CHECKS, TYPE_CHECKS } from '../compatibility/versions.ts'
+import { fromRegistry } from '../support/from-registry.ts'
+import { allPackages, type Consumer, installed, pack, type Packed } from './packed.ts'
+
+// `npm run test:types` tries all with all.
+const CHECKS = process.env['TYPE_CHECKS'] === 'all' ? ALL_TYPE_CHECKS : TYPE_CHECKS
+const TIMEOUT = 120_000
+// Links are not followed, so that all packages of the project see the @types/node that it has.
+const OPTIONS = ['-p', 'tsconfig.json', '--preserveSymlinks']
+const RESOLUTION = {
+  nodenext: ['--module', 'nodenext'],
+  bundler: ['--module', 'esnext', '--moduleResolution', 'bundler'],
+}
+
+describe('types of the package as published, those of libraries checked too', { timeout: TIMEOUT }, () => {
+  let packed: Packed
+  let consumer: Consumer
+
+  beforeAll(async () => {
+    packed = await pack()
+    consumer = await installed(packed.tarball, { borrowed: await allPackages() })
+  }, TIMEOUT)
+  afterAll(async () => {
+    await consumer?.remove()
+    await packed?.remove()
+  })
+
+  it.each(CHECKS)(
+    'compile with TypeScript $typescript and @types/node $types in $resolution',
+    async ({ typescript, types, resolution }) => {
+      const nodes = await fromRegistry('@types/node', types)
+      for (const name of ['@types/node', 'undici-types']) await consumer.use(name, join(nodes, name))
+      const compiler = join(await fromRegistry('typescript', typescript), 'typescript', 'bin', 'tsc')
+      expect(await consumer.node(compiler, ...OPTIONS, ...RESOLUTION[resolution])).toBe('')
+    },
+  )
+})
