@@ -108,19 +108,30 @@ const watcherPatterns = (folder) => [
   { regex: '/cache/', allowTypeImports: true, message: 'Telemetry knows a cache by its types alone.' },
 ]
 
-/** Rooms of src/middleware/ that know nothing of a server: another edge than Node's can stand on them. */
-const edgeless = ['rules', 'stored', 'fill', 'flights']
+/** Rooms of src/middleware/ that know nothing of a server: edges stand on them. */
+const edgeless = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
+
+/** What edges share of the middleware, beside those rooms. */
+const edgelessFiles = ['reception', 'options', 'invalidation'].map((name) => `src/middleware/${name}.ts`)
+
+/** Edges, of which none knows another one. */
+const edges = ['node', 'fetch']
 
 const edgelessPatterns = [
   ...folderPatterns('middleware'),
   {
-    regex: '^node:http|^(\\.\\./)+(node/|request/edge|answer/replay|options\\.ts$|single-flight\\.ts$)',
-    message: 'rules, stored, fill and flights know nothing of node:http: what they need of a server goes through Edge.',
+    regex: `^node:http|^\\.{1,2}/(${edges.join('|')})/`,
+    message: 'What edges share knows nothing of a server: what it needs of one goes through Arrival and Edge.',
   },
 ]
 
+const roomPatterns = [
+  ...edgelessPatterns,
+  { regex: '^\\.\\./(reception|options|invalidation)\\.ts$', message: 'Rooms do not know who receives requests.' },
+]
+
 function patternsOf(folder, room) {
-  if (folder === 'middleware' && edgeless.includes(room)) return edgelessPatterns
+  if (folder === 'middleware' && edgeless.includes(room)) return roomPatterns
   if (folder in optionalPeers) return watcherPatterns(folder)
   return folder === 'cache' ? cachePatterns : folderPatterns(folder)
 }
@@ -171,7 +182,9 @@ export default {
       files: [`src/${folder}/**`],
       rules: imports(patternsOf(folder), { allowedPackage: optionalPeers[folder] }),
     })),
-    { files: edgeless.map((room) => `src/middleware/${room}/**`), rules: imports(edgelessPatterns) },
+    { files: edgeless.map((room) => `src/middleware/${room}/**`), rules: imports(roomPatterns) },
+    { files: edgelessFiles, rules: imports(edgelessPatterns) },
+    { files: ['src/middleware/fetch/**'], rules: imports(edgelessPatterns) },
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
       rules: imports(patternsOf(...file.split('/').slice(1)), { allowedPackage }),

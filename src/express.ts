@@ -3,6 +3,5 @@
  *
  * @module herdlock/express
  */
-export { singleFlight } from './middleware/single-flight.ts'
-export type { Handler, Middleware, Next } from './middleware/single-flight.ts'
-export type { SingleFlightOptions } from './middleware/options.ts'
+export { singleFlight } from './middleware/node/single-flight.ts'
+export type { Handler, Middleware, Next, SingleFlightOptions } from './middleware/node/single-flight.ts'

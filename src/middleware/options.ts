@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http'
-
 import type { Cache } from '../cache/cache.ts'
 import {
   checkArray,
@@ -22,8 +20,8 @@ import { isToken } from './rules/grammar.ts'
 import type { Policy } from './rules/storable.ts'
 import type { Offers } from './rules/vary-normalise.ts'
 
-/** Options of `singleFlight`. All durations are whole milliseconds. */
-export interface SingleFlightOptions {
+/** Options of `singleFlight`, for requests as a server has them. All durations are whole milliseconds. */
+export interface OptionsFor<Native> {
   /** Where responses are kept. Default: a memory-only cache of this middleware's own. */
   cache?: Cache | undefined
   /**
@@ -42,7 +40,7 @@ export interface SingleFlightOptions {
    * What identifies a response, in place of scheme, host and URL (the method and Vary still count). `undefined`: this
    * request is none of the cache's business. Default: the exact bytes of host and URL.
    */
-  key?: ((req: IncomingMessage) => string | undefined) | undefined
+  key?: ((request: Native) => string | undefined) | undefined
   /** Names of request header fields whose values are part of the key, for handlers that use them without saying Vary. */
   keyHeaders?: readonly string[] | undefined
   /**
@@ -69,7 +67,7 @@ export interface SingleFlightOptions {
    */
   varyNormalise?: Partial<Record<NormalisedField, readonly string[]>> | undefined
   /** Whether a request is passed through untouched; asked for GET and HEAD. Default: none is. */
-  bypass?: ((req: IncomingMessage) => boolean) | undefined
+  bypass?: ((request: Native) => boolean) | undefined
   /**
    * Is handed the work that goes on after clients have been answered: refills in the background, and storing by the cache
    * that this middleware makes. For hosts that freeze a process once it has responded. It never rejects.
@@ -120,10 +118,10 @@ export interface SingleFlightOptions {
 type NormalisedField = 'Accept-Encoding' | 'Accept-Language'
 
 /** The options, checked and complete. */
-export interface Settings extends Policy, KeyRules, SelectingRules {
+export interface Settings<Native> extends Policy, KeyRules<Native>, SelectingRules {
   /** Cookies that are no part of the key change nothing in the answers. */
   readonly ignoreCookies: boolean
-  readonly bypass: ((req: IncomingMessage) => boolean) | undefined
+  readonly bypass: ((request: Native) => boolean) | undefined
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly maxBodyBytes: number
   readonly maxFillBytes: number
@@ -138,7 +136,7 @@ const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of millise
 const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control']
 
 /** Throws `TypeError` or `RangeError` naming the option at fault. */
-export function resolveOptions(options: SingleFlightOptions): Settings {
+export function resolveOptions<Native>(options: OptionsFor<Native>): Settings<Native> {
   checkObject('options', options)
   const { cache, key, bypass, waitUntil } = options
   if (cache !== undefined) checkMethods('cache', cache, 'a Cache', ['getOrRefill'])
@@ -185,17 +183,17 @@ const OF_RESPONSES = [
  * What a middleware further in makes of what the one further out says of a request's response: its own options go before.
  * Its key counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else.
  */
-export function refinedPolicy(
+export function refinedPolicy<Native>(
   outer: Policy,
-  options: SingleFlightOptions,
-  own: Settings,
-  req: IncomingMessage,
+  options: OptionsFor<Native>,
+  own: Settings<Native>,
+  request: Native,
 ): Policy {
   const refined: { -readonly [name in keyof Policy]: unknown } = { ...outer }
   for (const name of OF_RESPONSES) if (options[name] !== undefined) refined[name] = own[name]
   refined.alsoVaries = [...outer.alsoVaries, ...own.keyHeaders]
   if (own.key !== undefined) refined.unshareable = 'key'
-  else if (own.bypass?.(req) === true) refined.unshareable = 'bypass'
+  else if (own.bypass?.(request) === true) refined.unshareable = 'bypass'
   return refined as Policy
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 
-import type { SingleFlightOptions } from '../../src/middleware/options.ts'
+import type { SingleFlightOptions } from '../../src/middleware/node/single-flight.ts'
 import type { Outcome, Report } from './run.ts'
 
 type NotPassed = Record<string, { outcome: Outcome; reason: string }>

@@ -8,8 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import type { SingleFlightOptions } from '../../src/middleware/options.ts'
-import { singleFlight } from '../../src/middleware/single-flight.ts'
+import { singleFlight, type SingleFlightOptions } from '../../src/middleware/node/single-flight.ts'
 import { passThrough, type Style } from './pass-through.ts'
 
 /** What became of a test, in the words of the suite's own report. */

@@ -8,7 +8,7 @@ import express from 'express'
 import express4 from 'express4'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
-import type { SingleFlightOptions } from '../../src/middleware/options.ts'
+import type { SingleFlightOptions } from '../../src/middleware/node/single-flight.ts'
 import { ask } from './support/client.ts'
 import { listen, makeFlight, serve } from './support/serve.ts'
 

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { createCacheOn } from '../../src/cache/create-cache.ts'
-import { createMiddleware } from '../../src/middleware/single-flight.ts'
+import { createMiddleware } from '../../src/middleware/node/single-flight.ts'
 import { systemRandom } from '../../src/random.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
 import { ask, open } from './support/client.ts'

@@ -168,16 +168,29 @@ describe('packages', () => {
 })
 
 describe('the rooms of the middleware', () => {
-  const edgeless = ['rules', 'stored', 'fill', 'flights'].map((room) => `src/middleware/${room}/*.ts`)
+  const names = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
+  const rooms = names.map((room) => `src/middleware/${room}/*.ts`)
+  const shared = ['reception', 'options', 'invalidation'].map((name) => `src/middleware/${name}.ts`)
+  const servers = ['node:http', 'node:http2']
 
   it('that know no server import nothing of it', async () => {
-    const servers = ['node:http', 'node:http2', '../node/recording.ts', '../answer/replay.ts', '../options.ts']
+    await expectRefused('no-restricted-imports', [
+      ...rooms.flatMap((file) =>
+        [...servers, '../node/recording.ts', '../options.ts', '../reception.ts'].map((from) => importing(file, from)),
+      ),
+      ...shared.flatMap((file) => [...servers, './node/recording.ts'].map((from) => importing(file, from))),
+    ])
+    await expectAccepted(rooms.map((file) => importing(file, '../answer/narrowed.ts')))
+    await expectAccepted(servers.map((server) => importing('src/middleware/node/*.ts', server)))
+  })
+
+  it('the edge of fetch knows neither node:http nor the edge that stands on it', async () => {
+    const file = 'src/middleware/fetch/*.ts'
     await expectRefused(
       'no-restricted-imports',
-      edgeless.flatMap((file) => servers.map((server) => importing(file, server))),
+      [...servers, '../node/recording.ts'].map((from) => importing(file, from)),
     )
-    await expectAccepted(edgeless.map((file) => importing(file, '../answer/narrowed.ts')))
-    await expectAccepted(['answer', 'node'].map((room) => importing(`src/middleware/${room}/*.ts`, 'node:http')))
+    await expectAccepted([importing(file, '../reception.ts')])
   })
 })
 

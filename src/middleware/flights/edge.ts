@@ -1,6 +1,6 @@
 import type { FollowedHead, Outlet, OutletListener } from '../fill/sink.ts'
 import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
-import type { FieldBlock } from '../rules/fields.ts'
+import type { Baseline, FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
 /**
@@ -8,6 +8,8 @@ import type { StoredResponse } from '../stored/stored-response.ts'
  * client stays there: none of the answering functions throws.
  */
 export interface Edge {
+  /** What outer layers had put on the response before us. */
+  readonly baseline: Baseline
   /** Whether the client has left, or somebody has begun to answer it. */
   readonly isOver: boolean
   /** Whether the handler can be run for nobody, in the place of this request. */

@@ -12,7 +12,6 @@ interface ExchangeParts {
   narrowing: RequestFields
   narrowed: boolean
   policy: Policy
-  baseline: Baseline
   isHead: boolean
   origin: string
 }
@@ -49,7 +48,7 @@ export class Exchange {
   /** How many fills that it waited for have come to nothing. */
   attempts = 0
 
-  constructor({ edge, keys, asked, headers, narrowing, policy, narrowed, baseline, isHead, origin }: ExchangeParts) {
+  constructor({ edge, keys, asked, headers, narrowing, policy, narrowed, isHead, origin }: ExchangeParts) {
     this.edge = edge
     this.headers = { ...headers }
     this.narrowing = narrowing
@@ -61,7 +60,7 @@ export class Exchange {
     this.rootKey = keys.own
     this.key = keys.own
     this.asked = asked
-    this.baseline = baseline
+    this.baseline = edge.baseline
   }
 
   /** Goes over to the variant that its request selects. */

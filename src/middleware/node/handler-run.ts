@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants } from 'node:http2'
 
-import { replay, setHead } from '../answer/replay.ts'
 import type { NarrowingRequest } from '../answer/narrowed.ts'
 import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
 import type { Baseline, FieldBlock } from '../rules/fields.ts'
@@ -9,6 +8,7 @@ import type { StoredResponse } from '../stored/stored-response.ts'
 import type { Connection } from './connection.ts'
 import { readHead } from './head-of.ts'
 import { Recording } from './recording.ts'
+import { replyOn, setHead } from './send.ts'
 import { dropSocket } from './socket-watch.ts'
 import { shieldFor } from './stream-shield.ts'
 import { asWholeRequest } from './whole-request.ts'
@@ -93,10 +93,9 @@ export class HandlerRun implements Source {
     this.#restoreRequest()
     this.#guarded(() => {
       this.#recording.clear(baseline)
-      replay(request, res, response, fields, (_res, { status, message, fields: own, body }) => {
-        setHead(res, status, message, own)
-        this.#recording.finish(body)
-      })
+      const { status, message, fields: own, body } = replyOn(res, request, response, fields)
+      setHead(res, status, message, own)
+      this.#recording.finish(body)
     })
     return readHead(res)
   }

@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
 import type { NarrowingRequest } from '../answer/narrowed.ts'
-import { besideOuterFields, giveHead, replay, sendDirectly } from '../answer/replay.ts'
 import type { FollowedHead, Outlet, OutletListener } from '../fill/sink.ts'
 import type { ResponseHead, Source, SourceObserver, SourceTerms } from '../fill/source.ts'
 import type { Edge } from '../flights/edge.ts'
@@ -13,6 +12,7 @@ import { describeConnection, type Connection } from './connection.ts'
 import { cutOff } from './cut-off.ts'
 import { HandlerRun, type OnError } from './handler-run.ts'
 import { Recording, UNHEARD } from './recording.ts'
+import { besideFieldsOf, giveHead, replyOn, send } from './send.ts'
 import { detached, renew } from './stand-in.ts'
 
 /** Runs the handler: for the request's own response, or for one that stands in for it. */
@@ -65,7 +65,7 @@ export class NodeEdge implements Edge {
     if (this.isOver) return
     // Some libraries emit `close` without noting it.
     this.#res.once('close', () => (this.#isClosed = true))
-    this.#guarded(() => replay(this.#request, this.#res, stored, fields, sendDirectly))
+    this.#guarded(() => send(this.#res, replyOn(this.#res, this.#request, stored, fields)))
   }
 
   refuse(status: number, cacheStatus: string): void {
@@ -94,7 +94,7 @@ export class NodeEdge implements Edge {
       isOurs = this.#guarded(action) && isOurs
     }
     act(() => {
-      const fields = besideOuterFields(res, { removed, joins }, block)
+      const fields = besideFieldsOf(res, { removed, joins }, block)
       giveHead(res, status, message, fields)
       // Layers may have their say when the first piece goes; from then on nobody else may begin to answer.
       if (!res.headersSent) process.nextTick(act, () => res.headersSent || res.writeHead(status))

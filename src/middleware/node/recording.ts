@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 
-import { ABOUT_THE_BODY } from '../answer/replay.ts'
+import { ABOUT_THE_BODY } from '../answer/reply.ts'
 import type { Narrowed, SourceObserver } from '../fill/source.ts'
 import { applyHead, hasBody, lengthField, readHead } from './head-of.ts'
 

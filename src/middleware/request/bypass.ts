@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
+import type { RequestFields } from '../rules/fields.ts'
 import type { Policy } from '../rules/storable.ts'
+import type { RequestView } from './request-view.ts'
 
 /** Methods that change nothing on the server, by the registry of IANA. All others, unknown ones too, may. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT'])
@@ -19,19 +19,21 @@ export function isUnsafe(method: string | undefined): boolean {
 }
 
 /** Why a request is passed through untouched, or undefined if it can be answered from here. */
-export function bypassReason(req: IncomingMessage, res: ServerResponse): 'method' | 'bypass' | undefined {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return 'method'
-  const { headers } = req
+export function bypassReason({
+  method,
+  headers,
+  native,
+}: Pick<RequestView<object>, 'method' | 'headers' | 'native'>): 'method' | 'bypass' | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return 'method'
   const isPlain =
     FOR_THE_HANDLER.every((name) => headers[name] === undefined) &&
     (headers['content-length'] ?? '0') === '0' &&
-    METHOD_OVERRIDES.every((name) => isOwnMethod(req.method, headers[name])) &&
-    !res.headersSent &&
-    !(HANDLED in req)
+    METHOD_OVERRIDES.every((name) => isOwnMethod(method, headers[name])) &&
+    !(HANDLED in native)
   return isPlain ? undefined : 'bypass'
 }
 
-function isOwnMethod(method: string | undefined, override: string | string[] | undefined): boolean {
+function isOwnMethod(method: string, override: string | readonly string[] | undefined): boolean {
   return override === undefined || String(override).trim().toUpperCase() === method
 }
 
@@ -44,21 +46,21 @@ export interface OuterFlight {
 }
 
 /** A second middleware on the way of the same request must not wait for the first one, that is for itself. */
-export function markHandled(req: IncomingMessage, outer: OuterFlight): void {
-  ;(req as Handled)[HANDLED] = outer
+export function markHandled(native: object, outer: OuterFlight): void {
+  ;(native as Handled)[HANDLED] = outer
 }
 
-export function outerFlightOf(req: IncomingMessage): OuterFlight | undefined {
-  return (req as Handled)[HANDLED]
+export function outerFlightOf(native: object): OuterFlight | undefined {
+  return (native as Handled)[HANDLED]
 }
 
-type Handled = IncomingMessage & { [HANDLED]?: OuterFlight }
+type Handled = object & { [HANDLED]?: OuterFlight }
 
 /** What the request says about storing, as far as it is listened to: RFC 9111 section 5.2.1. */
-export function requestDirectives(req: IncomingMessage): { noStore: boolean; onlyIfCached: boolean } {
-  const value = req.headers['cache-control']
+export function requestDirectives(headers: RequestFields): { noStore: boolean; onlyIfCached: boolean } {
+  const value = headers['cache-control']
   if (value === undefined) return NONE
-  const text = value.toLowerCase()
+  const text = String(value).toLowerCase()
   return { noStore: text.includes('no-store'), onlyIfCached: text.includes('only-if-cached') }
 }
 

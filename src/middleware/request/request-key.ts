@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http'
-
 import { wrongType } from '../../errors.ts'
 import { cookieValues } from './cookies.ts'
-import { edgeScheme, hostOf, isEncrypted, type RoutedRequest } from './edge.ts'
 import { parseForwarded } from './forwarded.ts'
+import { edgeScheme, hostOf } from './origin.ts'
 import { keyedUrl, type QueryRules } from './query.ts'
+import { fieldOf, type RequestView } from './request-view.ts'
 
 /**
  * Request fields that change, in some frameworks or behind some proxies, what a handler takes the URL to be. Whoever may
@@ -26,8 +25,8 @@ export const OVERRIDES = [
 ] as const
 
 /** Options that say what a key is made of. */
-export interface KeyRules extends QueryRules {
-  readonly key: ((req: IncomingMessage) => string | undefined) | undefined
+export interface KeyRules<Native> extends QueryRules {
+  readonly key: ((request: Native) => string | undefined) | undefined
   readonly keyHeaders: readonly string[]
   readonly allowCookies: readonly string[] | undefined
 }
@@ -36,19 +35,19 @@ export interface KeyRules extends QueryRules {
  * What a response is stored under, without its method: scheme, host and URL byte for byte, then the fields that
  * override them. Every part carries its length, so that no input can pass for another. Undefined: not to be cached.
  */
-export function resourceKey(req: RoutedRequest, rules: KeyRules): string | undefined {
-  const { headers } = req
+export function resourceKey<Native>(request: RequestView<Native>, rules: KeyRules<Native>): string | undefined {
+  const { headers } = request
   let key: string
   if (rules.key === undefined) {
-    key = urlKey(req, hostOf(req), edgeScheme(req), rules) + otherNames(req)
+    key = urlKey(request, hostOf(headers), edgeScheme(request), rules) + otherNames(request)
   } else {
-    const custom = rules.key(req)
+    const custom = rules.key(request.native)
     if (custom === undefined) return undefined
     if (typeof custom !== 'string') throw wrongType('the result of key', 'a string or undefined', custom)
     key = `k${part(custom)}`
   }
   for (const name of OVERRIDES) {
-    const value = name === 'forwarded' ? parseForwarded(headers.forwarded).telling : headers[name]
+    const value = name === 'forwarded' ? parseForwarded(fieldOf(headers, name)).telling : headers[name]
     if (value !== undefined) key += `${part(name)}${part(String(value))}`
   }
   for (const name of rules.keyHeaders) {
@@ -56,79 +55,53 @@ export function resourceKey(req: RoutedRequest, rules: KeyRules): string | undef
     key += value === undefined ? ABSENT : part(String(value))
   }
   if (rules.allowCookies === undefined) return key
-  for (const value of cookieValues(headers.cookie, rules.allowCookies)) {
+  for (const value of cookieValues(fieldOf(headers, 'cookie'), rules.allowCookies)) {
     key += value === undefined ? ABSENT : part(value)
   }
   return key
 }
 
+type Located = Pick<RequestView<unknown>, 'isEncrypted' | 'target' | 'url' | 'mount'>
+/** What of the rules counts where an option `key` does not take the URL's place. */
+type UrlRules = Omit<KeyRules<never>, 'key'>
+
 /** The same for a request of HTTP/1 with this Host and no other field that counts. */
-export function plainKey(req: RoutedRequest, host: string, rules: KeyRules): string {
-  const key = urlKey(req, host, isEncrypted(req) ? 'https' : 'http', rules)
+export function plainKey(request: Located, host: string, rules: UrlRules): string {
+  const key = urlKey(request, host, request.isEncrypted ? 'https' : 'http', rules)
   return rules.allowCookies === undefined ? key : key + ABSENT.repeat(rules.allowCookies.length)
 }
 
 const ABSENT = '-'
 
-function urlKey(req: RoutedRequest, host: string, scheme: 'http' | 'https' | undefined, rules: QueryRules): string {
-  const url = req.originalUrl ?? req.url ?? ''
-  const key = `${isEncrypted(req) ? 's' : 'h'}${part(normalHost(host, scheme))}${part(keyedUrl(url, rules))}`
-  return isRewritten(req) ? `${key}u${part(keyedUrl(req.url ?? '', rules))}` : key
+function urlKey(request: Located, host: string, scheme: 'http' | 'https' | undefined, rules: QueryRules): string {
+  const { isEncrypted, target, url } = request
+  const key = `${isEncrypted ? 's' : 'h'}${part(normalHost(host, scheme))}${part(keyedUrl(target, rules))}`
+  return isRewritten(request) ? `${key}u${part(keyedUrl(url, rules))}` : key
 }
 
 /** What HTTP/2 may say twice, where the two differ: the host in `:authority` and in Host, the scheme in `:scheme`. */
-function otherNames(req: RoutedRequest): string {
-  const { headers } = req
+function otherNames({ headers, isEncrypted }: RequestView<unknown>): string {
+  const host = fieldOf(headers, 'host')
   const scheme = headers[':scheme']
   let names = ''
-  if (headers.host !== undefined && headers.host !== hostOf(req)) names += `a${part(headers.host)}`
-  if (typeof scheme === 'string' && scheme !== (isEncrypted(req) ? 'https' : 'http')) names += `c${part(scheme)}`
+  if (host !== undefined && host !== hostOf(headers)) names += `a${part(host)}`
+  if (typeof scheme === 'string' && scheme !== (isEncrypted ? 'https' : 'http')) names += `c${part(scheme)}`
   return names
 }
 
 /** Whether a layer outside has put another URL in the place of the one that came, rather than taken its mount path off. */
-function isRewritten({ url = '', originalUrl, baseUrl }: RoutedRequest): boolean {
-  if (originalUrl === undefined || originalUrl === url) return false
+function isRewritten({ url, target, mount }: Located): boolean {
+  if (target === url) return false
   // Express says where it is mounted; under Connect what is left must be the end of what came.
-  if (baseUrl === undefined) return url === '/' || !originalUrl.endsWith(withoutSlash(url))
-  if (!originalUrl.startsWith(baseUrl)) return true
-  const rest = originalUrl.slice(baseUrl.length)
+  if (mount === undefined) return url === '/' || !target.endsWith(withoutSlash(url))
+  if (!target.startsWith(mount)) return true
+  const rest = target.slice(mount.length)
   return rest !== url && (rest.startsWith('/') || rest !== url.slice(1))
 }
 
 /** `?x` of `/?x`: frameworks put the slash before a query that follows the mount path. */
-function withoutSlash(url: string): string {
+export function withoutSlash(url: string): string {
   return url.startsWith('/?') ? url.slice(1) : url
-}
-
-/** What a framework has taken off the URL for those that are mounted there. */
-function mountOf({ url = '', originalUrl = url, baseUrl }: RoutedRequest): string {
-  if (baseUrl !== undefined) return baseUrl
-  const rest = withoutSlash(url)
-  if (originalUrl.endsWith(rest)) return originalUrl.slice(0, originalUrl.length - rest.length)
-  return url === '/' ? originalUrl : ''
-}
-
-/**
- * Makes, of a path and query, the request that a GET for it would be if all else were as it is in `req` now: handlers and
- * frameworks change the request on its way.
- */
-export function getsLike(req: RoutedRequest): (target: string) => RoutedRequest {
-  const mount = mountOf(req)
-  const { baseUrl, headers } = req
-  const own = { method: 'GET', headers: { ...headers }, ...(baseUrl !== undefined && { baseUrl }) }
-  return (target) => {
-    const rest = target.startsWith(mount) ? target.slice(mount.length) : target
-    const members: Record<string, unknown> = {
-      ...own,
-      url: rest.startsWith('/') ? rest : `/${rest}`,
-      originalUrl: target,
-      // Express 4 has parsed the query already.
-      ...(Object.hasOwn(req, 'query') && { query: Object.fromEntries(new URL(`http://a${target}`).searchParams) }),
-    }
-    const asDescriptor = ([name, value]: [string, unknown]) => [name, { value, writable: true }] as const
-    return Object.create(req, Object.fromEntries(Object.entries(members).map(asDescriptor))) as RoutedRequest
-  }
 }
 
 function normalHost(host: string, scheme: 'http' | 'https' | undefined): string {

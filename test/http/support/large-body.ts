@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, get, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import { singleFlight } from '../../../src/middleware/single-flight.ts'
+import { singleFlight } from '../../../src/middleware/node/single-flight.ts'
 
 const MIB = 1024 * 1024
 const size = Number(process.argv[2]) * MIB

@@ -11,8 +11,12 @@ import type { Cache } from '../../../src/cache/cache.ts'
 import { createCacheOn } from '../../../src/cache/create-cache.ts'
 import type { CacheOptions } from '../../../src/cache/options.ts'
 import { systemRandom } from '../../../src/random.ts'
-import type { SingleFlightOptions } from '../../../src/middleware/options.ts'
-import { createMiddleware, type Handler, type Middleware } from '../../../src/middleware/single-flight.ts'
+import {
+  createMiddleware,
+  type Handler,
+  type Middleware,
+  type SingleFlightOptions,
+} from '../../../src/middleware/node/single-flight.ts'
 import { SkippingClock } from './skipping-clock.ts'
 
 export const MOUNTS = ['Express 5', 'Express 4', 'Connect', 'node:http', 'in front of Express 5', 'wrap'] as const

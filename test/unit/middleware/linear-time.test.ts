@@ -77,7 +77,7 @@ const PARSERS: Record<string, (text: string) => unknown> = {
   },
   parseForwarded,
   cookieValues: (text) => cookieValues(text, ['a']),
-  requestDirectives: (text) => requestDirectives({ headers: { 'cache-control': text } } as never),
+  requestDirectives: (text) => requestDirectives({ 'cache-control': text }),
   keyedUrl: (text) => keyedUrl(`/?${text.replaceAll(',', '&')}`, { ignoresQuery: fits, sortQuery: true }),
   glob: (text) => fits(text),
 }

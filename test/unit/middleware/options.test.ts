@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { singleFlight } from '../../../src/middleware/single-flight.ts'
+import { singleFlight } from '../../../src/middleware/node/single-flight.ts'
 
 test.each([
   ['options', null, 'options must be an object, received null'],

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { createCacheOn } from '../../../../src/cache/create-cache.ts'
 import { HttpFlights } from '../../../../src/middleware/flights/http-flights.ts'
-import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
+import { type OptionsFor, resolveOptions } from '../../../../src/middleware/options.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 import { FakeRandom } from '../../../support/fake-random.ts'
 import { exchangeOf, type FakeExchange, type FakeRequest } from '../support/fake-exchange.ts'
@@ -11,7 +11,7 @@ const SHAREABLE = { 'Cache-Control': 'max-age=60' }
 const PRIVATE = { 'Cache-Control': 'private' }
 const LOAD_TIMEOUT = 10_000
 
-function setUp(options: SingleFlightOptions = {}) {
+function setUp(options: OptionsFor<unknown> = {}) {
   const clock = new FakeClock()
   const random = new FakeRandom()
   const cache = createCacheOn({ ttl: 60_000, loadTimeout: LOAD_TIMEOUT, memory: { maxEntries: 100 } }, clock, random)

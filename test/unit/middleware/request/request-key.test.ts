@@ -1,10 +1,8 @@
-import type { IncomingMessage } from 'node:http'
-
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
-import { getsLike, plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
+import { type OptionsFor, resolveOptions } from '../../../../src/middleware/options.ts'
+import { plainKey, resourceKey } from '../../../../src/middleware/request/request-key.ts'
 import { VaryIndex } from '../../../../src/middleware/stored/vary-index.ts'
 
 interface Request {
@@ -15,18 +13,16 @@ interface Request {
   baseUrl?: string
 }
 
-function key(
-  { url = '/', originalUrl, baseUrl, headers = {}, encrypted = false }: Request,
-  options: SingleFlightOptions = {},
-) {
-  const req = {
-    url,
-    headers: { host: 'a', ...headers },
-    socket: { encrypted },
-    ...(originalUrl !== undefined && { originalUrl }),
-    ...(baseUrl !== undefined && { baseUrl }),
+function view({ url = '/', originalUrl, baseUrl, headers = {}, encrypted = false }: Request) {
+  return {
+    ...{ native: { url }, method: 'GET', headers: { host: 'a', ...headers }, isEncrypted: encrypted },
+    ...{ target: originalUrl ?? url, url, mount: baseUrl },
+    getsLike: () => () => expect.unreachable(),
   }
-  return resourceKey(req as unknown as IncomingMessage, resolveOptions(options))
+}
+
+function key(request: Request, options: OptionsFor<{ url: string }> = {}) {
+  return resourceKey(view(request), resolveOptions(options))
 }
 
 describe('resourceKey', () => {
@@ -158,7 +154,7 @@ describe('resourceKey', () => {
   })
 
   test('a request without any URL or host has a key', () => {
-    expect(resourceKey({ headers: {}, socket: {} } as unknown as IncomingMessage, resolveOptions({}))).toBe('h0:0:')
+    expect(resourceKey({ ...view({ url: '' }), headers: {} }, resolveOptions({}))).toBe('h0:0:')
   })
 
   test('a rewritten URL is keyed by the rules for queries, and so is the one that came', () => {
@@ -170,13 +166,11 @@ describe('resourceKey', () => {
 
   test('a plain request has the same key by the quick look', () => {
     const options = resolveOptions({ allowCookies: ['a', 'b'], ignoreQuery: ['c'], sortQuery: true })
-    const plain = { url: '/?e&d&c=1', headers: { host: 'A:80' }, socket: {} }
-    const req = plain as unknown as IncomingMessage
-    expect(plainKey(req, 'A:80', options)).toBe(resourceKey(req, options))
-    expect(plainKey(req, 'A:80', resolveOptions({}))).toBe(resourceKey(req, resolveOptions({})))
-    const tls = { ...plain, headers: { host: 'A:443' }, socket: { encrypted: true } }
-    const encrypted = tls as unknown as IncomingMessage
-    expect(plainKey(encrypted, 'A:443', options)).toBe(resourceKey(encrypted, options))
+    const plain = view({ url: '/?e&d&c=1', headers: { host: 'A:80' } })
+    expect(plainKey(plain, 'A:80', options)).toBe(resourceKey(plain, options))
+    expect(plainKey(plain, 'A:80', resolveOptions({}))).toBe(resourceKey(plain, resolveOptions({})))
+    const tls = view({ url: '/?e&d&c=1', headers: { host: 'A:443' }, encrypted: true })
+    expect(plainKey(tls, 'A:443', options)).toBe(resourceKey(tls, options))
   })
 
   test('no two different requests have the same key', () => {
@@ -198,7 +192,7 @@ describe('resourceKey', () => {
   })
 
   test('a key of the application takes the place of the URL; undefined stands aside', () => {
-    const options = { key: (req: IncomingMessage) => (req.url === '/none' ? undefined : 'same') }
+    const options = { key: (req: { url: string }) => (req.url === '/none' ? undefined : 'same') }
     expect(key({ url: '/a' }, options)).toBe(key({ url: '/b' }, options))
     expect(key({ url: '/none' }, options)).toBeUndefined()
     expect(key({}, { key: () => 'a' })).not.toBe(key({}, { key: () => 'b' }))
@@ -207,52 +201,6 @@ describe('resourceKey', () => {
     expect(() => key({}, { key: () => 1 as never })).toThrow(
       'the result of key must be a string or undefined, received 1',
     )
-  })
-})
-
-describe('getsLike', () => {
-  interface Routed {
-    url?: string
-    originalUrl?: string
-    baseUrl?: string
-  }
-
-  test.each([
-    ['in no mount', { url: '/item' }, '/other', '/other'],
-    ['in a mount of Express', { url: '/item', originalUrl: '/api/item', baseUrl: '/api' }, '/api/other', '/other'],
-    ['out of a mount of Express', { url: '/item', originalUrl: '/api/item', baseUrl: '/api' }, '/b', '/b'],
-    ['in a mount of Connect', { url: '/item', originalUrl: '/api/item' }, '/api/other', '/other'],
-    ['the mount itself', { url: '/', originalUrl: '/api' }, '/api', '/'],
-    ['the mount with a query', { url: '/?a', originalUrl: '/api?a' }, '/api?b', '/?b'],
-    ['rewritten in a mount', { url: '/b', originalUrl: '/api/a', baseUrl: '/api' }, '/api/c', '/c'],
-    ['rewritten outside', { url: '/b', originalUrl: '/a' }, '/a', '/a'],
-    ['no URL at all', {}, '/a', '/a'],
-  ] as Array<[string, Routed, string, string]>)('%s', (_name, routed, target, url) => {
-    const req = { method: 'POST', headers: { host: 'a' }, socket: {}, ...routed } as unknown as IncomingMessage
-    const get = getsLike(req)(target)
-    expect([get.method, get.url, get.originalUrl, get.baseUrl]).toEqual(['GET', url, target, routed.baseUrl])
-    expect(get.socket).toBe(req.socket)
-  })
-
-  test('has the headers as they were, and leaves the request as it is', () => {
-    const headers: Record<string, string> = { host: 'a', cookie: 'b' }
-    const req = { method: 'POST', url: '/a', headers } as unknown as IncomingMessage
-    const getFor = getsLike(req)
-    delete headers['cookie']
-    const get = getFor('/b')
-    expect(get.headers).toEqual({ host: 'a', cookie: 'b' })
-    get.url = '/c'
-    expect([req.method, req.url, 'query' in get, 'baseUrl' in get]).toEqual(['POST', '/a', false, false])
-  })
-
-  test.each([
-    ['/a?b=1&c=2', { b: '1', c: '2' }],
-    ['/a', {}],
-    ['//', {}],
-    ['//?b=1', { b: '1' }],
-  ])('has the query of %s where Express 4 has parsed one', (target, query) => {
-    const req = { url: '/?x=1', headers: {}, query: { x: '1' } } as unknown as IncomingMessage
-    expect(getsLike(req)(target)).toHaveProperty('query', query)
   })
 })
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { FieldMap } from '../../../../src/middleware/rules/fields.ts'
 import { formatHttpDate } from '../../../../src/middleware/rules/http-date.ts'
-import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
+import { type OptionsFor, resolveOptions } from '../../../../src/middleware/options.ts'
 import { judge, ONLY_NOW, type Policy, type Verdict, withheldBy } from '../../../../src/middleware/rules/storable.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -11,7 +11,7 @@ const NOBODY = { authorization: false, cookie: false, at: NOW }
 interface Given {
   status?: number
   asked?: Partial<typeof NOBODY>
-  options?: SingleFlightOptions
+  options?: OptionsFor<unknown>
   policy?: Partial<Policy>
 }
 

@@ -8,7 +8,7 @@ import type {
   SourceTerms,
 } from '../../../../src/middleware/fill/source.ts'
 import type { Edge } from '../../../../src/middleware/flights/edge.ts'
-import type { FieldBlock, FlatFields } from '../../../../src/middleware/rules/fields.ts'
+import type { Baseline, FieldBlock, FlatFields } from '../../../../src/middleware/rules/fields.ts'
 import type { StoredResponse } from '../../../../src/middleware/stored/stored-response.ts'
 
 /** A client that keeps what it gets. */
@@ -294,6 +294,7 @@ export class FakeRun implements Source {
 
 /** Requests and their answers without a server. */
 export class FakeEdge implements Edge {
+  readonly baseline: Baseline
   readonly client = new FakeClient()
   readonly request: NarrowingRequest
   /** The runs of its handler that are recorded. */
@@ -307,8 +308,9 @@ export class FakeEdge implements Edge {
   isForeign = false
   #onFree: (() => void) | undefined
 
-  constructor(request: NarrowingRequest) {
+  constructor(request: NarrowingRequest, baseline: Baseline) {
     this.request = request
+    this.baseline = baseline
   }
 
   get isOver(): boolean {

@@ -1,5 +1,5 @@
 import { Exchange } from '../../../../src/middleware/flights/exchange.ts'
-import { resolveOptions, type SingleFlightOptions } from '../../../../src/middleware/options.ts'
+import { type OptionsFor, resolveOptions } from '../../../../src/middleware/options.ts'
 import { narrowingRequest } from '../../../../src/middleware/request/narrowing.ts'
 import { keysOf } from '../../../../src/middleware/request/resource-keys.ts'
 import type { Baseline, RequestFields } from '../../../../src/middleware/rules/fields.ts'
@@ -13,7 +13,7 @@ export interface FakeRequest {
   resource?: string
   asked?: Partial<Asked>
   policy?: Partial<Policy>
-  options?: SingleFlightOptions
+  options?: OptionsFor<unknown>
   baseline?: Baseline
   /** Wall clock, ms. */
   at?: number
@@ -27,12 +27,11 @@ export function exchangeOf({ method = 'GET', headers = {}, at = 0, ...rest }: Fa
   const asked: Asked = { authorization: false, cookie: false, at, ...rest.asked }
   return new Exchange({
     ...request,
-    edge: new FakeEdge(request),
+    edge: new FakeEdge(request, rest.baseline ?? []),
     keys: keysOf(rest.resource ?? '/', request.isHead, asked.authorization || asked.cookie),
     asked,
     headers,
     policy: { ...resolveOptions(rest.options ?? {}), ...rest.policy },
-    baseline: rest.baseline ?? [],
     origin: 'http://a.example',
   }) as FakeExchange
 }

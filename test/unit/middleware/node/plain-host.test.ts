@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 
 import { describe, expect, test } from 'vitest'
 
-import { plainHost } from '../../../../src/middleware/request/plain-request.ts'
+import { plainHost } from '../../../../src/middleware/node/plain-host.ts'
 
 function requestWith(rawHeaders: string[]): IncomingMessage {
   const req = new IncomingMessage(new Socket())

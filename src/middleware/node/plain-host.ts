@@ -1,17 +1,6 @@
 import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
-import { METHOD_OVERRIDES } from './bypass.ts'
-import { NARROWING } from './narrowing.ts'
-import { OVERRIDES } from './request-key.ts'
-
-/** Request fields that have a say in whether, and by which response, a request is answered from the store. */
-const TELLING: ReadonlySet<string> = new Set([
-  ...OVERRIDES,
-  ...METHOD_OVERRIDES,
-  ...NARROWING,
-  ...['authorization', 'cookie', 'content-length', 'transfer-encoding', 'upgrade', 'expect', 'idempotency-key'],
-  ...['if-match', 'if-unmodified-since'],
-])
+import { TELLING } from '../request/telling-fields.ts'
 
 type Kind = 'host' | 'telling' | 'plain'
 

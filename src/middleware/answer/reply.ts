@@ -1,0 +1,73 @@
+import type { FieldBlock } from '../rules/fields.ts'
+import type { StoredResponse } from '../stored/stored-response.ts'
+import { type NarrowingRequest, selectionOf } from './narrowed.ts'
+
+/** What a client may get of a body. */
+const PARTIAL_CONTENT = 206
+const NOT_MODIFIED = 304
+const RANGE_NOT_SATISFIABLE = 416
+
+/** Fields of a 304, RFC 9110 section 15.4.5: what describes the body is left out, the client has it. */
+export const ABOUT_THE_BODY: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-range',
+])
+
+/** An answer that goes out whole. */
+export interface Reply {
+  readonly status: number
+  readonly message: string
+  readonly fields: FieldBlock
+  readonly body: Buffer | undefined
+}
+
+/**
+ * What a client gets of a stored response: all of it, a 304, or a part. `fields` are those of the answer, with Age and
+ * Cache-Status. `isEncodedOutside`: a layer outside encodes what goes out; a part of that would be a part of something
+ * else (RFC 9110 section 14.1.2).
+ */
+export function replyFrom(
+  request: NarrowingRequest,
+  stored: StoredResponse,
+  fields: FieldBlock,
+  isEncodedOutside = false,
+): Reply {
+  const { status, statusMessage: message, body } = stored
+  const selection = status === 200 && request.narrowed ? selectionOf(request, stored, body.length) : WHOLE
+  if (selection.kind === 'not-modified') {
+    const left = withoutNames(fields, ABOUT_THE_BODY)
+    return { status: NOT_MODIFIED, message: 'Not Modified', fields: left, body: undefined }
+  }
+  if (selection.kind === 'whole' || isEncodedOutside) {
+    return { status, message, fields, body: request.isHead || body.length === 0 ? undefined : body }
+  }
+  if (selection.kind === 'unsatisfiable') {
+    const range = `bytes */${selection.size}`
+    const rest = withoutNames(fields, ABOUT_THE_BODY, 'Content-Range', range, 'Content-Length', '0')
+    return { status: RANGE_NOT_SATISFIABLE, message: 'Range Not Satisfiable', fields: rest, body: undefined }
+  }
+  const part = body.subarray(selection.start, selection.end + 1)
+  return { status: PARTIAL_CONTENT, message: 'Partial Content', fields: partFields(fields, selection), body: part }
+}
+
+const WHOLE = { kind: 'whole' } as const
+const REPLACED_FOR_PART: ReadonlySet<string> = new Set(['content-length', 'content-range'])
+
+/** The fields of a part of what `fields` describe. */
+export function partFields(fields: FieldBlock, part: { start: number; end: number; size: number }): FieldBlock {
+  const { start, end, size } = part
+  const range = `bytes ${start}-${end}/${size}`
+  return withoutNames(fields, REPLACED_FOR_PART, 'Content-Range', range, 'Content-Length', String(end - start + 1))
+}
+
+export function withoutNames(fields: FieldBlock, names: ReadonlySet<string>, ...more: string[]): FieldBlock {
+  const kept: FieldBlock = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = String(fields[index])
+    if (!names.has(name.toLowerCase())) kept.push(name, fields[index + 1] ?? '')
+  }
+  return [...kept, ...more]
+}

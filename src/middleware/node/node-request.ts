@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http'
+
+import { withoutSlash } from '../request/request-key.ts'
+import type { RequestView } from '../request/request-view.ts'
+import type { RequestFields } from '../rules/fields.ts'
+
+/** A request as frameworks hand it on: Express and Connect keep the URL as it came in `originalUrl`. */
+export type RoutedRequest = IncomingMessage & { originalUrl?: string; baseUrl?: string }
+
+/** Node's request as keys and rules look at it. Reads nothing before it is asked for: most hits need little. */
+export class NodeRequest implements RequestView<IncomingMessage> {
+  readonly native: RoutedRequest
+
+  constructor(req: IncomingMessage) {
+    this.native = req
+  }
+
+  get method(): string | undefined {
+    return this.native.method
+  }
+
+  get headers(): RequestFields {
+    return this.native.headers
+  }
+
+  get isEncrypted(): boolean {
+    return (this.native.socket as { encrypted?: boolean } | null)?.encrypted === true
+  }
+
+  get target(): string {
+    return this.native.originalUrl ?? this.url
+  }
+
+  get url(): string {
+    return this.native.url ?? ''
+  }
+
+  get mount(): string | undefined {
+    return this.native.baseUrl
+  }
+
+  getsLike(): (target: string) => NodeRequest {
+    const req = this.native
+    const mount = mountOf(req)
+    const { baseUrl, headers } = req
+    const own = { method: 'GET', headers: { ...headers }, ...(baseUrl !== undefined && { baseUrl }) }
+    return (target) => {
+      const rest = target.startsWith(mount) ? target.slice(mount.length) : target
+      const members: Record<string, unknown> = {
+        ...own,
+        url: rest.startsWith('/') ? rest : `/${rest}`,
+        originalUrl: target,
+        // Express 4 has parsed the query already.
+        ...(Object.hasOwn(req, 'query') && { query: Object.fromEntries(new URL(`http://a${target}`).searchParams) }),
+      }
+      const asDescriptor = ([name, value]: [string, unknown]) => [name, { value, writable: true }] as const
+      const get: unknown = Object.create(req, Object.fromEntries(Object.entries(members).map(asDescriptor)))
+      return new NodeRequest(get as IncomingMessage)
+    }
+  }
+}
+
+/** What a framework has taken off the URL for those that are mounted there. */
+function mountOf({ url = '', originalUrl = url, baseUrl }: RoutedRequest): string {
+  if (baseUrl !== undefined) return baseUrl
+  const rest = withoutSlash(url)
+  if (originalUrl.endsWith(rest)) return originalUrl.slice(0, originalUrl.length - rest.length)
+  return url === '/' ? originalUrl : ''
+}
