@@ -41,6 +41,15 @@ export function checkKey(key: unknown, option = 'key'): string {
   return text
 }
 
+/** The version of a value as text: what a number and its text name is one version. */
+export function checkVersion(version: unknown): string {
+  const expected = 'a non-empty string or a finite number'
+  if (typeof version === 'number' && Number.isFinite(version)) return String(version)
+  if (typeof version !== 'string') throw wrongType('version', expected, version)
+  if (version === '' || !version.isWellFormed()) throw outOfRange('version', expected, version)
+  return version
+}
+
 export function checkNonEmptyString(option: string, value: unknown): string {
   const text = checkString(option, value, 'a non-empty string')
   if (text === '') throw outOfRange(option, 'a non-empty string', value)

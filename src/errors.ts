@@ -1,3 +1,5 @@
+import { splitVersion } from './key-version.ts'
+
 /**
  * Every error that herdlock itself raises is a `HerdlockError` with a stable `code`. Errors of Redis, of loaders and
  * of abort signals are never wrapped: they surface as the same object.
@@ -186,7 +188,9 @@ export function messageOf(error: unknown): string {
 
 /** A key or other text from outside, shortened and with control characters escaped, for use in messages. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 119)}…` : text)
+  const { key, version } = splitVersion(text)
+  const quoted = JSON.stringify(key.length > 120 ? `${key.slice(0, 119)}…` : key)
+  return version === undefined ? quoted : `${quoted} (version ${quote(version)})`
 }
 
 function describe(value: unknown): string {

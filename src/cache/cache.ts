@@ -2,7 +2,7 @@ import type { BatchLoader } from './refill/batch.ts'
 import type { CacheEvent, CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { Loader } from './refill/loader-context.ts'
-import type { CallOptions } from './options.ts'
+import type { CallOptions, VersionOptions } from './options.ts'
 import type { CacheStats } from './watch/stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
@@ -32,13 +32,13 @@ export interface Cache {
     options: WrapOptions<A, V>,
   ): (...args: A) => Promise<V>
   /** The value if it is fresh in memory; never asks Redis. */
-  peek<V>(key: string): V | undefined
+  peek<V>(key: string, options?: VersionOptions): V | undefined
   /** The value if it is fresh, in memory or in Redis; never loads. Redis's failures count as nothing found. */
   get<V>(key: string, options?: CallOptions<V>): Promise<V | undefined>
   /** Stores a value; a refill that is under way will not overwrite it. Rejects with Redis's or the codec's error. */
   set<V>(key: string, value: V, options?: CallOptions<V>): Promise<void>
   /** Forgets values; refills that are under way will not bring them back. Rejects with Redis's error. */
-  invalidate(key: string | readonly string[]): Promise<void>
+  invalidate(key: string | readonly string[], options?: VersionOptions): Promise<void>
   /**
    * Forgets all values that have one of the tags, and keeps loads from being stored that began before. Rejects with
    * Redis's error.
@@ -52,7 +52,7 @@ export interface Cache {
    * refills it. For people to look at; it costs some plain commands and changes nothing. That Redis fails is told in
    * `redisError`.
    */
-  examine(key: string): Promise<Inspection>
+  examine(key: string, options?: VersionOptions): Promise<Inspection>
   /** The flights that are under way in this process, those that began first before others. */
   flights(): CacheFlight[]
   /**

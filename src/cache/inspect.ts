@@ -1,3 +1,4 @@
+import { splitVersion } from '../key-version.ts'
 import { original } from '../redis/entry-keys.ts'
 import { timeLeft, type StoredEntry } from '../store/stored-entry.ts'
 import type { CacheCore } from './core.ts'
@@ -23,7 +24,7 @@ export class Inspections {
     const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || found.entry?.state !== 'fresh')
     const flight = local.flights.latest(key)
     return {
-      key,
+      ...splitVersion(key),
       state: (inMemoryFirst ? memory : found.entry)?.state ?? 'absent',
       tier: inMemoryFirst ? 'memory' : found.entry && 'redis',
       memory,
@@ -50,7 +51,7 @@ export class Inspections {
 
   #describe(flight: { key: string; startedAt: number; waiters: number }): CacheFlight {
     const { key, startedAt, waiters } = flight
-    return { key, age: Math.max(this.#core.clock.now() - startedAt, 0), waiters }
+    return { ...splitVersion(key), age: Math.max(this.#core.clock.now() - startedAt, 0), waiters }
   }
 
   #inMemory(key: string): StoredEntry | undefined {

@@ -11,6 +11,7 @@ import {
   checkOneOf,
   checkSignal,
   checkString,
+  checkVersion,
   count,
   duration,
   positiveDuration,
@@ -62,6 +63,11 @@ export interface CacheOptions {
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
   codec?: Codec | undefined
   /**
+   * Version of the values' shape, part of every key: values of a new version start cold, those of the old one stay for
+   * programs that still read them. `clear` and tags reach all versions. Default: none.
+   */
+  version?: string | number | undefined
+  /**
    * Is handed the work that goes on after a caller has been answered: refills in the background, and storing. For hosts
    * that freeze a process once it has responded; there, pass the host's own function of that name. It never rejects.
    */
@@ -95,6 +101,12 @@ export interface MemoryOptions {
   unsyncedTtl?: number | undefined
 }
 
+/** Which version of a key's value is meant. */
+export interface VersionOptions {
+  /** In place of the cache's `version`. */
+  version?: string | number | undefined
+}
+
 /** How long an entry may be used. */
 export interface Lifetime {
   ttl?: number | undefined
@@ -103,7 +115,7 @@ export interface Lifetime {
 }
 
 /** Options of one call; they override the cache's. Of callers that share a flight, the leader's count. */
-export interface CallOptions<V = unknown> extends Lifetime {
+export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   /** Names under which the entry can be invalidated together with others. */
   tags?: readonly string[] | undefined
   /** Aborts this caller's waiting, and the load when nobody else waits for it. */
@@ -143,6 +155,7 @@ export interface ResolvedOptions extends CallSettings<unknown> {
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly name: string
   readonly redactKey: (key: string) => string
+  readonly version: string | undefined
   /** 0: no early expiration. */
   readonly beta: number
 }
@@ -185,6 +198,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
+    version: options.version === undefined ? undefined : checkVersion(options.version),
     waitUntil: resolveWaitUntil(options.waitUntil),
     name: checkNonEmptyString('name', options.name ?? prefix),
     redactKey: resolveRedactKey(options.redactKey),
@@ -208,6 +222,13 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   }
   if (onWaitTimeout !== undefined) resolveOnWaitTimeout(onWaitTimeout)
   if (codec !== undefined) resolveCodec(codec)
+  checkVersionOptions(options)
+}
+
+/** The same for calls that take nothing else. */
+export function checkVersionOptions(options: VersionOptions): void {
+  checkObject('options', options)
+  if (options.version !== undefined) checkVersion(options.version)
 }
 
 /** Completes checked call options. */

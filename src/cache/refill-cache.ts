@@ -3,6 +3,7 @@ import { checkArray, checkFunction, checkKey } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
 import { Flights } from '../flight/flights.ts'
+import { withVersion } from '../key-version.ts'
 import type { Random } from '../random.ts'
 import { readable } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
@@ -12,9 +13,9 @@ import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
 import { instantsOf, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
-import { checkCallOptions, checkTagNames, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
-import type { CallOptions, CallSettings, ResolvedOptions } from './options.ts'
-import { hitsFirst, peeksFirst } from './read/hit-path.ts'
+import { checkCallOptions, checkTagNames, checkVersionOptions, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
+import type { CallOptions, CallSettings, ResolvedOptions, VersionOptions } from './options.ts'
+import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
@@ -77,10 +78,9 @@ export class RefillCache implements Cache {
     }
     this.#reads = new ReadPath(this.#core)
     this.#inspections = new Inspections(this.#core)
-    this.getOrRefill = memory
-      ? hitsFirst(memory, local.sync, clock, this.#events, this.#getOrRefill)
-      : this.#getOrRefill
-    this.peek = memory ? peeksFirst(memory, local.sync, clock, this.#peek) : this.#peek
+    const known = memory && inVersion(memory, options.version)
+    this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
+    this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
     shareInside(this, { outcomes: this.#events, loadTimeout: options.loadTimeout })
   }
 
@@ -88,15 +88,15 @@ export class RefillCache implements Cache {
   readonly #getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
     const asked = loader as Loader<unknown> as Loader<V>
     try {
-      const followed = options === undefined ? this.#reads.follow(key, asked) : undefined
+      const followed = options === undefined ? this.#reads.follow(this.#inVersion(key), asked) : undefined
       return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #answer<V>(key: string, loader: Loader<V>, options: CallOptions<V> | undefined): Promise<V> {
-    this.#check(key, options)
+  #answer<V>(asked: string, loader: Loader<V>, options: CallOptions<V> | undefined): Promise<V> {
+    const key = this.#keyOf(asked, options)
     checkFunction('loader', loader)
     throwIfAborted(options?.signal)
     return this.#reads.resolve({ key, loader, settings: settingsOf(options, this.#core.options), batch: undefined })
@@ -108,7 +108,8 @@ export class RefillCache implements Cache {
     options?: CallOptions<V>,
   ): Promise<Map<string, V>> => {
     checkArray('keys', keys, 'an array of non-empty strings')
-    for (const key of keys as string[]) this.#check(key, options)
+    if (options !== undefined) checkCallOptions(options)
+    for (const key of keys as string[]) checkKey(key)
     this.#assertOpen()
     checkFunction('loader', loader)
     throwIfAborted(options?.signal)
@@ -120,7 +121,7 @@ export class RefillCache implements Cache {
       if (answers.length % KEYS_A_TURN === KEYS_A_TURN - 1) {
         await new Promise<void>((next) => this.#clock.setImmediate(next))
       }
-      const answer = this.#askOneOf(batch, key, settings)
+      const answer = this.#askOneOf(batch, this.#inVersion(key, options), settings)
       answer.catch(ignore) // it has its turn below
       answers.push(answer)
     }
@@ -154,26 +155,27 @@ export class RefillCache implements Cache {
   }
 
   /** What `peek` is for all but entries that need no further look. */
-  readonly #peek = <V>(key: string): V | undefined => {
-    const entry = this.#local.memory?.get<V>(key)
+  readonly #peek = <V>(key: string, options?: VersionOptions): V | undefined => {
+    if (options !== undefined) checkVersionOptions(options)
+    const entry = this.#local.memory?.get<V>(this.#inVersion(key, options))
     return entry !== undefined && this.#local.isFresh(entry, this.#clock.coarseNow()) ? entry.read() : undefined
   }
 
-  readonly get = async <V>(key: string, options?: CallOptions<V>): Promise<V | undefined> => {
-    this.#check(key, options)
+  readonly get = async <V>(asked: string, options?: CallOptions<V>): Promise<V | undefined> => {
+    const key = this.#keyOf(asked, options)
     const { codec } = settingsOf(options, this.#core.options)
-    const inMemory = this.peek<V>(key)
+    const inMemory = this.peek<V>(asked, options)
     if (inMemory !== undefined) return inMemory
     const entry = await this.#core.redis?.read(key, codec)
     if (entry === undefined || this.#clock.now() >= entry.freshUntil) return undefined
     return readOf(isolateRead(entry, codec))
   }
 
-  readonly set = async <V>(key: string, value: V, options?: CallOptions<V>): Promise<void> => {
-    this.#check(key, options)
+  readonly set = async <V>(asked: string, value: V, options?: CallOptions<V>): Promise<void> => {
+    const key = this.#keyOf(asked, options)
     const settings = settingsOf(options, this.#core.options)
     const { redis, clock, random } = this.#core
-    if (value === undefined) return this.invalidate(key)
+    if (value === undefined) return this.#invalidate([key])
     const isolated = isolateLoaded(value, settings.codec)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
     const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags.map(readable) }
@@ -192,11 +194,16 @@ export class RefillCache implements Cache {
     }
   }
 
-  readonly invalidate = async (key: string | readonly string[]): Promise<void> => {
+  readonly invalidate = async (key: string | readonly string[], options?: VersionOptions): Promise<void> => {
     const keys = typeof key === 'string' ? [key] : key
     checkArray('key', keys, 'a non-empty string or an array of them')
     this.#assertOpen()
     for (const each of keys) checkKey(each)
+    if (options !== undefined) checkVersionOptions(options)
+    return this.#invalidate(keys.map((each) => this.#inVersion(each, options)))
+  }
+
+  async #invalidate(keys: readonly string[]): Promise<void> {
     for (const each of keys) {
       this.#local.forget(each)
       this.#events.invalidated(each)
@@ -264,9 +271,11 @@ export class RefillCache implements Cache {
     }
   }
 
-  readonly examine = async (key: string): Promise<Inspection> => {
-    this.#check(key, undefined)
-    return this.#inspections.examine(key)
+  readonly examine = async (key: string, options?: VersionOptions): Promise<Inspection> => {
+    checkKey(key)
+    if (options !== undefined) checkVersionOptions(options)
+    this.#assertOpen()
+    return this.#inspections.examine(this.#inVersion(key, options))
   }
 
   readonly flights = (): CacheFlight[] => this.#inspections.flights()
@@ -290,11 +299,18 @@ export class RefillCache implements Cache {
     this.#events.clear()
   }
 
-  /** Throws for what no call can honour, and after `close`. */
-  #check<V>(key: string, options: CallOptions<V> | undefined): void {
+  /** The key of a call by which everything behind this knows it. Throws for what no call can honour, and after `close`. */
+  #keyOf<V>(key: string, options: CallOptions<V> | undefined): string {
     checkKey(key)
     if (options !== undefined) checkCallOptions(options)
     this.#assertOpen()
+    return this.#inVersion(key, options)
+  }
+
+  /** The key with the version that a call names, else with that of the cache, if it has one. */
+  #inVersion(key: string, options?: VersionOptions): string {
+    const version = options?.version ?? this.#core.options.version
+    return version === undefined || typeof key !== 'string' ? key : withVersion(key, String(version))
   }
 
   #assertOpen(): void {

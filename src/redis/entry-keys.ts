@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { splitVersion, VERSION_MARK, withVersion } from '../key-version.ts'
 
 /** The keys of one cache entry: one Cluster slot, bounded length, readable, and no two user keys share any. */
 export interface EntryKeys {
@@ -18,6 +19,8 @@ const LONGEST_READABLE = 200
 const READABLE_REST = 100
 /** Comes before the hash that stands for the rest of a key; `%` is never followed by this in any other. */
 const SHORTENED = '%#'
+/** Comes before the version of a key that has one; nor is `%` followed by this in any other. */
+const VERSIONED = '%v'
 
 export function entryKeys(prefix: string, key: string): EntryKeys {
   return entryKeysOf(prefix, readable(key))
@@ -45,20 +48,30 @@ export function tagKeysBeginning(prefix: string): string {
 
 /**
  * The form in which a user's key or tag stands in Redis. Injective: `%` is escaped wherever it stands, so that neither
- * an escape nor the hash's `%#` can be imitated.
+ * an escape nor the hash's `%#` nor the version's `%v` can be imitated.
  */
 export function readable(key: string): string {
+  if (key.includes(VERSION_MARK)) return readableVersion(key)
   if (isReadable(key)) return key
   const escaped = key.replace(UNWELCOME, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= LONGEST_READABLE) return escaped
   return `${escaped.slice(0, READABLE_REST).toWellFormed()}${SHORTENED}${createHash('sha256').update(key).digest('base64url')}`
 }
 
-/** The user's key or tag that stands in Redis in that form; of one that was shortened, its form itself. */
+function readableVersion(versioned: string): string {
+  const { key, version = '' } = splitVersion(versioned)
+  return readable(key) + VERSIONED + readable(version)
+}
+
+/** The key, with its version, or the tag that stands in Redis in that form; of one that was shortened, its form itself. */
 export function original(form: string): { key: string; shortened: boolean } {
   if (form.includes(SHORTENED)) return { key: form, shortened: true }
-  const unescape = (_: string, code: string): string => String.fromCharCode(Number.parseInt(code, 16))
-  return { key: form.replace(/%([0-9a-f]{2})/g, unescape), shortened: false }
+  const [key = '', version] = form.split(VERSIONED).map(unescaped)
+  return { key: version === undefined ? key : withVersion(key, version), shortened: false }
+}
+
+function unescaped(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }
 
 /** Whether nothing is to be escaped or shortened, as in nearly every key. */

@@ -1,3 +1,4 @@
+import { splitVersion, withVersion } from '../key-version.ts'
 import type { Connection } from '../redis/connection.ts'
 import { entryKeys, entryKeysBeginning, entryKeysOf, original, type EntryKeys } from '../redis/entry-keys.ts'
 import { SCAN_START, scanStep, type ScanPosition } from '../redis/scan.ts'
@@ -10,6 +11,8 @@ import { areValid } from './tags.ts'
 /** The possession of a refill, by whichever process. */
 export interface HeldLease {
   readonly key: string
+  /** Version of the value, if it has one. */
+  readonly version: string | undefined
   /** Whether `key` is only the beginning of a long key, and its hash. */
   readonly shortened: boolean
   /** Names the process that holds it; of a token that is none of ours, its beginning. Never a whole token. */
@@ -75,8 +78,9 @@ export class Inspector {
       if (isNew) known.set(keys.lease, () => this.#look(named, keys))
     }
     for (const key of expected) add({ key, shortened: false }, entryKeys(this.#prefix, key))
-    for (const { key, shortened } of previous?.items ?? []) {
-      add({ key, shortened }, shortened ? entryKeysOf(this.#prefix, key) : entryKeys(this.#prefix, key))
+    for (const { key, version, shortened } of previous?.items ?? []) {
+      const whole = version === undefined ? key : withVersion(key, version)
+      add({ key: whole, shortened }, shortened ? entryKeysOf(this.#prefix, key) : entryKeys(this.#prefix, whole))
     }
     const end = await this.#goOn(previous, (form) => add(original(form), entryKeysOf(this.#prefix, form)))
     const found = await Promise.all(Array.from(known.values(), (look) => look()))
@@ -101,10 +105,13 @@ export class Inspector {
     return { complete: false, position }
   }
 
-  async #look(named: { key: string; shortened: boolean }, keys: EntryKeys): Promise<HeldLease | undefined> {
+  async #look(
+    { key, shortened }: { key: string; shortened: boolean },
+    keys: EntryKeys,
+  ): Promise<HeldLease | undefined> {
     const held = await readHolding(this.#connection, keys.lease, 'scard', keys.waiters)
     if (held === undefined) return undefined
     const { holder, remaining, waiting } = held
-    return { ...named, holder, remaining, waitingProcesses: waiting }
+    return { ...splitVersion(key), shortened, holder, remaining, waitingProcesses: waiting }
   }
 }

@@ -498,6 +498,54 @@ describe.each(setups)('getOrRefill on $name', ({ options }) => {
     for (const key of ['a', 'b', 'key']) expect(await cache.get(key)).toBeUndefined()
   })
 
+  test('versions of a value stand beside each other, and whatever is done to one is not done to the others', async () => {
+    const cache = cacheWith({ version: 1 })
+    const load = (n: number) => (): string => `loaded ${n}`
+    const versionOf = (version?: number): { version?: number } => (version === undefined ? {} : { version })
+    const get = (version?: number): Promise<unknown> => cache.get('key', versionOf(version))
+    expect(await cache.getOrRefill('key', load(1))).toBe('loaded 1')
+    expect(await cache.getOrRefill('key', load(2), { version: 2 })).toBe('loaded 2')
+    await settled(cache)
+    expect([await get(), await get(1), await get(2), await get(3)]).toEqual([
+      'loaded 1',
+      'loaded 1',
+      'loaded 2',
+      undefined,
+    ])
+    await cache.set('key', 'set 2', { version: '2' })
+    expect([await get(), await get(2)]).toEqual(['loaded 1', 'set 2'])
+    await cache.invalidate('key')
+    expect([await get(), await get(2)]).toEqual([undefined, 'set 2'])
+    await cache.invalidate(['key'], { version: 2 })
+    expect(await get(2)).toBeUndefined()
+    expect(cache.peek('key', { version: 2 })).toBeUndefined()
+    const many = await cache.getOrRefillMany(['key', 'other'], (keys) => new Map(keys.map((key) => [key, key])), {
+      version: 2,
+    })
+    expect(many).toEqual(
+      new Map([
+        ['key', 'key'],
+        ['other', 'other'],
+      ]),
+    )
+    expect([await get(), await get(2)]).toEqual([undefined, 'key'])
+    expect(await cache.examine('key', { version: 2 })).toMatchObject({ key: 'key', version: '2', state: 'fresh' })
+    expect(await cache.examine('key')).toMatchObject({ key: 'key', version: '1', state: 'absent' })
+  })
+
+  test('invalidateTags and clear reach all versions', async () => {
+    const cache = cacheWith()
+    const versions = [undefined, 1, 2]
+    const found = (): Promise<unknown[]> => Promise.all(versions.map((version) => cache.get('key', { version })))
+    for (const version of versions) await cache.set('key', 'tagged', { version, tags: ['t'] })
+    expect(await found()).toEqual(['tagged', 'tagged', 'tagged'])
+    await cache.invalidateTags('t')
+    expect(await found()).toEqual([undefined, undefined, undefined])
+    for (const version of versions) await cache.set('key', 'plain', { version })
+    await cache.clear()
+    expect(await found()).toEqual([undefined, undefined, undefined])
+  })
+
   test('null is kept for negativeTtl', async () => {
     const cache = cacheWith({ negativeTtl: 20 })
     const loads = counter(() => null)

@@ -43,6 +43,22 @@ describe('what two caches with one prefix hold in memory', () => {
     expect(await b.getOrRefill('key', () => 'loaded')).toBe(value ?? 'loaded')
   })
 
+  test('drops the version that the other changes, and no other', async () => {
+    const versions = [undefined, 1, 2]
+    await eventually('both hold all versions', async () => {
+      for (const version of versions) {
+        await Promise.all([a, b].map((cache) => cache.getOrRefill('key', () => 'old', { version })))
+      }
+      return versions.every((version) => a.peek('key', { version }) === 'old' && b.peek('key', { version }) === 'old')
+    })
+    await a.invalidate('key', { version: 2 })
+    await eventually('the other has dropped it', () => b.peek('key', { version: 2 }) === undefined)
+    expect(versions.map((version) => b.peek('key', { version }))).toEqual(['old', 'old', undefined])
+    await a.set('key', 'new', { version: 1 })
+    await eventually('the other has dropped it', () => b.peek('key', { version: 1 }) === undefined)
+    expect(versions.map((version) => b.peek('key', { version }))).toEqual(['old', undefined, undefined])
+  })
+
   test('whoever listens hears of what is invalidated, here and elsewhere', async () => {
     const heard: Record<'a' | 'b', (string | undefined)[]> = { a: [], b: [] }
     a.on('invalidated', ({ key }) => heard.a.push(key))

@@ -67,6 +67,7 @@ describe.each([
     expect(redis?.bytes).toBeGreaterThan(64 + 15)
     expect(rest).toEqual({
       key,
+      version: undefined,
       state: 'fresh',
       tier: 'memory',
       lease: undefined,
@@ -102,10 +103,12 @@ describe.each([
     const prefix = uniquePrefix('inspect*')
     const cache = cacheWith({ ...options(), prefix })
     const load = gatedLoad<string>()
-    const value = cache.getOrRefill('loading', load.loader)
+    const value = cache.getOrRefill('loading', load.loader, { version: 2 })
     await load.started
     for (const key of KEYS) await cache.set(key, 'value')
-    expect((await allLeases(cache)).items).toMatchObject([{ key: 'loading', own: true }])
+    const seen = await allLeases(cache)
+    expect(seen.items).toMatchObject([{ key: 'loading', version: '2', own: true }])
+    expect((await cache.leases(seen)).items).toEqual([{ ...seen.items[0], remaining: expect.any(Number) }])
     load.gate.resolve('value')
     await value
   })

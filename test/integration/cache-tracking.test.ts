@@ -28,23 +28,26 @@ describe.each([
   })
 
   /** Until the echo of its own write has passed, memory drops the entry again. */
-  async function hold(key: string): Promise<void> {
+  async function hold(key: string, version?: string): Promise<void> {
     await eventually(`${key} in memory`, async () => {
-      await cache.getOrRefill(key, () => 'old')
-      return cache.peek(key) === 'old'
+      await cache.getOrRefill(key, () => 'old', { version })
+      return cache.peek(key, { version }) === 'old'
     })
   }
 
-  test.each(['plain', 'with {braces} and %', 'x'.repeat(1000)])(
-    'drops an entry that is deleted by hand (%#)',
-    async (key) => {
-      await hold(key)
-      const [stored] = (await server.command('KEYS', `${keyPrefix}herdlock:{*}`)) as string[]
-      await server.command('DEL', stored as string)
-      await eventually('memory has dropped it', () => cache.peek(key) === undefined)
-      expect(await cache.getOrRefill(key, () => 'new')).toBe('new')
-    },
-  )
+  test.each([
+    ['plain', undefined],
+    ['with {braces} and %', undefined],
+    ['x'.repeat(1000), undefined],
+    ['plain', 'v2'],
+    ['x'.repeat(1000), '{2}'],
+  ])('drops an entry that is deleted by hand (%#)', async (key, version) => {
+    await hold(key, version)
+    const [stored] = (await server.command('KEYS', `${keyPrefix}herdlock:{*}`)) as string[]
+    await server.command('DEL', stored as string)
+    await eventually('memory has dropped it', () => cache.peek(key, { version }) === undefined)
+    expect(await cache.getOrRefill(key, () => 'new', { version })).toBe('new')
+  })
 
   test('drops everything after FLUSHALL', async () => {
     await hold('a')

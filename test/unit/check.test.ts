@@ -11,6 +11,7 @@ import {
   checkOneOf,
   checkSignal,
   checkString,
+  checkVersion,
   count,
   duration,
   MAX_DURATION,
@@ -34,6 +35,24 @@ test.each([
   ['a signal', () => checkSignal({ aborted: false }), TypeError, 'signal must be an AbortSignal, received an object'],
   ['an array', () => checkArray('o', 'ab', 'a list'), TypeError, 'o must be a list, received "ab"'],
   ['a key', () => checkKey(Symbol('key')), TypeError, 'key must be a non-empty string, received a symbol'],
+  [
+    'a version',
+    () => checkVersion(null),
+    TypeError,
+    'version must be a non-empty string or a finite number, received null',
+  ],
+  [
+    'a version',
+    () => checkVersion(''),
+    RangeError,
+    'version must be a non-empty string or a finite number, received ""',
+  ],
+  [
+    'a version',
+    () => checkVersion(NaN),
+    TypeError,
+    'version must be a non-empty string or a finite number, received NaN',
+  ],
   ['a key', () => checkKey(''), RangeError, 'key must be a non-empty string, received ""'],
   [
     'a key',

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { withVersion } from '../../key-version.ts'
 import type { Cache } from '../cache.ts'
 import type { Sync } from '../local/local.ts'
 import type { Events } from '../watch/events.ts'
@@ -10,9 +11,19 @@ import type { Memory } from '../local/memory.ts'
  * of `this` it reads anew at each call, which makes a hit a tenth slower and a `peek` a quarter.
  */
 
+/** Where calls without options find what memory has, by the key as its user knows it. */
+export type KnownInMemory = Pick<Memory, 'get'>
+
+/** Memory in the cache's version, if it has one. */
+export function inVersion(memory: Memory, version: string | undefined): KnownInMemory {
+  if (version === undefined) return memory
+  const suffix = withVersion('', version)
+  return { get: (key) => (typeof key === 'string' ? memory.get(key + suffix) : undefined) }
+}
+
 /** `getOrRefill` that answers fresh hits itself. Memory knows only valid keys, so that none needs to be checked here. */
 export function hitsFirst(
-  memory: Memory,
+  memory: KnownInMemory,
   sync: Sync,
   clock: Clock,
   events: Events,
@@ -32,13 +43,13 @@ export function hitsFirst(
 }
 
 /** `peek` that answers for entries which need no further look itself. */
-export function peeksFirst(memory: Memory, sync: Sync, clock: Clock, otherwise: Cache['peek']): Cache['peek'] {
-  return (key) => {
+export function peeksFirst(memory: KnownInMemory, sync: Sync, clock: Clock, otherwise: Cache['peek']): Cache['peek'] {
+  return (key, options) => {
     const entry = memory.get(key)
-    if (entry !== undefined) {
+    if (entry !== undefined && options === undefined) {
       const now = clock.coarseNow()
       if (now < entry.trustedUntil && now < sync.until) return entry.value as never
     }
-    return otherwise(key)
+    return otherwise(key, options)
   }
 }

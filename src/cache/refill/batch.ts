@@ -1,4 +1,5 @@
 import { wrongType } from '../../errors.ts'
+import { withoutVersion } from '../../key-version.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
@@ -47,7 +48,7 @@ export class Batch<V> {
 
   /** To be called for each key, after its loader was run if it was; the first time counts. */
   decided(key: string): void {
-    if (!this.#undecided.delete(key)) return
+    if (!this.#undecided.delete(withoutVersion(key))) return
     if (this.#undecided.size === 0 && this.#waiting.length > 0) void this.#run()
   }
 

@@ -1,6 +1,7 @@
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
 import { duration } from '../../check.ts'
+import { withoutVersion } from '../../key-version.ts'
 import { checkTags, type Lifetime } from '../options.ts'
 
 /**
@@ -65,7 +66,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     onDoNotShare: () => void,
     flight?: Waiter,
   ) {
-    this.key = key
+    this.key = withoutVersion(key)
     this.execution = execution
     this.#readStale = readStale
     this.background = background

@@ -1,4 +1,5 @@
 import { refillChannel, traced, type RefillMessage } from '../../diagnostics.ts'
+import { withoutVersion } from '../../key-version.ts'
 import type { ResolvedOptions } from '../options.ts'
 
 /** Runs a refill as one operation of `herdlock:refill`. `run` never rejects: how it ended stands in the message then. */
@@ -7,7 +8,7 @@ export function traceRefill(
   { key, background }: { readonly key: string; readonly background: boolean },
   run: (message: RefillMessage) => Promise<void>,
 ): void {
-  const message: RefillMessage = { cache: name, key: redactKey(key), background }
+  const message: RefillMessage = { cache: name, key: redactKey(withoutVersion(key)), background }
   const work = async (): Promise<void> => {
     await run(message)
     if (message.outcome === 'failed') throw message.error

@@ -1,3 +1,4 @@
+import { splitVersion, withVersion } from '../../key-version.ts'
 import type { Random } from '../../random.ts'
 import type { Broadcast } from '../../store/overwrites.ts'
 
@@ -9,6 +10,8 @@ export type Change =
 
 /** A letter says what was changed; a capital one, that it was changed in all instances of a migration. */
 const KEY = 'k'
+/** A key with a version: the length of that, `:`, the version, the key. The mark between them has no form in UTF-8. */
+const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
 
@@ -44,11 +47,24 @@ export class Backplane {
 
 function read(kind: string, name: string): Change | undefined {
   if (kind === KEY) return { kind: 'key', key: name }
+  if (kind === VERSIONED_KEY) return readVersioned(name)
   if (kind === TAG) return { kind: 'tag', tag: name }
   return kind === ALL ? { kind: 'all' } : undefined
 }
 
 function write(change: Change): [kind: string, name: string] {
-  if (change.kind === 'key') return [KEY, change.key]
+  if (change.kind === 'key') return writeKey(change.key)
   return change.kind === 'tag' ? [TAG, change.tag] : [ALL, '']
+}
+
+function writeKey(named: string): [kind: string, name: string] {
+  const { key, version } = splitVersion(named)
+  return version === undefined ? [KEY, key] : [VERSIONED_KEY, `${version.length}:${version}${key}`]
+}
+
+function readVersioned(name: string): Change | undefined {
+  const [head, length] = /^(\d+):/.exec(name) ?? []
+  if (head === undefined) return undefined
+  const keyAt = head.length + Number(length)
+  return { kind: 'key', key: withVersion(name.slice(keyAt), name.slice(head.length, keyAt)) }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { claimChannel, traced, type ClaimMessage } from '../../diagnostics.ts'
 import type { ClosedError } from '../../errors.ts'
+import { withoutVersion } from '../../key-version.ts'
 import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
 import type { Codec } from '../../store/codec.ts'
@@ -73,7 +74,7 @@ export class RedisTier {
     this.#random = random
     this.#hooks = hooks
     this.#lockTtl = options.lockTtl
-    this.#describe = (key) => ({ cache: options.name, key: options.redactKey(key) })
+    this.#describe = (key) => ({ cache: options.name, key: options.redactKey(withoutVersion(key)) })
     const backplane = new Backplane(options.prefix, random, options.redis.length > 1)
     const inboxId = random.token()
     this.#inboxId = inboxId

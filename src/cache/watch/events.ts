@@ -1,4 +1,5 @@
 import { DURATION_BOUNDS, outcomeChannels } from '../../diagnostics.ts'
+import { withoutVersion } from '../../key-version.ts'
 import { DurationHistogram, type Tier } from './stats.ts'
 
 /** What a cache tells its listeners, by event name. */
@@ -138,7 +139,8 @@ export class Events {
   }
 
   /** A listener's error is the listener's: it surfaces as uncaught. So does, by Node's own rule, that of a subscriber. */
-  #tell<E extends CacheEvent>(event: E, description: CacheEvents[E]): void {
+  #tell<E extends CacheEvent>(event: E, described: CacheEvents[E]): void {
+    const description = withUsersKey(described)
     for (const listener of [...(this.#listeners.get(event) ?? [])] as CacheListener<E>[]) {
       runApart(() => listener(description))
     }
@@ -155,6 +157,11 @@ export class Events {
     this.#listeners.clear()
     this.#tellsHits = false
   }
+}
+
+function withUsersKey<D extends object>(description: D): D {
+  const { key } = description as { key?: string }
+  return key === undefined ? description : { ...description, key: withoutVersion(key) }
 }
 
 /** Runs what is not ours: if it throws, that harms nobody here. */

@@ -4,6 +4,8 @@ import type { StoredEntry } from '../../store/stored-entry.ts'
 /** What is known of a key, for people to look at. It was so a moment ago. */
 export interface Inspection {
   readonly key: string
+  /** Version of the value, if it has one. */
+  readonly version: string | undefined
   /** What a caller would find; `unshareable`: callers load for themselves, for some seconds. */
   readonly state: 'fresh' | 'stale' | 'unshareable' | 'absent'
   /** The tier that a caller would have it from. */
@@ -23,6 +25,8 @@ export interface Inspection {
 /** A flight of this process: one execution that its callers share. */
 export interface CacheFlight {
   readonly key: string
+  /** Version of the value, if it has one. */
+  readonly version: string | undefined
   /** ms since it began. */
   readonly age: number
   /** Callers that wait for it, the one that started it included; 0 for a refill in the background. */

@@ -125,6 +125,19 @@ describe('options of createCache', () => {
     expect(() => resolve({ memory: false })).toThrow(/^memory must not be false without redis/)
   })
 
+  it('refuses a version that is neither text nor a number', () => {
+    for (const version of [null, true, {}, ['2']]) {
+      expect(() => resolve({ version })).toThrow(/^version must be a non-empty string or a finite number, received /)
+    }
+    for (const version of ['', '\udc00', Infinity]) expect(() => resolve({ version })).toThrow(/^version must be/)
+    for (const [version, name] of [
+      ['v2', 'v2'],
+      [2, '2'],
+      [0, '0'],
+    ])
+      expect(resolve({ version })).toMatchObject({ version: name })
+  })
+
   it('makes a cache of whatever it accepts', async () => {
     for (const memory of [{ maxEntries: Infinity }, { maxBytes: Infinity }, { maxEntries: 2 ** 31, ttl: Infinity }]) {
       const cache = createCacheOn({ ttl: Infinity, memory }, new FakeClock(), new FakeRandom())
@@ -238,6 +251,20 @@ describe('bad arguments reach neither loader nor flight', () => {
     await cache.getOrRefill('key', () => 1)
     await expect(cache.getOrRefill('key', () => 1, { ttl: -1 })).rejects.toThrow(/^ttl must be/)
     await expect(cache.get('key', { ttl: -1 })).rejects.toThrow(/^ttl must be/)
+  })
+
+  it.each([
+    ['get', ['key', { version: '' }]],
+    ['set', ['key', 1, { version: '' }]],
+    ['invalidate', ['key', { version: '' }]],
+    ['examine', ['key', { version: '' }]],
+    ['getOrRefill', ['key', (): number => 1, { version: '' }]],
+    ['getOrRefillMany', [['key'], (): Map<string, number> => new Map(), { version: '' }]],
+  ] as const)('%s rejects an odd version by name', async (method, given) => {
+    const cache = createCacheOn({ ttl: 1000 }, new FakeClock(), new FakeRandom())
+    const call = (cache[method] as (...given: readonly unknown[]) => Promise<unknown>)(...given)
+    await expect(call).rejects.toThrow(/^version must be a non-empty string or a finite number, received ""/)
+    expect(() => cache.peek('key', { version: '' })).toThrow(/^version must be/)
   })
 
   it.each([

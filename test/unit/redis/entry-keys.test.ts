@@ -1,17 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { entryKeys, original, readable } from '../../../src/redis/entry-keys.ts'
+import { withVersion } from '../../../src/key-version.ts'
 import { hashSlot } from '../../../src/redis/hash-slot.ts'
 
-/** Keys as users make them, and keys made of the very pieces that our own are made of. */
-const key = fc.oneof(
+/** Texts as users make them, and keys made of the very pieces that our own are made of. */
+const text = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed()),
   fc
-    .array(fc.constantFrom('{', '}', '%', '%7b', '%#', ':lease', ':waiters', '\0', '\n', 'a', 'ü', '🦜'), {
+    .array(fc.constantFrom('{', '}', '%', '%7b', '%#', '%v', '%v2', ':lease', ':waiters', '\0', '\n', 'a', 'ü', '🦜'), {
       minLength: 1,
     })
     .map((parts) => parts.join('')),
   fc.string({ unit: 'grapheme', minLength: 150, maxLength: 400 }).filter((text) => text.isWellFormed()),
+)
+
+/** Without a version and with one. */
+const key = fc.oneof(
+  { weight: 2, arbitrary: text },
+  { weight: 1, arbitrary: fc.tuple(text, text).map(([name, version]) => withVersion(name, version)) },
 )
 
 const all = (userKey: string, prefix = 'herdlock'): string[] => Object.values(entryKeys(prefix, userKey)) as string[]
@@ -80,6 +87,7 @@ describe('entryKeys', () => {
       lease: 'herdlock:{user:42}:lease',
       waiters: 'herdlock:{user:42}:waiters',
     })
+    expect(entryKeys('herdlock', withVersion('user:42', '2')).value).toBe('herdlock:{user:42%v2}')
   })
 })
 
@@ -94,6 +102,7 @@ describe('original', () => {
       { numRuns: 1000 },
     )
     expect(original(readable('x'.repeat(201))).shortened).toBe(true)
+    expect(original(readable('100%v {sure}'))).toEqual({ key: '100%v {sure}', shortened: false })
     expect(original(readable('100%# {sure}'))).toEqual({ key: '100%# {sure}', shortened: false })
   })
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Backplane, type Change } from '../../../../src/cache/shared/backplane.ts'
+import { withVersion } from '../../../../src/key-version.ts'
 import { FakeRandom } from '../../../support/fake-random.ts'
 
 const ours = new Backplane('prefix', new FakeRandom(1), false)
@@ -12,6 +13,7 @@ describe('Backplane', () => {
   it('carries a change of any key or tag to the others, and not back to its sender', () => {
     const change: fc.Arbitrary<Change> = fc.oneof(
       name.map((key) => ({ kind: 'key' as const, key })),
+      fc.tuple(name, name).map(([key, version]) => ({ kind: 'key' as const, key: withVersion(key, version) })),
       name.map((tag) => ({ kind: 'tag' as const, tag })),
       fc.constant({ kind: 'all' as const }),
     )
@@ -34,6 +36,7 @@ describe('Backplane', () => {
   it('takes what it cannot understand for nothing, and never throws', () => {
     expect(ours.read(Buffer.alloc(0))).toBeUndefined()
     expect(ours.read(Buffer.from('hello'))).toBeUndefined()
+    expect(ours.read(Buffer.from(`${theirs.announce({ kind: 'all' }).message.slice(0, -1)}vkey`))).toBeUndefined()
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         expect(() => ours.read(Buffer.from(bytes))).not.toThrow()
