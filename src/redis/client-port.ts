@@ -66,14 +66,16 @@ export interface ClientPort {
   /** Whether commands that are sent before the client is connected wait in it. */
   readonly queues: boolean
   readonly status: ClientStatus
+  /** ms after which the client gives a command up by itself; undefined where it never does. */
+  readonly commandTimeout?: number | undefined
   /** The socket, which a Cluster has not. */
   readonly stream: Corkable | undefined
   /** Sends one command by itself, in the order of calls, whatever the client's options are. */
   send(as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown>
   /** Ends the waiting of a client that is `idle`. */
   connect(): void
-  /** The masters of a Cluster; else the client itself. */
-  masters(): readonly ClientPort[]
+  /** The masters of a Cluster, in an order that lasts as long as they do; else the client itself. */
+  masters(): readonly ClientPort[] | Promise<readonly ClientPort[]>
   /** Tells of the client's coming and going until the returned function is called. */
   listen(listener: PortListener): () => void
   /**

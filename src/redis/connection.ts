@@ -182,7 +182,8 @@ export class Connection {
 
   /** Makes the script known ahead of its first use, on every node of a Cluster. */
   async load(script: Script): Promise<void> {
-    await Promise.all(this.client.masters().map((node) => this.to(node).command('script', 'load', script.source)))
+    const masters = await this.client.masters()
+    await Promise.all(masters.map((node) => this.to(node).command('script', 'load', script.source)))
     this.#loaded.add(script)
   }
 

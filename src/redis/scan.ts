@@ -17,7 +17,7 @@ export async function scanStep(
   count: number,
 ): Promise<{ keys: string[]; next: ScanPosition | undefined }> {
   const { client } = connection
-  const nodes = client.masters()
+  const nodes = await client.masters()
   const [number, cursor] = position.split(':') as [string, string]
   const node = nodes[Number(number)]
   if (node === undefined) return { keys: [], next: undefined } // the Cluster has fewer masters than before

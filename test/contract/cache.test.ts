@@ -1,3 +1,4 @@
+import { type GlideClient, type GlideClusterClient, ProtocolVersion } from '@valkey/valkey-glide'
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
@@ -8,6 +9,7 @@ import { createCache } from '../../src/cache/create-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
 import { ClosedError, LoadTimeoutError, ReentrantRefillError } from '../../src/errors.ts'
+import { connectGlide, connectGlideCluster } from '../support/glide-clients.ts'
 import { startCluster } from '../support/redis-cluster.ts'
 import { startSentinel } from '../support/redis-sentinel.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -32,6 +34,7 @@ const nodeRedis = {} as {
   protocol2: ReturnType<typeof createClient<never, never, never, 2>>
   prefixed: ReturnType<typeof createClient>
 }
+const glide = {} as { resp3: GlideClient; resp2: GlideClient; cluster: GlideClusterClient }
 const stops: (() => unknown)[] = []
 
 beforeAll(async () => {
@@ -49,6 +52,9 @@ beforeAll(async () => {
   nodeRedis.protocol2 = createClient({ url, RESP: 2 }) as typeof nodeRedis.protocol2
   nodeRedis.prefixed = createClient({ url, keyPrefix: 'app:' })
   await Promise.all(Object.values(nodeRedis).map((client) => client.connect()))
+  glide.resp3 = await connectGlide(sharedRedis())
+  glide.resp2 = await connectGlide(sharedRedis(), { protocol: ProtocolVersion.RESP2 })
+  glide.cluster = await connectGlideCluster(cluster.addresses)
   stops.push(
     () => second.stop(),
     () => cluster.stop(),
@@ -58,6 +64,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const client of Object.values(clients)) client.disconnect()
   for (const client of Object.values(nodeRedis)) client.destroy()
+  for (const client of Object.values(glide)) client.close()
   await Promise.all(stops.map((stop) => stop()))
 })
 
@@ -73,6 +80,9 @@ const setups: Setup[] = [
     name: 'Redis alone (node-redis 6 with a keyPrefix)',
     options: () => ({ redis: nodeRedis.prefixed, memory: false }),
   },
+  { name: 'memory and Redis (GLIDE)', options: () => ({ redis: glide.resp3 }) },
+  { name: 'Redis alone (GLIDE, RESP 2)', options: () => ({ redis: glide.resp2, memory: false }) },
+  { name: 'a Cluster, without memory (GLIDE)', options: () => ({ redis: glide.cluster, memory: false }) },
   { name: 'Redis alone', options: () => ({ redis: clients.redis6, memory: false }) },
   { name: 'Redis alone, its client with a keyPrefix', options: () => ({ redis: clients.prefixed, memory: false }) },
   {

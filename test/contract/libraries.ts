@@ -3,6 +3,7 @@ import * as ioredis5 from 'ioredis5'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { createClient as createClient5 } from 'redis5'
+import { connectGlide } from '../support/glide-clients.ts'
 import type { OwnClient } from './lock-contract.ts'
 
 /** Both versions, seen through the types of the newer one. */
@@ -47,4 +48,15 @@ function connected(client: ReturnType<typeof createClient> | ReturnType<typeof c
   client.on('error', () => {}) // it would end the process
   client.connect().catch(() => {})
   return { client, disconnect: () => client.destroy() }
+}
+
+/** They are made when they are connected. */
+export const GLIDE: Readonly<Record<string, (address: Address) => Promise<OwnClient>>> = {
+  GLIDE: async (address) => closable(await connectGlide(address)),
+}
+
+type Address = { readonly host: string; readonly port: number }
+
+function closable<C extends OwnClient['client'] & { close(): void }>(client: C): OwnClient {
+  return { client, disconnect: () => client.close() }
 }

@@ -20,11 +20,13 @@ export interface OwnClient {
   disconnect(): void
 }
 
+export type Connect = (index: number) => OwnClient | Promise<OwnClient>
+
 export interface LockBackend {
   /** A client of the test's own for the instance of that number; each instance has keys of its own. */
   connect(index: number): Client
   /** The same for a locker, by library. */
-  readonly libraries: Readonly<Record<string, (index: number) => OwnClient>>
+  readonly libraries: Readonly<Record<string, Connect>>
 }
 
 const KEYS_OF_ANY_BYTES = [
@@ -62,10 +64,9 @@ function suite(backend: () => LockBackend, library: string, count: number): void
   }
 
   /** A locker as another process would have it: with connections of its own. */
-  function newLocker(options: Partial<LockerOptions> = {}): Locker {
-    const own = Array.from({ length: count }, (_, index) =>
-      (backend().libraries[library] as (index: number) => OwnClient)(index),
-    )
+  async function newLocker(options: Partial<LockerOptions> = {}): Promise<Locker> {
+    const connectOwn = backend().libraries[library] as Connect
+    const own = await Promise.all(Array.from({ length: count }, async (_, index) => connectOwn(index)))
     const locker = new Locker({ clients: own.map(({ client }) => client), ...options })
     onTestFinished(async () => {
       await locker.close()
@@ -79,7 +80,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('holds the lock under the very key of the caller, with its ttl, on every instance', async () => {
     const name = key()
-    const lock = await newLocker().tryAcquire(name, 5000)
+    const lock = await (await newLocker()).tryAcquire(name, 5000)
     expect(await inRedis(name)).toEqual(clients.map(() => lock.token))
     for (const client of clients) {
       const remaining = await client.pttl(name)
@@ -94,26 +95,26 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('refuses a lock that is held, and leaves it to its holder', async () => {
     const name = key()
-    const lock = await newLocker().tryAcquire(name, 5000)
-    await expect(newLocker().tryAcquire(name, 5000)).rejects.toThrow(LockNotAcquiredError)
-    await expect(newLocker().tryAcquire(name, 5000, { fencing: true })).rejects.toThrow(LockNotAcquiredError)
+    const lock = await (await newLocker()).tryAcquire(name, 5000)
+    await expect((await newLocker()).tryAcquire(name, 5000)).rejects.toThrow(LockNotAcquiredError)
+    await expect((await newLocker()).tryAcquire(name, 5000, { fencing: true })).rejects.toThrow(LockNotAcquiredError)
     expect(await inRedis(name)).toEqual(clients.map(() => lock.token))
   })
 
   it('releases what it took before an instance refused', async () => {
     const name = key()
     await clients.at(-1)?.set(name, 'foreign')
-    await expect(newLocker().tryAcquire(name, 5000)).rejects.toThrow(LockNotAcquiredError)
+    await expect((await newLocker()).tryAcquire(name, 5000)).rejects.toThrow(LockNotAcquiredError)
     expect(await inRedis(name)).toEqual([...nowhere.slice(1), 'foreign'])
   })
 
   it('wakes waiters at release, one at a time, in the order in which they came', async () => {
     const name = key()
-    const held = await newLocker().acquire(name, 60_000)
+    const held = await (await newLocker()).acquire(name, 60_000)
     const order: number[] = []
     const waiters: Promise<void>[] = []
     for (const index of [0, 1, 2, 3]) {
-      const locker = newLocker()
+      const locker = await newLocker()
       const turn = locker.acquire(name, 60_000).then(async (lock) => {
         expect(await inRedis(name)).toEqual(clients.map(() => lock.token))
         order.push(index)
@@ -132,8 +133,8 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('gives the whole ttl to a waiter whose turn it is', async () => {
     const name = key()
-    const held = await newLocker().acquire(name, 60_000)
-    const waiter = newLocker().acquire(name, 50_000)
+    const held = await (await newLocker()).acquire(name, 60_000)
+    const waiter = (await newLocker()).acquire(name, 50_000)
     await eventually('it waits', async () => (await waiting(clients, name)) === 1)
     await held.release()
     const lock = await waiter
@@ -143,9 +144,9 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('takes over when the ttl of a holder that says nothing runs out', async () => {
     const name = key()
-    await newLocker().acquire(name, 300)
+    await (await newLocker()).acquire(name, 300)
     const startedAt = performance.now()
-    const lock = await newLocker().acquire(name, 5000)
+    const lock = await (await newLocker()).acquire(name, 5000)
     expect(performance.now() - startedAt).toBeGreaterThan(200)
     expect(performance.now() - startedAt).toBeLessThan(300 + 250)
     await lock.release()
@@ -154,7 +155,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
   it("notices within the seed's 50 ms that a foreign holder has gone", async () => {
     const name = key()
     for (const client of clients) await client.set(name, 'foreign', 'PX', 60_000, 'NX')
-    const waiter = newLocker().acquire(name, 5000)
+    const waiter = (await newLocker()).acquire(name, 5000)
     await eventually('it waits', async () => (await waiting(clients, name)) === 1)
     for (const client of clients.toReversed()) await client.del(name)
     const deletedAt = performance.now()
@@ -166,13 +167,13 @@ function suite(backend: () => LockBackend, library: string, count: number): void
   it('rejects an aborted acquisition with the reason of its signal and leaves nothing behind', async () => {
     const name = key()
     const reason = new Error('enough')
-    const locker = newLocker()
+    const locker = await newLocker()
     for (const call of ['tryAcquire', 'acquire'] as const) {
       await expect(locker[call](name, 5000, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     }
     expect(await inRedis(name)).toEqual(nowhere)
 
-    const held = await newLocker().acquire(name, 60_000)
+    const held = await (await newLocker()).acquire(name, 60_000)
     const controller = new AbortController()
     const waiter = locker.acquire(name, 5000, { signal: controller.signal })
     const outcome = expect(waiter).rejects.toBe(reason)
@@ -188,7 +189,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
     const name = key()
     const controller = new AbortController()
     for (const call of ['tryAcquire', 'acquire'] as const) {
-      const pending = newLocker()[call](name, 60_000, { signal: controller.signal })
+      const pending = (await newLocker())[call](name, 60_000, { signal: controller.signal })
       const outcome = expect(pending).rejects.toBe(controller.signal.reason ?? 'now')
       controller.abort('now')
       await outcome
@@ -198,13 +199,13 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('says so when a lock to be released has expired, or was taken, or was released before', async () => {
     const name = key()
-    const lock = await newLocker().tryAcquire(name, 60_000)
+    const lock = await (await newLocker()).tryAcquire(name, 60_000)
     for (const client of clients) await client.set(name, 'another', 'PX', 60_000)
     await expect(lock.release()).rejects.toThrow(LockNotHeldError)
     expect(await inRedis(name)).toEqual(clients.map(() => 'another'))
 
     const other = key()
-    const released = await newLocker().tryAcquire(other, 60_000)
+    const released = await (await newLocker()).tryAcquire(other, 60_000)
     await released.release()
     await expect(released.release()).rejects.toThrow(LockNotHeldError)
     await released[Symbol.asyncDispose]()
@@ -212,7 +213,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('extends a lock that is held, and never one that is not', async () => {
     const name = key()
-    const lock = await newLocker().tryAcquire(name, 1000)
+    const lock = await (await newLocker()).tryAcquire(name, 1000)
     await lock.extend(60_000)
     expect(await lock.ttl()).toBeGreaterThan(50_000)
     for (const client of clients) await client.del(name)
@@ -223,7 +224,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('extends by itself until the release', async () => {
     const name = key()
-    const lock = await newLocker().acquire(name, 300, { autoExtend: true })
+    const lock = await (await newLocker()).acquire(name, 300, { autoExtend: true })
     const startedAt = performance.now()
     await eventually('three ttls have gone by', async () => {
       expect(lock.signal.aborted).toBe(false)
@@ -237,7 +238,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('aborts the signal at the end of validity, not later than Redis ends the lock', async () => {
     const name = key()
-    const locker = newLocker()
+    const locker = await newLocker()
     await locker.prepare()
     const startedAt = performance.now()
     const lock = await locker.tryAcquire(name, 200)
@@ -251,20 +252,20 @@ function suite(backend: () => LockBackend, library: string, count: number): void
     const name = key()
     const numbers: number[] = []
     for (let round = 0; round < 6; round++) {
-      const lock = await newLocker()[round % 2 ? 'acquire' : 'tryAcquire'](name, 5000, { fencing: true })
+      const lock = await (await newLocker())[round % 2 ? 'acquire' : 'tryAcquire'](name, 5000, { fencing: true })
       numbers.push(lock.fencingToken as number)
       await lock.release()
       if (round === 3) for (const client of clients) await client.del(`herdlock:fence:{${name}}:${name}`)
     }
     expect(numbers.every(Number.isSafeInteger)).toBe(true)
     expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b))
-    expect(await newLocker().tryAcquire(name, 5000)).not.toHaveProperty('fencingToken')
+    expect(await (await newLocker()).tryAcquire(name, 5000)).not.toHaveProperty('fencingToken')
   })
 
   it('numbers a waiter higher than the holder it waited for', async () => {
     const name = key()
-    const held = await newLocker().acquire(name, 60_000, { fencing: true })
-    const waiter = newLocker().acquire(name, 60_000, { fencing: true })
+    const held = await (await newLocker()).acquire(name, 60_000, { fencing: true })
+    const waiter = (await newLocker()).acquire(name, 60_000, { fencing: true })
     await eventually('it waits', async () => (await waiting(clients, name)) === 1)
     await held.release()
     const lock = await waiter
@@ -274,7 +275,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('runs a function under the lock, and releases it whatever that comes to', async () => {
     const name = key()
-    const locker = newLocker()
+    const locker = await newLocker()
     expect(await locker.withLock(name, 5000, async (lock) => (await inRedis(name))[0] === lock.token)).toBe(true)
     expect(await inRedis(name)).toEqual(nowhere)
     const reason = new Error('no')
@@ -283,11 +284,11 @@ function suite(backend: () => LockBackend, library: string, count: number): void
   })
 
   it('locks keys of any bytes, each alone under its key', async () => {
-    const locker = newLocker()
+    const locker = await newLocker()
     const held = []
     for (const name of KEYS_OF_ANY_BYTES) held.push(await locker.acquire(name, 60_000, { fencing: true }))
     for (const [index, name] of KEYS_OF_ANY_BYTES.entries()) {
-      const waiter = newLocker().acquire(name, 60_000)
+      const waiter = (await newLocker()).acquire(name, 60_000)
       await eventually(`it waits for ${name.slice(0, 20)}`, () => isQueued(clients, name))
       await held[index]?.release()
       await (await waiter).release()
@@ -297,7 +298,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('survives that the scripts are unknown before every operation', async () => {
     const name = key()
-    const locker = newLocker()
+    const locker = await newLocker()
     await locker.prepare()
     const flush = () => Promise.all(clients.map(flushScripts))
     await flush()
@@ -306,7 +307,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
     await lock.extend(10_000)
     await flush()
     expect(await lock.ttl()).toBeGreaterThan(5000)
-    const waiter = newLocker().acquire(name, 5000)
+    const waiter = (await newLocker()).acquire(name, 5000)
     await eventually('it waits', async () => (await waiting(clients, name)) === 1)
     await flush()
     await lock.release()
@@ -317,7 +318,7 @@ function suite(backend: () => LockBackend, library: string, count: number): void
 
   it('rejects its waiters when it is closed, and leaves held locks to be released', async () => {
     const name = key()
-    const locker = newLocker()
+    const locker = await newLocker()
     const lock = await locker.acquire(name, 60_000)
     const waiter = locker.acquire(name, 60_000)
     const outcome = expect(waiter).rejects.toThrow(ClosedError)

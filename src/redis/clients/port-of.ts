@@ -1,12 +1,14 @@
 import { outOfRange, wrongType } from '../../errors.ts'
 import type { ClientPort } from '../client-port.ts'
+import { GlidePort } from './glide.ts'
+import { type GlideLikeClient, isGlide } from './glide-client.ts'
 import { IoredisPort, isIoredis } from './ioredis.ts'
 import type { IoredisClient } from './ioredis-client.ts'
 import { isNodeRedis, isOfNodeRedis, NodeRedisPort } from './node-redis.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
 
-/** A client that herdlock can work with: of ioredis or node-redis. */
-export type RedisClient = IoredisClient | NodeRedisClient
+/** A client that herdlock can work with: of ioredis, node-redis or GLIDE. */
+export type RedisClient = IoredisClient | NodeRedisClient | GlideLikeClient
 
 /** One for each client, however many caches and locks share it. */
 const ports = new WeakMap<RedisClient, ClientPort>()
@@ -26,7 +28,8 @@ const SINGLE = 'a single client of node-redis: its Clusters, Sentinels and pools
 
 function newPort(client: RedisClient): ClientPort | undefined {
   if (isIoredis(client)) return new IoredisPort(client)
-  return isNodeRedis(client) ? new NodeRedisPort(client) : undefined
+  if (isNodeRedis(client)) return new NodeRedisPort(client)
+  return isGlide(client) ? new GlidePort(client) : undefined
 }
 
 /**

@@ -4,6 +4,7 @@ import { createClient } from 'redis'
 import type { HeldLock } from '../../../src/lock/held-lock.ts'
 import { Locker, type RedisClient } from '../../../src/lock.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
+import { connectGlide } from '../../support/glide-clients.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
@@ -18,17 +19,19 @@ const PATIENCE = 2000
 
 const random = new FakeRandom(seed)
 const patient = { retryStrategy: () => 20, maxRetriesPerRequest: null }
-const clients: (() => RedisClient)[] = [
-  () => new Redis(port, patient),
+const host = '127.0.0.1'
+const connectionBackoff = { numberOfRetries: 1, factor: 20, exponentBase: 1 }
+const clients: (() => RedisClient | Promise<RedisClient>)[] = [
+  () => new Redis(port, patient).on('error', () => {}),
   () => {
-    const nodeRedis = createClient({ socket: { port, host: '127.0.0.1', reconnectStrategy: 20 } })
+    const nodeRedis = createClient({ socket: { port, host, reconnectStrategy: 20 } }).on('error', () => {})
     nodeRedis.connect().catch(() => {})
     return nodeRedis
   },
-  () => new Valkey(port, patient),
+  () => new Valkey(port, patient).on('error', () => {}),
+  () => connectGlide({ host, port }, { lazyConnect: true, connectionBackoff }),
 ]
-const client = (clients[number % clients.length] as () => RedisClient)()
-client.on('error', () => {})
+const client = await (clients[number % clients.length] as (typeof clients)[number])()
 const locker = new Locker({ clients: client, commandTimeout: 400 })
 let stopping = false
 
