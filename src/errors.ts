@@ -1,3 +1,4 @@
+import { shownKey } from './full-key.ts'
 import { splitVersion } from './key-version.ts'
 
 /**
@@ -186,10 +187,11 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** A key or other text from outside, shortened and with control characters escaped, for use in messages. */
+/** A full key or other text from outside, shortened and with control characters escaped, for use in messages. */
 export function quote(text: string): string {
   const { key, version } = splitVersion(text)
-  const quoted = JSON.stringify(key.length > 120 ? `${key.slice(0, 119)}…` : key)
+  const shown = shownKey(key)
+  const quoted = JSON.stringify(shown.length > 120 ? `${shown.slice(0, 119)}…` : shown)
   return version === undefined ? quoted : `${quoted} (version ${quote(version)})`
 }
 

@@ -12,7 +12,7 @@ export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
 
 /** Every method may be used detached. All reject with `ClosedError` after `close`. */
 export interface Cache {
-  /** What telemetry calls it: the option `name`, else `prefix`. */
+  /** What telemetry calls it: the option `name`, else `prefix`; of a namespace, followed by `/` and its name. */
   readonly name: string
   /**
    * The value of `key`: from memory, from Redis, from a refill that is under way in this process or another, or by
@@ -44,8 +44,14 @@ export interface Cache {
    * Redis's error.
    */
   invalidateTags(tags: string | readonly string[]): Promise<void>
-  /** Forgets all entries under the prefix, in all processes. Rejects with Redis's error. */
+  /** Forgets all entries under the prefix, those of namespaces too, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
+  /**
+   * A view of this cache under a prefix of its own, with keys, tags, events and counts of its own. Two calls with one
+   * name give views of the same. Its `clear` clears it alone, this cache's clears it too. Its options, memory and
+   * connections are this cache's. To `close` it ends this view and its listeners, and nothing else.
+   */
+  namespace(name: string): Cache
   stats(): CacheStats
   /**
    * What is known of a key in memory and in Redis: its state, what is left of its lifetime, its size and tags, who

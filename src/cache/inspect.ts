@@ -1,3 +1,4 @@
+import { isWithin, shownKey } from '../full-key.ts'
 import { splitVersion } from '../key-version.ts'
 import { original } from '../redis/entry-keys.ts'
 import { timeLeft, type StoredEntry } from '../store/stored-entry.ts'
@@ -7,7 +8,10 @@ import type { MemoryEntry } from './local/memory-entry.ts'
 
 const NOTHING_LISTED: LeaseListing = { items: [], complete: true, position: '' }
 
-/** Shows what a cache has and does, to people. Changes nothing, not even what memory would drop next. */
+/**
+ * Shows what a cache has and does, to people; keys and tags as they are seen from the namespace of a path. Changes
+ * nothing, not even what memory would drop next.
+ */
 export class Inspections {
   readonly #core: CacheCore
 
@@ -15,43 +19,44 @@ export class Inspections {
     this.#core = core
   }
 
-  async examine(key: string): Promise<Inspection> {
+  async examine(key: string, path: string): Promise<Inspection> {
     const { redis, local } = this.#core
     const asked = await redis?.examine(key).catch((redisError: unknown) => ({ redisError }))
     const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
-    const memory = this.#inMemory(key)
+    const memory = withShownTags(this.#inMemory(key), path)
+    const entry = withShownTags(found.entry, path)
     // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
-    const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || found.entry?.state !== 'fresh')
+    const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || entry?.state !== 'fresh')
     const flight = local.flights.latest(key)
     return {
-      ...splitVersion(key),
-      state: (inMemoryFirst ? memory : found.entry)?.state ?? 'absent',
-      tier: inMemoryFirst ? 'memory' : found.entry && 'redis',
+      ...named(key, path),
+      state: (inMemoryFirst ? memory : entry)?.state ?? 'absent',
+      tier: inMemoryFirst ? 'memory' : entry && 'redis',
       memory,
-      redis: found.entry,
-      lease: found.lease,
-      flight: flight && this.#describe(flight),
+      redis: entry,
+      lease: found.lease && { ...found.lease, key: shownKey(found.lease.key, path) },
+      flight: flight && this.#describe(flight, path),
       redisError: found.redisError,
     }
   }
 
-  flights(): CacheFlight[] {
-    return Array.from(this.#core.local.flights.all, (flight) => this.#describe(flight))
+  flights(path: string): CacheFlight[] {
+    return this.#core.local.flights.all(path).map((flight) => this.#describe(flight, path))
   }
 
   /** Those of this process's own flights are looked at whatever the listing meets. */
-  async leases(previous: LeaseListing | undefined): Promise<LeaseListing> {
+  async leases(previous: LeaseListing | undefined, path: string): Promise<LeaseListing> {
     const { redis, local } = this.#core
     if (redis === undefined) return NOTHING_LISTED
-    return redis.leases(
-      previous,
-      Array.from(local.flights.all, ({ key }) => key),
-    )
+    const expected = local.flights.all(path).map(({ key }) => key)
+    const { items, ...end } = await redis.leases(previous, expected)
+    const within = items.filter(({ key }) => isWithin(key, path))
+    return { ...end, items: within.map((lease) => ({ ...lease, key: shownKey(lease.key, path) })) }
   }
 
-  #describe(flight: { key: string; startedAt: number; waiters: number }): CacheFlight {
+  #describe(flight: { key: string; startedAt: number; waiters: number }, path: string): CacheFlight {
     const { key, startedAt, waiters } = flight
-    return { ...splitVersion(key), age: Math.max(this.#core.clock.now() - startedAt, 0), waiters }
+    return { ...named(key, path), age: Math.max(this.#core.clock.now() - startedAt, 0), waiters }
   }
 
   #inMemory(key: string): StoredEntry | undefined {
@@ -81,4 +86,14 @@ export class Inspections {
       return undefined // it came with a codec of its caller's
     }
   }
+}
+
+function withShownTags(entry: StoredEntry | undefined, path: string): StoredEntry | undefined {
+  return entry && { ...entry, tags: entry.tags.map((tag) => shownKey(tag, path)) }
+}
+
+/** The key as seen from that namespace, and its version. */
+function named(full: string, path: string): { key: string; version: string | undefined } {
+  const { key, version } = splitVersion(full)
+  return { key: shownKey(key, path), version }
 }

@@ -17,6 +17,7 @@ import {
   positiveDuration,
 } from '../check.ts'
 import { outOfRange } from '../errors.ts'
+import { shownKey } from '../full-key.ts'
 import { resolveRedactKey } from '../lock/options.ts'
 import type { ClientPort } from '../redis/client-port.ts'
 import { listPorts, type RedisClient } from '../redis/clients/port-of.ts'
@@ -201,7 +202,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     version: options.version === undefined ? undefined : checkVersion(options.version),
     waitUntil: resolveWaitUntil(options.waitUntil),
     name: checkNonEmptyString('name', options.name ?? prefix),
-    redactKey: resolveRedactKey(options.redactKey),
+    redactKey: redactShown(resolveRedactKey(options.redactKey)),
   }
 }
 
@@ -302,6 +303,11 @@ function resolvePrefix(value: unknown): string {
     throw outOfRange('prefix', 'a non-empty string without braces', prefix)
   }
   return prefix
+}
+
+/** Of a full key. */
+function redactShown(redact: (key: string) => string): (key: string) => string {
+  return (key) => redact(shownKey(key))
 }
 
 function resolveWaitUntil(waitUntil: CacheOptions['waitUntil']): CacheOptions['waitUntil'] {

@@ -2,10 +2,11 @@ import { throwIfAborted } from '../abort.ts'
 import { checkArray, checkFunction, checkKey } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
+import { pathOf } from '../full-key.ts'
 import { Flights } from '../flight/flights.ts'
 import { withVersion } from '../key-version.ts'
 import type { Random } from '../random.ts'
-import { readable } from '../redis/entry-keys.ts'
+import { pathInto, readable } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
 import { Inspections } from './inspect.ts'
@@ -13,6 +14,7 @@ import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
 import { instantsOf, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
+import { Namespace, type Whole } from './namespace.ts'
 import { checkCallOptions, checkTagNames, checkVersionOptions, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
 import type { CallOptions, CallSettings, ResolvedOptions, VersionOptions } from './options.ts'
 import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
@@ -27,6 +29,7 @@ import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import { shareInside } from './watch/inside.ts'
 import type { CacheStats } from './watch/stats.ts'
+import { wrapped } from './wrap.ts'
 
 /** Keys of one call that are asked for in one turn of the event loop. */
 const KEYS_A_TURN = 250
@@ -42,6 +45,7 @@ export class RefillCache implements Cache {
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
   readonly #inspections: Inspections
+  readonly #whole: Whole
 
   constructor(options: ResolvedOptions, clock: Clock, random: Random) {
     this.#clock = clock
@@ -81,7 +85,17 @@ export class RefillCache implements Cache {
     const known = memory && inVersion(memory, options.version)
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
-    shareInside(this, { outcomes: this.#events, loadTimeout: options.loadTimeout })
+    const { loadTimeout } = options
+    this.#whole = {
+      ...{ cache: this, clock, sync: local.sync, events: this.#events, loadTimeout },
+      ...{ getOrRefill: this.#getOrRefill, peek: this.#peek, known },
+      clear: (path) => this.#clear(path),
+      stats: (path) => this.#stats(path),
+      examine: (key, options, path) => this.#examine(key, options, path),
+      flights: (path) => this.#inspections.flights(path),
+      leases: (previous, path) => this.#inspections.leases(previous, path),
+    }
+    shareInside(this, { outcomes: this.#events, loadTimeout })
   }
 
   /** What `getOrRefill` is for all but fresh hits in memory. */
@@ -141,18 +155,7 @@ export class RefillCache implements Cache {
   readonly wrap = <A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,
     options: WrapOptions<A, V>,
-  ): ((...args: A) => Promise<V>) => {
-    const { key, ...callOptions } = options
-    const given = Object.keys(callOptions).length > 0 ? (callOptions as CallOptions<V>) : undefined
-    const { getOrRefill } = this
-    return function (this: unknown, ...args) {
-      try {
-        return getOrRefill(key.apply(this, args), () => fn.apply(this, args), given)
-      } catch (error) {
-        return Promise.reject(error) // of `key`
-      }
-    }
-  }
+  ): ((...args: A) => Promise<V>) => wrapped(this.getOrRefill, fn, options)
 
   /** What `peek` is for all but entries that need no further look. */
   readonly #peek = <V>(key: string, options?: VersionOptions): V | undefined => {
@@ -224,7 +227,7 @@ export class RefillCache implements Cache {
     const distinct = [...new Set(all)]
     const { redis } = this.#core
     for (const tag of distinct) this.#local.forgetTagged(tag)
-    this.#events.invalidated(undefined)
+    for (const path of new Set(distinct.map(pathOf))) this.#events.invalidatedWithin(path)
     if (redis === undefined) return
     try {
       await redis.invalidateTags(distinct)
@@ -233,56 +236,59 @@ export class RefillCache implements Cache {
     }
   }
 
-  readonly clear = async (): Promise<void> => {
+  readonly namespace = (name: string): Cache => {
+    checkKey(name, 'name')
     this.#assertOpen()
-    this.#local.forgetAll()
-    this.#events.invalidated(undefined)
+    return new Namespace(this.#whole, `${this.name}/${name}`, pathInto('', name))
+  }
+
+  readonly clear = (): Promise<void> => this.#clear('')
+
+  /** All entries in the namespace of that path. */
+  async #clear(path: string): Promise<void> {
+    this.#assertOpen()
+    this.#forgetWithin(path)
+    this.#events.invalidatedWithin(path)
     try {
-      await this.#core.redis?.removeAll()
+      await this.#core.redis?.removeAll(path)
     } finally {
-      this.#local.forgetAll()
+      this.#forgetWithin(path)
     }
   }
 
-  readonly stats = (): CacheStats => {
-    const { counts, inRedis, loadTime, waits } = this.#events
-    const { redis } = this.#core
+  #forgetWithin(path: string): void {
+    if (path === '') this.#local.forgetAll()
+    else this.#local.forgetWithin(path)
+  }
+
+  readonly stats = (): CacheStats => this.#stats('')
+
+  #stats(path: string): CacheStats {
     const { memory, flights } = this.#local
+    const counts = path === '' ? this.#events : this.#events.countsOf(path)
     return {
-      hits: counts.hit,
-      staleHits: counts.stale,
-      tiers: {
-        memory: { hits: counts.hit - inRedis.hit, staleHits: counts.stale - inRedis.stale },
-        redis: { hits: inRedis.hit, staleHits: inRedis.stale },
-      },
-      misses: counts.miss,
-      coalesced: counts.coalesced,
-      refills: counts.refilled,
-      refillFailures: counts['refill-failed'],
-      loadTime: loadTime.read(),
-      waits: { ...waits },
-      leasesLost: counts['lease-lost'],
-      invalidations: counts.invalidated,
-      errors: counts.error,
-      redis: redis?.stats() ?? [],
-      entries: memory?.size ?? 0,
-      bytes: memory?.bytes,
-      flights: flights.size,
+      ...counts.read(),
+      redis: this.#core.redis?.stats() ?? [],
+      entries: memory?.sizeWithin(path) ?? 0,
+      bytes: path === '' ? memory?.bytes : undefined,
+      flights: path === '' ? flights.size : flights.all(path).length,
     }
   }
 
-  readonly examine = async (key: string, options?: VersionOptions): Promise<Inspection> => {
+  readonly examine = (key: string, options?: VersionOptions): Promise<Inspection> => this.#examine(key, options, '')
+
+  async #examine(key: string, options: VersionOptions | undefined, path: string): Promise<Inspection> {
     checkKey(key)
     if (options !== undefined) checkVersionOptions(options)
     this.#assertOpen()
-    return this.#inspections.examine(this.#inVersion(key, options))
+    return this.#inspections.examine(this.#inVersion(key, options), path)
   }
 
-  readonly flights = (): CacheFlight[] => this.#inspections.flights()
+  readonly flights = (): CacheFlight[] => this.#inspections.flights('')
 
   readonly leases = async (previous?: LeaseListing): Promise<LeaseListing> => {
     this.#assertOpen()
-    return this.#inspections.leases(previous)
+    return this.#inspections.leases(previous, '')
   }
 
   readonly on = <E extends CacheEvent>(event: E, listener: CacheListener<E>): (() => void) => {
@@ -321,8 +327,9 @@ export class RefillCache implements Cache {
   #apply(change: Change): void {
     if (change.kind === 'key') this.#local.forget(change.key)
     else if (change.kind === 'tag') this.#local.forgetTagged(change.tag)
-    else this.#local.forgetAll()
-    this.#events.invalidated(change.kind === 'key' ? change.key : undefined)
+    else this.#forgetWithin(change.path)
+    if (change.kind === 'key') this.#events.invalidated(change.key)
+    else this.#events.invalidatedWithin(change.kind === 'tag' ? pathOf(change.tag) : change.path)
   }
 }
 

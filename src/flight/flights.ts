@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { isWithin } from '../full-key.ts'
 import { Flight, type Alone } from './flight.ts'
 
 /** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
@@ -20,9 +21,9 @@ export class Flights {
     return this.#all.size
   }
 
-  /** All that have not ended, those that began first before others. */
-  get all(): Iterable<Flight<unknown>> {
-    return this.#all
+  /** All that have not ended, those that began first before others; of the namespace of that path. */
+  all(path = ''): Flight<unknown>[] {
+    return [...this.#all].filter(({ key }) => isWithin(key, path))
   }
 
   /** The flight of `key` that no change has followed, also while it stores what its callers have been given. */
@@ -58,6 +59,10 @@ export class Flights {
   /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
   close(key: string): void {
     this.#byKey.delete(key)
+  }
+
+  closeWithin(path: string): void {
+    for (const key of this.#byKey.keys()) if (isWithin(key, path)) this.#byKey.delete(key)
   }
 
   closeAll(): void {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { fullKey, ownKey, PATH_STEP, pathOf } from '../full-key.ts'
 import { splitVersion, VERSION_MARK, withVersion } from '../key-version.ts'
 
-/** The keys of one cache entry: one Cluster slot, bounded length, readable, and no two user keys share any. */
+/** The keys of one cache entry: one Cluster slot, bounded length, readable, and no two full keys share any. */
 export interface EntryKeys {
   readonly value: string
   /** The refill's lock, in the format of `Locker`. */
@@ -36,9 +37,14 @@ export function valueKey(prefix: string, key: string): string {
   return `${entryKeysBeginning(prefix)}${readable(key)}}`
 }
 
-/** What the keys of all entries begin with. */
-export function entryKeysBeginning(prefix: string): string {
-  return `${prefix}:{`
+/** What the keys of all entries begin with; of a namespace, with its path. */
+export function entryKeysBeginning(prefix: string, path = ''): string {
+  return `${prefix}:{${path}`
+}
+
+/** The path of the namespace `name` inside that of `path`. */
+export function pathInto(path: string, name: string): string {
+  return path + readable(name) + PATH_STEP
 }
 
 /** What the keys of all tags begin with; a tag in readable form and `}` follow. */
@@ -47,12 +53,14 @@ export function tagKeysBeginning(prefix: string): string {
 }
 
 /**
- * The form in which a user's key or tag stands in Redis. Injective: `%` is escaped wherever it stands, so that neither
- * an escape nor the hash's `%#` nor the version's `%v` can be imitated.
+ * The form in which a key or tag stands in Redis. Injective: `%` is escaped wherever it stands, so that neither an escape
+ * nor the hash's `%#`, the version's `%v` and the end of a namespace's name can be imitated.
  */
 export function readable(key: string): string {
   if (key.includes(VERSION_MARK)) return readableVersion(key)
   if (isReadable(key)) return key
+  const path = pathOf(key)
+  if (path !== '') return path + readable(ownKey(key))
   const escaped = key.replace(UNWELCOME, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= LONGEST_READABLE) return escaped
   return `${escaped.slice(0, READABLE_REST).toWellFormed()}${SHORTENED}${createHash('sha256').update(key).digest('base64url')}`
@@ -63,11 +71,15 @@ function readableVersion(versioned: string): string {
   return readable(key) + VERSIONED + readable(version)
 }
 
-/** The key, with its version, or the tag that stands in Redis in that form; of one that was shortened, its form itself. */
+/** The key, with its version, or the tag that stands in Redis in that form; one that was shortened ends as its form does. */
 export function original(form: string): { key: string; shortened: boolean } {
-  if (form.includes(SHORTENED)) return { key: form, shortened: true }
-  const [key = '', version] = form.split(VERSIONED).map(unescaped)
-  return { key: version === undefined ? key : withVersion(key, version), shortened: false }
+  const step = form.lastIndexOf(PATH_STEP)
+  const path = step === -1 ? '' : form.slice(0, step + PATH_STEP.length)
+  const own = form.slice(path.length)
+  if (own.includes(SHORTENED)) return { key: fullKey(path, own), shortened: true }
+  const [key = '', version] = own.split(VERSIONED).map(unescaped)
+  const full = fullKey(path, key)
+  return { key: version === undefined ? full : withVersion(full, version), shortened: false }
 }
 
 function unescaped(text: string): string {

@@ -1,6 +1,6 @@
-import { splitVersion, withVersion } from '../key-version.ts'
+import { splitVersion } from '../key-version.ts'
 import type { Connection } from '../redis/connection.ts'
-import { entryKeys, entryKeysBeginning, entryKeysOf, original, type EntryKeys } from '../redis/entry-keys.ts'
+import { entryKeys, entryKeysBeginning, entryKeysOf, original, readable } from '../redis/entry-keys.ts'
 import { SCAN_START, scanStep, type ScanPosition } from '../redis/scan.ts'
 import { readHead } from './entry-head.ts'
 import { readHolding } from './holding.ts'
@@ -13,6 +13,8 @@ export interface HeldLease {
   readonly key: string
   /** Version of the value, if it has one. */
   readonly version: string | undefined
+  /** The key as it stands in Redis: escaped, and of bounded length. */
+  readonly form: string
   /** Whether `key` is only the beginning of a long key, and its hash. */
   readonly shortened: boolean
   /** Names the process that holds it; of a token that is none of ours, its beginning. Never a whole token. */
@@ -64,7 +66,7 @@ export class Inspector {
 
   /** The lease of `key`, if anybody holds it. Rejects with Redis's error. */
   lease(key: string): Promise<HeldLease | undefined> {
-    return this.#look({ key, shortened: false }, entryKeys(this.#prefix, key))
+    return this.#look(readable(key), key)
   }
 
   /**
@@ -72,18 +74,14 @@ export class Inspector {
    * the listing goes on where `previous` ended. Rejects with Redis's error.
    */
   async leases(previous?: Listing<HeldLease>, expected: Iterable<string> = []): Promise<Listing<HeldLease>> {
-    const known = new Map<string, () => Promise<HeldLease | undefined>>()
-    const add = (named: { key: string; shortened: boolean }, keys: EntryKeys): void => {
-      const isNew = known.size < MOST_ITEMS && !known.has(keys.lease)
-      if (isNew) known.set(keys.lease, () => this.#look(named, keys))
+    const known = new Map<string, string | undefined>()
+    const add = (form: string, key?: string): void => {
+      if (known.size < MOST_ITEMS && !known.has(form)) known.set(form, key)
     }
-    for (const key of expected) add({ key, shortened: false }, entryKeys(this.#prefix, key))
-    for (const { key, version, shortened } of previous?.items ?? []) {
-      const whole = version === undefined ? key : withVersion(key, version)
-      add({ key: whole, shortened }, shortened ? entryKeysOf(this.#prefix, key) : entryKeys(this.#prefix, whole))
-    }
-    const end = await this.#goOn(previous, (form) => add(original(form), entryKeysOf(this.#prefix, form)))
-    const found = await Promise.all(Array.from(known.values(), (look) => look()))
+    for (const key of expected) add(readable(key), key)
+    for (const { form } of previous?.items ?? []) add(form)
+    const end = await this.#goOn(previous, add)
+    const found = await Promise.all(Array.from(known, ([form, key]) => this.#look(form, key)))
     return { ...end, items: found.filter((lease) => lease !== undefined) }
   }
 
@@ -105,13 +103,12 @@ export class Inspector {
     return { complete: false, position }
   }
 
-  async #look(
-    { key, shortened }: { key: string; shortened: boolean },
-    keys: EntryKeys,
-  ): Promise<HeldLease | undefined> {
-    const held = await readHolding(this.#connection, keys.lease, 'scard', keys.waiters)
+  async #look(form: string, whole?: string): Promise<HeldLease | undefined> {
+    const { lease, waiters } = entryKeysOf(this.#prefix, form)
+    const held = await readHolding(this.#connection, lease, 'scard', waiters)
     if (held === undefined) return undefined
     const { holder, remaining, waiting } = held
-    return { ...splitVersion(key), shortened, holder, remaining, waitingProcesses: waiting }
+    const { key, shortened } = whole === undefined ? original(form) : { key: whole, shortened: false }
+    return { ...splitVersion(key), form, shortened, holder, remaining, waitingProcesses: waiting }
   }
 }

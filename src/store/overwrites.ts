@@ -62,12 +62,12 @@ export class Overwrites {
   }
 
   /**
-   * Deletes all keys of the prefix, then tells every process. Refills that run lose their lease. What one of them has
+   * Deletes all keys of the prefix, or only those of the namespace of that path, then tells every process. Refills that run lose their lease. What one of them has
    * stored during the first pass, before its lease was met, goes with the second.
    */
-  async removeAll({ channel, message }: Broadcast): Promise<void> {
+  async removeAll(path: string, { channel, message }: Broadcast): Promise<void> {
     for (let pass = 0; pass < 2; pass++) {
-      await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix))
+      await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix, path))
     }
     await this.#connection.command('publish', this.#connection.channel(channel), message)
   }

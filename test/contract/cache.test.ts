@@ -15,7 +15,8 @@ import { startSentinel } from '../support/redis-sentinel.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
 
-type Setup = { name: string; options: () => Partial<CacheOptions> }
+/** `namespace`: the suite runs on a view of the cache. */
+type Setup = { name: string; options: () => Partial<CacheOptions>; namespace?: boolean }
 
 /** Filled before the first test: the suites below are named before there are servers. */
 const clients = {} as {
@@ -91,9 +92,23 @@ const setups: Setup[] = [
   },
   { name: 'a Cluster, without memory', options: () => ({ redis: clients.cluster, memory: false }) },
   { name: 'Sentinel, without memory', options: () => ({ redis: clients.sentinel, memory: false }) },
+  { name: 'a namespace in memory alone', options: () => ({}), namespace: true },
+  { name: 'a namespace in memory and Redis', options: () => ({ redis: clients.redis6 }), namespace: true },
+  { name: 'a namespace in Redis alone', options: () => ({ redis: clients.redis6, memory: false }), namespace: true },
+  {
+    name: 'a namespace with tracking',
+    options: () => ({ redis: clients.redis6, memory: { tracking: true } }),
+    namespace: true,
+  },
+  {
+    name: 'a namespace in two Redis instances',
+    options: () => ({ redis: [clients.redis6, clients.second], memory: false }),
+    namespace: true,
+  },
+  { name: 'a namespace in a Cluster', options: () => ({ redis: clients.cluster, memory: false }), namespace: true },
 ]
 
-describe.each(setups)('getOrRefill on $name', ({ options }) => {
+describe.each(setups)('getOrRefill on $name', ({ options, namespace }) => {
   const open: Cache[] = []
   afterEach(async () => {
     await Promise.all(open.splice(0).map((cache) => cache.close()))
@@ -102,7 +117,7 @@ describe.each(setups)('getOrRefill on $name', ({ options }) => {
   function cacheWith(more: Partial<CacheOptions> = {}): Cache {
     const cache = createCache({ ttl: 60_000, prefix: uniquePrefix('cache'), ...options(), ...more })
     open.push(cache)
-    return cache
+    return namespace ? cache.namespace('a%/{b}').namespace('ü') : cache
   }
 
   test('runs the loader once for all callers of a cold key, and not again while the value is fresh', async () => {
@@ -585,7 +600,7 @@ describe.each(setups)('getOrRefill on $name', ({ options }) => {
     const cache = cacheWith()
     const pending = cache.getOrRefill('key', () => new Promise<string>(() => {}))
     const outcome = expect(pending).rejects.toBeInstanceOf(ClosedError)
-    await cache.close()
+    await open[0]?.close() // of a namespace: the whole
     await outcome
     await expect(cache.getOrRefill('key', () => 1)).rejects.toBeInstanceOf(ClosedError)
     await expect(cache.set('key', 1)).rejects.toBeInstanceOf(ClosedError)

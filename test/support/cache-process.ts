@@ -15,8 +15,10 @@ export interface ProcessSetup {
 /** One thing that such a process is told to do. */
 export interface ProcessCall {
   id: number
-  method: 'getOrRefill' | 'get' | 'peek' | 'set' | 'invalidate' | 'stats' | 'wallNow' | 'close'
+  method: 'getOrRefill' | 'get' | 'peek' | 'set' | 'invalidate' | 'clear' | 'stats' | 'wallNow' | 'close'
   key: string
+  /** In which namespace of its cache. */
+  namespace?: string
   options?: CallOptions<string>
   /** What `set` sets, or what the loader's value begins with. */
   value?: string

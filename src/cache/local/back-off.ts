@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { isWithin } from '../../full-key.ts'
 
 /** Pause in ms after the first failed refill of a stale value, and the longest. */
 const FIRST_PAUSE = 1000
@@ -28,6 +29,10 @@ export class BackOff {
   /** There is a new value, or none any more. */
   forget(key: string): void {
     this.#setbacks.delete(key)
+  }
+
+  forgetWithin(path: string): void {
+    for (const key of this.#setbacks.keys()) if (isWithin(key, path)) this.#setbacks.delete(key)
   }
 
   clear(): void {

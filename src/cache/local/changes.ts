@@ -2,7 +2,7 @@
 const KEPT = 10_000
 
 /**
- * Counts the changes that this process has made or heard of, and remembers for each key and tag the number of the last.
+ * Counts the changes that this process has made or heard of, and remembers for each key, tag and namespace the number of the last.
  * Whoever asks for something notes the number at that moment. What he brings may be kept unless a later change concerns
  * it. Only so many keys are remembered: what was asked before the oldest of them counts as changed.
  */
@@ -10,6 +10,7 @@ export class Changes {
   #count = 0
   readonly #byKey = new Log()
   readonly #byTag = new Log()
+  readonly #byPath = new Log()
   /** The last change that concerns every key. */
   #ofAll = 0
   /** The last time at which changes may have been missed. */
@@ -29,9 +30,15 @@ export class Changes {
     return this.#byTag.note(tag, ++this.#count)
   }
 
+  /** Of everything in the namespace of that path. */
+  ofPath(path: string): number {
+    return this.#byPath.note(path, ++this.#count)
+  }
+
   ofAll(): number {
     this.#byKey.clear()
     this.#byTag.clear()
+    this.#byPath.clear()
     return (this.#ofAll = ++this.#count)
   }
 
@@ -51,6 +58,10 @@ export class Changes {
 
   noneOfTagsSince(since: number, tags: readonly string[]): boolean {
     return tags.every((tag) => since >= this.#byTag.last(tag))
+  }
+
+  noneOfPathsSince(since: number, paths: readonly string[]): boolean {
+    return paths.every((path) => since >= this.#byPath.last(path))
   }
 
   /** Whether none can have been missed since then. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../clock.ts'
 import type { Flights } from '../../flight/flights.ts'
+import { isWithin, pathsAround } from '../../full-key.ts'
 import { original, readable } from '../../redis/entry-keys.ts'
 import type { Life } from '../../store/entry.ts'
 import { BackOff } from './back-off.ts'
@@ -15,6 +16,7 @@ const PASSES_KEPT = 10_000
 /** Reads of Redis that are under way, seen as something that a change makes useless. */
 interface Looks {
   revoke(key: string): void
+  revokeWithin(path: string): void
   revokeAll(): void
 }
 
@@ -25,8 +27,8 @@ export interface Sync {
 
 /**
  * The one owner of what this process knows of its keys: entries in memory, flights, looks, passes, back-off, and `set`s
- * under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetAll` and
- * `outdateAll`. After it nobody is answered from, joins, or keeps what was asked for before.
+ * under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetWithin`,
+ * `forgetAll` and `outdateAll`. Keys and tags are full ones. After it nobody is answered from, joins, or keeps what was asked for before.
  */
 export class Local {
   /** L1, unless it is switched off. */
@@ -126,15 +128,19 @@ export class Local {
     const { memory } = this
     const now = this.#clock.now()
     const isUseful = now < Math.max(life.freshUntil, life.staleUntil, life.errorUntil)
-    if (memory === undefined || !isUseful || !this.#changes.noneSince(since, this.#nameOf(key), life.tags))
-      return undefined
+    if (memory === undefined || !isUseful || !this.#isUnchanged(since, key, life.tags)) return undefined
     const unsyncedUntil = isSynced ? Infinity : now + this.#unsyncedTtl
     return memory.put(key, this.#withNameOfLong(key, life), isolated, now, unsyncedUntil)
   }
 
   /** Whether no change of the key has been heard of since it was asked for at `since`. */
   isUnchanged(since: number, key: string): boolean {
-    return this.#changes.noneSince(since, this.#nameOf(key), [])
+    return this.#isUnchanged(since, key, [])
+  }
+
+  #isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
+    const changes = this.#changes
+    return changes.noneSince(since, this.#nameOf(key), tags) && changes.noneOfPathsSince(since, pathsAround(key))
   }
 
   /** A `set` begins: nobody is answered from what was before. */
@@ -192,6 +198,17 @@ export class Local {
     this.#changes.ofTag(name)
     this.memory?.deleteTagged(name)
     this.flights.closeAll()
+  }
+
+  /** Everything in the namespace of that path. */
+  forgetWithin(path: string): void {
+    this.#changes.ofPath(path)
+    for (const key of this.#sets.keys()) if (isWithin(key, path)) this.#sets.delete(key)
+    this.memory?.deleteWithin(path)
+    for (const key of this.#passes.keys()) if (isWithin(key, path)) this.#passes.delete(key)
+    this.backOff.forgetWithin(path)
+    this.flights.closeWithin(path)
+    this.#looks?.revokeWithin(path)
   }
 
   forgetAll(): void {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { isWithin } from '../../full-key.ts'
 import type { Life } from '../../store/entry.ts'
 import type { ResolvedMemory } from '../options.ts'
 import type { Isolated } from './isolation.ts'
@@ -100,6 +101,16 @@ export class Memory {
   /** Forgets all entries that have the tag, named in readable form. */
   deleteTagged(tag: string): void {
     for (const key of this.#byTag.get(tag) ?? []) this.#entries.delete(key)
+  }
+
+  /** Forgets all entries in the namespace of that path. */
+  deleteWithin(path: string): void {
+    for (const key of this.#entries.keys()) if (isWithin(key, path)) this.#entries.delete(key)
+  }
+
+  /** Entries in the namespace of that path. Looks at all. */
+  sizeWithin(path: string): number {
+    return path === '' ? this.size : Array.from(this.#entries.keys()).filter((key) => isWithin(key, path)).length
   }
 
   #untag(entry: MemoryEntry, key: string): void {

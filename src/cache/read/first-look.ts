@@ -1,4 +1,5 @@
 import type { ClosedError } from '../../errors.ts'
+import { isWithin } from '../../full-key.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { Codec } from '../../store/codec.ts'
 import type { ReadEntry } from '../../store/entry.ts'
@@ -66,6 +67,10 @@ export class PlainReadAhead {
   revoke(key: string): void {
     const look = this.#byKey.get(key)
     if (look !== undefined) look.isCurrent = false
+  }
+
+  revokeWithin(path: string): void {
+    for (const look of this.#byKey.values()) if (isWithin(look.key, path)) look.isCurrent = false
   }
 
   revokeAll(): void {

@@ -26,7 +26,7 @@ export function hitsFirst(
   memory: KnownInMemory,
   sync: Sync,
   clock: Clock,
-  events: Events,
+  events: Pick<Events, 'hit'>,
   otherwise: Cache['getOrRefill'],
 ): Cache['getOrRefill'] {
   return (key, loader, options) => {

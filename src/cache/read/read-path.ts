@@ -71,7 +71,7 @@ export class ReadPath {
     } else {
       batch?.decided(key)
     }
-    this.#core.events.hit(key)
+    this.#core.events.hitInMemory(key)
     return entry.readLater()
   }
 

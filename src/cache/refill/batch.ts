@@ -41,8 +41,8 @@ export class Batch<V> {
 
   readonly loader: Loader<V> = (context) =>
     new Promise<V>((resolve, reject) => {
-      const { key, execution, flight } = context as LoadRecord<V>
-      this.#waiting.push({ key, execution, flight, resolve, reject })
+      const { fullKey, execution, flight } = context as LoadRecord<V>
+      this.#waiting.push({ key: withoutVersion(fullKey), execution, flight, resolve, reject })
       if (this.#undecided.size === 0) void this.#run()
     })
 

@@ -1,6 +1,7 @@
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
 import { duration } from '../../check.ts'
+import { fullKey, ownKey, pathOf } from '../../full-key.ts'
 import { withoutVersion } from '../../key-version.ts'
 import { checkTags, type Lifetime } from '../options.ts'
 
@@ -43,9 +44,11 @@ export function isPassed<V>(context: LoaderContext<V>): boolean {
 
 /** Collects what the loader says about its result. */
 export class LoadRecord<V> implements LoaderContext<V> {
-  readonly key: string
+  /** With its namespace and version. Not for loaders. */
+  readonly fullKey: string
   readonly background: boolean
   readonly lifetime: Lifetime = {}
+  /** In full form, as keys. */
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
@@ -59,19 +62,23 @@ export class LoadRecord<V> implements LoaderContext<V> {
   #stale: V | undefined
 
   constructor(
-    key: string,
+    fullKey: string,
     execution: Execution,
     readStale: (() => V) | undefined,
     background: boolean,
     onDoNotShare: () => void,
     flight?: Waiter,
   ) {
-    this.key = withoutVersion(key)
+    this.fullKey = fullKey
     this.execution = execution
     this.#readStale = readStale
     this.background = background
     this.#onDoNotShare = onDoNotShare
     this.flight = flight
+  }
+
+  get key(): string {
+    return ownKey(withoutVersion(this.fullKey))
   }
 
   get signal(): AbortSignal {
@@ -109,7 +116,8 @@ export class LoadRecord<V> implements LoaderContext<V> {
     const { ttl, staleWhileRevalidate, staleIfError, tags } = options
     if (tags !== undefined) {
       checkTags(tags)
-      this.tags.push(...tags)
+      const path = pathOf(this.fullKey)
+      this.tags.push(...tags.map((tag) => fullKey(path, tag)))
     }
     if (ttl !== undefined) this.lifetime.ttl = duration('ttl', ttl)
     if (staleWhileRevalidate !== undefined) {

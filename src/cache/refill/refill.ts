@@ -83,7 +83,7 @@ export class Refill<V> {
 
   readonly #end = (): void => {
     this.#order.batch?.decided(this.#order.key)
-    if (this.#waited !== undefined) this.#core.events.waited(this.#waited)
+    if (this.#waited !== undefined) this.#core.events.waited(this.#order.key, this.#waited)
     this.#callers.end()
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { LoadTimeoutError, LockLostError } from '../../errors.ts'
 import type { Execution } from '../../flight/execution.ts'
-import type { Loader, LoaderContext } from './loader-context.ts'
+import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
  * Runs a loader and settles as its result first does, with the very reason if that is a failure; with `LoadTimeoutError`
@@ -10,7 +10,7 @@ import type { Loader, LoaderContext } from './loader-context.ts'
  */
 export function runLoader<V>(
   loader: Loader<V>,
-  context: LoaderContext<V>,
+  record: LoadRecord<V>,
   loadTimeout: number,
   execution: Execution,
   clock: Clock,
@@ -28,12 +28,12 @@ export function runLoader<V>(
       reject(reason)
     }
     const timer = clock.setTimeout(() => {
-      const error = new LoadTimeoutError(context.key, loadTimeout)
+      const error = new LoadTimeoutError(record.fullKey, loadTimeout)
       execution.abort(error)
       finish()
       reject(error)
     }, loadTimeout)
-    const loaded = begin(loader, context)
+    const loaded = begin(loader, record)
     // It may have a `then` of its own.
     void Promise.prototype.then.call(
       loaded,
@@ -50,9 +50,9 @@ export function runLoader<V>(
 }
 
 /** What the loader makes, as a promise of Node's own: that guards against thenables that throw or settle twice. */
-function begin<V>(loader: Loader<V>, context: LoaderContext<V>): Promise<V> {
+function begin<V>(loader: Loader<V>, record: LoadRecord<V>): Promise<V> {
   try {
-    return Promise.resolve(loader(context))
+    return Promise.resolve(loader(record))
   } catch (reason) {
     return Promise.reject(reason as Error)
   }

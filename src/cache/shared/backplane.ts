@@ -1,12 +1,16 @@
 import { splitVersion, withVersion } from '../../key-version.ts'
 import type { Random } from '../../random.ts'
+import { fullKey, ownKey, pathOf } from '../../full-key.ts'
 import type { Broadcast } from '../../store/overwrites.ts'
 
-/** What a process tells the others: an entry was set or invalidated, all that have a tag were, or all were cleared. */
+/**
+ * What a process tells the others: an entry was set or invalidated, all that have a tag were, or all of a namespace were
+ * cleared, which without a path is the whole cache.
+ */
 export type Change =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'tag'; readonly tag: string }
-  | { readonly kind: 'all' }
+  | { readonly kind: 'all'; readonly path: string }
 
 /** A letter says what was changed; a capital one, that it was changed in all instances of a migration. */
 const KEY = 'k'
@@ -14,6 +18,8 @@ const KEY = 'k'
 const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
+/** Stands between a namespace's path and a name in it. Paths have no control characters. */
+const PATH_END = '\0'
 
 /** How the processes that share a prefix keep what they hold in memory in step. */
 export class Backplane {
@@ -46,15 +52,19 @@ export class Backplane {
 }
 
 function read(kind: string, name: string): Change | undefined {
-  if (kind === KEY) return { kind: 'key', key: name }
-  if (kind === VERSIONED_KEY) return readVersioned(name)
-  if (kind === TAG) return { kind: 'tag', tag: name }
-  return kind === ALL ? { kind: 'all' } : undefined
+  if (kind === ALL) return { kind: 'all', path: name }
+  const end = name.indexOf(PATH_END)
+  if (end === -1) return undefined
+  const [path, own] = [name.slice(0, end), name.slice(end + 1)]
+  if (kind === KEY) return { kind: 'key', key: fullKey(path, own) }
+  if (kind === VERSIONED_KEY) return readVersioned(path, own)
+  return kind === TAG ? { kind: 'tag', tag: fullKey(path, own) } : undefined
 }
 
 function write(change: Change): [kind: string, name: string] {
-  if (change.kind === 'key') return writeKey(change.key)
-  return change.kind === 'tag' ? [TAG, change.tag] : [ALL, '']
+  if (change.kind === 'all') return [ALL, change.path]
+  const [kind, own] = change.kind === 'key' ? writeKey(ownKey(change.key)) : ([TAG, ownKey(change.tag)] as const)
+  return [kind, pathOf(change.kind === 'key' ? change.key : change.tag) + PATH_END + own]
 }
 
 function writeKey(named: string): [kind: string, name: string] {
@@ -62,9 +72,9 @@ function writeKey(named: string): [kind: string, name: string] {
   return version === undefined ? [KEY, key] : [VERSIONED_KEY, `${version.length}:${version}${key}`]
 }
 
-function readVersioned(name: string): Change | undefined {
+function readVersioned(path: string, name: string): Change | undefined {
   const [head, length] = /^(\d+):/.exec(name) ?? []
   if (head === undefined) return undefined
   const keyAt = head.length + Number(length)
-  return { kind: 'key', key: withVersion(name.slice(keyAt), name.slice(head.length, keyAt)) }
+  return { kind: 'key', key: withVersion(fullKey(path, name.slice(keyAt)), name.slice(head.length, keyAt)) }
 }

@@ -119,7 +119,7 @@ export class RedisTier {
     const { channel, message } = this.#backplane.announce(change)
     if (change.kind === 'key') return overwrites.remove(change.key, { channel, message })
     if (change.kind === 'tag') return overwrites.invalidateTags([{ name: change.tag, message }], channel)
-    return overwrites.removeAll({ channel, message })
+    return overwrites.removeAll(change.path, { channel, message })
   }
 
   /** An inbox receives messages from now on, or does not; `again`: some may have been missed. */
@@ -236,8 +236,9 @@ export class RedisTier {
     return this.#onAll((overwrites) => overwrites.remove(key, this.#backplane.announce({ kind: 'key', key })))
   }
 
-  async removeAll(): Promise<void> {
-    await this.#onAll((overwrites) => overwrites.removeAll(this.#backplane.announce({ kind: 'all' })))
+  /** Of the namespace of that path. */
+  async removeAll(path: string): Promise<void> {
+    await this.#onAll((overwrites) => overwrites.removeAll(path, this.#backplane.announce({ kind: 'all', path })))
     this.#interruptWaits()
   }
 

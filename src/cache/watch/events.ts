@@ -1,6 +1,8 @@
-import { DURATION_BOUNDS, outcomeChannels } from '../../diagnostics.ts'
+import { outcomeChannels } from '../../diagnostics.ts'
+import { isWithin, pathOf, pathsAround, shownKey } from '../../full-key.ts'
 import { withoutVersion } from '../../key-version.ts'
-import { DurationHistogram, type Tier } from './stats.ts'
+import { Counts } from './counts.ts'
+import type { Tier } from './stats.ts'
 
 /** What a cache tells its listeners, by event name. */
 export interface CacheEvents {
@@ -29,98 +31,117 @@ export type CacheListener<E extends CacheEvent> = (event: CacheEvents[E]) => voi
 
 const HIT = outcomeChannels.hit
 
+/** Who listens, and the path of the namespace whose events are told. */
+interface Listening<E extends CacheEvent> {
+  readonly listener: CacheListener<E>
+  readonly path: string
+}
+
 /**
  * Counts what happens and tells it: to the cache's own listeners, and on the channels by which others watch. While
- * nobody listens, nothing is built.
+ * nobody listens, nothing is built. Keys come as full ones, and are told as seen from the listener's namespace.
  */
-export class Events {
+export class Events extends Counts {
   readonly #name: string
   readonly #redactKey: (key: string) => string
-  readonly counts: Record<CacheEvent, number> = {
-    hit: 0,
-    stale: 0,
-    miss: 0,
-    coalesced: 0,
-    refilled: 0,
-    'refill-failed': 0,
-    'lease-lost': 0,
-    invalidated: 0,
-    error: 0,
-  }
-  /** How many of the hits, fresh and stale, were found in Redis. */
-  readonly inRedis: { hit: number; stale: number } = { hit: 0, stale: 0 }
-  readonly loadTime: DurationHistogram = new DurationHistogram(DURATION_BOUNDS)
-  readonly waits: { count: number; sum: number } = { count: 0, sum: 0 }
-  readonly #listeners = new Map<CacheEvent, Set<CacheListener<never>>>()
+  /** Path → the counts of that namespace. */
+  readonly #ofNamespaces = new Map<string, Counts>()
+  readonly #listeners = new Map<CacheEvent, Set<Listening<never>>>()
   /** Whether somebody listens to hits: the one question that each of them may afford. */
   #tellsHits = false
 
   /** `name` and `redactKey`: what the cache and its keys are called on the channels. */
   constructor(name: string, redactKey: (key: string) => string) {
+    super()
     this.#name = name
     this.#redactKey = redactKey
   }
 
-  on<E extends CacheEvent>(event: E, listener: CacheListener<E>): () => void {
+  /** With a path: to what happens in that namespace, or to all of its cache. */
+  on<E extends CacheEvent>(event: E, listener: CacheListener<E>, path = ''): () => void {
     let listeners = this.#listeners.get(event)
     if (listeners === undefined) this.#listeners.set(event, (listeners = new Set()))
-    listeners.add(listener)
+    const listening = { listener, path }
+    listeners.add(listening)
     this.#tellsHits = this.#listeners.has('hit')
     return () => {
-      listeners.delete(listener)
+      listeners.delete(listening)
       if (listeners.size === 0 && this.#listeners.get(event) === listeners) this.#listeners.delete(event)
       this.#tellsHits = this.#listeners.has('hit')
     }
   }
 
-  /** A hit in memory: a count, and nothing else as long as nobody listens. */
+  /** Those of the namespace of that path: counted from the first call on, and as long as the cache lives. */
+  countsOf(path: string): Counts {
+    let counts = this.#ofNamespaces.get(path)
+    if (counts === undefined) this.#ofNamespaces.set(path, (counts = new Counts()))
+    return counts
+  }
+
+  /** A hit in memory, which no namespace counts: a count, and nothing else as long as nobody listens. */
   hit(key: string): void {
     this.counts.hit++
     if (this.#tellsHits || HIT.hasSubscribers) this.#tell('hit', { key, tier: 'memory' })
   }
 
+  hitInMemory(key: string): void {
+    for (const { counts } of this.#namespacesOf(key)) counts.hit++
+    this.hit(key)
+  }
+
   hitInRedis(key: string): void {
-    this.counts.hit++
+    this.#count('hit', key)
     this.inRedis.hit++
+    for (const { inRedis } of this.#namespacesOf(key)) inRedis.hit++
     if (this.#tellsHits || HIT.hasSubscribers) this.#tell('hit', { key, tier: 'redis' })
   }
 
   stale(key: string, tier: Tier): void {
-    this.counts.stale++
-    if (tier === 'redis') this.inRedis.stale++
+    this.#count('stale', key)
+    if (tier === 'redis') {
+      this.inRedis.stale++
+      for (const { inRedis } of this.#namespacesOf(key)) inRedis.stale++
+    }
     if (this.#isHeard('stale')) this.#tell('stale', { key, tier })
   }
 
   miss(key: string): void {
-    this.counts.miss++
+    this.#count('miss', key)
     if (this.#isHeard('miss')) this.#tell('miss', { key })
   }
 
   coalesced(key: string): void {
-    this.counts.coalesced++
+    this.#count('coalesced', key)
     if (this.#isHeard('coalesced')) this.#tell('coalesced', { key })
   }
 
   refilled(key: string, loadTime: number): void {
-    this.counts.refilled++
-    this.loadTime.note(loadTime)
+    this.#count('refilled', key)
+    this.#noteLoad(key, loadTime)
     if (this.#isHeard('refilled')) this.#tell('refilled', { key, loadTime })
   }
 
   refillFailed(key: string, error: unknown, loadTime: number): void {
-    this.counts['refill-failed']++
-    this.loadTime.note(loadTime)
+    this.#count('refill-failed', key)
+    this.#noteLoad(key, loadTime)
     if (this.#isHeard('refill-failed')) this.#tell('refill-failed', { key, error, loadTime })
   }
 
   leaseLost(key: string): void {
-    this.counts['lease-lost']++
+    this.#count('lease-lost', key)
     if (this.#isHeard('lease-lost')) this.#tell('lease-lost', { key })
   }
 
-  invalidated(key: string | undefined): void {
-    this.counts.invalidated++
+  invalidated(key: string): void {
+    this.#count('invalidated', key)
     if (this.#isHeard('invalidated')) this.#tell('invalidated', { key })
+  }
+
+  /** Any entries in the namespace of that path: those of a tag, or all. */
+  invalidatedWithin(path: string): void {
+    this.counts.invalidated++
+    for (const [each, { counts }] of this.#ofNamespaces) if (overlap(each, path)) counts.invalidated++
+    if (this.#isHeard('invalidated')) this.#tell('invalidated', { key: undefined }, path)
   }
 
   report(error: unknown): void {
@@ -129,20 +150,43 @@ export class Events {
   }
 
   /** A refill has waited for another process. */
-  waited(duration: number): void {
-    this.waits.count++
-    this.waits.sum += duration
+  waited(key: string, duration: number): void {
+    for (const { waits } of [this, ...this.#namespacesOf(key)]) {
+      waits.count++
+      waits.sum += duration
+    }
+  }
+
+  #count(event: CacheEvent, key: string): void {
+    this.counts[event]++
+    for (const { counts } of this.#namespacesOf(key)) counts[event]++
+  }
+
+  #noteLoad(key: string, loadTime: number): void {
+    this.loadTime.note(loadTime)
+    for (const counts of this.#namespacesOf(key)) counts.loadTime.note(loadTime)
+  }
+
+  /** The counts of the namespaces that contain the key. */
+  #namespacesOf(key: string): readonly Counts[] {
+    if (pathOf(key) === '') return NONE
+    return pathsAround(key).flatMap((path) => this.#ofNamespaces.get(path) ?? [])
   }
 
   #isHeard(event: CacheEvent): boolean {
     return this.#listeners.has(event) || outcomeChannels[event].hasSubscribers
   }
 
-  /** A listener's error is the listener's: it surfaces as uncaught. So does, by Node's own rule, that of a subscriber. */
-  #tell<E extends CacheEvent>(event: E, described: CacheEvents[E]): void {
-    const description = withUsersKey(described)
-    for (const listener of [...(this.#listeners.get(event) ?? [])] as CacheListener<E>[]) {
-      runApart(() => listener(description))
+  /**
+   * `path`: where it happened, if no key says so. A listener's error is the listener's: it surfaces as uncaught. So does,
+   * by Node's own rule, that of a subscriber.
+   */
+  #tell<E extends CacheEvent>(event: E, description: CacheEvents[E], path = ''): void {
+    const { key } = description as { key?: string }
+    for (const to of [...(this.#listeners.get(event) ?? [])] as Listening<E>[]) {
+      if (key === undefined ? !overlap(to.path, path) : !isWithin(key, to.path)) continue
+      const told = key === undefined ? description : { ...description, key: shownKey(withoutVersion(key), to.path) }
+      runApart(() => to.listener(told))
     }
     if (outcomeChannels[event].hasSubscribers) runApart(() => this.#publish(event, description))
   }
@@ -150,7 +194,9 @@ export class Events {
   #publish<E extends CacheEvent>(event: E, description: CacheEvents[E]): void {
     const { key } = description as { key?: string }
     const message = { cache: this.#name, ...description }
-    outcomeChannels[event].publish(key === undefined ? message : { ...message, key: this.#redactKey(key) })
+    outcomeChannels[event].publish(
+      key === undefined ? message : { ...message, key: this.#redactKey(withoutVersion(key)) },
+    )
   }
 
   clear(): void {
@@ -159,9 +205,11 @@ export class Events {
   }
 }
 
-function withUsersKey<D extends object>(description: D): D {
-  const { key } = description as { key?: string }
-  return key === undefined ? description : { ...description, key: withoutVersion(key) }
+const NONE: readonly Counts[] = []
+
+/** Whether one of the namespaces contains the other. */
+function overlap(path: string, other: string): boolean {
+  return path.startsWith(other) || other.startsWith(path)
 }
 
 /** Runs what is not ours: if it throws, that harms nobody here. */

@@ -13,9 +13,9 @@ const setup = JSON.parse(process.argv[2] as string) as ProcessSetup
 const redis = new Redis(setup.url)
 const counter = new Redis(setup.counterUrl)
 redis.on('error', () => {})
-const cache = createCache({ ...(setup.options as CacheOptions), redis, prefix: setup.prefix })
-cache.on('error', ({ error }) => parent.send({ type: 'error', message: String(error) }))
-cache.on('lease-lost', ({ key }) => parent.send({ type: `lease-lost ${key}` }))
+const whole = createCache({ ...(setup.options as CacheOptions), redis, prefix: setup.prefix })
+whole.on('error', ({ error }) => parent.send({ type: 'error', message: String(error) }))
+whole.on('lease-lost', ({ key }) => parent.send({ type: `lease-lost ${key}` }))
 process.on('unhandledRejection', (error) => parent.send({ type: 'unhandled', message: String(error) }))
 
 const goes = new Map<string, () => void>()
@@ -41,6 +41,7 @@ async function load(call: ProcessCall, signal: AbortSignal): Promise<string> {
 }
 
 async function perform(call: ProcessCall): Promise<unknown> {
+  const cache = call.namespace === undefined ? whole : whole.namespace(call.namespace)
   switch (call.method) {
     case 'getOrRefill': {
       const ask = (): Promise<string> => cache.getOrRefill(call.key, ({ signal }) => load(call, signal), call.options)
@@ -55,13 +56,15 @@ async function perform(call: ProcessCall): Promise<unknown> {
       return cache.set(call.key, call.value, call.options)
     case 'invalidate':
       return cache.invalidate(call.key)
+    case 'clear':
+      return cache.clear()
     case 'stats':
       return cache.stats()
     case 'wallNow':
       return Date.now()
     case 'close':
       // What is left must let the process end by itself.
-      await cache.close()
+      await whole.close()
       redis.disconnect()
       counter.disconnect()
       return 'closed'
@@ -86,8 +89,8 @@ process.on('message', (message: { type: string; call?: ProcessCall; key?: string
 })
 
 // Warm: connections are open, scripts are loaded, the inbox listens.
-await cache.getOrRefill(`warm-up ${process.pid}`, () => 'warm')
-while (cache.stats().flights > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-await cache.invalidate(`warm-up ${process.pid}`)
+await whole.getOrRefill(`warm-up ${process.pid}`, () => 'warm')
+while (whole.stats().flights > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+await whole.invalidate(`warm-up ${process.pid}`)
 await counter.ping()
 ready()

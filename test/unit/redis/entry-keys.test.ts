@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { entryKeys, original, readable } from '../../../src/redis/entry-keys.ts'
+import { fullKey } from '../../../src/full-key.ts'
 import { withVersion } from '../../../src/key-version.ts'
+import { entryKeys, entryKeysBeginning, original, pathInto, readable } from '../../../src/redis/entry-keys.ts'
 import { hashSlot } from '../../../src/redis/hash-slot.ts'
 
 /** Texts as users make them, and keys made of the very pieces that our own are made of. */
@@ -15,10 +16,14 @@ const text = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 150, maxLength: 400 }).filter((text) => text.isWellFormed()),
 )
 
+/** Full keys: of the cache itself, and of namespaces in it. */
+const full = fc
+  .tuple(fc.array(text, { maxLength: 2 }), text)
+  .map(([names, own]) => fullKey(names.reduce(pathInto, ''), own))
 /** Without a version and with one. */
 const key = fc.oneof(
-  { weight: 2, arbitrary: text },
-  { weight: 1, arbitrary: fc.tuple(text, text).map(([name, version]) => withVersion(name, version)) },
+  { weight: 2, arbitrary: full },
+  { weight: 1, arbitrary: fc.tuple(full, text).map(([name, version]) => withVersion(name, version)) },
 )
 
 const all = (userKey: string, prefix = 'herdlock'): string[] => Object.values(entryKeys(prefix, userKey)) as string[]
@@ -81,6 +86,22 @@ describe('entryKeys', () => {
     )
   })
 
+  it('begins with the path of its namespace, and of no other', () => {
+    fc.assert(
+      fc.property(text, text, text, (name, other, own) => {
+        fc.pre(name !== other)
+        const beginning = entryKeysBeginning('p', pathInto('', name))
+        const begins = (full: string): boolean => entryKeys('p', full).value.startsWith(beginning)
+        expect(begins(fullKey(pathInto('', name), own))).toBe(true)
+        expect(begins(fullKey(pathInto(pathInto('', name), other), own))).toBe(true)
+        expect(begins(fullKey(pathInto('', other), own))).toBe(false)
+        expect(begins(own)).toBe(false)
+      }),
+      { numRuns: 500 },
+    )
+    expect(entryKeys('herdlock', fullKey(pathInto('', 'users'), '42')).value).toBe('herdlock:{users%/42}')
+  })
+
   it('stays readable for ordinary keys', () => {
     expect(entryKeys('herdlock', 'user:42')).toMatchObject({
       value: 'herdlock:{user:42}',
@@ -98,6 +119,7 @@ describe('original', () => {
         const form = readable(one)
         const isWhole = original(form).key === one && !original(form).shortened
         expect(isWhole || (original(form).shortened && form.length > 100)).toBe(true)
+        expect(entryKeys('p', original(form).key).value === entryKeys('p', one).value).toBe(isWhole)
       }),
       { numRuns: 1000 },
     )

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isolateLoaded } from '../../../../src/cache/local/isolation.ts'
 import { Local } from '../../../../src/cache/local/local.ts'
 import { Memory } from '../../../../src/cache/local/memory.ts'
+import { fullKey } from '../../../../src/full-key.ts'
 import { Flights } from '../../../../src/flight/flights.ts'
 import { readable } from '../../../../src/redis/entry-keys.ts'
 import { defaultCodec } from '../../../../src/store/codec.ts'
@@ -12,7 +13,11 @@ const UNSYNCED = 1000
 describe('Local', () => {
   let clock: FakeClock
   let local: Local
-  const looks = { revoke: vi.fn<(key: string) => void>(), revokeAll: vi.fn<() => void>() }
+  const looks = {
+    revoke: vi.fn<(key: string) => void>(),
+    revokeWithin: vi.fn<(path: string) => void>(),
+    revokeAll: vi.fn<() => void>(),
+  }
   beforeEach(() => {
     clock = new FakeClock()
     local = localWith({ isAlone: true, isTracking: false })
@@ -74,6 +79,34 @@ describe('Local', () => {
     expect(local.flights.joinable('b')).toBeUndefined()
     keep('d', 'without the tag', since, 'other')
     expect(inMemory('d')).toBe('without the tag')
+  })
+
+  it.each([false, true])('forgets what is in a namespace, and nothing else; with tracking: %s', (isTracking) => {
+    local = localWith({ isAlone: true, isTracking })
+    const keys = ['n%/', 'n%/inside%/', 'other%/', ''].map((path) => fullKey(path, 'a'))
+    for (const key of keys) {
+      keep(key, 'old')
+      local.flights.start(key)
+      local.pass(key, 1000)
+      local.backOff.failed(key, 0)
+    }
+    const pending = keys.map((key) => local.beginSet(`${key} set`))
+    const since = local.now
+    local.forgetWithin('n%/')
+    const goneOrThere = [undefined, undefined, 'there', 'there']
+    const seen = (test: (key: string) => unknown) => keys.map((key) => (test(key) ? 'there' : undefined))
+    expect(seen(inMemory)).toEqual(goneOrThere)
+    expect(seen((key) => local.flights.joinable(key))).toEqual(goneOrThere)
+    expect(seen((key) => local.passesUntil(key) > 0)).toEqual(goneOrThere)
+    expect(seen((key) => local.backOff.until(key) > 0)).toEqual(goneOrThere)
+    for (const each of pending) local.endSet(each, { life: lifeOf(), isolated: isolated('set') })
+    expect(seen((key) => inMemory(`${key} set`))).toEqual(goneOrThere)
+    for (const key of keys) keep(`${key} later`, 'asked before', since)
+    expect(seen((key) => inMemory(`${key} later`))).toEqual(goneOrThere)
+    expect(seen((key) => local.isUnchanged(since, key))).toEqual(goneOrThere)
+    for (const key of keys) keep(key, 'asked after')
+    expect(seen(inMemory)).toEqual(['there', 'there', 'there', 'there'])
+    expect(looks.revokeWithin).toHaveBeenCalledWith('n%/')
   })
 
   it('tells looks', () => {

@@ -1,13 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Backplane, type Change } from '../../../../src/cache/shared/backplane.ts'
+import { fullKey } from '../../../../src/full-key.ts'
 import { withVersion } from '../../../../src/key-version.ts'
+import { pathInto } from '../../../../src/redis/entry-keys.ts'
 import { FakeRandom } from '../../../support/fake-random.ts'
 
 const ours = new Backplane('prefix', new FakeRandom(1), false)
 const theirs = new Backplane('prefix', new FakeRandom(2), false)
 const everywhere = new Backplane('prefix', new FakeRandom(3), true)
-const name = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => text.isWellFormed())
+const text = fc.string({ unit: 'binary', minLength: 1 }).filter((each) => each.isWellFormed())
+const path = fc.oneof(
+  fc.constant(''),
+  text.map((name) => pathInto('', name)),
+)
+const name = fc.tuple(path, text).map(([of, own]) => fullKey(of, own))
 
 describe('Backplane', () => {
   it('carries a change of any key or tag to the others, and not back to its sender', () => {
@@ -15,7 +22,7 @@ describe('Backplane', () => {
       name.map((key) => ({ kind: 'key' as const, key })),
       fc.tuple(name, name).map(([key, version]) => ({ kind: 'key' as const, key: withVersion(key, version) })),
       name.map((tag) => ({ kind: 'tag' as const, tag })),
-      fc.constant({ kind: 'all' as const }),
+      path.map((of) => ({ kind: 'all' as const, path: of })),
     )
     fc.assert(
       fc.property(change, (given) => {
@@ -36,7 +43,9 @@ describe('Backplane', () => {
   it('takes what it cannot understand for nothing, and never throws', () => {
     expect(ours.read(Buffer.alloc(0))).toBeUndefined()
     expect(ours.read(Buffer.from('hello'))).toBeUndefined()
-    expect(ours.read(Buffer.from(`${theirs.announce({ kind: 'all' }).message.slice(0, -1)}vkey`))).toBeUndefined()
+    expect(
+      ours.read(Buffer.from(`${theirs.announce({ kind: 'all', path: '' }).message.slice(0, -1)}v\0key`)),
+    ).toBeUndefined()
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         expect(() => ours.read(Buffer.from(bytes))).not.toThrow()

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { fullKey } from '../../../../src/full-key.ts'
 import { Events } from '../../../../src/cache/watch/events.ts'
 
 const quiet = (): Events => new Events('cache', (key) => key)
@@ -51,6 +52,55 @@ describe('Events', () => {
     expect(() => events.hit('a')).not.toThrow()
     expect(reached).toBe(true)
     expect(await uncaught).toMatchObject({ message: "the listener's own" })
+  })
+
+  it('counts what happens in a namespace for each that contains it, from the first question on', () => {
+    const events = quiet()
+    const [outer, inner] = [events.countsOf('a%/'), events.countsOf('a%/b%/')]
+    for (const key of ['k', fullKey('a%/', 'k'), fullKey('a%/b%/', 'k'), fullKey('ab%/', 'k')]) {
+      events.hitInMemory(key)
+      events.hitInRedis(key)
+      events.stale(key, 'redis')
+      for (const event of ['miss', 'coalesced', 'leaseLost', 'invalidated'] as const) events[event](key)
+      events.refilled(key, 5)
+      events.refillFailed(key, new Error('no'), 7)
+      events.waited(key, 3)
+    }
+    events.invalidatedWithin('a%/b%/c%/')
+    events.invalidatedWithin('a%/x%/')
+    events.report(new Error('of no key'))
+    const read = ({ hits, tiers, loadTime, waits, ...counts }: ReturnType<typeof outer.read>) =>
+      [hits, tiers.redis, loadTime.count, loadTime.sum, waits, ...Object.values(counts)].flatMap((each) =>
+        typeof each === 'object' ? Object.values(each) : each,
+      )
+    const each = [2, 1, 1, 2, 12, 1, 3, 1, 1, 1, 1, 1, 1]
+    expect(read(inner.read())).toEqual([...each, 2, 0])
+    expect(read(outer.read())).toEqual([...each.map((count) => 2 * count), 4, 0])
+    expect(read(events.read())).toEqual([...each.map((count) => 4 * count), 6, 1])
+    expect(events.countsOf('a%/')).toBe(outer)
+  })
+
+  it('tells a namespace of what happens in it, and what may concern it, by its own keys', () => {
+    const events = quiet()
+    const seen: unknown[] = []
+    for (const event of ['miss', 'invalidated', 'error'] as const) events.on(event, (told) => seen.push(told), 'a%/')
+    const path = (names: string) => names.replaceAll('.', '%/')
+    for (const of of ['', 'a.', 'a.b.', 'ab.', 'b.']) events.miss(fullKey(path(of), 'k'))
+    expect(seen.splice(0)).toEqual([{ key: 'k' }, { key: 'b/k' }])
+    for (const of of ['ab.', 'b.']) events.invalidatedWithin(path(of))
+    expect(seen).toEqual([])
+    for (const of of ['', 'a.', 'a.b.']) events.invalidatedWithin(path(of))
+    expect(seen.splice(0)).toEqual([{ key: undefined }, { key: undefined }, { key: undefined }])
+    events.report('failure')
+    expect(seen).toEqual([{ error: 'failure' }])
+  })
+
+  it('tells the cache by keys that say in which namespace', () => {
+    const told: unknown[] = []
+    const events = new Events('cache', (key) => key)
+    events.on('miss', ({ key }) => told.push(key))
+    events.miss(fullKey('a%/b%/', 'k'))
+    expect(told).toEqual(['a/b/k'])
   })
 
   it('counts what was found in Redis apart', () => {
