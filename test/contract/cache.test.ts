@@ -2,8 +2,8 @@ import { type GlideClient, type GlideClusterClient, ProtocolVersion } from '@val
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
-import { createClient } from 'redis'
-import { createClient as createClient5 } from 'redis5'
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import * as redis5 from 'redis5'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
@@ -31,9 +31,15 @@ const clients = {} as {
 /** Those of node-redis. */
 const nodeRedis = {} as {
   version6: ReturnType<typeof createClient>
-  version5: ReturnType<typeof createClient5>
+  version5: ReturnType<typeof redis5.createClient>
   protocol2: ReturnType<typeof createClient<never, never, never, 2>>
   prefixed: ReturnType<typeof createClient>
+  cluster: ReturnType<typeof createCluster>
+  cluster5: ReturnType<typeof redis5.createCluster>
+  sentinel: ReturnType<typeof createSentinel>
+  sentinel5: ReturnType<typeof redis5.createSentinel>
+  pool: ReturnType<typeof createClientPool>
+  pool5: ReturnType<typeof redis5.createClientPool>
 }
 const glide = {} as { resp3: GlideClient; resp2: GlideClient; cluster: GlideClusterClient }
 const stops: (() => unknown)[] = []
@@ -49,9 +55,17 @@ beforeAll(async () => {
   clients.sentinel = new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name })
   const { url } = sharedRedis()
   nodeRedis.version6 = createClient({ url })
-  nodeRedis.version5 = createClient5({ url })
+  nodeRedis.version5 = redis5.createClient({ url })
   nodeRedis.protocol2 = createClient({ url, RESP: 2 }) as typeof nodeRedis.protocol2
   nodeRedis.prefixed = createClient({ url, keyPrefix: 'app:' })
+  const rootNodes = cluster.addresses.map(({ host, port }) => ({ url: `redis://${host}:${port}` }))
+  nodeRedis.cluster = createCluster({ rootNodes, keyPrefix: 'app:' })
+  nodeRedis.cluster5 = redis5.createCluster({ rootNodes })
+  const watched = { name: sentinel.name, sentinelRootNodes: [...sentinel.addresses] }
+  nodeRedis.sentinel = createSentinel({ ...watched, masterPoolSize: 3 })
+  nodeRedis.sentinel5 = redis5.createSentinel(watched)
+  nodeRedis.pool = createClientPool({ url })
+  nodeRedis.pool5 = redis5.createClientPool({ url }, { maximum: 1 })
   await Promise.all(Object.values(nodeRedis).map((client) => client.connect()))
   glide.resp3 = await connectGlide(sharedRedis())
   glide.resp2 = await connectGlide(sharedRedis(), { protocol: ProtocolVersion.RESP2 })
@@ -64,7 +78,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   for (const client of Object.values(clients)) client.disconnect()
-  for (const client of Object.values(nodeRedis)) client.destroy()
+  for (const client of Object.values(nodeRedis)) await client.destroy()
   for (const client of Object.values(glide)) client.close()
   await Promise.all(stops.map((stop) => stop()))
 })
@@ -84,6 +98,18 @@ const setups: Setup[] = [
   { name: 'memory and Redis (GLIDE)', options: () => ({ redis: glide.resp3 }) },
   { name: 'Redis alone (GLIDE, RESP 2)', options: () => ({ redis: glide.resp2, memory: false }) },
   { name: 'a Cluster, without memory (GLIDE)', options: () => ({ redis: glide.cluster, memory: false }) },
+  {
+    name: 'a Cluster (node-redis 6 with a keyPrefix), without memory',
+    options: () => ({ redis: nodeRedis.cluster, memory: false }),
+  },
+  { name: 'memory and a Cluster (node-redis 5)', options: () => ({ redis: nodeRedis.cluster5 }) },
+  {
+    name: 'Sentinel (node-redis 6 with three clients), without memory',
+    options: () => ({ redis: nodeRedis.sentinel, memory: false }),
+  },
+  { name: 'memory and Sentinel (node-redis 5)', options: () => ({ redis: nodeRedis.sentinel5 }) },
+  { name: 'a pool (node-redis 6), without memory', options: () => ({ redis: nodeRedis.pool, memory: false }) },
+  { name: 'memory and a pool of one (node-redis 5)', options: () => ({ redis: nodeRedis.pool5 }) },
   { name: 'Redis alone', options: () => ({ redis: clients.redis6, memory: false }) },
   { name: 'Redis alone, its client with a keyPrefix', options: () => ({ redis: clients.prefixed, memory: false }) },
   {

@@ -1,8 +1,8 @@
 import * as ioredis6 from 'ioredis'
 import * as ioredis5 from 'ioredis5'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
-import { createClient } from 'redis'
-import { createClient as createClient5 } from 'redis5'
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import * as redis5 from 'redis5'
 import { connectGlide } from '../support/glide-clients.ts'
 import type { OwnClient } from './lock-contract.ts'
 
@@ -38,16 +38,56 @@ export const CLUSTER: Readonly<Record<string, (nodes: Nodes, options: { keyPrefi
   iovalkey: (nodes, options) => like(new ValkeyCluster(nodes as never, options)),
 }
 
+/** Those of version 5, seen through the types of version 6. */
+const version5 = redis5 as unknown as {
+  createClient: typeof createClient
+  createClientPool: typeof createClientPool
+  createCluster: typeof createCluster
+  createSentinel: typeof createSentinel
+}
+
 /** They connect when the application says so; commands wait for it. */
 export const NODE_REDIS: Readonly<Record<string, (url: string) => OwnClient>> = {
   'node-redis 6': (url) => connected(createClient({ url })),
-  'node-redis 5': (url) => connected(createClient5({ url })),
+  'node-redis 5': (url) => connected(version5.createClient({ url })),
+  // The database of a pool has to be an option.
+  'node-redis 6, a pool': (url) => connected(createClientPool(poolOptions(url))),
+  // With one client it needs no timer that takes the others away, which version 5 forgets to stop.
+  'node-redis 5, a pool of one': (url) => connected(version5.createClientPool(poolOptions(url), { maximum: 1 })),
 }
 
-function connected(client: ReturnType<typeof createClient> | ReturnType<typeof createClient5>): OwnClient {
+/** These refuse commands until they are connected. */
+export const NODE_REDIS_CLUSTER: Readonly<
+  Record<string, (urls: readonly string[], options: { keyPrefix?: string }) => OwnClient>
+> = {
+  'node-redis 6': (urls, options) => connected(createCluster({ rootNodes: urls.map((url) => ({ url })), ...options })),
+  // Version 5 has no keyPrefix.
+  'node-redis 5': (urls) => connected(version5.createCluster({ rootNodes: urls.map((url) => ({ url })) })),
+}
+
+type SentinelOptions = Parameters<typeof createSentinel>[0]
+
+export const NODE_REDIS_SENTINEL: Readonly<Record<string, (options: SentinelOptions) => OwnClient>> = {
+  'node-redis 6': (options) => connected(createSentinel(options)),
+  'node-redis 5': (options) => connected(version5.createSentinel(options)),
+}
+
+function poolOptions(url: string): { url: string; database?: number } {
+  const { pathname } = new URL(url)
+  return pathname.length > 1 ? { url, database: Number(pathname.slice(1)) } : { url }
+}
+
+interface NodeRedis {
+  readonly isOpen: boolean
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  connect(): Promise<unknown>
+  destroy(): unknown
+}
+
+function connected<C extends NodeRedis & OwnClient['client']>(client: C): OwnClient {
   client.on('error', () => {}) // it would end the process
   client.connect().catch(() => {})
-  return { client, disconnect: () => client.destroy() }
+  return { client, disconnect: () => client.isOpen && client.destroy() }
 }
 
 /** They are made when they are connected. */

@@ -1,17 +1,30 @@
 import { Redis } from 'ioredis'
 import { startSentinel } from '../support/redis-sentinel.ts'
-import { SINGLE } from './libraries.ts'
+import { NODE_REDIS_SENTINEL, SINGLE } from './libraries.ts'
 import { lockContract } from './lock-contract.ts'
 
-lockContract(Object.keys(SINGLE), async () => {
+const libraries = [...Object.keys(SINGLE), ...Object.keys(NODE_REDIS_SENTINEL)]
+
+// A Sentinel's client of node-redis 5 is for database 0 only.
+const most = Object.fromEntries(libraries.map((name) => [name, name === 'node-redis 5' ? 1 : 3]))
+
+lockContract(most, async () => {
   const { addresses, name, stop } = await startSentinel()
   // One set of servers plays all instances: each has a database of its own.
-  const optionsOf = (index: number) => ({ sentinels: [...addresses], name, db: index })
+  const optionsOf = (db: number) => ({ sentinels: [...addresses], name, db })
+  const nodeRedisOptionsOf = (database: number) => ({
+    name,
+    sentinelRootNodes: [...addresses],
+    nodeClientOptions: { database },
+  })
   return {
     connect: (index) => new Redis(optionsOf(index)),
-    libraries: Object.fromEntries(
-      Object.entries(SINGLE).map(([library, make]) => [library, (index: number) => make(optionsOf(index))]),
-    ),
+    libraries: Object.fromEntries([
+      ...Object.entries(SINGLE).map(([library, make]) => [library, (index: number) => make(optionsOf(index))] as const),
+      ...Object.entries(NODE_REDIS_SENTINEL).map(([library, make]) => {
+        return [library, (index: number) => make(nodeRedisOptionsOf(index))] as const
+      }),
+    ]),
     stop,
   }
 })

@@ -3,7 +3,9 @@ import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { GLIDE, NODE_REDIS, SINGLE } from './libraries.ts'
 import { type Connect, lockContract } from './lock-contract.ts'
 
-lockContract([...Object.keys(SINGLE), ...Object.keys(NODE_REDIS), ...Object.keys(GLIDE)], async () => {
+const libraries = [...Object.keys(SINGLE), ...Object.keys(NODE_REDIS), ...Object.keys(GLIDE)]
+
+lockContract(Object.fromEntries(libraries.map((name) => [name, 3])), async () => {
   const servers = await Promise.all([startRedis(), startRedis(), startRedis()])
   const urlOf = (index: number): string => servers[index]?.url as string
   const byUrl = Object.entries(NODE_REDIS).map(([name, make]) => [name, (index: number) => make(urlOf(index))] as const)

@@ -12,40 +12,46 @@ interface Subscriber extends NodeRedisClient {
   ): Promise<void>
 }
 
-/** One connection for messages: a duplicate of the user's client that does not connect again. */
+/** One connection for messages: a duplicate of `model`, as soon as that is known, which does not connect again. */
 export function openNodeRedisMessages(
-  client: NodeRedisClient,
+  model: () => NodeRedisClient | Promise<NodeRedisClient>,
   { channels, tracking }: Subscription,
   hooks: MessageHooks,
 ): { close(): void } {
-  const { socket } = (client.options ?? {}) as { socket?: object }
-  const subscriber = runOutside(() =>
-    client.duplicate({
-      name: 'herdlock-inbox',
-      socket: { ...socket, reconnectStrategy: false },
-      disableOfflineQueue: false,
-      pingInterval: undefined,
-      clientSideCache: undefined,
-    }),
-  ) as Subscriber
   let isOver = false
+  let subscriber: Subscriber | undefined
   const close = (): void => {
     isOver = true
-    if (subscriber.isOpen) subscriber.destroy()
+    if (subscriber?.isOpen === true) subscriber.destroy()
   }
   const end = (error: unknown): void => {
     if (isOver) return
     close()
     hooks.onEnd(error)
   }
-  subscriber.on('error', end)
-  subscriber.on('end', () => end(new Error('the connection was closed')))
   const subscribe = async (): Promise<void> => {
-    await runOutside(() => subscriber.connect())
+    const known = await model()
+    if (isOver) return
+    subscriber = duplicate(known)
+    subscriber.on('error', end)
+    subscriber.on('end', () => end(new Error('the connection was closed')))
+    await subscriber.connect()
     await subscriber.subscribe(channels, (message, channel) => isOver || hooks.onMessage(channel, message), true)
     tracking?.onFailure(new Error('tracking is not possible with node-redis'))
     if (!isOver) hooks.onReady()
   }
-  subscribe().catch(end)
+  runOutside(subscribe).catch(end)
   return { close }
+}
+
+function duplicate(client: NodeRedisClient): Subscriber {
+  const { socket } = (client.options ?? {}) as { socket?: object }
+  return client.duplicate({
+    name: 'herdlock-inbox',
+    socket: { ...socket, reconnectStrategy: false },
+    disableOfflineQueue: false,
+    pingInterval: undefined,
+    clientSideCache: undefined,
+    readonly: undefined,
+  }) as Subscriber
 }

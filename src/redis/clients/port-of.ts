@@ -4,11 +4,10 @@ import { GlidePort } from './glide.ts'
 import { type GlideLikeClient, isGlide } from './glide-client.ts'
 import { IoredisPort, isIoredis } from './ioredis.ts'
 import type { IoredisClient } from './ioredis-client.ts'
-import { isNodeRedis, isOfNodeRedis, NodeRedisPort } from './node-redis.ts'
-import type { NodeRedisClient } from './node-redis-client.ts'
+import { portOfNodeRedis, type NodeRedis } from './node-redis.ts'
 
 /** A client that herdlock can work with: of ioredis, node-redis or GLIDE. */
-export type RedisClient = IoredisClient | NodeRedisClient | GlideLikeClient
+export type RedisClient = IoredisClient | NodeRedis | GlideLikeClient
 
 /** One for each client, however many caches and locks share it. */
 const ports = new WeakMap<RedisClient, ClientPort>()
@@ -17,19 +16,18 @@ function portOf(option: string, client: RedisClient): ClientPort {
   const known = typeof client === 'object' && client !== null ? ports.get(client) : undefined
   if (known !== undefined) return known
   const port = newPort(client)
-  if (port === undefined) throw wrongType(option, isOfNodeRedis(client) ? SINGLE : SUPPORTED, client)
+  if (port === undefined) throw wrongType(option, SUPPORTED, client)
   ports.set(client, port)
   return port
 }
 
-const SUPPORTED = 'a client of ioredis (Redis or Cluster) or of node-redis (createClient), or an array of them'
-
-const SINGLE = 'a single client of node-redis: its Clusters, Sentinels and pools are not supported yet'
+const SUPPORTED =
+  'a client of ioredis (Redis, Cluster) or of node-redis (createClient, createCluster, createSentinel, createClientPool), or an array of them'
 
 function newPort(client: RedisClient): ClientPort | undefined {
   if (isIoredis(client)) return new IoredisPort(client)
-  if (isNodeRedis(client)) return new NodeRedisPort(client)
-  return isGlide(client) ? new GlidePort(client) : undefined
+  if (isGlide(client)) return new GlidePort(client)
+  return typeof client === 'object' && client !== null ? portOfNodeRedis(client) : undefined
 }
 
 /**

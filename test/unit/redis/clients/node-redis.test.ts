@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import * as redis6 from 'redis'
+import * as redis5 from 'redis5'
 import { describe, expect, it } from 'vitest'
 import type { ClientStatus } from '../../../../src/redis/client-port.ts'
 import type { NodeRedisClient } from '../../../../src/redis/clients/node-redis-client.ts'
-import { NodeRedisPort } from '../../../../src/redis/clients/node-redis.ts'
-import { listPorts } from '../../../../src/redis/clients/port-of.ts'
+import { NodeRedisSinglePort } from '../../../../src/redis/clients/node-redis-single.ts'
+import { listPorts, type RedisClient } from '../../../../src/redis/clients/port-of.ts'
 
 /** A client that keeps what it is told to send. */
 function make(options: object = {}, state: { isOpen: boolean; isReady: boolean } = { isOpen: true, isReady: true }) {
@@ -15,7 +16,7 @@ function make(options: object = {}, state: { isOpen: boolean; isReady: boolean }
     sendCommand: (words: unknown, how: unknown) => Promise.resolve(sent.push({ words, options: how })),
     duplicate: () => {},
   })
-  return { client, sent, port: new NodeRedisPort(client as unknown as NodeRedisClient) }
+  return { client, sent, port: new NodeRedisSinglePort(client as unknown as NodeRedisClient) }
 }
 
 describe('the port of node-redis', () => {
@@ -87,14 +88,49 @@ describe('the port of node-redis', () => {
   })
 })
 
-it.each([
-  ['a Cluster', () => createCluster({ rootNodes: [{ url: 'redis://127.0.0.1:1' }] })],
-  ['a Sentinel', () => createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })],
-  ['a pool', () => createClientPool({ url: 'redis://127.0.0.1:1' })],
-])('%s of node-redis is refused by name', (_what, create) => {
-  expect(() => listPorts('redis', create() as never)).toThrow(/^redis must be .*node-redis/)
-})
+const SENTINEL = { name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }
+const CLUSTER = { rootNodes: [{ url: 'redis://127.0.0.1:1' }] }
+const VERSIONS = { 6: redis6, 5: redis5 as unknown as typeof redis6 }
 
-it('a client of node-redis is taken, connected or not', () => {
-  expect(listPorts('redis', createClient())).toHaveLength(1)
+describe.each(Object.entries(VERSIONS))('what version %s makes is taken, connected or not:', (version, redis) => {
+  const portOf = (client: RedisClient) => listPorts('redis', client)[0]
+
+  it('a client', () => {
+    expect(portOf(redis.createClient())).toMatchObject({ isCluster: false, db: '0', keyPrefix: '', status: 'ended' })
+    expect(portOf(redis.createClient({ database: 2 }))).toMatchObject({ db: '2' })
+  })
+
+  it('a Cluster', () => {
+    const expected = { isCluster: true, db: '0', keyPrefix: '', status: 'ended', label: 'redis cluster' }
+    expect(portOf(redis.createCluster(CLUSTER))).toMatchObject(expected)
+    expect(portOf(redis.createCluster({ ...CLUSTER, keyPrefix: 'app:' }))).toMatchObject({ keyPrefix: 'app:' })
+  })
+
+  it('a Sentinel, with options that version 6 shows', () => {
+    const label = version === '6' ? 'redis sentinel main' : 'redis sentinel'
+    const expected = { isCluster: false, db: '0', keyPrefix: '', status: 'ended', label }
+    expect(portOf(redis.createSentinel(SENTINEL))).toMatchObject(expected)
+    if (version === '5') return
+    const more = { ...SENTINEL, keyPrefix: 'app:', nodeClientOptions: { database: 3, password: 'secret' } }
+    expect(portOf(redis.createSentinel(more))).toMatchObject({
+      db: '3',
+      keyPrefix: 'app:',
+      label: 'redis sentinel main',
+    })
+  })
+
+  it('a pool', () => {
+    const expected = { isCluster: false, db: '0', keyPrefix: '', status: 'ended', label: 'redis pool' }
+    expect(portOf(redis.createClientPool({ url: 'redis://127.0.0.1:1' }))).toMatchObject(expected)
+    expect(portOf(redis.createClientPool({ database: 3 }))).toMatchObject({ db: '3' })
+  })
+
+  it.each([
+    ['a client', () => redis.createClient()],
+    ['a Cluster', () => redis.createCluster(CLUSTER)],
+    ['a Sentinel', () => redis.createSentinel(SENTINEL)],
+    ['a pool', () => redis.createClientPool({})],
+  ])('%s that is not connected says what is missing', async (_what, create) => {
+    await expect(portOf(create())?.send('text', 'get', ['key'])).rejects.toThrow(/call connect\(\)/)
+  })
 })

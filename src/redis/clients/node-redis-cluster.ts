@@ -1,0 +1,97 @@
+import type { ClientPort, ClientStatus, PortListener } from '../client-port.ts'
+import type { NodeRedisClient, NodeRedisCluster } from './node-redis-client.ts'
+import { NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
+
+interface KnownOptions {
+  readonly keyPrefix?: string | Buffer
+}
+
+type Master = NodeRedisCluster['masters'][number]
+
+/** `createCluster()`. */
+export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
+  override readonly isCluster = true
+  readonly label = 'redis cluster'
+  readonly db = '0'
+  /** Before it knows the nodes it refuses commands. */
+  readonly queues = false
+
+  get keyPrefix(): string {
+    return (this.client._options as KnownOptions).keyPrefix?.toString() ?? ''
+  }
+
+  get status(): ClientStatus {
+    const { isOpen, masters, isReady = masters.length > 0 } = this.client
+    if (!isOpen) return 'ended'
+    return isReady ? 'ready' : 'connecting'
+  }
+
+  override masters(): readonly ClientPort[] {
+    return this.client.masters.map((master) => new NodeRedisMasterPort(this.client, master))
+  }
+
+  protected transmit(words: Word[], mapping: Mapping, firstKey: Word | undefined): Promise<unknown> {
+    return this.client.sendCommand(firstKey, false, words, mapping) as Promise<unknown>
+  }
+
+  protected events(listener: PortListener): Events {
+    return [
+      ['connect', () => listener.onReady()],
+      [
+        'disconnect',
+        () => {
+          listener.onClose()
+          listener.onEnd()
+        },
+      ],
+      ['node-error', (error) => listener.onError(error)],
+      ['node-reconnecting', () => listener.onNodeLost()],
+      ['node-disconnect', () => listener.onNodeLost()],
+    ]
+  }
+
+  /** What is published anywhere arrives everywhere. */
+  protected single(attempt: number): Promise<NodeRedisClient> {
+    const { masters } = this.client
+    const master = masters[attempt % masters.length]
+    if (master === undefined) throw new Error('no node of the Cluster is known yet')
+    return connectionTo(this.client, master)
+  }
+}
+
+/** One master of a Cluster. */
+class NodeRedisMasterPort extends NodeRedisPort<NodeRedisCluster> {
+  readonly keyPrefix = ''
+  readonly db = '0'
+  readonly queues = true
+  readonly label: string
+  readonly #master: Master
+
+  constructor(cluster: NodeRedisCluster, master: Master) {
+    super(cluster)
+    this.#master = master
+    this.label = `redis ${master.host}:${master.port}`
+  }
+
+  get status(): ClientStatus {
+    return this.client.isOpen ? 'ready' : 'ended'
+  }
+
+  protected async transmit(words: Word[], mapping: Mapping): Promise<unknown> {
+    return (await this.single()).sendCommand(words, mapping) as Promise<unknown>
+  }
+
+  /** The Cluster tells of its nodes. */
+  protected events(): Events {
+    return []
+  }
+
+  protected single(): Promise<NodeRedisClient> {
+    return connectionTo(this.client, this.#master)
+  }
+}
+
+/** The Cluster's own connection to one of its nodes, which it opens if need be. */
+async function connectionTo(cluster: NodeRedisCluster, master: Master): Promise<NodeRedisClient> {
+  return (await cluster.nodeClient(master)) as NodeRedisClient
+}

@@ -1,0 +1,121 @@
+import { errorMonitor } from 'node:events'
+
+import type {
+  Argument,
+  ClientPort,
+  ClientStatus,
+  MessageHooks,
+  PortListener,
+  ReplyKind,
+  Subscription,
+} from '../client-port.ts'
+import type { NodeRedisClient } from './node-redis-client.ts'
+import { openNodeRedisMessages } from './node-redis-messages.ts'
+import type { Lent } from './shared-lease.ts'
+
+/** One word of a command, as node-redis takes it. */
+export type Word = string | Buffer
+
+/** What a reply's texts are made of, as an option of a command of node-redis. */
+export type Mapping = { readonly typeMapping: object }
+
+/** Who hears what of a client. */
+export type Events = readonly (readonly [event: string | symbol, listener: (...args: unknown[]) => void])[]
+
+/** By default texts are strings; the client's own mapping does not count. */
+const MAPPINGS: Record<ReplyKind, Mapping> = {
+  text: { typeMapping: {} },
+  // Bulk, simple and verbatim strings, by their first byte.
+  bytes: { typeMapping: { 36: Buffer, 43: Buffer, 61: Buffer } },
+}
+
+interface Emitter {
+  readonly isOpen: boolean
+  on(event: string | symbol, listener: (...args: unknown[]) => void): unknown
+  off(event: string | symbol, listener: (...args: unknown[]) => void): unknown
+}
+
+/** What the forms of node-redis 5 and 6 have in common: clients, Clusters, Sentinels, pools. Connecting is the application's business. */
+export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
+  abstract readonly label: string
+  abstract readonly keyPrefix: string
+  abstract readonly db: string
+  abstract readonly queues: boolean
+  abstract readonly status: ClientStatus
+  readonly isCluster: boolean = false
+  /** Every command goes to a master, whatever the client does with its own. */
+  readonly readsFromReplicas = false
+  readonly stream = undefined
+  protected readonly client: C
+
+  constructor(client: C) {
+    this.client = client
+  }
+
+  send(as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown> {
+    if (!this.client.isOpen) {
+      return Promise.reject(new Error(`${this.label} is not connected: call connect() on the client of node-redis`))
+    }
+    const { words, firstKey } = wordsOf(this.keyPrefix, name, args)
+    return this.transmit(words, MAPPINGS[as], firstKey)
+  }
+
+  connect(): void {}
+
+  masters(): readonly ClientPort[] {
+    return [this]
+  }
+
+  listen(listener: PortListener): () => void {
+    const events: Events = [[errorMonitor, (error) => listener.onError(error)], ...this.events(listener)]
+    for (const [event, on] of events) this.client.on(event, on)
+    return () => {
+      for (const [event, on] of events) this.client.off(event, on)
+    }
+  }
+
+  openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
+    return openNodeRedisMessages(() => this.single(attempt), subscription, hooks)
+  }
+
+  /** Sends words as they are. `firstKey`: what decides about the node, if anything does. */
+  protected abstract transmit(words: Word[], mapping: Mapping, firstKey: Word | undefined): Promise<unknown>
+
+  /** How this form tells of its coming and going, but for its errors. */
+  protected abstract events(listener: PortListener): Events
+
+  /** A single client on a master: the model for a connection for messages. */
+  protected abstract single(attempt: number): NodeRedisClient | Promise<NodeRedisClient>
+}
+
+/** Of clients that show their database late: throws, and gives them back, where it is not the one that was assumed. */
+export function mustBeDatabase({ label, db }: ClientPort, lent: Lent<NodeRedisClient>, rule: string): void {
+  const { database = 0 } = (lent.client.options ?? {}) as { database?: number }
+  if (String(database) === db) return
+  lent.giveBack()
+  throw new RangeError(`${label}: the database ${rule}, received ${database}`)
+}
+
+const NUMBER_OF_KEYS = 1
+const FIRST_KEY = 2
+
+/** Commands whose only key is their first argument, and those of which all arguments are keys. */
+const ONE_KEY: ReadonlySet<string> = new Set(['get', 'set', 'getrange', 'strlen', 'pttl'])
+const ALL_KEYS: ReadonlySet<string> = new Set(['mget', 'unlink', 'del'])
+
+/** node-redis puts its `keyPrefix` before the keys of its own methods, and not of commands that are sent as they are. */
+function wordsOf(
+  prefix: string,
+  name: string,
+  args: readonly Argument[],
+): { words: Word[]; firstKey: Word | undefined } {
+  const isScript = name === 'eval' || name === 'evalsha'
+  const first = isScript ? FIRST_KEY : 0
+  const count = isScript ? Number(args[NUMBER_OF_KEYS]) : ONE_KEY.has(name) ? 1 : ALL_KEYS.has(name) ? args.length : 0
+  const words: Word[] = [name]
+  for (const [index, word] of args.entries()) {
+    if (prefix !== '' && index >= first && index < first + count) words.push(`${prefix}${String(word)}`)
+    else words.push(typeof word === 'number' ? String(word) : word)
+  }
+  return { words, firstKey: count === 0 ? undefined : words[first + 1] }
+}
