@@ -50,7 +50,7 @@ export interface CacheOptions {
   softTimeout?: number | undefined
   /** After `waitTimeout`: `'load'` runs this caller's loader without storing, `'throw'` rejects with `WaitTimeoutError`. Default `'load'`. */
   onWaitTimeout?: 'load' | 'throw' | undefined
-  /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
+  /** ms that any one Redis operation may take, or less if the client itself waits less. Default 1000. */
   commandTimeout?: number | undefined
   /** ms for which a `null` is fresh, in place of `ttl`: "there is none" is often worth remembering for less time. */
   negativeTtl?: number | undefined

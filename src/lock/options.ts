@@ -9,7 +9,7 @@ export interface LockerOptions {
    * acquisition: to avoid deadlocks it must be the same in all processes. The locker never closes them.
    */
   clients: RedisClient | readonly RedisClient[]
-  /** ms that any one Redis operation may take, whatever the client's own options say. Default 1000. */
+  /** ms that any one Redis operation may take, or less if the client itself waits less. Default 1000. */
   commandTimeout?: number | undefined
   /**
    * ms for which a lock is handed from waiter to waiter without having been free. After that it is left free for 60 ms,

@@ -38,8 +38,9 @@ export class Connection {
   readonly label: string
   /** Whether a plain read may be answered by a replica that lags behind; `read` never is. */
   readonly readsMayLag: boolean
+  /** ms that an operation may take: what was given, or what the client waits at most if that is less. */
+  readonly commandTimeout: number
   readonly #clock: Clock
-  readonly #commandTimeout: number
   readonly #deadlines: Deadlines
   readonly #state: ClientState
   /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
@@ -61,16 +62,16 @@ export class Connection {
     this.client = client
     this.label = client.label
     this.readsMayLag = client.readsFromReplicas
+    this.commandTimeout = Math.min(commandTimeout, client.commandTimeout ?? Infinity)
     this.#clock = clock
-    this.#commandTimeout = commandTimeout
-    this.#deadlines = new Deadlines(clock, commandTimeout)
+    this.#deadlines = new Deadlines(clock, this.commandTimeout)
     this.#state = state
     this.#splitsKeys = client.isCluster
   }
 
   /** A connection of the same kind to another client, such as one node of a Cluster. */
   to(client: ClientPort): Connection {
-    return new Connection(client, this.#clock, this.#commandTimeout, this.#state)
+    return new Connection(client, this.#clock, this.commandTimeout, this.#state)
   }
 
   /**
@@ -249,7 +250,7 @@ export class Connection {
         call.onExpiry?.()
         this.failures++
         const cause = this.#state.recentError
-        const error = new RedisTimeoutError(this.label, this.#commandTimeout, cause && { cause })
+        const error = new RedisTimeoutError(this.label, this.commandTimeout, cause && { cause })
         lateReplies.set(error, reply)
         reject(error)
       })

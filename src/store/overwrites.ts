@@ -24,19 +24,12 @@ export class Overwrites {
   readonly #redisClock: RedisClock
   readonly #tags: Tags
   readonly #prefix: string
-  readonly #commandTimeout: number
 
-  constructor(
-    connection: Connection,
-    redisClock: RedisClock,
-    tags: Tags,
-    { prefix, commandTimeout }: { prefix: string; commandTimeout: number },
-  ) {
+  constructor(connection: Connection, redisClock: RedisClock, tags: Tags, prefix: string) {
     this.#connection = connection
     this.#redisClock = redisClock
     this.#tags = tags
     this.#prefix = prefix
-    this.#commandTimeout = commandTimeout
   }
 
   /**
@@ -86,7 +79,7 @@ export class Overwrites {
     const args = [storeFor, bytes, lifeOf(storing), value, notice, told, message, countsSubscribers(this.#connection)]
     const send = async (): Promise<boolean> => {
       // What deletes may come late: at worst something is loaded once more.
-      const deadline = storeFor > 0 ? this.#redisClock.deadlineIn(this.#commandTimeout) : ''
+      const deadline = storeFor > 0 ? this.#redisClock.deadlineIn(this.#connection.commandTimeout) : ''
       const asked = this.#redisClock.ask()
       const reply = await this.#connection.run(overwrite, [value, lease, waiters, last, queue], [...args, deadline])
       const [now, outcome] = asList(reply, 2).map(Number)
@@ -94,6 +87,7 @@ export class Overwrites {
       return outcome === 1
     }
     // Our idea of Redis's clock may be wrong, as after the host was suspended: the first answer has set it right.
-    if (!(await send()) && !(await send())) throw new RedisTimeoutError(this.#connection.label, this.#commandTimeout)
+    if ((await send()) || (await send())) return
+    throw new RedisTimeoutError(this.#connection.label, this.#connection.commandTimeout)
   }
 }

@@ -131,7 +131,7 @@ export class RedisStore {
     connection: Connection,
     inbox: Inbox,
     clock: Clock,
-    options: { prefix: string; commandTimeout: number },
+    prefix: string,
     /** Told of damage that costs nobody an answer. */
     report: (error: unknown) => void,
     guard: Guard,
@@ -139,16 +139,15 @@ export class RedisStore {
     this.#connection = connection
     this.#inbox = inbox
     this.#clock = clock
-    const { prefix, commandTimeout } = options
     this.#prefix = prefix
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
     const tagKeys = (): string => this.#tags.scriptArgument
     this.#claims = new ClaimBatches(connection, tagKeys, inbox, guard, () => clock.now())
     this.#redisClock = new RedisClock(clock)
-    const settlements = new SettleBatches(connection, this.#redisClock, commandTimeout, tagKeys)
+    const settlements = new SettleBatches(connection, this.#redisClock, tagKeys)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
-    this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, options)
+    this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
 

@@ -42,15 +42,13 @@ const TOO_LATE = 3
 export class SettleBatches {
   readonly #connection: Connection
   readonly #redisClock: RedisClock
-  readonly #commandTimeout: number
   readonly #tagKeys: () => string
   readonly #batches: Batches<Pending>
 
   /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone. */
-  constructor(connection: Connection, redisClock: RedisClock, commandTimeout: number, tagKeys: () => string) {
+  constructor(connection: Connection, redisClock: RedisClock, tagKeys: () => string) {
     this.#connection = connection
     this.#redisClock = redisClock
-    this.#commandTimeout = commandTimeout
     this.#tagKeys = tagKeys
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
@@ -69,7 +67,8 @@ export class SettleBatches {
       const late = await this.#try(batch)
       // Our idea of Redis's clock was wrong: a suspended host has it. It is right now.
       const tooLate = late.length === 0 ? late : await this.#try(late)
-      for (const each of tooLate) each.reject(new RedisTimeoutError(this.#connection.label, this.#commandTimeout))
+      const { label, commandTimeout } = this.#connection
+      for (const each of tooLate) each.reject(new RedisTimeoutError(label, commandTimeout))
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
@@ -79,7 +78,7 @@ export class SettleBatches {
   async #try(batch: readonly Pending[]): Promise<readonly Pending[]> {
     const keys: string[] = []
     const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN]
-    const deadline = this.#redisClock.deadlineIn(this.#commandTimeout)
+    const deadline = this.#redisClock.deadlineIn(this.#connection.commandTimeout)
     for (const { keys: own, queue, token, hasRunOut, storeFor, bytes, life, notice } of batch) {
       keys.push(own.value, own.lease, own.waiters, own.last, queue)
       args.push(token, storeFor, bytes, life, own.value, notice, storeFor > 0 ? deadline : '', hasRunOut ? '1' : '')

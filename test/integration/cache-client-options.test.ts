@@ -1,12 +1,12 @@
 import { Redis, type Cluster, type RedisOptions } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
-import { Locker } from '../../src/lock/locker.ts'
 import { ioredis } from '../contract/libraries.ts'
 import { settled } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
+import { expectFullService } from '../support/full-service.ts'
 import { startCluster, type RedisCluster } from '../support/redis-cluster.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { uniquePrefix } from '../support/shared-redis.ts'
@@ -18,24 +18,19 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => Promise.all([server.stop(), cluster.stop()]))
 
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
-})
-
 type Client = Redis | Cluster
 
 function redis(options: RedisOptions = {}, version: 5 | 6 = 6): Redis {
   const client = new (ioredis(version).Redis)({ host: server.host, port: server.port, ...options } as object)
   client.on('error', () => {})
-  ends.push(() => client.disconnect())
+  onTestFinished(() => client.disconnect())
   return client
 }
 
 function clusterClient(options: object = {}, version: 5 | 6 = 6): Cluster {
   const client = new (ioredis(version).Cluster)(cluster.addresses, options)
   client.on('error', () => {})
-  ends.push(() => client.disconnect())
+  onTestFinished(() => client.disconnect())
   return client
 }
 
@@ -43,49 +38,8 @@ function cacheOn(client: Client, options: Partial<CacheOptions> = {}): { cache: 
   const cache = createCache({ ttl: 60_000, redis: client, memory: false, ...options })
   const errors: unknown[] = []
   cache.on('error', ({ error }) => errors.push(error))
-  ends.push(cache.close)
+  onTestFinished(cache.close)
   return { cache, errors }
-}
-
-/** Everything that goes through Redis, by two clients of the same kind: what one does the other finds. */
-async function expectFullService(connect: () => Client): Promise<void> {
-  const prefix = uniquePrefix('options')
-  const [one, other] = [cacheOn(connect(), { prefix }), cacheOn(connect(), { prefix })]
-  const keys = Array.from({ length: 60 }, (_, i) => `key ${i}`)
-  const load = (key: string) => (): string => `loaded ${key}`
-  // Again and again, so that hits become the rule and plain reads go ahead.
-  for (let round = 0; round < 4; round++) {
-    const values = await Promise.all(keys.map((key) => one.cache.getOrRefill(key, load(key))))
-    expect(values).toEqual(keys.map((key) => `loaded ${key}`))
-    await settled(one.cache)
-  }
-  const found = await Promise.all(keys.map((key) => other.cache.getOrRefill(key, () => 'loaded again')))
-  expect(found).toEqual(keys.map((key) => `loaded ${key}`))
-
-  await one.cache.set('key 1', Buffer.from([0, 255, 128]), { tags: ['tag'] })
-  expect(await other.cache.get('key 1')).toEqual(Buffer.from([0, 255, 128]))
-  await other.cache.invalidateTags('tag')
-  expect(await one.cache.get('key 1')).toBeUndefined()
-  await one.cache.invalidate('key 2')
-  expect(await other.cache.get('key 2')).toBeUndefined()
-
-  await eventually('messages arrive', () => other.cache.stats().redis[0]?.messages === 'connected')
-  const led = one.cache.getOrRefill('led', () => new Promise((resolve) => setTimeout(resolve, 50, 'led')))
-  await eventually('it is led', () => one.cache.stats().flights === 1)
-  expect(await other.cache.getOrRefill('led', () => 'own')).toBe('led')
-  expect(await led).toBe('led')
-
-  const [lockerA, lockerB] = [new Locker({ clients: connect() }), new Locker({ clients: connect() })]
-  ends.push(() => Promise.all([lockerA.close(), lockerB.close()]))
-  const lock = await lockerA.acquire(prefix, 10_000)
-  const next = lockerB.acquire(prefix, 10_000, { fencing: true })
-  await lock.release()
-  await (await next).release()
-  expect(await (await lockerA.tryAcquire(prefix, 1000)).ttl()).toBeGreaterThan(0)
-
-  await one.cache.clear()
-  expect(await other.cache.get('key 3')).toBeUndefined()
-  expect([...one.errors, ...other.errors]).toEqual([])
 }
 
 describe.each([5, 6] as const)('ioredis %i: full service through a client', (version) => {
@@ -147,6 +101,11 @@ test('nothing is read from a replica, which may lag: as if none answered', async
   expect(errors).toEqual([])
 })
 
+/** The Redis in which `client` finds the key. */
+async function nodeOf(client: Client, key: string): Promise<RedisServer> {
+  return client.isCluster ? cluster.masterOf(key) : server
+}
+
 const masterPorts = new Set<number>()
 
 async function onReplica(key: string): Promise<unknown> {
@@ -160,6 +119,27 @@ async function onReplica(key: string): Promise<unknown> {
   }
   return null
 }
+
+test.each<[string, (options: RedisOptions) => Client]>([
+  ['a single client', redis],
+  ['a Cluster’s client', (redisOptions) => clusterClient({ redisOptions })],
+])('%s that gives up before we do: what it has told to have failed is not done later', async (_what, connect) => {
+  const prefix = uniquePrefix('late')
+  const [hasty, patient] = [{ commandTimeout: 100 }, {}].map((options) => cacheOn(connect(options), { prefix }).cache)
+  await eventually('it is connected', () =>
+    hasty?.set('key', 'old').then(
+      () => true,
+      () => false,
+    ),
+  )
+  const node = await nodeOf(connect({}), `${prefix}:{key}`)
+  node.pause()
+  onTestFinished(() => node.resume())
+  await expect(hasty?.set('key', 'late')).rejects.toThrow(/timed out|did not answer/)
+  node.resume()
+  await node.command('PING') // what was sent before has been carried out
+  expect(await patient?.get('key')).toBe('old')
+})
 
 describe('what is done in one database, or under one keyPrefix', () => {
   test.each<[string, RedisOptions, RedisOptions]>([

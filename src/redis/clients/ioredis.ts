@@ -24,6 +24,9 @@ interface KnownOptions {
   db?: unknown
   scaleReads?: unknown
   enableOfflineQueue?: unknown
+  commandTimeout?: number
+  /** Of a Cluster: what its nodes are made with. */
+  redisOptions?: { commandTimeout?: number }
 }
 
 export function isIoredis(client: unknown): client is IoredisClient {
@@ -80,6 +83,11 @@ export class IoredisPort implements ClientPort {
     if (status === 'ready') return 'ready'
     if (status === 'wait') return 'idle'
     return status === 'end' ? 'ended' : 'connecting'
+  }
+
+  get commandTimeout(): number | undefined {
+    const { commandTimeout, redisOptions } = this.#options
+    return this.isCluster ? redisOptions?.commandTimeout : commandTimeout
   }
 
   get stream(): Corkable | undefined {
