@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest'
+import { type Library, LIBRARIES } from '../../support/clients-by-library.ts'
 import { eventually } from '../../support/eventually.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 import { startRedis } from '../../support/redis-server.ts'
@@ -50,8 +51,9 @@ it.each(seeds)(
       return { proxy, ...(await start(index, proxy)) }
     }
     async function start(index: number, proxy: TcpProxy): Promise<Omit<Member, 'proxy'>> {
-      const args = [proxy.port, Math.floor(random.uniform() * 2 ** 31), KEYS, index].map(String)
-      const [worker] = (await startWorkers('lock-chaos', 1, args)) as [Worker]
+      const library = LIBRARIES[index % LIBRARIES.length] as Library
+      const numbers = [proxy.port, Math.floor(random.uniform() * 2 ** 31), KEYS]
+      const [worker] = (await startWorkers('lock-chaos', 1, [library, ...numbers.map(String)])) as [Worker]
       return { worker, recorded: record(index, worker) }
     }
     /** One type of message, one loop: the end of a holding must not overtake its beginning. */

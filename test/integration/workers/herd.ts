@@ -1,14 +1,16 @@
 import { hostname } from 'node:os'
 import { Redis } from 'ioredis'
 import { createCache } from '../../../src/cache/create-cache.ts'
+import { connectClient, type Library } from '../../support/clients-by-library.ts'
+import { addressOf } from '../../support/resp.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
- * One process of a herd: calls `getOrRefill` many times at once when told to. Its loader counts its runs in Redis, where
- * all processes count together, and takes a while or for ever, as told.
+ * One process of a herd, with a client of the library that it is given: calls `getOrRefill` many times at once when told
+ * to. Its loader counts its runs in Redis, where all processes count together, and takes a while or for ever, as told.
  */
-const [url, prefix] = process.argv.slice(2) as [string, string]
-const redis = new Redis(url)
+const [url, prefix, library] = process.argv.slice(2) as [string, string, Library]
+const redis = await connectClient(library, addressOf(url))
 const counter = new Redis(url)
 const cache = createCache({
   ttl: 60_000,

@@ -1,37 +1,22 @@
-import { Redis } from 'ioredis'
-import { Redis as Valkey } from 'iovalkey'
-import { createClient } from 'redis'
 import type { HeldLock } from '../../../src/lock/held-lock.ts'
-import { Locker, type RedisClient } from '../../../src/lock.ts'
+import { Locker } from '../../../src/lock.ts'
+import { connectClient, type Library } from '../../support/clients-by-library.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
-import { connectGlide } from '../../support/glide-clients.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
  * A process whose callers take locks at random, and report when they believed to hold them, on the monotonic clock that
- * all processes of a machine share. Arguments: the port of its proxy, a seed, the number of keys, and its
- * own number: processes use different clients.
+ * all processes of a machine share. Arguments: the library of its client, the port of its proxy, a seed, and the number
+ * of keys.
  */
-const [port = 0, seed = 0, keys = 0, number = 0] = process.argv.slice(2).map(Number)
+const [library, ...numbers] = process.argv.slice(2)
+const [port = 0, seed = 0, keys = 0] = numbers.map(Number)
 const CALLERS = 4
 /** ms that a caller waits at most for a lock. */
 const PATIENCE = 2000
 
 const random = new FakeRandom(seed)
-const patient = { retryStrategy: () => 20, maxRetriesPerRequest: null }
-const host = '127.0.0.1'
-const connectionBackoff = { numberOfRetries: 1, factor: 20, exponentBase: 1 }
-const clients: (() => RedisClient | Promise<RedisClient>)[] = [
-  () => new Redis(port, patient).on('error', () => {}),
-  () => {
-    const nodeRedis = createClient({ socket: { port, host, reconnectStrategy: 20 } }).on('error', () => {})
-    nodeRedis.connect().catch(() => {})
-    return nodeRedis
-  },
-  () => new Valkey(port, patient).on('error', () => {}),
-  () => connectGlide({ host, port }, { lazyConnect: true, connectionBackoff }),
-]
-const client = await (clients[number % clients.length] as (typeof clients)[number])()
+const client = await connectClient(library as Library, { host: '127.0.0.1', port })
 const locker = new Locker({ clients: client, commandTimeout: 400 })
 let stopping = false
 

@@ -1,0 +1,41 @@
+import type { RedisClient } from '../../src/redis/clients/port-of.ts'
+
+/** The libraries whose clients herdlock takes. */
+export const LIBRARIES = ['ioredis', 'node-redis', 'iovalkey', 'GLIDE'] as const
+
+export type Library = (typeof LIBRARIES)[number]
+
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+const patient = { retryStrategy: () => 20, maxRetriesPerRequest: null }
+const connectionBackoff = { numberOfRetries: 1, factor: 20, exponentBase: 1 }
+
+/** Each loads its library: a process needs one. */
+const MAKERS: Readonly<Record<Library, (address: Address) => Promise<RedisClient>>> = {
+  ioredis: async (address) => {
+    const { Redis } = await import('ioredis')
+    return new Redis({ ...address, ...patient }).on('error', () => {})
+  },
+  'node-redis': async (address) => {
+    const { createClient } = await import('redis')
+    const client = createClient({ socket: { ...address, reconnectStrategy: 20 } }).on('error', () => {})
+    client.connect().catch(() => {})
+    return client
+  },
+  iovalkey: async (address) => {
+    const { Redis } = await import('iovalkey')
+    return new Redis({ ...address, ...patient }).on('error', () => {})
+  },
+  GLIDE: async (address) => {
+    const { connectGlide } = await import('./glide-clients.ts')
+    return connectGlide(address, { lazyConnect: true, connectionBackoff })
+  },
+}
+
+/** A client of that library. It connects, and connects again soon after each loss. */
+export function connectClient(library: Library, { host, port }: Address): Promise<RedisClient> {
+  return MAKERS[library]({ host, port })
+}
