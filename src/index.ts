@@ -11,7 +11,7 @@ export type { ClaimMessage, LockEndedMessage, LockMessage, RefillMessage } from 
 export type { CacheFlight, CacheLease, Inspection, LeaseListing } from './cache/watch/inspection.ts'
 export type { BatchLoader } from './cache/refill/batch.ts'
 export type { Loader, LoaderContext } from './cache/refill/loader-context.ts'
-export type { CacheOptions, CallOptions, Lifetime, MemoryOptions } from './cache/options.ts'
+export type { CacheOptions, CallOptions, ExpireOptions, Lifetime, MemoryOptions } from './cache/options.ts'
 export type { Codec } from './store/codec.ts'
 export { compressed, type CompressionOptions } from './store/compressed-codec.ts'
 export type { HeldLease, Listing } from './store/inspector.ts'

@@ -2,7 +2,7 @@ import type { BatchLoader } from './refill/batch.ts'
 import type { CacheEvent, CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { Loader } from './refill/loader-context.ts'
-import type { CallOptions, VersionOptions } from './options.ts'
+import type { CallOptions, ExpireOptions, VersionOptions } from './options.ts'
 import type { CacheStats } from './watch/stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
@@ -44,6 +44,17 @@ export interface Cache {
    * Redis's error.
    */
   invalidateTags(tags: string | readonly string[]): Promise<void>
+  /**
+   * Ends the ttl of entries now (a soft purge): until it is refilled, a value is served within its stale windows, which are
+   * counted from now and end no later than they would have. One without a window is forgotten. Refills that are under way
+   * are not stored. Rejects with Redis's error.
+   */
+  expire(key: string | readonly string[], options?: VersionOptions): Promise<void>
+  /**
+   * The same for all values that have one of the tags: now, or with `over`, each at a moment of its own within so many ms,
+   * so that not all are refilled at once. Rejects with Redis's error.
+   */
+  expireTags(tags: string | readonly string[], options?: ExpireOptions): Promise<void>
   /** Forgets all entries under the prefix, those of namespaces too, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
   /**

@@ -5,7 +5,7 @@ import { fullKey, pathsAround } from '../full-key.ts'
 import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { Sync } from './local/local.ts'
-import type { CallOptions, VersionOptions } from './options.ts'
+import type { CallOptions, ExpireOptions, VersionOptions } from './options.ts'
 import { hitsFirst, peeksFirst, type KnownInMemory } from './read/hit-path.ts'
 import type { BatchLoader } from './refill/batch.ts'
 import type { Loader } from './refill/loader-context.ts'
@@ -113,20 +113,17 @@ export class Namespace implements Cache {
   readonly set = async <V>(key: string, value: V, options?: CallOptions<V>): Promise<void> =>
     this.#whole.cache.set(this.#full(key), value, this.#withFullTags(options))
 
-  readonly invalidate = async (key: string | readonly string[], options?: VersionOptions): Promise<void> => {
-    const keys = typeof key === 'string' ? [key] : key
-    checkArray('key', keys, 'a non-empty string or an array of them')
-    return this.#whole.cache.invalidate(
-      keys.map((each) => this.#full(each)),
-      options,
-    )
-  }
+  readonly invalidate = async (key: string | readonly string[], options?: VersionOptions): Promise<void> =>
+    this.#whole.cache.invalidate(this.#fullKeys(key), options)
 
-  readonly invalidateTags = async (tags: string | readonly string[]): Promise<void> => {
-    const all = typeof tags === 'string' ? [tags] : tags
-    checkArray('tags', all, 'an array of non-empty strings')
-    return this.#whole.cache.invalidateTags(all.map((tag) => this.#full(tag, 'tag')))
-  }
+  readonly expire = async (key: string | readonly string[], options?: VersionOptions): Promise<void> =>
+    this.#whole.cache.expire(this.#fullKeys(key), options)
+
+  readonly invalidateTags = async (tags: string | readonly string[]): Promise<void> =>
+    this.#whole.cache.invalidateTags(this.#fullTags(tags))
+
+  readonly expireTags = async (tags: string | readonly string[], options?: ExpireOptions): Promise<void> =>
+    this.#whole.cache.expireTags(this.#fullTags(tags), options)
 
   readonly namespace = (name: string): Cache => {
     checkKey(name, 'name')
@@ -174,6 +171,18 @@ export class Namespace implements Cache {
     checkKey(key, option)
     this.#assertOpen()
     return this.#beginning + key
+  }
+
+  #fullKeys(key: string | readonly string[]): string[] {
+    const keys = typeof key === 'string' ? [key] : key
+    checkArray('key', keys, 'a non-empty string or an array of them')
+    return keys.map((each) => this.#full(each))
+  }
+
+  #fullTags(tags: string | readonly string[]): string[] {
+    const all = typeof tags === 'string' ? [tags] : tags
+    checkArray('tags', all, 'an array of non-empty strings')
+    return all.map((tag) => this.#full(tag, 'tag'))
   }
 
   #withFullTags<V>(options: CallOptions<V> | undefined): CallOptions<V> | undefined {

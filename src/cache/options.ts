@@ -130,6 +130,12 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   codec?: Codec<V> | undefined
 }
 
+/** Options of `expireTags`. */
+export interface ExpireOptions {
+  /** ms over which entries expire, each at a moment that a hash of its key decides. Default 0: all at once. */
+  over?: number | undefined
+}
+
 /** What counts for one call: its own options, and the cache's where it has none. */
 export interface CallSettings<V> {
   readonly signal: AbortSignal | undefined
@@ -253,6 +259,12 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
 
 export function cap(duration: number): number {
   return Math.min(duration, MAX_DURATION)
+}
+
+/** ms over which entries expire. Throws for what cannot be honoured. */
+export function overOf(options: ExpireOptions): number {
+  checkObject('options', options)
+  return options.over === undefined ? 0 : duration('over', options.over)
 }
 
 /** Throws unless all are texts. */

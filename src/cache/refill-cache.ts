@@ -15,8 +15,15 @@ import { instantsOf, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
 import { Namespace, type Whole } from './namespace.ts'
-import { checkCallOptions, checkTagNames, checkVersionOptions, DEFAULT_UNSYNCED_TTL, settingsOf } from './options.ts'
-import type { CallOptions, CallSettings, ResolvedOptions, VersionOptions } from './options.ts'
+import {
+  checkCallOptions,
+  checkTagNames,
+  checkVersionOptions,
+  DEFAULT_UNSYNCED_TTL,
+  overOf,
+  settingsOf,
+} from './options.ts'
+import type { CallOptions, CallSettings, ExpireOptions, ResolvedOptions, VersionOptions } from './options.ts'
 import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
@@ -198,41 +205,53 @@ export class RefillCache implements Cache {
   }
 
   readonly invalidate = async (key: string | readonly string[], options?: VersionOptions): Promise<void> => {
-    const keys = typeof key === 'string' ? [key] : key
-    checkArray('key', keys, 'a non-empty string or an array of them')
-    this.#assertOpen()
-    for (const each of keys) checkKey(each)
-    if (options !== undefined) checkVersionOptions(options)
-    return this.#invalidate(keys.map((each) => this.#inVersion(each, options)))
+    return this.#invalidate(this.#keysOf(key, options))
   }
 
   async #invalidate(keys: readonly string[]): Promise<void> {
-    for (const each of keys) {
-      this.#local.forget(each)
-      this.#events.invalidated(each)
-    }
-    const { redis } = this.#core
-    if (redis === undefined) return
-    try {
-      await Promise.all(keys.map((each) => redis.remove(each)))
-    } finally {
-      for (const each of keys) this.#local.endChange(each) // also what was read from Redis in the meantime
-    }
+    for (const each of keys) this.#local.forget(each)
+    for (const each of keys) this.#events.invalidated(each)
+    await this.#inRedis(
+      (redis) => Promise.all(keys.map((each) => redis.remove(each))),
+      () => keys.forEach((each) => this.#local.endChange(each)),
+    )
+  }
+
+  readonly expire = async (key: string | readonly string[], options?: VersionOptions): Promise<void> => {
+    const keys = this.#keysOf(key, options)
+    for (const each of keys) this.#local.expire(each)
+    for (const each of keys) this.#events.invalidated(each)
+    await this.#inRedis(
+      (redis) => Promise.all(keys.map((each) => redis.expire(each))),
+      () => keys.forEach((each) => this.#local.endExpiry(each)),
+    )
   }
 
   readonly invalidateTags = async (tags: string | readonly string[]): Promise<void> => {
-    const all = typeof tags === 'string' ? [tags] : tags
-    checkTagNames(all)
-    this.#assertOpen()
-    const distinct = [...new Set(all)]
+    const names = this.#distinctTags(tags)
+    const here = (): void => names.forEach((tag) => this.#local.forgetTagged(tag))
+    here()
+    this.#tellOfTags(names)
+    await this.#inRedis((redis) => redis.invalidateTags(names), here)
+  }
+
+  readonly expireTags = async (tags: string | readonly string[], options: ExpireOptions = {}): Promise<void> => {
+    const names = this.#distinctTags(tags)
+    const over = overOf(options)
+    const here = (): void => names.forEach((tag) => this.#local.expireTagged(tag, over))
+    here()
+    this.#tellOfTags(names)
+    await this.#inRedis((redis) => redis.expireTags(names, over), here)
+  }
+
+  /** Makes a change in Redis, too; then `again` here, for what was read from Redis in the meantime. */
+  async #inRedis(change: (redis: RedisTier) => Promise<unknown>, again: () => void): Promise<void> {
     const { redis } = this.#core
-    for (const tag of distinct) this.#local.forgetTagged(tag)
-    for (const path of new Set(distinct.map(pathOf))) this.#events.invalidatedWithin(path)
     if (redis === undefined) return
     try {
-      await redis.invalidateTags(distinct)
+      await change(redis)
     } finally {
-      for (const tag of distinct) this.#local.forgetTagged(tag) // also what was read from Redis in the meantime
+      again()
     }
   }
 
@@ -249,11 +268,10 @@ export class RefillCache implements Cache {
     this.#assertOpen()
     this.#forgetWithin(path)
     this.#events.invalidatedWithin(path)
-    try {
-      await this.#core.redis?.removeAll(path)
-    } finally {
-      this.#forgetWithin(path)
-    }
+    await this.#inRedis(
+      (redis) => redis.removeAll(path),
+      () => this.#forgetWithin(path),
+    )
   }
 
   #forgetWithin(path: string): void {
@@ -305,6 +323,28 @@ export class RefillCache implements Cache {
     this.#events.clear()
   }
 
+  /** Those of a call by which everything behind this knows them. */
+  #keysOf(key: string | readonly string[], options: VersionOptions | undefined): readonly string[] {
+    const keys = typeof key === 'string' ? [key] : key
+    checkArray('key', keys, 'a non-empty string or an array of them')
+    this.#assertOpen()
+    for (const each of keys) checkKey(each)
+    if (options !== undefined) checkVersionOptions(options)
+    return keys.map((each) => this.#inVersion(each, options))
+  }
+
+  #tellOfTags(tags: readonly string[]): void {
+    for (const path of new Set(tags.map(pathOf))) this.#events.invalidatedWithin(path)
+  }
+
+  /** Without repetition. */
+  #distinctTags(tags: string | readonly string[]): readonly string[] {
+    const all = typeof tags === 'string' ? [tags] : tags
+    checkTagNames(all)
+    this.#assertOpen()
+    return [...new Set(all)]
+  }
+
   /** The key of a call by which everything behind this knows it. Throws for what no call can honour, and after `close`. */
   #keyOf<V>(key: string, options: CallOptions<V> | undefined): string {
     checkKey(key)
@@ -325,11 +365,25 @@ export class RefillCache implements Cache {
 
   /** A change that another process has made. */
   #apply(change: Change): void {
-    if (change.kind === 'key') this.#local.forget(change.key)
-    else if (change.kind === 'tag') this.#local.forgetTagged(change.tag)
-    else this.#forgetWithin(change.path)
-    if (change.kind === 'key') this.#events.invalidated(change.key)
-    else this.#events.invalidatedWithin(change.kind === 'tag' ? pathOf(change.tag) : change.path)
+    this.#applyLocally(change)
+    if ('key' in change) this.#events.invalidated(change.key)
+    else this.#events.invalidatedWithin('tag' in change ? pathOf(change.tag) : change.path)
+  }
+
+  #applyLocally(change: Change): void {
+    const local = this.#local
+    switch (change.kind) {
+      case 'key':
+        return local.forget(change.key)
+      case 'expired-key':
+        return local.expire(change.key)
+      case 'tag':
+        return local.forgetTagged(change.tag)
+      case 'expired-tag':
+        return local.expireTagged(change.tag, change.over)
+      case 'all':
+        return this.#forgetWithin(change.path)
+    }
   }
 }
 

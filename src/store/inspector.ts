@@ -6,7 +6,7 @@ import { readHead } from './entry-head.ts'
 import { readHolding } from './holding.ts'
 import { askTime } from './redis-clock.ts'
 import { describeEntry, type StoredEntry } from './stored-entry.ts'
-import { areValid } from './tags.ts'
+import { leftByTags } from './tags.ts'
 
 /** The possession of a refill, by whichever process. */
 export interface HeldLease {
@@ -60,8 +60,8 @@ export class Inspector {
       readHead(this.#connection, entryKeys(this.#prefix, key).value),
     ])
     const readTag = (tagKey: string): Promise<unknown> => this.#connection.command('get', tagKey)
-    if (envelope === undefined || !(await areValid(envelope.tags, this.#prefix, readTag))) return undefined
-    return describeEntry(envelope, bytes, now)
+    const left = envelope && (await leftByTags(envelope, readable(key), now, this.#prefix, readTag))
+    return left && describeEntry(left, bytes, now)
   }
 
   /** The lease of `key`, if anybody holds it. Rejects with Redis's error. */

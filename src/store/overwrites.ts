@@ -10,7 +10,7 @@ import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
 import { askTime, type RedisClock } from './redis-clock.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
-import type { Tags } from './tags.ts'
+import type { AnnouncedTag, Tags } from './tags.ts'
 
 /** What every process is told of a change: the channel of the backplane and the message for it. */
 export interface Broadcast {
@@ -49,9 +49,19 @@ export class Overwrites {
     await this.#overwrite(key, 0, '', NOT_KEPT, AGAIN, backplane)
   }
 
+  /** Ends the entry's ttl; a running refill loses its lease in the same step. Without a stale window it is deleted. */
+  async expire(key: string, backplane: Broadcast): Promise<void> {
+    await this.#overwrite(key, 'expire', '', NOT_KEPT, AGAIN, backplane)
+  }
+
   /** Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. */
-  invalidateTags(tags: readonly { readonly name: string; readonly message: string }[], channel: string): Promise<void> {
+  invalidateTags(tags: readonly AnnouncedTag[], channel: string): Promise<void> {
     return this.#tags.invalidate(tags, channel)
+  }
+
+  /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
+  expireTags(tags: readonly AnnouncedTag[], over: number, channel: string): Promise<void> {
+    return this.#tags.expire(tags, over, channel)
   }
 
   /**
@@ -67,7 +77,7 @@ export class Overwrites {
 
   async #overwrite(
     key: string,
-    storeFor: number,
+    storeFor: number | 'expire',
     bytes: Buffer | '',
     storing: Storing,
     notice: Buffer | string,
@@ -78,8 +88,8 @@ export class Overwrites {
     const told = this.#connection.channel(channel)
     const args = [storeFor, bytes, lifeOf(storing), value, notice, told, message, countsSubscribers(this.#connection)]
     const send = async (): Promise<boolean> => {
-      // What deletes may come late: at worst something is loaded once more.
-      const deadline = storeFor > 0 ? this.#redisClock.deadlineIn(this.#connection.commandTimeout) : ''
+      // What deletes or expires may come late: at worst something is loaded once more.
+      const deadline = bytes !== '' ? this.#redisClock.deadlineIn(this.#connection.commandTimeout) : ''
       const asked = this.#redisClock.ask()
       const reply = await this.#connection.run(overwrite, [value, lease, waiters, last, queue], [...args, deadline])
       const [now, outcome] = asList(reply, 2).map(Number)

@@ -8,7 +8,7 @@ import { ClaimBatches, type ClaimReply, type ClaimRequest, type Guard, type Sent
 import type { Codec } from './codec.ts'
 import { Endings, type Possession } from './endings.ts'
 import type { ReadEntry } from './entry.ts'
-import { decodeEnvelope, type Envelope, type StoredTag } from './envelope.ts'
+import { decodeEnvelope, type Envelope } from './envelope.ts'
 import { readNotice, type Notice } from './notice.ts'
 import { Overwrites } from './overwrites.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
@@ -64,7 +64,7 @@ interface Answering {
 class Asked<V> implements ClaimRequest {
   readonly #answering: Answering
   readonly #makeToken: () => string
-  readonly #freshBeyond: number | undefined
+  readonly freshBeyond: number | undefined
   readonly #resolve: (claim: Claim<V> | Promise<Claim<V>>) => void
   readonly key: string
   readonly lockTtl: number
@@ -88,14 +88,14 @@ class Asked<V> implements ClaimRequest {
     this.#makeToken = makeToken
     this.lockTtl = lockTtl
     this.codec = codec
-    this.#freshBeyond = freshBeyond
+    this.freshBeyond = freshBeyond
     this.#resolve = resolve
   }
 
   send(sentAt: number): SentClaim {
     if (this.token === '') this.token = this.#makeToken()
     this.sentAt = sentAt
-    const { keys, freshBeyond, registered } = this.#answering.sent(this.key, this.#freshBeyond)
+    const { keys, freshBeyond, registered } = this.#answering.sent(this.key, this.freshBeyond)
     this.registered = registered
     return { keys, token: this.token, freshBeyond }
   }
@@ -195,10 +195,24 @@ export class RedisStore {
     if (envelope === undefined || envelope.tags.length === 0 || !this.#tags.areOurs) {
       return this.#conclude(asked, reply, envelope)
     }
-    return this.#tags.areValid(envelope.tags).then(
-      (valid) => this.#conclude(asked, reply, valid ? envelope : undefined),
+    return this.#tags.leftOf(envelope, asked.key, reply.now / 1000).then(
+      (left) => this.#concludeTagged(asked, reply, envelope, left),
       (error: unknown) => this.#unavailable(asked, error),
     )
+  }
+
+  /** What is fresh by its header may have been ended by its tags, of which the script has not known. */
+  #concludeTagged<V>(
+    asked: Asked<V>,
+    reply: ClaimReply,
+    envelope: Envelope,
+    left: Envelope | undefined,
+  ): Claim<V> | Promise<Claim<V>> {
+    const { key, token, lockTtl, codec, freshBeyond = -Infinity } = asked
+    const staleBefore = Math.max(reply.now / 1000, this.#redisClock.fromLocal(freshBeyond))
+    const isEnded = left !== undefined && left !== envelope && left.freshUntil <= staleBefore
+    if (reply.state !== 'fresh' || !isEnded) return this.#conclude(asked, reply, left)
+    return this.claim(key, () => token, lockTtl, codec, this.#redisClock.toLocal(envelope.freshUntil))
   }
 
   #conclude<V>(asked: Asked<V>, reply: ClaimReply, envelope: Envelope | undefined): Claim<V> | Promise<Claim<V>> {
@@ -260,8 +274,9 @@ export class RedisStore {
     if (!this.#redisClock.isKnownAt(this.#clock.now())) await askTime(this.#connection, this.#redisClock)
     const bytes = (await this.#connection.readBuffer(this.valueKey(key))) as Buffer | null
     const envelope = bytes === null ? undefined : decodeEnvelope(bytes)
-    if (envelope === undefined || !(await this.#tags.areValid(envelope.tags))) return undefined
-    const entry = asEntry(this.#decode(envelope, codec))
+    if (envelope === undefined) return undefined
+    const left = await this.#tags.leftOf(envelope, key, this.#redisClock.fromLocal(this.#clock.now()))
+    const entry = left && asEntry(this.#decode(left, codec))
     return entry && { entry, payload: envelope.payload }
   }
 
@@ -270,18 +285,20 @@ export class RedisStore {
    * What comes late of an earlier refill is none of it: by then its value may have been invalidated.
    */
   listen<V>(key: string, codec: Codec<V>, claim: Busy<V>, onNotice: (notice: Notice<V>) => void): () => void {
-    let tags: readonly StoredTag[] = []
+    let envelope: Envelope | undefined
     const decode = (bytes: Buffer): ReadEntry<V> | undefined => {
-      const envelope = decodeEnvelope(bytes)
-      tags = envelope?.tags ?? []
+      envelope = decodeEnvelope(bytes)
       return envelope && asEntry(this.#decode(envelope, codec))
     }
     const onPayload = (payload: Buffer): void => {
       const notice = readNotice(payload, decode)
-      if (notice.kind !== 'entry' || tags.length === 0 || !this.#tags.areOurs) return onNotice(notice)
-      // A tag may have been invalidated on its way here, on another node.
-      this.#tags.areValid(tags).then(
-        (valid) => onNotice(valid ? notice : { kind: 'again' }),
+      const told = envelope
+      if (notice.kind !== 'entry' || told === undefined || told.tags.length === 0 || !this.#tags.areOurs) {
+        return onNotice(notice)
+      }
+      // A tag may have been changed on its way here, on another node.
+      this.#tags.leftOf(told, key, 0).then(
+        (left) => onNotice(left === told ? notice : { kind: 'again' }),
         () => onNotice({ kind: 'again' }),
       )
     }

@@ -3,23 +3,27 @@ import type { Connection } from '../redis/connection.ts'
 import { readable, tagKeysBeginning } from '../redis/entry-keys.ts'
 import { isCrossSlot } from '../redis/client-error.ts'
 import { asList } from '../redis/reply.ts'
+import { expireTags } from '../redis/scripts/expire-tags.ts'
 import { invalidateTags } from '../redis/scripts/invalidate-tags.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
-import type { StoredTag } from './envelope.ts'
+import type { Script } from '../redis/script.ts'
+import type { Envelope, StoredTag } from './envelope.ts'
+import { leftBy } from './tag-record.ts'
 
-/** ms for which an invalidated tag is remembered at least: no load that runs then may take longer. */
+/** ms for which a change of a tag is remembered at least: no load that runs then may take longer. */
 const REMEMBERED_FOR = 60 * 60 * 1000
 /** Tags in one call of the script, and calls that are under way at once. */
 const LARGEST_BATCH = 500
 const WINDOW = 20
 /** ms for which the key of a tag is needed at least, also where nothing is stored. */
 const LEAST_NEEDED = 1000
-/** How often the begin of a load is reckoned until it counts as older than an invalidation. */
+/** How often the begin of a load is reckoned until it counts as older than a change of the tag. */
 const MEASUREMENTS = 3
 
 /**
- * Tags in one Redis. Each has one key, with the instant of its last invalidation, that lives as long as an entry with
- * the tag may. An entry notes for each tag when its load began, and counts only while no invalidation is later.
+ * Tags in one Redis. Each has one key, with the instant of its last invalidation and those of its expiries since, that
+ * lives as long as an entry with the tag may. An entry notes for each tag when its load began, and counts only while no
+ * invalidation is later. What expired later is stale.
  *
  * On a single Redis the scripts that read and store entries see to it. On a Cluster the key of a tag lies in another slot
  * than the entry, on a node with a clock of its own: there the begin of the load is reckoned back on that clock.
@@ -64,17 +68,17 @@ export class Tags {
 
   /**
    * The same for an entry whose load began at the local instant `startedAt`; resolves with `undefined` if one of the tags
-   * was invalidated since.
+   * was invalidated or expired since.
    */
   async forLoaded(names: readonly string[], startedAt: number, ms: number): Promise<StoredTag[] | undefined> {
     const tags = await Promise.all(
       names.map(async (name) => {
         let startedOnItsClock = -Infinity
         for (let measurement = 0; measurement < MEASUREMENTS; measurement++) {
-          const { invalidatedAt, now } = await this.#need(readable(name), ms)
+          const { changedAt, now } = await this.#need(readable(name), ms)
           // Each is too early by its reply's time under way, never too late: the latest is the best.
           startedOnItsClock = Math.max(startedOnItsClock, now - Math.ceil((this.#clock.now() - startedAt) * 1000))
-          if (invalidatedAt < startedOnItsClock) return [readable(name), startedOnItsClock] as const
+          if (changedAt < startedOnItsClock) return [readable(name), startedOnItsClock] as const
         }
         return undefined
       }),
@@ -82,44 +86,50 @@ export class Tags {
     return tags.every((tag) => tag !== undefined) ? tags : undefined
   }
 
-  /** Whether none of an entry's tags was invalidated, or lost, since its load began. */
-  areValid(tags: readonly StoredTag[]): Promise<boolean> {
-    return areValid(tags, this.#prefix, (key) => this.#connection.read(key))
+  /** As the function of that name, for the entry of `key`. */
+  leftOf(envelope: Envelope, key: string, now: number): Promise<Envelope | undefined> {
+    return leftByTags(envelope, readable(key), now, this.#prefix, (tagKey) => this.#connection.read(tagKey))
   }
 
   /**
    * Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. Each
    * tag has its own message on the channel.
    */
-  async invalidate(
-    tags: readonly { readonly name: string; readonly message: string }[],
-    channel: string,
-  ): Promise<void> {
+  invalidate(tags: readonly AnnouncedTag[], channel: string): Promise<void> {
+    return this.#change(invalidateTags, [REMEMBERED_FOR, this.#connection.channel(channel)], tags)
+  }
+
+  /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
+  expire(tags: readonly AnnouncedTag[], over: number, channel: string): Promise<void> {
+    return this.#change(expireTags, [REMEMBERED_FOR, over, this.#connection.channel(channel)], tags)
+  }
+
+  async #change(script: Script, args: readonly (string | number)[], tags: readonly AnnouncedTag[]): Promise<void> {
     const largest = this.areOurs ? 1 : LARGEST_BATCH
     for (let from = 0; from < tags.length; from += largest * WINDOW) {
       const batches = Array.from({ length: WINDOW }, (_, i) => tags.slice(from + i * largest, from + (i + 1) * largest))
-      await Promise.all(batches.map((batch) => this.#invalidate(batch, channel)))
+      await Promise.all(batches.map((batch) => this.#changeTogether(script, args, batch)))
     }
   }
 
-  async #invalidate(
-    batch: readonly { readonly name: string; readonly message: string }[],
-    channel: string,
+  async #changeTogether(
+    script: Script,
+    args: readonly (string | number)[],
+    batch: readonly AnnouncedTag[],
   ): Promise<void> {
     if (batch.length === 0) return
     const keys = batch.map(({ name }) => this.#key(readable(name)))
-    const args = [REMEMBERED_FOR, this.#connection.channel(channel), ...batch.map(({ message }) => message)]
     try {
-      await this.#connection.run(invalidateTags, keys, args)
+      await this.#connection.run(script, keys, [...args, ...batch.map(({ message }) => message)])
     } catch (error) {
       if (!isCrossSlot(error) || batch.length === 1) throw error
-      await Promise.all(batch.map((tag) => this.#invalidate([tag], channel)))
+      await Promise.all(batch.map((tag) => this.#changeTogether(script, args, [tag])))
     }
   }
 
-  async #need(tag: string, ms: number): Promise<{ invalidatedAt: number; now: number }> {
+  async #need(tag: string, ms: number): Promise<{ changedAt: number; now: number }> {
     const reply = asList(await this.#connection.run(needTag, [this.#key(tag)], [Math.max(ms, LEAST_NEEDED)]), 2)
-    return { invalidatedAt: Number(reply[0]), now: Number(reply[1]) }
+    return { changedAt: Number(reply[0]), now: Number(reply[1]) }
   }
 
   #key(tag: string): string {
@@ -127,17 +137,26 @@ export class Tags {
   }
 }
 
-/** The same by whatever reads the keys of tags, which on a Cluster lie on other nodes than the entry. */
-export async function areValid(
-  tags: readonly StoredTag[],
+/** A tag that is changed, and what every process is told of that. */
+export interface AnnouncedTag {
+  readonly name: string
+  readonly message: string
+}
+
+/**
+ * What its tags leave of the entry whose key has that form, at `now` in ms on Redis's clock: `leftBy`, with the help of
+ * `read`, which reads the keys of tags. On a Cluster they lie on other nodes than the entry.
+ */
+export async function leftByTags<E extends Omit<Envelope, 'payload'>>(
+  envelope: E,
+  form: string,
+  now: number,
   prefix: string,
   read: (tagKey: string) => Promise<unknown>,
-): Promise<boolean> {
-  const instants = await Promise.all(tags.map(([tag]) => read(keyOf(tag, prefix))))
-  return tags.every(([, startedAt], i) => {
-    const invalidatedAt = instants[i]
-    return invalidatedAt !== null && Number(invalidatedAt) < startedAt
-  })
+): Promise<E | undefined> {
+  if (envelope.tags.length === 0) return envelope
+  const texts = await Promise.all(envelope.tags.map(([tag]) => read(keyOf(tag, prefix))))
+  return leftBy(texts, envelope, form, now)
 }
 
 /** The key of a tag in readable form. */

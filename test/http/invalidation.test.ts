@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import type { Cache } from '../../src/cache/cache.ts'
+import { eventually } from '../support/eventually.ts'
 import { ask } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { serve } from './support/serve.ts'
@@ -119,9 +120,29 @@ describe('what an unsafe request changes is forgotten', () => {
     expect((await ask(url)).body).toBe('2')
   })
 
+  test('by the application: a group expires, and its stale responses are served while one run refills them', async () => {
+    let runs = 0
+    const gate = new Gate()
+    const { url, flight } = await serve(async (req, res) => {
+      const window = req.url === '/stale' ? ', stale-while-revalidate=60' : ''
+      res.setHeader('Cache-Control', `max-age=60${window}`)
+      res.setHeader('Cache-Groups', '"fruit"')
+      if (++runs === 3) await gate.pass()
+      res.end(String(runs))
+    })
+    for (const [i, path] of ['/stale', '/plain'].entries()) expect((await ask(url + path)).body).toBe(String(i + 1))
+    await flight.cache.expireTags('fruit')
+    for (let i = 0; i < 3; i++) expect((await ask(`${url}/stale`)).body).toBe('1')
+    await gate.reached
+    gate.open()
+    await eventually('it is refilled', async () => (await ask(`${url}/stale`)).body === '3')
+    expect((await ask(`${url}/plain`)).body).toBe('4') // it has no window, and so is forgotten
+  })
+
   test.each([
     ['clear', (cache: Cache) => cache.clear()],
     ['invalidateTags', (cache: Cache) => cache.invalidateTags('fruit')],
+    ['expireTags', (cache: Cache) => cache.expireTags('fruit')],
   ])(
     'by the application, by %s, while a response is on its way: nobody who comes later gets that',
     async (_name, forget) => {

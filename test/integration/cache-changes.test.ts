@@ -34,6 +34,7 @@ describe('changes of one key at once', () => {
     set: (cache, key) => cache.set(key, 'set'),
     'set with a tag': (cache, key) => cache.set(key, 'set with a tag', TAGGED),
     invalidate: (cache, key) => cache.invalidate(key),
+    expire: (cache, key) => cache.expire(key),
     'invalidate the tag': (cache) => cache.invalidateTags('own'),
     'invalidate another tag': (cache) => cache.invalidateTags('another'),
     read: (cache, key) => cache.getOrRefill(key, () => 'loaded'),

@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
 import { settled } from '../support/cache-lab.ts'
@@ -36,44 +36,51 @@ interface Context {
   doNotStore(): void
 }
 
-test.each<[string, (context: Context) => void, string[]]>([
-  ['is stored, of a tag that its call names', () => {}, ['t']],
-  ['is not stored, of a tag that its call names', ({ doNotStore }) => doNotStore(), ['t']],
-  ['is stored, of a tag that its loader names', ({ cacheFor }) => cacheFor({ tags: ['t'] }), []],
-  [
-    'is not stored, of a tag that its loader names',
-    ({ cacheFor, doNotStore }) => {
-      cacheFor({ tags: ['t'] })
-      doNotStore()
-    },
-    [],
-  ],
-])('invalidateTags beats a load under way that %s', async (_how, declare, tags) => {
-  const [a, b] = caches
-  let source = 'old'
-  const [begun, gate] = [deferred<void>(), deferred<void>()]
-  let runs = 0
-  const loader = async (context: Context): Promise<string> => {
-    const read = source
-    declare(context)
-    if (++runs === 1) {
-      begun.resolve()
-      await gate.promise
+const changes: [string, (cache: Cache) => Promise<void>][] = [
+  ['invalidateTags', (cache) => cache.invalidateTags('t')],
+  ['expireTags', (cache) => cache.expireTags('t')],
+]
+
+describe.each(changes)('%s', (_change, change) => {
+  test.each<[string, (context: Context) => void, string[]]>([
+    ['is stored, of a tag that its call names', () => {}, ['t']],
+    ['is not stored, of a tag that its call names', ({ doNotStore }) => doNotStore(), ['t']],
+    ['is stored, of a tag that its loader names', ({ cacheFor }) => cacheFor({ tags: ['t'] }), []],
+    [
+      'is not stored, of a tag that its loader names',
+      ({ cacheFor, doNotStore }) => {
+        cacheFor({ tags: ['t'] })
+        doNotStore()
+      },
+      [],
+    ],
+  ])('beats a load under way that %s', async (_how, declare, tags) => {
+    const [a, b] = caches
+    let source = 'old'
+    const [begun, gate] = [deferred<void>(), deferred<void>()]
+    let runs = 0
+    const loader = async (context: Context): Promise<string> => {
+      const read = source
+      declare(context)
+      if (++runs === 1) {
+        begun.resolve()
+        await gate.promise
+      }
+      return read
     }
-    return read
-  }
-  const first = a.getOrRefill('key', loader, { tags })
-  await begun.promise
-  source = 'new'
-  await b.invalidateTags('t')
-  const later = [a.getOrRefill('key', loader, { tags }), b.getOrRefill('key', loader, { tags })]
-  await eventually('the other process waits', () => b.stats().flights === 1)
-  gate.resolve()
-  expect(await first).toBe('old')
-  // The process that loads may hear of it only now; whoever is told by message has asked the tag itself.
-  expect(await later[1]).toBe('new')
-  await Promise.all(caches.map(settled))
-  await eventually('it is followed everywhere', async () => (await a.getOrRefill('key', loader, { tags })) === 'new')
+    const first = a.getOrRefill('key', loader, { tags })
+    await begun.promise
+    source = 'new'
+    await change(b)
+    const later = [a.getOrRefill('key', loader, { tags }), b.getOrRefill('key', loader, { tags })]
+    await eventually('the other process waits', () => b.stats().flights === 1)
+    gate.resolve()
+    expect(await first).toBe('old')
+    // The process that loads may hear of it only now; whoever is told by message has asked the tag itself.
+    expect(await later[1]).toBe('new')
+    await Promise.all(caches.map(settled))
+    await eventually('it is followed everywhere', async () => (await a.getOrRefill('key', loader, { tags })) === 'new')
+  })
 })
 
 test('a tagged value that is sent along is taken by who waits', async () => {

@@ -34,6 +34,8 @@ describe('what two caches with one prefix hold in memory', () => {
     ['set', () => a.set('key', 'new'), 'new'],
     ['invalidate', () => a.invalidate('key'), undefined],
     ['invalidateTags', () => a.invalidateTags('tag'), undefined],
+    ['expire', () => a.expire('key'), undefined],
+    ['expireTags', () => a.expireTags('tag'), undefined],
     ['clear', () => a.clear(), undefined],
   ])('follows %s in the other', async (_name, change, value) => {
     await holdInBoth('old')
@@ -54,7 +56,7 @@ describe('what two caches with one prefix hold in memory', () => {
     await a.invalidate('key', { version: 2 })
     await eventually('the other has dropped it', () => b.peek('key', { version: 2 }) === undefined)
     expect(versions.map((version) => b.peek('key', { version }))).toEqual(['old', 'old', undefined])
-    await a.set('key', 'new', { version: 1 })
+    await a.expire('key', { version: 1 })
     await eventually('the other has dropped it', () => b.peek('key', { version: 1 }) === undefined)
     expect(versions.map((version) => b.peek('key', { version }))).toEqual(['old', undefined, undefined])
   })

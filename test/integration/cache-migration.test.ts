@@ -49,6 +49,8 @@ describe('the move from one Redis to another', () => {
   const changes: [string, (cache: Cache) => Promise<unknown>, string][] = [
     ['invalidate', (cache) => cache.invalidate('key'), 'loaded'],
     ['invalidateTags', (cache) => cache.invalidateTags('tag'), 'loaded'],
+    ['expire', (cache) => cache.expire('key'), 'loaded'],
+    ['expireTags', (cache) => cache.expireTags('tag'), 'loaded'],
     ['clear', (cache) => cache.clear(), 'loaded'],
     ['set', (cache) => cache.set('key', 'set'), 'set'],
   ]

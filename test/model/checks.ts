@@ -152,6 +152,59 @@ export const checks: Readonly<Record<string, Check>> = {
     defines: [...THREE, 'TAGS', 'CLUSTER', FILLED, NOTHING_EVICTED, NOBODY_JOINS],
     about: 'expiry of the value, stale values and invalidateTags on a Cluster',
   },
+  expire: {
+    changes: 'run Expire(1)',
+    defines: [...TWO, FILLED, 'EXPIRES'],
+    about: 'expire: stale values are served, and nothing from before it as fresh',
+    quick: true,
+  },
+  'expire-three': {
+    changes: 'run Expire(0)',
+    defines: [...THREE, ...CHANGES_ONLY, 'EXPIRES', NOTHING_EVICTED],
+    about: 'the same with a further flight in the process that expires',
+  },
+  'expire-invalidate': {
+    changes: both('run Expire(0)', 'run Inval(1)'),
+    defines: [...TWO, ...CHANGES_ONLY, 'EXPIRES', NOTHING_EVICTED],
+    about: 'expire and invalidate at once',
+  },
+  'expire-set': {
+    changes: both(set(0, 110), 'run Expire(1)'),
+    defines: [...TWO, ...CHANGES_ONLY, 'EXPIRES', NOTHING_EVICTED],
+    about: 'expire beside a set',
+    quick: true,
+  },
+  'expire-tags': {
+    changes: 'run TagExp(1)',
+    defines: [...THREE, FILLED, 'EXPIRES', 'TAGS', NOTHING_EXPIRES, NOTHING_EVICTED],
+    about: 'expireTags',
+  },
+  'expire-gap': {
+    changes: 'run Expire(1)',
+    defines: [...TWO, ...GAP, FILLED, 'EXPIRES', NOBODY_JOINS],
+    about: 'expire, and a subscriber that reconnects',
+  },
+  failures: {
+    changes: 'run Inval(1)',
+    defines: [...THREE, 'NLOADFAIL=1', NOTHING_EVICTED],
+    about: 'a load that fails and is remembered, and invalidate',
+  },
+  'failures-expire': {
+    changes: 'run Expire(1)',
+    defines: [...TWO, 'NLOADFAIL=2', 'EXPIRES', NOTHING_EVICTED],
+    about: 'loads that fail and are remembered, and expire',
+    quick: true,
+  },
+  'failures-set': {
+    changes: set(0, 110),
+    defines: [...TWO, 'NLOADFAIL=1', NOTHING_EVICTED],
+    about: 'a load that fails and is remembered, and set',
+  },
+  'failures-lease': {
+    changes: 'run Inval(1)',
+    defines: [...TWO, ...LEASE_ENDS, 'NLOADFAIL=1', 'MAXTOK=4'],
+    about: 'a load that fails after its lease has run out',
+  },
   gap: { changes: 'run Inval(1)', defines: [...TWO, ...GAP], about: 'a subscriber that reconnects, with joiners' },
   'gap-three': {
     changes: 'run Inval(1)',
@@ -257,6 +310,17 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   M_DELIVERTAG: {
     check: 'tags-not-stored',
     without: 'what is not stored is refused like a commit if its tag was invalidated',
+  },
+  M_EXPLEASE: {
+    check: 'expire',
+    without: 'expire revokes the lease in the step in which it ends the ttl',
+    quick: true,
+  },
+  M_EXPKEEP: { check: 'expire', without: 'what was asked for before an expiry is not kept' },
+  M_EXPJOIN: { check: 'expire', without: 'after an expiry nobody joins a flight from before it' },
+  M_EXPTAG: {
+    check: 'expire-tags',
+    without: 'what has the tag is stale for Redis, and what began before is not stored',
   },
   M_CLUSTERMSG: { check: 'cluster-tags-undeclared', without: 'on a Cluster the receiver of a value checks its tags' },
   M_CLUSTERSTALE: { check: 'cluster-stale', without: 'on a Cluster the tags of stale values are checked, too' },

@@ -15,15 +15,18 @@
  *   Listener             cache/shared/tier.ts (onChange, onGap, onTracked) and redis/inbox.ts
  *   Setter               cache/refill-cache.ts, set; store/redis-store.ts, write
  *   Inval, TagInv        cache/refill-cache.ts, invalidate and invalidateTags; OtherTag: a tag that the key does not have
+ *   Expire, TagExp       cache/refill-cache.ts, expire and expireTags (EXPIRES); the moments of `over` come at any time
+ *   a load that fails    cache/refill/refill.ts, #loadFailed with failureTtl (NLOADFAIL): its mark is kept like a value
  *   Hand                 another program that deletes the value, with memory.tracking on
  *
  * Data are numbers: a load yields the number of the last change of the source at its start (db). Who invalidates changes the
  * source first (n = ++db) and calls then. A set gets its number when Redis carries it out.
  * known[p]: the newest change that process p was told of. It was told by the answer to its own call, by a message, or, after a
- * reconnect, of all that was carried out before SUBSCRIBE.
+ * reconnect, of all that was carried out before SUBSCRIBE. knownX[p]: the same of expiries.
  *
  * Properties
- *   1  Nobody is answered with less than his process knew when he asked (SERVE).
+ *   1  Nobody is answered with less than his process knew when he asked (SERVE). What has expired may be served as stale
+ *      (STALE), and never as fresh.
  *   2  A commit never replaces something newer, and comes after no change that it has not seen (execute, SETTLE and SET_).
  *   3  Only one loader runs, unless the lease was lost.
  *   4  Memory is never older than what its process knows (Monitor).
@@ -72,13 +75,16 @@
 #ifndef NREFUSE
 #define NREFUSE 0       /* changes that Redis refuses at first (NOSCRIPT, a redirection), so that later commands overtake them */
 #endif
+#ifndef NLOADFAIL
+#define NLOADFAIL 0     /* loads that fail, without a stale value, and are remembered */
+#endif
 #ifndef DECL
 #define DECL 1          /* calls name the tag; 0: only their loaders do. Only M_TAGJOIN and M_TAGKEEP look at it */
 #endif
 
-mtype = { GET, CLAIM, SETTLE, DELIVER_, DEL_, SET_, TAG, OTHERTAG, NEEDTAG, NEEDNOW, CHECKTAG, UNKNOWN, REG, ABANDON,
+mtype = { GET, CLAIM, SETTLE, DELIVER_, DEL_, SET_, EXP_, TAG, TAGX, OTHERTAG, NEEDTAG, NEEDNOW, CHECKTAG, UNKNOWN, REG, ABANDON,
           FRESH, LEASED, BUSY, NOTHING, OK_, LOST, INVALID,
-          CHG, TAGC, OTHERC, TRK, VAL, PASSING, AGAIN }
+          CHG, EXPC, TAGC, TAGXC, OTHERC, TRK, VAL, PASSING, AGAIN }
 
 #ifdef TAGS
 #define PLAIN false     /* plain reads take values without tags only */
@@ -150,7 +156,47 @@ chan repT[NP] = [3] of { byte, mtype, byte, byte, byte }
 #endif
 
 #define MAX(a,b) ((a)>(b)->(a):(b))
-#define SERVE(f,g) assert((g) != NONE && (g) >= need[f])
+#define STALE(f,g) assert((g) != NONE && (g) >= need[f])
+
+/* ---- expiries: what is known of them, and that values are stale ---- */
+#ifdef EXPIRES
+byte maxX = 0;                  /* the newest expiry that was carried out */
+bool badX[MAXTOK+2];            /* tokens since whose grant the tag was expired */
+byte gapX[NP];
+byte knownX[NP];
+bool l1S[NP];                   /* memory's value is stale */
+byte needX[NF];                 /* what the flight's callers knew of expiries */
+#define SERVE(f,g) assert((g) != NONE && (g) >= need[f] && (g) >= needX[f])
+#define ASKS(f,p) need[f] = known[p]; needX[f] = knownX[p]
+#define noAsk(f) need[f] = 0; needX[f] = 0
+#define L1STALE(p) l1S[p]
+#define markL1(p,s) l1S[p] = s
+#define TOOSTALE(p) (!l1S[p] && l1[p] < knownX[p])
+#define EXPIREDTAG(t) badX[t]
+#define gapExpiries(p) knownX[p] = MAX(knownX[p], gapX[p])
+#define noteExpiries(p) gapX[p] = maxX
+#else
+#define SERVE(f,g) STALE(f,g)
+#define ASKS(f,p) need[f] = known[p]
+#define noAsk(f) need[f] = 0
+#define L1STALE(p) false
+#define markL1(p,s) skip
+#define TOOSTALE(p) false
+#define EXPIREDTAG(t) false
+#define gapExpiries(p) skip
+#define noteExpiries(p) skip
+#endif
+
+/* ---- marks of failures: values without a window, which must not replace a value ---- */
+#if NLOADFAIL > 0
+bool vF = false;                /* what stands in Redis is a mark */
+byte loadFails = 0;
+#define markV(b) vF = b
+#define ISMARK vF
+#else
+#define markV(b) skip
+#define ISMARK false
+#endif
 
 /* Possibilities: something good that a check must meet; it is reported like a broken promise. */
 #ifdef P_GAPKEPT
@@ -173,8 +219,8 @@ bool otherTag = false;          /* another tag was invalidated */
 
 /* ---- cache/local/local.ts ---- */
 #define MAYKEEP(f) (!revoked[f] && !tagged[f] && !gap[f])
-#define putL1(p,g,f) l1[p] = g; l1Of[p] = f
-#define dropL1(p) l1[p] = NONE; l1Of[p] = NOFL
+#define putL1(p,g,f) l1[p] = g; l1Of[p] = f; markL1(p,false)
+#define dropL1(p) l1[p] = NONE; l1Of[p] = NOFL; markL1(p,false)
 #define noSet(p) beingSet[p] = 0; beingSetT[p] = false
 
 /* forget(key): also flights that nobody can join any more. Flights of p are p*FPP and, with two, p*FPP+1. */
@@ -201,6 +247,24 @@ inline forgetTagged(p) {
   cur[p] = NOFL
 #endif
 }
+#ifdef EXPIRES
+/* expire(key): memory's value is stale, or gone where it has no window; all else as forget */
+inline expire(p) {
+  if :: l1[p] != NONE -> l1S[p] = true; l1Of[p] = NOFL :: dropL1(p) fi;
+  noSet(p);
+#ifndef M_EXPKEEP
+  revoked[p*FPP] = true; revoked[p*FPP+FPP-1] = true;
+#endif
+#ifndef M_EXPJOIN
+  cur[p] = NOFL
+#endif
+}
+inline expireTagged(p) {
+  if :: l1[p] != NONE -> l1S[p] = true; l1Of[p] = NOFL :: dropL1(p) fi;
+  if :: beingSetT[p] -> noSet(p) :: else fi;
+  tagged[p*FPP] = true; tagged[p*FPP+FPP-1] = true;
+  cur[p] = NOFL }
+#endif
 inline forgetOther(p) {
   otherTag = true;
   cur[p] = NOFL
@@ -227,18 +291,24 @@ inline wake(kk, tt, gg, vv) {
   i = 0; do :: i < NP -> if :: waiters[i] -> if :: subUp[i] -> assert(nfull(sub[i])); sub[i]!kk,tt,gg,vv :: else fi; waiters[i] = false :: else fi; i++ :: else -> break od }
 inline broadcast(n, from) {
   i = 0; do :: i < NP -> if :: i != from && subUp[i] -> assert(nfull(sub[i])); sub[i]!CHG,0,n,0 :: else fi; i++ :: else -> break od }
+#ifdef EXPIRES
+inline broadcastX(n, from) {
+  i = 0; do :: i < NP -> if :: i != from && subUp[i] -> assert(nfull(sub[i])); sub[i]!EXPC,0,n,0 :: else fi; i++ :: else -> break od }
+#endif
 inline broadcastT(kk, n, from) {
   i = 0; do :: i < NP -> if :: i != from && subUp[i] -> assert(nfull(TSUB[i])); TSUB[i]!kk,0,n,0 :: else fi; i++ :: else -> break od }
 
 #ifdef CLUSTER
 #define VBAD false      /* a script cannot read the tag: those who read do */
+#define VEXPIRED false
 #define BAD(t) false
 #else
 #define VBAD (vG != NONE && bad[vTok])
+#define VEXPIRED (vG != NONE && EXPIREDTAG(vTok))
 #ifdef M_TAGLATE
 #define BAD(t) false
 #else
-#define BAD(t) bad[t]
+#define BAD(t) (bad[t] || EXPIREDTAG(t))
 #endif
 #endif
 #ifdef M_DELIVERTAG
@@ -271,8 +341,8 @@ inline execute(p) {
        if :: readG != NONE && !readStale && PLAIN -> rep[p]!who,FRESH,readG,0,vTok
           :: else -> rep[p]!who,NOTHING,NONE,0,0 fi
     :: k == CLAIM ->
-       if :: VBAD -> vG = NONE :: else fi;
-       if :: vG != NONE && !vStale -> rep[p]!who,FRESH,vG,0,vTok
+       if :: VBAD || (ISMARK && (vStale || VEXPIRED)) -> vG = NONE; markV(false) :: else fi;
+       if :: vG != NONE && !vStale && !VEXPIRED -> rep[p]!who,FRESH,vG,0,vTok
           :: else ->
              if :: lease == 0 -> lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
                 :: else ->
@@ -291,19 +361,20 @@ inline execute(p) {
                 :: k == SETTLE && !BAD(t) ->
                    assert(vG == NONE || vG <= g);
                    assert(g >= maxOver);
+                   assert(!r || vG == NONE || ISMARK);  /* a failure takes no value's place */
 #ifdef P_LATECOMMIT
                    assert(lease != 0);
 #endif
 #ifdef M_TAGLATE
                    bad[t] = false;
 #endif
-                   vG = g; vStale = false; vTok = t; wake(VAL, t, g, t); rep[p]!who,OK_,0,0,0
+                   vG = g; vStale = false; vTok = t; markV(r); wake(VAL, t, g, t); rep[p]!who,OK_,0,0,0
              fi;
              lease = 0; last = 0
        fi
     :: k == ABANDON -> if :: ISHIS(t) -> lease = 0; last = 0; wake(AGAIN, t, 0, 0) :: else fi; rep[p]!who,INVALID,0,0,0
     :: k == DEL_ ->
-       vG = NONE; maxExec = MAX(maxExec, g); maxOver = MAX(maxOver, g);
+       vG = NONE; markV(false); maxExec = MAX(maxExec, g); maxOver = MAX(maxOver, g);
 #ifndef M_LEASEAFTER
        if :: lease != 0 -> h = lease; lease = 0; leaseLost = true; wake(AGAIN, h, 0, 0) :: else fi; endLast();
 #else
@@ -314,13 +385,28 @@ inline execute(p) {
        if :: REFUSED(who) -> rep[p]!who,LOST,0,0,0
           :: else ->
              if :: setDead[who-110] -> g = ghostN[who-110]; assert(g >= maxOver) :: else -> db++; g = db fi;
-             maxExec = g; maxOver = g; vG = g; vStale = false; vTok = t;
+             maxExec = g; maxOver = g; vG = g; vStale = false; vTok = t; markV(false);
 #ifndef CLUSTER
              granted[t] = r;
 #endif
              if :: lease != 0 -> h = lease; lease = 0; leaseLost = true; wake(VAL, h, g, t) :: else fi; endLast();
              broadcast(g, p); rep[p]!who,OK_,g,0,0
        fi
+#ifdef EXPIRES
+    :: k == EXP_ ->
+       maxX = MAX(maxX, g); maxOver = MAX(maxOver, g);
+       if :: vG != NONE && !ISMARK -> vStale = true :: vG = NONE; vStale = false; markV(false) fi; /* it has a window or none */
+#ifndef M_EXPLEASE
+       if :: lease != 0 -> h = lease; lease = 0; leaseLost = true; wake(AGAIN, h, 0, 0) :: else fi; endLast();
+#endif
+       broadcastX(g, p); rep[p]!who,OK_,0,0,0
+    :: k == TAGX ->
+#ifndef M_EXPTAG
+       i = 0; do :: i <= MAXTOK -> if :: granted[i] -> badX[i] = true :: else fi; i++ :: else -> break od;
+#endif
+       maxX = MAX(maxX, g);
+       broadcastT(TAGXC, g, p); TREP[p]!who,OK_,0,0,0
+#endif
     :: k == TAG ->
        i = 0; do :: i <= MAXTOK -> if :: granted[i] -> bad[i] = true :: else fi; i++ :: else -> break od;
        maxExec = MAX(maxExec, g);
@@ -358,7 +444,7 @@ end: do
 #if NLEXP > 0
   :: atomic { lease == 0 && last != 0 && el < 1 -> el++; last = 0 }
 #endif
-  :: atomic { vG != NONE && ve < NVEXP -> ve++; if :: vG = NONE; vStale = false :: !vStale -> vStale = true fi }
+  :: atomic { vG != NONE && ve < NVEXP -> ve++; if :: vG = NONE; vStale = false; markV(false) :: !vStale && !ISMARK -> vStale = true fi }
   :: atomic { l1[0] != NONE && ev < NEVICT -> ev++; dropL1(0) }
   :: atomic { l1[1] != NONE && ev < NEVICT -> ev++; dropL1(1) }
   od
@@ -394,10 +480,10 @@ end: do
   /* `close`: not ready any more, those who wait look for themselves (inbox.ts, #lost) */
   :: atomic { !subUp[p] && !noticed[p] -> noticed[p] = true; ready[p] = false; goto reset }
   /* SUBSCRIBE is carried out … */
-  :: atomic { !subUp[p] && noticed[p] && gapN[p] == NONE -> subUp[p] = true; gapN[p] = maxExec }
+  :: atomic { !subUp[p] && noticed[p] && gapN[p] == NONE -> subUp[p] = true; gapN[p] = maxExec; noteExpiries(p) }
   /* … and its answer taken in (inbox.ts, #subscribe) */
   :: atomic { gapN[p] != NONE && subUp[p] -> ready[p] = true; takeGap(p);
-       known[p] = MAX(known[p], gapN[p]); gapN[p] = NONE; goto reset }
+       known[p] = MAX(known[p], gapN[p]); gapExpiries(p); gapN[p] = NONE; goto reset }
   od;
 got: atomic {
     if
@@ -417,6 +503,10 @@ got: atomic {
        known[p] = MAX(known[p], g)
     :: k == TAGC -> forgetTagged(p); known[p] = MAX(known[p], g)
     :: k == OTHERC -> forgetOther(p)
+#ifdef EXPIRES
+    :: k == EXPC -> expire(p); knownX[p] = MAX(knownX[p], g)
+    :: k == TAGXC -> expireTagged(p); knownX[p] = MAX(knownX[p], g)
+#endif
     :: else ->      /* a message to those who wait for the refill under token t */
        f = 0; do :: f < NF ->
          if :: f / FPP == p && lis[f] != 0 && lis[f] == t -> mboxK[f] = BOX(k); mboxG[f] = g; mboxT[f] = v
@@ -429,7 +519,7 @@ reset: atomic { f = 0; do :: f < NF -> if :: f / FPP == p && (lis[f] != 0 || ask
 /* ---- one flight ---- */
 #define unjoin() if :: cur[p] == f -> cur[p] = NOFL :: else fi
 #define noBox() mboxK[f] = 0; mboxG[f] = 0; mboxT[f] = 0
-inline finish() { unjoin(); lis[f] = 0; asking[f] = false; intr[f] = false; noBox(); keptM[f] = 0; need[f] = 0; gS[f] = 0; settled[f] = false;
+inline finish() { unjoin(); lis[f] = 0; asking[f] = false; intr[f] = false; noBox(); keptM[f] = 0; noAsk(f); gS[f] = 0; settled[f] = false;
   revoked[f] = true; tagged[f] = false; gap[f] = false; gapC[f] = false; tok = 0; g = 0; h = 0; st = 0 }
 /* the callers get what there is; nobody joins any more */
 inline settleWith() { if :: settled[f] :: else -> SERVE(f,g); settled[f] = true; gS[f] = g fi;
@@ -439,7 +529,12 @@ inline settleWith() { if :: settled[f] :: else -> SERVE(f,g); settled[f] = true;
 }
 inline keep() { if :: MAYKEEP(f) -> putL1(p,g,NOFL) :: else fi }
 /* a stale value: callers get it, memory keeps it if it has nothing (refill.ts, #offerStale) */
-inline offer() { if :: l1[p] == NONE && MAYKEEP(f) -> putL1(p,g,NOFL) :: else fi; settleWith() }
+inline offer() { if :: l1[p] == NONE && MAYKEEP(f) -> putL1(p,g,NOFL); markL1(p,true) :: else fi;
+  STALE(f,g); settled[f] = true; gS[f] = g;
+#ifndef M_LATEJOIN
+  unjoin()
+#endif
+}
 
 proctype Flight(byte f) {
   byte p = f / FPP; byte tok, g, h; mtype st;
@@ -447,7 +542,7 @@ proctype Flight(byte f) {
   byte v; mtype valid;
 #endif
   /* a miss in memory, and nothing under way that may be joined (read-path.ts, #joinOrStart) */
-end: atomic { cur[p] == NOFL && l1[p] == NONE && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; cur[p] = f; need[f] = known[p];
+end: atomic { cur[p] == NOFL && (l1[p] == NONE || L1STALE(p)) && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; cur[p] = f; ASKS(f,p);
        revoked[f] = false; tagged[f] = false; gap[f] = false;
 #ifdef LOOKS
        if :: req[p]!GET,f,0,0,0 :: goto end_claim fi }
@@ -497,6 +592,10 @@ begin: atomic { g = db; h = 0; st = 0; loaders++; assert(loaders <= 1 || leaseLo
 #else
        req[p]!(STORES -> SETTLE : DELIVER_),f,tok,g,0 }
 #endif
+#if NLOADFAIL > 0
+  :: atomic { loadFails < NLOADFAIL && !settled[f] -> loadFails++; loaders--; settleWith();
+       if :: MAYKEEP(f) -> putL1(p,g,f) :: else fi; req[p]!SETTLE,f,tok,g,1 }
+#endif
   fi;
   /* a refused commit takes from memory what it put there; an accepted one from before a gap is kept now */
   atomic { rep[p]?eval(f),st,_,_,_ ->
@@ -525,7 +624,7 @@ done: skip
 
 /* one more caller: memory has nothing, and he joins what is under way */
 proctype Joiner(byte p) {
-end: atomic { joins < NJOIN && cur[p] != NOFL && l1[p] == NONE -> joins++; assert(!settled[cur[p]]); need[cur[p]] = known[p] }
+end: atomic { joins < NJOIN && cur[p] != NOFL && l1[p] == NONE -> joins++; assert(!settled[cur[p]]); ASKS(cur[p],p) }
 }
 
 /* ---- changes ---- */
@@ -551,6 +650,20 @@ proctype OtherTag(byte p) {
   atomic { forgetOther(p); TREQ[p]!OTHERTAG,102,0,0,0 }
   atomic { TREP[p]?eval(102),st,_,_,_ -> forgetOther(p) }
 }
+
+#ifdef EXPIRES
+proctype Expire(byte p) {
+  byte n; mtype st;
+  atomic { db++; n = db; expire(p); req[p]!EXP_,103,0,n,0 }
+  atomic { rep[p]?eval(103),st,_,_,_ -> expire(p); knownX[p] = MAX(knownX[p], n) }
+}
+
+proctype TagExp(byte p) {
+  byte n; mtype st;
+  atomic { db++; n = db; expireTagged(p); TREQ[p]!TAGX,104,0,n,0 }
+  atomic { TREP[p]?eval(104),st,_,_,_ -> expireTagged(p); knownX[p] = MAX(knownX[p], n) }
+}
+#endif
 
 /* own: 110 or 111 */
 proctype Setter(byte p; byte own; bool hasTag) {
@@ -601,7 +714,8 @@ proctype Hand() {
 end: atomic { lease == 0 -> db++; vG = NONE; vStale = false; maxExec = db; trk[0] = db; trk[1] = db }
 }
 
-active proctype Monitor() { end: atomic { (l1[0] != NONE && l1[0] < known[0]) || (l1[1] != NONE && l1[1] < known[1]) -> assert(false) } }
+#define TOOOLD(p) (l1[p] != NONE && (l1[p] < known[p] || TOOSTALE(p)))
+active proctype Monitor() { end: atomic { TOOOLD(0) || TOOOLD(1) -> assert(false) } }
 
 init {
   byte i = 0;

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import type { Flights } from '../../flight/flights.ts'
 import { isWithin, pathsAround } from '../../full-key.ts'
 import { original, readable } from '../../redis/entry-keys.ts'
+import { spread } from '../../redis/spread.ts'
 import type { Life } from '../../store/entry.ts'
 import { BackOff } from './back-off.ts'
 import { Changes } from './changes.ts'
@@ -28,7 +29,8 @@ export interface Sync {
 /**
  * The one owner of what this process knows of its keys: entries in memory, flights, looks, passes, back-off, and `set`s
  * under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetWithin`,
- * `forgetAll` and `outdateAll`. Keys and tags are full ones. After it nobody is answered from, joins, or keeps what was asked for before.
+ * `forgetAll` and `outdateAll`. Keys and tags are full ones. After it nobody is answered from, joins, or keeps what was
+ * asked for before. `expire` and `expireTagged` do the same, but that what memory has may still be served as stale.
  */
 export class Local {
   /** L1, unless it is switched off. */
@@ -173,8 +175,25 @@ export class Local {
 
   /** A change that began here is answered. A `set` that began after it has not been reached by it. */
   endChange(key: string): void {
-    this.#changes.ofKey(this.#nameOf(key))
     this.memory?.delete(key)
+    this.#changed(key)
+  }
+
+  /** What callers find from now on is stale at best, and they join nothing that began before. */
+  expire(key: string): void {
+    this.#sets.delete(key)
+    this.endExpiry(key)
+  }
+
+  /** An expiry that began here is answered. */
+  endExpiry(key: string): void {
+    const now = this.#clock.coarseNow() // by which hits are judged
+    this.memory?.expire(key, now, now)
+    this.#changed(key)
+  }
+
+  #changed(key: string): void {
+    this.#changes.ofKey(this.#nameOf(key))
     this.#passes.delete(key)
     this.backOff.forget(key)
     this.flights.close(key)
@@ -197,6 +216,16 @@ export class Local {
     const name = readable(tag)
     this.#changes.ofTag(name)
     this.memory?.deleteTagged(name)
+    this.flights.closeAll()
+  }
+
+  /** The same, but that what has the tag is stale, at once or each at a moment of its own within `over` ms. */
+  expireTagged(tag: string, over: number): void {
+    const name = readable(tag)
+    const now = this.#clock.coarseNow()
+    this.#changes.ofTag(name)
+    this.memory?.expireTagged(name, (key) => now + spread(readable(key), over), now)
+    this.backOff.clear() // which keys have the tag is known of those in memory only
     this.flights.closeAll()
   }
 

@@ -31,11 +31,12 @@ function promiseOf<V>(value: V): Promise<V> {
  */
 export class MemoryEntry<V = unknown> implements Entry<V> {
   readonly value: V
-  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. */
-  readonly trustedUntil: number
+  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. See `expire`. */
+  trustedUntil: number
   readonly loadTime: number
   #promise: Promise<V> | undefined
-  readonly #terms: Terms<V>
+  /** See `expire`. */
+  #terms: Terms<V>
 
   constructor(value: V, loadTime: number, trustedUntil: number, terms: Terms<V>) {
     this.value = value
@@ -53,6 +54,12 @@ export class MemoryEntry<V = unknown> implements Entry<V> {
   /** On its own, so that the getter is among the small functions that are always inlined. */
   #makePromise(): Promise<V> {
     return (this.#promise = promiseOf(this.value))
+  }
+
+  /** Ends its ttl before its time; the windows follow from there. `trustedUntil` must not be later. */
+  expire(freshUntil: number, trustedUntil: number): void {
+    this.#terms = { ...this.#terms, freshUntil }
+    this.trustedUntil = trustedUntil
   }
 
   get freshUntil(): number {

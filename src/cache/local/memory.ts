@@ -65,7 +65,7 @@ export class Memory {
     const { value, copy } = isolated
     const memoryUntil = this.#ttl === undefined ? Infinity : now + this.#ttl
     const freshUntil = Math.floor(life.freshUntil)
-    const refillAt = this.#beta > 0 ? earliestRefill(life, this.#beta) : freshUntil
+    const refillAt = this.#refillAt(life)
     const trustedUntil = copy === undefined ? Math.floor(Math.min(refillAt, memoryUntil, unsyncedUntil)) : -1
     const usual = this.#usualTermsOf(life)
     const isUsual = life.tags.length === 0 && unsyncedUntil === Infinity && trustedUntil === freshUntil
@@ -77,6 +77,11 @@ export class Memory {
       this.#byTag.set(tag, keys.add(key))
     }
     return entry as MemoryEntry<V>
+  }
+
+  /** Before then no reader refills the entry. */
+  #refillAt(timed: Pick<Life, 'freshUntil' | 'loadTime'>): number {
+    return this.#beta > 0 ? earliestRefill(timed, this.#beta) : timed.freshUntil
   }
 
   /** Of an entry; `undefined` where entries are counted. */
@@ -96,6 +101,23 @@ export class Memory {
 
   delete(key: string): void {
     this.#entries.delete(key)
+  }
+
+  /** Ends the ttl of an entry at that instant, if not before; one that has no window after it then is dropped. */
+  expire(key: string, instant: number, now: number): void {
+    const entry = this.#entries.peek(key, PLAINLY)
+    if (entry === undefined) return
+    const freshUntil = Math.floor(instant)
+    if (freshUntil < entry.freshUntil) {
+      const refillAt = Math.floor(this.#refillAt({ freshUntil, loadTime: entry.loadTime }))
+      entry.expire(freshUntil, Math.min(entry.trustedUntil, refillAt))
+    }
+    if (now >= Math.max(entry.freshUntil, entry.staleUntil, entry.errorUntil)) this.#entries.delete(key)
+  }
+
+  /** The same for all that have the tag, named in readable form, each at the instant that `momentOf` says. */
+  expireTagged(tag: string, momentOf: (key: string) => number, now: number): void {
+    for (const key of this.#byTag.get(tag) ?? []) this.expire(key, momentOf(key), now)
   }
 
   /** Forgets all entries that have the tag, named in readable form. */

@@ -5,12 +5,15 @@ import type { Broadcast } from '../../store/overwrites.ts'
 
 /**
  * What a process tells the others: an entry was set or invalidated, all that have a tag were, or all of a namespace were
- * cleared, which without a path is the whole cache.
+ * cleared, which without a path is the whole cache; or an entry was expired, or all that have a tag were, each at a moment
+ * of its own within `over` ms.
  */
 export type Change =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'all'; readonly path: string }
+  | { readonly kind: 'expired-key'; readonly key: string }
+  | { readonly kind: 'expired-tag'; readonly tag: string; readonly over: number }
 
 /** A letter says what was changed; a capital one, that it was changed in all instances of a migration. */
 const KEY = 'k'
@@ -18,6 +21,10 @@ const KEY = 'k'
 const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
+/** Followed by what names a key, its letter first. */
+const EXPIRED_KEY = 'e'
+/** Followed by the ms, `:` and what names the tag. */
+const EXPIRED_TAG = 'x'
 /** Stands between a namespace's path and a name in it. Paths have no control characters. */
 const PATH_END = '\0'
 
@@ -53,6 +60,8 @@ export class Backplane {
 
 function read(kind: string, name: string): Change | undefined {
   if (kind === ALL) return { kind: 'all', path: name }
+  if (kind === EXPIRED_KEY) return readExpiredKey(name)
+  if (kind === EXPIRED_TAG) return readExpiredTag(name)
   const end = name.indexOf(PATH_END)
   if (end === -1) return undefined
   const [path, own] = [name.slice(0, end), name.slice(end + 1)]
@@ -61,10 +70,34 @@ function read(kind: string, name: string): Change | undefined {
   return kind === TAG ? { kind: 'tag', tag: fullKey(path, own) } : undefined
 }
 
+function readExpiredKey(name: string): Change | undefined {
+  const change = read(name.charAt(0), name.slice(1))
+  return change?.kind === 'key' ? { kind: 'expired-key', key: change.key } : undefined
+}
+
+function readExpiredTag(name: string): Change | undefined {
+  const [head, over] = /^(\d+):/.exec(name) ?? []
+  const change = read(TAG, name.slice(head?.length))
+  return head !== undefined && change?.kind === 'tag'
+    ? { kind: 'expired-tag', tag: change.tag, over: Number(over) }
+    : undefined
+}
+
 function write(change: Change): [kind: string, name: string] {
-  if (change.kind === 'all') return [ALL, change.path]
-  const [kind, own] = change.kind === 'key' ? writeKey(ownKey(change.key)) : ([TAG, ownKey(change.tag)] as const)
-  return [kind, pathOf(change.kind === 'key' ? change.key : change.tag) + PATH_END + own]
+  switch (change.kind) {
+    case 'all':
+      return [ALL, change.path]
+    case 'key': {
+      const [kind, own] = writeKey(ownKey(change.key))
+      return [kind, pathOf(change.key) + PATH_END + own]
+    }
+    case 'tag':
+      return [TAG, pathOf(change.tag) + PATH_END + ownKey(change.tag)]
+    case 'expired-key':
+      return [EXPIRED_KEY, write({ kind: 'key', key: change.key }).join('')]
+    case 'expired-tag':
+      return [EXPIRED_TAG, `${change.over}:${write({ kind: 'tag', tag: change.tag })[1]}`]
+  }
 }
 
 function writeKey(named: string): [kind: string, name: string] {

@@ -29,9 +29,9 @@ export async function claimAll<V>(
   if (refusal === undefined && fresh.length === 0) return leaseOf(first)
   giveBack(members, key, token, first)
   if (refusal !== undefined) return refusal.state === 'busy' ? { ...refusal, stale: undefined } : refusal
-  // They differ. What is fresh in one counts for nothing.
+  // They differ, or only one has expired. What is fresh in one counts for nothing; what all have may be served as stale.
   const second = await claimEach(members, key, token, lockTtl, codec, Infinity)
-  if (second.every(({ state }) => state === 'leased')) return { ...leaseOf(second), stale: undefined }
+  if (second.every(({ state }) => state === 'leased')) return leaseOf(second)
   giveBack(members, key, token, second)
   const busy = second.at(-1) as Claim<V>
   return busy.state === 'busy' ? { ...busy, stale: undefined } : UNAVAILABLE
@@ -69,9 +69,9 @@ async function claimEach<V>(
 function leaseOf<V>(claims: readonly Claim<V>[]): Claim<V> & { readonly state: 'leased' } {
   const leased = claims.filter((claim) => claim.state === 'leased')
   const possessions: Possession[] = leased.flatMap((claim) => claim.possessions)
-  const [{ stale, payload }] = leased as [(typeof leased)[number]]
-  const isAgreed = agree(leased)
-  return { state: 'leased', stale: isAgreed ? stale : undefined, payload: isAgreed ? payload : undefined, possessions }
+  if (!agree(leased)) return { state: 'leased', stale: undefined, payload: undefined, possessions }
+  const stale = earliest(leased.flatMap((claim) => claim.stale ?? []))
+  return { state: 'leased', stale, payload: leased[0]?.payload, possessions }
 }
 
 function giveBack<V>(members: readonly RedisMember[], key: string, token: string, claims: readonly Claim<V>[]): void {

@@ -67,7 +67,9 @@ export class RedisMember {
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)
     this.breaker = breaker
-    this.store = new RedisStore(connection, this.inbox, clock, options.prefix, report, (operation) => breaker.run(operation))
+    this.store = new RedisStore(connection, this.inbox, clock, options.prefix, report, (operation) =>
+      breaker.run(operation),
+    )
     this.inspector = new Inspector(connection, options.prefix)
     this.#report = report
   }

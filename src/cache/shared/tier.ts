@@ -12,6 +12,7 @@ import type { Notice } from '../../store/notice.ts'
 import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
 import type { Busy, Claim } from '../../store/redis-store.ts'
+import type { AnnouncedTag } from '../../store/tags.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
 import type { Storing } from '../../store/storing.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -117,9 +118,18 @@ export class RedisTier {
 
   #undo(change: Change, overwrites: Overwrites): Promise<void> {
     const { channel, message } = this.#backplane.announce(change)
-    if (change.kind === 'key') return overwrites.remove(change.key, { channel, message })
-    if (change.kind === 'tag') return overwrites.invalidateTags([{ name: change.tag, message }], channel)
-    return overwrites.removeAll(change.path, { channel, message })
+    switch (change.kind) {
+      case 'key':
+        return overwrites.remove(change.key, { channel, message })
+      case 'expired-key':
+        return overwrites.expire(change.key, { channel, message })
+      case 'tag':
+        return overwrites.invalidateTags([{ name: change.tag, message }], channel)
+      case 'expired-tag':
+        return overwrites.expireTags([{ name: change.tag, message }], change.over, channel)
+      case 'all':
+        return overwrites.removeAll(change.path, { channel, message })
+    }
   }
 
   /** An inbox receives messages from now on, or does not; `again`: some may have been missed. */
@@ -236,6 +246,10 @@ export class RedisTier {
     return this.#onAll((overwrites) => overwrites.remove(key, this.#backplane.announce({ kind: 'key', key })))
   }
 
+  expire(key: string): Promise<void> {
+    return this.#onAll((overwrites) => overwrites.expire(key, this.#backplane.announce({ kind: 'expired-key', key })))
+  }
+
   /** Of the namespace of that path. */
   async removeAll(path: string): Promise<void> {
     await this.#onAll((overwrites) => overwrites.removeAll(path, this.#backplane.announce({ kind: 'all', path })))
@@ -249,11 +263,18 @@ export class RedisTier {
 
   invalidateTags(tags: readonly string[]): Promise<void> {
     const { channel } = this.#backplane
-    const announced = tags.map((tag) => ({
-      name: tag,
-      message: this.#backplane.announce({ kind: 'tag', tag }).message,
-    }))
+    const announced = tags.map((tag) => this.#announced(tag, { kind: 'tag', tag }))
     return this.#onAll((overwrites) => overwrites.invalidateTags(announced, channel))
+  }
+
+  expireTags(tags: readonly string[], over: number): Promise<void> {
+    const { channel } = this.#backplane
+    const announced = tags.map((tag) => this.#announced(tag, { kind: 'expired-tag', tag, over }))
+    return this.#onAll((overwrites) => overwrites.expireTags(announced, over, channel))
+  }
+
+  #announced(name: string, change: Change): AnnouncedTag {
+    return { name, message: this.#backplane.announce(change).message }
   }
 
   /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */

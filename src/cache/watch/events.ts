@@ -20,7 +20,7 @@ export interface CacheEvents {
   'refill-failed': { key: string; error: unknown; loadTime: number }
   /** The lease was lost while the loader ran; its result goes to its own callers only. */
   'lease-lost': { key: string }
-  /** Entries were invalidated, here or by another process: that of the key, or without one any. */
+  /** Entries were invalidated or expired, here or by another process: that of the key, or without one any. */
   invalidated: { key: string | undefined }
   /** Something failed that costs no caller an answer: Redis, a codec, damaged bytes. */
   error: { error: unknown }

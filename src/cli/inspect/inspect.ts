@@ -1,5 +1,5 @@
 import { hashSlot } from '../../redis/hash-slot.ts'
-import { areValid } from '../../store/tags.ts'
+import { leftByTags } from '../../store/tags.ts'
 import type { Address } from '../address.ts'
 import type { InspectRequest } from '../arguments.ts'
 import { type Master, mastersOf } from '../cluster-nodes.ts'
@@ -51,7 +51,9 @@ async function collect(
 ): Promise<Omit<Inventory, 'instance'>> {
   const readTag = (key: string): Promise<unknown> => ownerOf(key).connection.command('get', key)
   const leases = new Shortlist(limit, lookAtLease)
-  const entries = new Shortlist(limit, (found) => lookAtEntry(found, (tags) => areValid(tags, prefix, readTag)))
+  const entries = new Shortlist(limit, (found) => {
+    return lookAtEntry(found, (envelope, now) => leftByTags(envelope, found.key, now, prefix, readTag))
+  })
   for (const { connection } of nodes) {
     for await (const found of findStored(connection, prefix)) {
       await leases.take(found.filter(({ kind }) => kind === 'lease'))

@@ -1,5 +1,4 @@
-import { readHead } from '../../store/entry-head.ts'
-import type { StoredTag } from '../../store/envelope.ts'
+import { readHead, type EntryHead } from '../../store/entry-head.ts'
 import { GONE, readHolding } from '../../store/holding.ts'
 import { askTime } from '../../store/redis-clock.ts'
 import { describeEntry } from '../../store/stored-entry.ts'
@@ -47,12 +46,14 @@ export async function lookAtLease({ kind, key, redisKey, waitersKey, node }: Fou
   return { kind, key, holder: isOurs ? holder : undefined, remaining, waiters: waiting }
 }
 
+type Head = NonNullable<EntryHead['envelope']>
+
 const FOREIGN = { fresh: 0, staleWhileRevalidate: 0, staleIfError: 0, loadTime: 0, tags: [] } as const
 
 /** The entry behind a name; `undefined` when it has gone meanwhile. */
 export async function lookAtEntry(
   { key, redisKey, node }: Found,
-  areValid: (tags: readonly StoredTag[]) => Promise<boolean>,
+  leftByTags: (envelope: Head, now: number) => Promise<Head | undefined>,
 ): Promise<ListedEntry | undefined> {
   const [now, { envelope, bytes, headBytes }, pttl] = await Promise.all([
     askTime(node),
@@ -63,9 +64,9 @@ export async function lookAtEntry(
   if (expires === GONE) return undefined
   const stored = { key, expires, size: bytes - headBytes }
   if (envelope === undefined) return { ...stored, state: 'foreign', ...FOREIGN }
-  const { state, ttl, staleWhileRevalidate, staleIfError, loadTime } = describeEntry(envelope, bytes, now)
-  const isOver = ttl + staleWhileRevalidate + staleIfError === 0
-  const isUsable = !isOver && (await areValid(envelope.tags))
+  const left = await leftByTags(envelope, now)
+  const { state, ttl, staleWhileRevalidate, staleIfError, loadTime } = describeEntry(left ?? envelope, bytes, now)
+  const isUsable = left !== undefined && ttl + staleWhileRevalidate + staleIfError > 0
   return {
     ...stored,
     state: !isUsable ? 'outdated' : state === 'unshareable' ? 'unshared' : state,

@@ -34,9 +34,13 @@ local function claimOne(valueKey, leaseKey, waitersKey, lastKey, token, freshBey
     redis.call('DEL', valueKey)
     value = false
     damaged = 1
-  elseif value and tagKeys ~= '' and not isUntagged(value) and not areTagsValid(value, tagKeys) then
-    redis.call('DEL', valueKey)
-    value = false
+  elseif value and tagKeys ~= '' and not isUntagged(value) then
+    local ends = endByTags(value, tagKeys, valueKey)
+    value = ends and endedAt(value, ends)
+    if not value or usableUntil(value) <= now then
+      redis.call('DEL', valueKey)
+      value = false
+    end
   end
   if value then
     local freshUntil = freshUntilOf(value)

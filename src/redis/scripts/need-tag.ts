@@ -7,11 +7,11 @@ import { touchTag } from './touch-tag.ts'
  *     KEYS  1 tag
  *     ARGV  1 ms for which an entry with the tag may live
  *
- * Replies { invalidated, now }: the instant of the tag's last invalidation, 0 for none, and the present one, in µs on
- * Redis's clock.
+ * Replies { changed, now }: the instant of the tag's last invalidation or expiry, 0 for none, and the present one, in µs
+ * on Redis's clock.
  */
 export const needTag: Script = defineScript(`
 ${touchTag}
 local time = redis.call('TIME')
-return { tonumber(touchTag(KEYS[1], tonumber(ARGV[1]))), time[1] * 1000000 + time[2] }
+return { touchTag(KEYS[1], tonumber(ARGV[1])), time[1] * 1000000 + time[2] }
 `)

@@ -4,11 +4,12 @@ import { handOff } from './hand-off.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Sets or deletes an entry from outside a refill. A refill that runs loses its lease in the same step, so that what it
- * read before cannot come back; every process hears of it on the backplane.
+ * Sets, deletes or expires an entry from outside a refill. A refill that runs loses its lease in the same step, so that
+ * what it read before cannot come back; every process hears of it on the backplane.
  *
  *     KEYS  1 value   2 lease   3 waiters   4 last   5 queue of the lease
- *     ARGV  1 ms until the bytes expire, 0 to delete   2 bytes of the envelope
+ *     ARGV  1 ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a window after that
+ *             it is deleted, too   2 bytes of the envelope
  *           3 its life: ms of ttl, staleWhileRevalidate and staleIfError   4 topic, which the token of the lease follows
  *           5 payload for waiters, '' for the bytes   6 channel of the backplane   7 message for it
  *           8 '1' where PUBLISH counts every subscriber   9 '' or the instant in ms after which nothing is done any more
@@ -23,13 +24,15 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return { micros, 3 } end
-local bytes = ARGV[2]
-if ARGV[1] == '0' then
-  redis.call('DEL', KEYS[1])
-else
+local bytes, storeFor = ARGV[2], tonumber(ARGV[1])
+if not storeFor then
+  local value = redis.pcall('GET', KEYS[1])
+  bytes = isEnvelope(value) and endedAt(value, now) or ''
+  storeFor = bytes == '' and 0 or math.max(usableUntil(bytes) - now, 0)
+elseif storeFor > 0 then
   bytes = timed(bytes, now, ARGV[3])
-  redis.call('SET', KEYS[1], bytes, 'PX', ARGV[1])
 end
+if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) else redis.call('DEL', KEYS[1]) end
 local holder = redis.pcall('GET', KEYS[2])
 redis.call('DEL', KEYS[4])
 if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end

@@ -8,7 +8,8 @@ import { wakeWaiters } from './wake-waiters.ts'
  * Ends refills, each only while it may still be ended: while its lease is the caller's, or, where that has run out, while
  * nobody has taken it and nothing has changed the entry since. Stores what is to be stored, frees the lease, which a
  * `Locker` may wait for, and tells every registered inbox. A leader that was overtaken changes nothing. A value one of
- * whose tags was invalidated since its load began is neither stored nor sent: the waiters are told to look again.
+ * whose tags was invalidated or expired since its load began is neither stored nor sent: the waiters are told to look
+ * again.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
  *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
@@ -42,8 +43,11 @@ local function settleOne(keys, args)
     if not handOff(leaseKey, queueKey, counts) then redis.call('DEL', leaseKey) end
   end
   if tagKeys ~= '' and bytes ~= '' and not isUntagged(bytes) then
-    for _, tag in ipairs(tagsOf(bytes)) do touchTag(tagKeys .. tag[1] .. '}', math.max(storeFor, 1000)) end
-    if not areTagsValid(bytes, tagKeys) then
+    local isChanged = false
+    for _, tag in ipairs(tagsOf(bytes)) do
+      isChanged = touchTag(tagKeys .. tag[1] .. '}', math.max(storeFor, 1000)) >= tag[2] or isChanged
+    end
+    if isChanged then
       free()
       wakeWaiters(waitersKey, topic, again)
       return 2

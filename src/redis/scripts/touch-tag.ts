@@ -1,13 +1,18 @@
 /**
- * Lua function that keeps a tag's key alive as long as any entry has the tag. The key holds the instant, in µs on
- * Redis's clock, of the tag's last invalidation, 0 for none.
+ * Lua functions for the key of a tag. It holds the instant of the tag's last invalidation, 0 for none, and then, for each
+ * expiry since, oldest first, its instant and the ms over which entries expire: `0 1763972400000000 60000`. Instants are in
+ * µs on Redis's clock.
  *
- *     touchTag(key, ms)                   the tag is needed for ms at least; returns the instant
+ *     lastChangeOf(text)     the instant of the last invalidation or expiry that the text tells of
+ *     touchTag(key, ms)      the tag is needed for ms at least; returns the instant of its last change, 0 for none
  */
 export const touchTag: string = `
+local function lastChangeOf(text)
+  return tonumber(string.match(text, '(%d+) %d+$') or string.match(text, '^%d+$'))
+end
 local function touchTag(key, ms)
   redis.call('SET', key, 0, 'NX', 'PX', ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
-  return redis.call('GET', key)
+  return lastChangeOf(redis.call('GET', key))
 end
 `

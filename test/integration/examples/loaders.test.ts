@@ -23,6 +23,17 @@ test.each(['memory', 'memory and Redis'])('wrap-loader.ts loads once for a hundr
   ])
 })
 
+test.each(['memory', 'memory and Redis'])(
+  'deploy.ts refills a few pages at a time, while nobody waits, in %s',
+  async (where) => {
+    expect(await runExample('deploy.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
+      'before: page 0 of v1, rendered at once: 200',
+      'after: page 0 of v2, rendered at once: a few',
+      'a visitor waited for a page: never',
+    ])
+  },
+)
+
 const sqlLines = (database: string, where: string): string[] => [
   `${database}, cached in ${where}`,
   '100 callers, queries: 1',

@@ -185,6 +185,18 @@ class World {
     await this.cache.set(key, value)
   }
 
+  /** Who comes now is served the old value, and its load begins at once. */
+  async expire(key: Key): Promise<void> {
+    const state = this.of(key)
+    const { entry } = state
+    if (entry !== undefined) {
+      Object.assign(entry, { freshUntil: Math.min(entry.freshUntil, this.now), retryAt: 0, failures: 0 })
+      if (this.now >= entry.freshUntil + Math.max(STALE_WHILE_REVALIDATE, STALE_IF_ERROR)) state.entry = undefined
+    }
+    state.load = undefined
+    await this.cache.expire(key)
+  }
+
   /** Whatever is decided is answered so, and nothing else is answered. */
   async check(): Promise<void> {
     await this.clock.settle()
@@ -233,6 +245,10 @@ const step: fc.Arbitrary<{ say: string; run: (world: World) => Promise<void> }> 
   {
     weight: 1,
     arbitrary: key.map((name) => ({ say: `invalidate ${name}`, run: (world: World) => world.invalidate(name) })),
+  },
+  {
+    weight: 1,
+    arbitrary: key.map((name) => ({ say: `expire ${name}`, run: (world: World) => world.expire(name) })),
   },
   { weight: 1, arbitrary: key.map((name) => ({ say: `set ${name}`, run: (world: World) => world.set(name) })) },
 )

@@ -43,6 +43,36 @@ describe('Memory', () => {
     expect(early.get('a')?.trustedUntil).toBe(NOW + 100 - 5 * 20)
   })
 
+  it('ends the ttl of an entry at an instant; its windows follow from there, and never go beyond what they were', () => {
+    put(memory, 'a', 1)
+    memory.expire('a', NOW + 40, NOW)
+    const ended = { freshUntil: NOW + 40, trustedUntil: NOW + 40, staleUntil: NOW + 140, errorUntil: NOW + 240 }
+    expect(memory.get('a')).toMatchObject({ value: 1, ...ended })
+    memory.expire('a', NOW + 60, NOW)
+    expect(memory.get('a')).toMatchObject(ended)
+    memory.expire('a', NOW - 1, NOW + 239)
+    memory.expire('nothing', NOW, NOW)
+    expect(memory.get('a')).toBeUndefined()
+  })
+
+  it('ends the ttl of what has a tag, each at its own instant, and of nothing else', () => {
+    put(memory, 'a', 1, ['x'])
+    put(memory, 'b', new Map(), ['x', 'y'])
+    put(memory, 'c', 3, ['y'])
+    memory.expireTagged('x', (key) => NOW + (key === 'a' ? 0 : 50), NOW)
+    expect(['a', 'b', 'c'].map((key) => memory.get(key)?.freshUntil)).toEqual([NOW, NOW + 50, NOW + 100])
+    expect(memory.get('b')?.trustedUntil).toBe(-1)
+    memory.deleteTagged('x')
+    expect(memory.size).toBe(1)
+  })
+
+  it('with early expiration looks closer at what is to expire soon', () => {
+    const early = new Memory({ maxEntries: 3, maxBytes: undefined, ttl: undefined, ...OPTIONS }, 1)
+    put(early, 'a', 1)
+    early.expire('a', NOW + 90, NOW)
+    expect(early.get('a')).toMatchObject({ freshUntil: NOW + 90, trustedUntil: NOW + 90 - 5 * 20 })
+  })
+
   it('forgets all entries of a tag, and those only', () => {
     put(memory, 'a', 1, ['x', 'y'])
     put(memory, 'b', 2, ['y'])

@@ -23,6 +23,9 @@ describe('Backplane', () => {
       fc.tuple(name, name).map(([key, version]) => ({ kind: 'key' as const, key: withVersion(key, version) })),
       name.map((tag) => ({ kind: 'tag' as const, tag })),
       path.map((of) => ({ kind: 'all' as const, path: of })),
+      name.map((key) => ({ kind: 'expired-key' as const, key })),
+      fc.tuple(name, name).map(([key, version]) => ({ kind: 'expired-key' as const, key: withVersion(key, version) })),
+      fc.tuple(name, fc.nat()).map(([tag, over]) => ({ kind: 'expired-tag' as const, tag, over })),
     )
     fc.assert(
       fc.property(change, (given) => {

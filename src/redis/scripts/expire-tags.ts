@@ -1,0 +1,44 @@
+import { defineScript, type Script } from '../script.ts'
+
+/** Expiries of a tag that are remembered. */
+const REMEMBERED = 8
+
+/**
+ * Ends the ttl of all entries that have one of the tags and were loaded before now: at once, or, each at a moment of its
+ * own, within some time. Loads that run now are not stored. Where the key of a tag is gone, no entry has the tag, unless the
+ * key was evicted: so all that is older counts as invalidated, as before.
+ *
+ * Of more expiries than are remembered the oldest is forgotten. The next then counts as over by now, which ends what the
+ * oldest would have ended.
+ *
+ *     KEYS  the tags
+ *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire   3 channel of the backplane
+ *           4… a message for it for each tag
+ *
+ * Replies 1.
+ */
+export const expireTags: Script = defineScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function instant(micros) return string.format('%.0f', micros) end
+
+local function withExpiry(text)
+  local invalidatedAt, expiries = string.match(text or instant(now), '^(%d+)(.*)$')
+  local kept = {}
+  for at, over in string.gmatch(expiries, ' (%d+) (%d+)') do kept[#kept + 1] = { at, over } end
+  kept[#kept + 1] = { instant(now), ARGV[2] }
+  if #kept > ${REMEMBERED} then
+    table.remove(kept, 1)
+    kept[1][2] = instant(math.min(tonumber(kept[1][2]), math.floor((now - kept[1][1]) / 1000)))
+  end
+  for i, expiry in ipairs(kept) do kept[i] = ' ' .. expiry[1] .. ' ' .. expiry[2] end
+  return invalidatedAt .. table.concat(kept)
+end
+
+for i, tag in ipairs(KEYS) do
+  local lives = math.max(redis.call('PTTL', tag), tonumber(ARGV[1]))
+  redis.call('SET', tag, withExpiry(redis.call('GET', tag)), 'PX', lives)
+  redis.pcall('PUBLISH', ARGV[3], ARGV[i + 3])
+end
+return 1
+`)

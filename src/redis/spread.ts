@@ -1,0 +1,21 @@
+import { hash } from 'node:crypto'
+
+/*
+ * Entries that expire together shall not be refilled together. Each gets its moment by a hash of its key, which every
+ * process and every Redis computes alike: here once as JavaScript and once as Lua.
+ */
+
+/** ms from 0 to below `over`, for the entry of a key in readable form. */
+export function spread(form: string, over: number): number {
+  if (over === 0) return 0
+  return Math.floor((Number.parseInt(hash('sha1', form).slice(0, 8), 16) / 2 ** 32) * over)
+}
+
+/** Lua function `spread(valueKey, over)`: the same, for the key under which the entry stands in Redis. */
+export const spreadInLua: string = `
+local function spread(valueKey, over)
+  if over == 0 then return 0 end
+  local form = string.match(valueKey, '{([^{}]*)}$')
+  return math.floor(tonumber(string.sub(redis.sha1hex(form), 1, 8), 16) / 4294967296 * over)
+end
+`

@@ -1,0 +1,49 @@
+import { spread } from '../redis/spread.ts'
+import type { Envelope } from './envelope.ts'
+
+/** What stands under the key of a tag, as `redis/scripts/touch-tag.ts` describes it. Instants in µs on the clock of its Redis. */
+interface TagRecord {
+  readonly invalidatedAt: number
+  readonly expiries: readonly { readonly at: number; readonly over: number }[]
+}
+
+/** Of a tag whose key is gone, or holds something else, nothing is known: its entries count as invalidated. */
+const LOST: TagRecord = { invalidatedAt: Infinity, expiries: [] }
+
+function read(text: unknown): TagRecord {
+  if (typeof text !== 'string' || !/^\d+( \d+ \d+)*$/.test(text)) return LOST
+  const [invalidatedAt = 0, ...rest] = text.split(' ').map(Number)
+  const expiries = Array.from({ length: rest.length / 2 }, (_, i) => {
+    return { at: rest[2 * i] as number, over: rest[2 * i + 1] as number }
+  })
+  return { invalidatedAt, expiries }
+}
+
+/** What tags have to say about. */
+type Tagged = Pick<Envelope, 'freshUntil' | 'staleUntil' | 'errorUntil' | 'tags'>
+
+/**
+ * What its tags leave of an entry at `now`, in ms on Redis's clock: the entry itself, or one whose ttl they have ended, its
+ * windows counted from there; `undefined` where a tag was invalidated since the entry's load began, or nothing of the
+ * windows is left. `texts` stand under the keys of the tags, in their order; `form` is the key in readable form.
+ */
+export function leftBy<E extends Tagged>(
+  texts: readonly unknown[],
+  entry: E,
+  form: string,
+  now: number,
+): E | undefined {
+  let ends = Infinity
+  for (const [i, [, startedAt]] of entry.tags.entries()) {
+    const { invalidatedAt, expiries } = read(texts[i])
+    if (invalidatedAt >= startedAt) return undefined
+    for (const { at, over } of expiries) {
+      if (at >= startedAt) ends = Math.min(ends, Math.floor(at / 1000) + spread(form, over))
+    }
+  }
+  const { freshUntil, staleUntil, errorUntil } = entry
+  const earlier = freshUntil - ends
+  if (earlier <= 0) return entry
+  const left = { ...entry, freshUntil: ends, staleUntil: staleUntil - earlier, errorUntil: errorUntil - earlier }
+  return now < Math.max(ends, left.staleUntil, left.errorUntil) ? left : undefined
+}
