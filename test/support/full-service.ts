@@ -29,6 +29,7 @@ export async function expectFullService(connect: () => RedisClient | Promise<Red
 
   await one.set('key 1', Buffer.from([0, 255, 128]), { tags: ['tag'] })
   expect(await other.get('key 1')).toEqual(Buffer.from([0, 255, 128]))
+  expect(await other.examine('key 1')).toMatchObject({ tier: 'redis', redisError: undefined })
   await other.invalidateTags('tag')
   expect(await one.get('key 1')).toBeUndefined()
   await one.invalidate('key 2')

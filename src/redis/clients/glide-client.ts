@@ -25,7 +25,6 @@ export interface HiddenMembers {
   readonly socket?: {
     on(event: 'close', listener: () => void): unknown
     off(event: 'close', listener: () => void): unknown
-    unref(): unknown
   }
   /** Makes a message of what Redis has pushed, and null of all that is none. */
   notificationToPubSubMessageSafe?(...pushed: unknown[]): unknown

@@ -81,7 +81,7 @@ function retire(subscriber: GlideLikeClient, channels: readonly string[]): void 
   subscriber.customCommand(['unsubscribe', ...channels]).then(close, close)
 }
 
-/** Calls `onOther` for whatever is pushed besides messages. The application's client keeps the process alive, not this one. */
+/** Calls `onOther` for whatever is pushed besides messages. */
 function watch(subscriber: GlideLikeClient, onOther: () => void): void {
   const members = hiddenMembers(subscriber)
   const original = members.notificationToPubSubMessageSafe
@@ -91,5 +91,4 @@ function watch(subscriber: GlideLikeClient, onOther: () => void): void {
     if (message === null) onOther()
     return message
   }
-  members.socket?.unref()
 }

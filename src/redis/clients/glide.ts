@@ -93,6 +93,7 @@ export class GlidePort implements ClientPort {
   listen(listener: PortListener): () => void {
     const { socket } = hiddenMembers(this.#client)
     const onClose = (): void => {
+      listener.onError(new Error('the client of GLIDE is closed'))
       listener.onClose()
       listener.onEnd()
     }

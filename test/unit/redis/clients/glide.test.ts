@@ -50,7 +50,7 @@ describe('the port of GLIDE', () => {
     const stop = port.listen({
       onReady: () => told.push('ready'),
       onClose: () => told.push('close'),
-      onError: () => told.push('error'),
+      onError: (error) => told.push(String(error)),
       onConnecting: () => told.push('connecting'),
       onEnd: () => told.push('end'),
       onNodeLost: () => told.push('node'),
@@ -59,7 +59,7 @@ describe('the port of GLIDE', () => {
     client.isClosed = true
     client.socket.emit('close')
     expect(port.status).toBe('ended')
-    expect(told).toEqual(['close', 'end'])
+    expect(told).toEqual(['Error: the client of GLIDE is closed', 'close', 'end'])
     stop()
     expect(client.socket.listenerCount('close')).toBe(0)
   })
