@@ -168,9 +168,12 @@ export class BreakerOpenError extends HerdlockError {
   }
 }
 
-/** `TypeError` of an option or argument of the wrong type: names the option, what was expected and what came. */
-export function wrongType(option: string, expected: string, received: unknown): TypeError {
-  return new TypeError(`${option} must be ${expected}, received ${describe(received)}`)
+/**
+ * `TypeError` of an option or argument of the wrong type: names the option, what was expected and what came, of which
+ * `more` says more.
+ */
+export function wrongType(option: string, expected: string, received: unknown, more = ''): TypeError {
+  return new TypeError(`${option} must be ${expected}, received ${describe(received)}${more}`)
 }
 
 /** `RangeError` of an option or argument of the right type but out of range. */

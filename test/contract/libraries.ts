@@ -3,7 +3,7 @@ import * as ioredis5 from 'ioredis5'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
 import * as redis5 from 'redis5'
-import { connectGlide } from '../support/glide-clients.ts'
+import { connectGlide, connectGlideCluster } from '../support/glide-clients.ts'
 import type { OwnClient } from './lock-contract.ts'
 
 /** Both versions, seen through the types of the newer one. */
@@ -93,6 +93,10 @@ function connected<C extends NodeRedis & OwnClient['client']>(client: C): OwnCli
 /** They are made when they are connected. */
 export const GLIDE: Readonly<Record<string, (address: Address) => Promise<OwnClient>>> = {
   GLIDE: async (address) => closable(await connectGlide(address)),
+}
+
+export const GLIDE_CLUSTER: Readonly<Record<string, (addresses: readonly Address[]) => Promise<OwnClient>>> = {
+  GLIDE: async (addresses) => closable(await connectGlideCluster(addresses)),
 }
 
 type Address = { readonly host: string; readonly port: number }

@@ -1,12 +1,13 @@
 import { Cluster } from 'ioredis'
 import { startCluster } from '../support/redis-cluster.ts'
-import { CLUSTER, NODE_REDIS_CLUSTER } from './libraries.ts'
-import { lockContract } from './lock-contract.ts'
+import { CLUSTER, GLIDE_CLUSTER, NODE_REDIS_CLUSTER } from './libraries.ts'
+import { type Connect, lockContract } from './lock-contract.ts'
 
-const libraries = [...Object.keys(CLUSTER), ...Object.keys(NODE_REDIS_CLUSTER)]
+const libraries = [CLUSTER, NODE_REDIS_CLUSTER, GLIDE_CLUSTER].flatMap((makers) => Object.keys(makers))
 
-// One Cluster plays all instances: a key prefix gives each its own keys, and their slots. node-redis 5 has none.
-const most = Object.fromEntries(libraries.map((name) => [name, name === 'node-redis 5' ? 1 : 3]))
+// One Cluster plays all instances: a key prefix gives each its own keys, and their slots. Two have none.
+const single = ['node-redis 5', ...Object.keys(GLIDE_CLUSTER)]
+const most = Object.fromEntries(libraries.map((name) => [name, single.includes(name) ? 1 : 3]))
 
 lockContract(most, async () => {
   const { addresses, stop } = await startCluster()
@@ -14,13 +15,14 @@ lockContract(most, async () => {
   const prefixOf = (index: number): { keyPrefix?: string } => (index === 0 ? {} : { keyPrefix: `instance-${index}:` })
   return {
     connect: (index) => new Cluster([...addresses], prefixOf(index)),
-    libraries: Object.fromEntries([
+    libraries: Object.fromEntries<Connect>([
       ...Object.entries(CLUSTER).map(([name, make]) => {
         return [name, (index: number) => make([...addresses], prefixOf(index))] as const
       }),
       ...Object.entries(NODE_REDIS_CLUSTER).map(([name, make]) => {
         return [name, (index: number) => make(urls, prefixOf(index))] as const
       }),
+      ...Object.entries(GLIDE_CLUSTER).map(([name, make]) => [name, () => make(addresses)] as const),
     ]),
     // Redis hashes this key as a whole, since its first braces hold nothing; version 5 hashes `a`.
     misrouted: { 'node-redis 5': ['{}{a}'] },

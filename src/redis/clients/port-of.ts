@@ -1,10 +1,11 @@
-import { outOfRange, wrongType } from '../../errors.ts'
+import { outOfRange } from '../../errors.ts'
 import type { ClientPort } from '../client-port.ts'
 import { GlidePort } from './glide.ts'
 import { type GlideLikeClient, isGlide } from './glide-client.ts'
 import { IoredisPort, isIoredis } from './ioredis.ts'
 import type { IoredisClient } from './ioredis-client.ts'
 import { portOfNodeRedis, type NodeRedis } from './node-redis.ts'
+import { refusal } from './refusal.ts'
 
 /** A client that herdlock can work with: of ioredis, node-redis or GLIDE. */
 export type RedisClient = IoredisClient | NodeRedis | GlideLikeClient
@@ -16,13 +17,10 @@ function portOf(option: string, client: RedisClient): ClientPort {
   const known = typeof client === 'object' && client !== null ? ports.get(client) : undefined
   if (known !== undefined) return known
   const port = newPort(client)
-  if (port === undefined) throw wrongType(option, SUPPORTED, client)
+  if (port === undefined) throw refusal(option, client)
   ports.set(client, port)
   return port
 }
-
-const SUPPORTED =
-  'a client of ioredis (Redis, Cluster) or of node-redis (createClient, createCluster, createSentinel, createClientPool), or an array of them'
 
 function newPort(client: RedisClient): ClientPort | undefined {
   if (isIoredis(client)) return new IoredisPort(client)

@@ -37,16 +37,6 @@ describe('listPorts', () => {
     expect(listPorts('redis', shape({ keyPrefix }))).toHaveLength(1)
     expect(listPorts('redis', shape({ keyPrefix: '{a}b' }, true))).toHaveLength(1)
   })
-
-  it.each([undefined, null, 7, 'redis://localhost', {}, () => {}])('refuses %o with a TypeError', (stranger) => {
-    expect(() => listPorts('redis', stranger as unknown as IoredisClient)).toThrow(
-      expect.objectContaining({
-        name: 'TypeError',
-        message: expect.stringMatching(/^redis must be a client of ioredis .* or of node-redis/) as string,
-      }),
-    )
-    expect(() => listPorts('redis', [shape(), stranger as unknown as IoredisClient])).toThrow(TypeError)
-  })
 })
 
 describe('the label', () => {
