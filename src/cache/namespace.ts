@@ -21,6 +21,7 @@ export interface Whole {
   readonly clock: Clock
   readonly sync: Sync
   readonly events: Events
+  readonly ttl: number
   readonly loadTimeout: number
   /** Absent without memory. */
   readonly known: KnownInMemory | undefined
@@ -51,7 +52,7 @@ export class Namespace implements Cache {
   readonly #peek: Cache['peek']
 
   constructor(whole: Whole, name: string, path: string) {
-    const { known, sync, clock, events, loadTimeout } = whole
+    const { known, sync, clock, events, ttl, loadTimeout } = whole
     this.name = name
     this.#whole = whole
     this.#path = path
@@ -72,6 +73,7 @@ export class Namespace implements Cache {
         stale: (key, tier) => events.stale(this.#beginning + key, tier),
         coalesced: (key) => events.coalesced(this.#beginning + key),
       },
+      ttl,
       loadTimeout,
     })
   }

@@ -92,9 +92,9 @@ export class RefillCache implements Cache {
     const known = memory && inVersion(memory, options.version)
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
-    const { loadTimeout } = options
+    const { ttl, loadTimeout } = options
     this.#whole = {
-      ...{ cache: this, clock, sync: local.sync, events: this.#events, loadTimeout },
+      ...{ cache: this, clock, sync: local.sync, events: this.#events, ttl, loadTimeout },
       ...{ getOrRefill: this.#getOrRefill, peek: this.#peek, known },
       clear: (path) => this.#clear(path),
       stats: (path) => this.#stats(path),
@@ -102,7 +102,7 @@ export class RefillCache implements Cache {
       flights: (path) => this.#inspections.flights(path),
       leases: (previous, path) => this.#inspections.leases(previous, path),
     }
-    shareInside(this, { outcomes: this.#events, loadTimeout })
+    shareInside(this, { outcomes: this.#events, ttl, loadTimeout })
   }
 
   /** What `getOrRefill` is for all but fresh hits in memory. */

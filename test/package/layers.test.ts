@@ -8,6 +8,8 @@ const LAYERS: Record<string, string[]> = {
   opentelemetry: ['cache'],
   prometheus: ['cache'],
   dashboard: ['cache'],
+  'cache-manager': ['cache'],
+  redlock: ['lock', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -18,7 +20,7 @@ const LAYERS: Record<string, string[]> = {
 const FOLDERS = Object.keys(LAYERS)
 /** Folders of those who watch caches, and the package that each of them alone may import. */
 const WATCHERS = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
-const ENTRIES = ['index', 'lock', 'express', 'dashboard', 'cli', ...Object.keys(WATCHERS)]
+const ENTRIES = ['index', 'lock', 'express', 'cache-manager', 'redlock', 'dashboard', 'cli', ...Object.keys(WATCHERS)]
 const LEAVES = ['abort', 'check', 'clock', 'diagnostics', 'errors', 'full-key', 'key-version', 'outside', 'random']
 
 const importing = (file: string, from: string): LintCase => ({

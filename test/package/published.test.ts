@@ -74,7 +74,7 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
   })
 })
 
-type Entry = 'root' | 'lock' | 'express' | 'dashboard' | 'opentelemetry' | 'prometheus'
+type Entry = 'root' | 'lock' | 'express' | 'cacheManager' | 'redlock' | 'dashboard' | 'opentelemetry' | 'prometheus'
 
 function expectPublicNames(json: string | undefined): void {
   const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
@@ -93,5 +93,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])
+  expect(names.cacheManager).toEqual(['cacheManager'])
+  expect(names.redlock.sort()).toEqual(['ExecutionError', 'Redlock', 'ResourceLockedError'])
   expect(names.same).toBe(true)
 }

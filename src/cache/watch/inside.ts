@@ -11,7 +11,8 @@ interface Inside {
    * own.
    */
   readonly outcomes: Outcomes
-  /** ms. */
+  /** ms, both. */
+  readonly ttl: number
   readonly loadTimeout: number
 }
 
@@ -21,7 +22,7 @@ export function shareInside(cache: Cache, inside: Inside): void {
   byCache.set(cache, inside)
 }
 
-/** For a cache that is none of ours nothing is counted, and the default counts. */
-export function insideOf(cache: Cache): Inside | { readonly outcomes: undefined; readonly loadTimeout: number } {
-  return byCache.get(cache) ?? { outcomes: undefined, loadTimeout: 30_000 }
+/** For a cache that is none of ours nothing is counted, its ttl is not known, and the default counts. */
+export function insideOf(cache: Cache): Partial<Inside> & { readonly loadTimeout: number } {
+  return byCache.get(cache) ?? { loadTimeout: 30_000 }
 }

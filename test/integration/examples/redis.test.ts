@@ -25,6 +25,19 @@ test(
   },
 )
 
+test('cache-manager.ts queries once for two apps of Nest that share a Redis, and once more after a clear', async () => {
+  const redis = await startRedis()
+  try {
+    expect(await runExample('cache-manager.ts', { REDIS_URL: redis.url })).toEqual([
+      '100 callers in two apps: 42 | queries: 1',
+      '100 more after clear: 42 | queries: 2',
+    ])
+    await expectNothingLeft(redis)
+  } finally {
+    await redis.stop()
+  }
+})
+
 test('redis-migration.ts never loads a key twice at once while processes move from one Redis to another', async () => {
   const [old, next] = await Promise.all([startRedis(), startRedis()])
   try {

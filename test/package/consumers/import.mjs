@@ -1,6 +1,8 @@
 import * as root from 'herdlock'
 import * as lock from 'herdlock/lock'
 import * as express from 'herdlock/express'
+import * as cacheManager from 'herdlock/cache-manager'
+import * as redlock from 'herdlock/redlock'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -10,6 +12,8 @@ console.log(
     root: Object.keys(root),
     lock: Object.keys(lock),
     express: Object.keys(express),
+    cacheManager: Object.keys(cacheManager),
+    redlock: Object.keys(redlock),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -1,6 +1,8 @@
 const root = require('herdlock')
 const lock = require('herdlock/lock')
 const express = require('herdlock/express')
+const cacheManager = require('herdlock/cache-manager')
+const redlock = require('herdlock/redlock')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -10,6 +12,8 @@ console.log(
     root: Object.keys(root),
     lock: Object.keys(lock),
     express: Object.keys(express),
+    cacheManager: Object.keys(cacheManager),
+    redlock: Object.keys(redlock),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -12,10 +12,12 @@ import {
   type Lock,
 } from 'herdlock'
 import { dashboard, type Dashboard } from 'herdlock/dashboard'
+import { cacheManager, type CacheManager } from 'herdlock/cache-manager'
 import { singleFlight } from 'herdlock/express'
 import { Locker as LockerAlone } from 'herdlock/lock'
 import { instrument } from 'herdlock/opentelemetry'
 import { collect } from 'herdlock/prometheus'
+import { ExecutionError, Redlock } from 'herdlock/redlock'
 import { Registry } from 'prom-client'
 
 const options: CacheOptions = { ttl: 30_000, staleWhileRevalidate: 60_000, redis: new Redis() }
@@ -51,6 +53,17 @@ export const user: { name: string } = await cache.getOrRefill('user:1', async ({
 })
 // @ts-expect-error the loader decides the type
 export const wrong: number = await cache.getOrRefill('user:2', () => 'text')
+
+const manager: CacheManager = cacheManager(cache.namespace('managed'))
+export const managed: number = await manager.wrap('key', () => 1, {
+  ttl: (value) => value * 1000,
+  refreshThreshold: none,
+})
+const redlock = new Redlock([new Redis(), new Redis5()], { retryCount: -1 })
+redlock.on('error', (error) => console.error(error))
+await redlock
+  .using(['a', 'b'], 5000, { retryCount: 0 }, async ({ aborted, error }) => [aborted, error])
+  .catch((error: unknown) => error instanceof ExecutionError && error.attempts)
 
 const locker = new Locker({ clients: [new Redis(), new Redis5()] })
 new LockerAlone({ clients: new Redis(), commandTimeout: none, redactKey: none })
