@@ -56,7 +56,16 @@ export const lockChannel: TracingChannel<LockMessage, LockMessage> = tracingChan
 export const lockEndedChannel: Channel = channel('herdlock:lock-ended')
 
 type Outcome =
-  'hit' | 'stale' | 'miss' | 'coalesced' | 'refilled' | 'refill-failed' | 'lease-lost' | 'invalidated' | 'error'
+  | 'hit'
+  | 'stale'
+  | 'miss'
+  | 'coalesced'
+  | 'refilled'
+  | 'refill-failed'
+  | 'lease-lost'
+  | 'invalid'
+  | 'invalidated'
+  | 'error'
 
 /** A cache's events, by their names there; each message is the event's with the name of the cache. */
 export const outcomeChannels: Readonly<Record<Outcome, Channel>> = {
@@ -67,6 +76,7 @@ export const outcomeChannels: Readonly<Record<Outcome, Channel>> = {
   refilled: channel('herdlock:refilled'),
   'refill-failed': channel('herdlock:refill-failed'),
   'lease-lost': channel('herdlock:lease-lost'),
+  invalid: channel('herdlock:invalid'),
   invalidated: channel('herdlock:invalidated'),
   error: channel('herdlock:error'),
 }

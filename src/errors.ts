@@ -110,6 +110,35 @@ export class SerializationError extends HerdlockError {
   }
 }
 
+/** What a schema objects to in a value, as Standard Schema has it. */
+export interface ValidationIssue {
+  readonly message: string
+  /** Where in the value: keys from the outside in. */
+  readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined
+}
+
+/** What a loader made, or `set` was given, is not valid by the cache's or the call's `schema`. It is not stored. */
+export class InvalidValueError extends HerdlockError {
+  override readonly name = 'InvalidValueError'
+  /** What the schema objects to. */
+  readonly issues: readonly ValidationIssue[]
+
+  constructor(key: string, issues: readonly ValidationIssue[]) {
+    super('INVALID_VALUE', `the value of ${quote(key)} is not valid: ${describeIssues(issues)}`)
+    this.issues = issues
+  }
+}
+
+const ISSUES_SHOWN = 3
+
+function describeIssues(issues: readonly ValidationIssue[]): string {
+  const shown = issues.slice(0, ISSUES_SHOWN).map(({ message, path = [] }) => {
+    const place = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
+    return place === '' ? message : `${place}: ${message}`
+  })
+  return [...shown, ...(issues.length > ISSUES_SHOWN ? [`${issues.length - ISSUES_SHOWN} more`] : [])].join('; ')
+}
+
 /** The cache or locker was closed. */
 export class ClosedError extends HerdlockError {
   override readonly name = 'ClosedError'

@@ -4,14 +4,24 @@
  * @module herdlock
  */
 export { createCache } from './cache/create-cache.ts'
-export type { Cache, WrapOptions } from './cache/cache.ts'
+export type { AnyCache, Cache, WrapOptions } from './cache/cache.ts'
+export type { TypedCache } from './cache/typed-cache.ts'
 export type { CacheEvent, CacheEvents, CacheListener } from './cache/watch/events.ts'
 export type { CacheStats, Histogram, RedisStats, Tier, TierStats } from './cache/watch/stats.ts'
 export type { ClaimMessage, LockEndedMessage, LockMessage, RefillMessage } from './diagnostics.ts'
 export type { CacheFlight, CacheLease, Inspection, LeaseListing } from './cache/watch/inspection.ts'
 export type { BatchLoader } from './cache/refill/batch.ts'
 export type { Loader, LoaderContext } from './cache/refill/loader-context.ts'
-export type { CacheOptions, CallOptions, ExpireOptions, Lifetime, MemoryOptions } from './cache/options.ts'
+export type {
+  CacheOptions,
+  CallOptions,
+  CallOptionsWith,
+  ExpireOptions,
+  Lifetime,
+  MemoryOptions,
+  VersionOptions,
+} from './cache/options.ts'
+export type { StandardSchemaV1, ValidationResult, ValueOf } from './cache/schema/standard-schema.ts'
 export type { Codec } from './store/codec.ts'
 export { compressed, type CompressionOptions } from './store/compressed-codec.ts'
 export type { HeldLease, Listing } from './store/inspector.ts'
@@ -26,6 +36,7 @@ export {
   BreakerOpenError,
   ClosedError,
   HerdlockError,
+  InvalidValueError,
   LoadTimeoutError,
   LockLostError,
   LockNotAcquiredError,
@@ -38,4 +49,5 @@ export {
   SubscriberError,
   UnexpectedReplyError,
   WaitTimeoutError,
+  type ValidationIssue,
 } from './errors.ts'

@@ -2,7 +2,8 @@ import type { BatchLoader } from './refill/batch.ts'
 import type { CacheEvent, CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { Loader } from './refill/loader-context.ts'
-import type { CallOptions, ExpireOptions, VersionOptions } from './options.ts'
+import type { CallOptions, CallOptionsWith, ExpireOptions, VersionOptions } from './options.ts'
+import type { StandardSchemaV1, ValueOf } from './schema/standard-schema.ts'
 import type { CacheStats } from './watch/stats.ts'
 
 /** Options of `wrap`: how arguments become a key, and what counts for every call. */
@@ -11,22 +12,35 @@ export interface WrapOptions<A extends unknown[], V> extends CallOptions<V> {
 }
 
 /** Every method may be used detached. All reject with `ClosedError` after `close`. */
-export interface Cache {
-  /** What telemetry calls it: the option `name`, else `prefix`; of a namespace, followed by `/` and its name. */
-  readonly name: string
+export interface Cache extends AnyCache {
   /**
    * The value of `key`: from memory, from Redis, from a refill that is under way in this process or another, or by
    * running `loader`. Rejects with the loader's own reason, `RefillFailedError` (it failed in another process),
-   * `LoadTimeoutError`, `WaitTimeoutError`, `ReentrantRefillError`, or `signal.reason`. Redis's failures never reject.
+   * `LoadTimeoutError`, `WaitTimeoutError`, `ReentrantRefillError`, or `signal.reason`. Redis's failures never reject. With a
+   * schema also with `InvalidValueError`; the loader may return what it likes then, for the schema tells what it is.
    */
+  getOrRefill<T extends StandardSchemaV1>(
+    key: string,
+    loader: Loader<unknown, ValueOf<T>>,
+    options: CallOptionsWith<T>,
+  ): Promise<ValueOf<T>>
   getOrRefill<V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V>
   /**
    * The values of many keys, by one call of `loader` for all that nobody else has or loads. Of the result a key is
    * missing that the loader had no value for. Rejects, once all have settled, with the failure of the first key that
    * failed; what was loaded is stored all the same.
    */
+  getOrRefillMany<T extends StandardSchemaV1>(
+    keys: readonly string[],
+    loader: BatchLoader<unknown>,
+    options: CallOptionsWith<T>,
+  ): Promise<Map<string, ValueOf<T>>>
   getOrRefillMany<V>(keys: readonly string[], loader: BatchLoader<V>, options?: CallOptions<V>): Promise<Map<string, V>>
   /** `fn` behind `getOrRefill`. */
+  wrap<A extends unknown[], T extends StandardSchemaV1>(
+    fn: (...args: A) => unknown,
+    options: WrapOptions<A, ValueOf<T>> & { schema: T },
+  ): (...args: A) => Promise<ValueOf<T>>
   wrap<A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,
     options: WrapOptions<A, V>,
@@ -35,8 +49,23 @@ export interface Cache {
   peek<V>(key: string, options?: VersionOptions): V | undefined
   /** The value if it is fresh, in memory or in Redis; never loads. Redis's failures count as nothing found. */
   get<V>(key: string, options?: CallOptions<V>): Promise<V | undefined>
-  /** Stores a value; a refill that is under way will not overwrite it. Rejects with Redis's or the codec's error. */
+  /**
+   * Stores a value; a refill that is under way will not overwrite it. Rejects with Redis's or the codec's error, and with
+   * `InvalidValueError` for what the schema refuses.
+   */
   set<V>(key: string, value: V, options?: CallOptions<V>): Promise<void>
+  /**
+   * A view of this cache under a prefix of its own, with keys, tags, events and counts of its own. Two calls with one
+   * name give views of the same. Its `clear` clears it alone, this cache's clears it too. Its options, memory and
+   * connections are this cache's. To `close` it ends this view and its listeners, and nothing else.
+   */
+  namespace(name: string): Cache
+}
+
+/** What every cache has, of whatever type its values are. */
+export interface AnyCache {
+  /** What telemetry calls it: the option `name`, else `prefix`; of a namespace, followed by `/` and its name. */
+  readonly name: string
   /** Forgets values; refills that are under way will not bring them back. Rejects with Redis's error. */
   invalidate(key: string | readonly string[], options?: VersionOptions): Promise<void>
   /**
@@ -57,12 +86,6 @@ export interface Cache {
   expireTags(tags: string | readonly string[], options?: ExpireOptions): Promise<void>
   /** Forgets all entries under the prefix, those of namespaces too, in all processes. Rejects with Redis's error. */
   clear(): Promise<void>
-  /**
-   * A view of this cache under a prefix of its own, with keys, tags, events and counts of its own. Two calls with one
-   * name give views of the same. Its `clear` clears it alone, this cache's clears it too. Its options, memory and
-   * connections are this cache's. To `close` it ends this view and its listeners, and nothing else.
-   */
-  namespace(name: string): Cache
   stats(): CacheStats
   /**
    * What is known of a key in memory and in Redis: its state, what is left of its lifetime, its size and tags, who

@@ -22,6 +22,7 @@ import { resolveRedactKey } from '../lock/options.ts'
 import type { ClientPort } from '../redis/client-port.ts'
 import { listPorts, type RedisClient } from '../redis/clients/port-of.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
+import { checkSchema, type StandardSchemaV1, type ValueOf } from './schema/standard-schema.ts'
 
 /** Options of `createCache`. All durations are whole milliseconds. */
 export interface CacheOptions {
@@ -68,6 +69,12 @@ export interface CacheOptions {
    * programs that still read them. `clear` and tags reach all versions. Default: none.
    */
   version?: string | number | undefined
+  /**
+   * What every value must be valid by: a Standard Schema of version 1, as of zod, valibot or arktype. What a loader or `set`
+   * makes fails with `InvalidValueError`; what stands in Redis counts as not found. Values are handed out as they are,
+   * whatever the schema would make of them, and hits in memory are not checked. Default: none.
+   */
+  schema?: StandardSchemaV1 | undefined
   /**
    * Is handed the work that goes on after a caller has been answered: refills in the background, and storing. For hosts
    * that freeze a process once it has responded; there, pass the host's own function of that name. It never rejects.
@@ -128,6 +135,7 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   negativeTtl?: number | undefined
   jitter?: number | undefined
   codec?: Codec<V> | undefined
+  schema?: StandardSchemaV1<V, unknown> | undefined
 }
 
 /** Options of `expireTags`. */
@@ -135,6 +143,9 @@ export interface ExpireOptions {
   /** ms over which entries expire, each at a moment that a hash of its key decides. Default 0: all at once. */
   over?: number | undefined
 }
+
+/** The same with a schema, which says of what type the values are. */
+export type CallOptionsWith<T extends StandardSchemaV1> = CallOptions<ValueOf<T>> & { schema: T }
 
 /** What counts for one call: its own options, and the cache's where it has none. */
 export interface CallSettings<V> {
@@ -150,6 +161,7 @@ export interface CallSettings<V> {
   readonly jitter: number
   readonly tags: readonly string[]
   readonly codec: Codec<V>
+  readonly schema: StandardSchemaV1 | undefined
 }
 
 /** What counts for calls without options, and for the cache as a whole. */
@@ -205,6 +217,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
+    schema: resolveSchema(options.schema),
     version: options.version === undefined ? undefined : checkVersion(options.version),
     waitUntil: resolveWaitUntil(options.waitUntil),
     name: checkNonEmptyString('name', options.name ?? prefix),
@@ -229,6 +242,7 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   }
   if (onWaitTimeout !== undefined) resolveOnWaitTimeout(onWaitTimeout)
   if (codec !== undefined) resolveCodec(codec)
+  resolveSchema(options.schema)
   checkVersionOptions(options)
 }
 
@@ -254,6 +268,7 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
     jitter: options.jitter ?? defaults.jitter,
     tags: options.tags ?? NO_TAGS,
     codec: options.codec ?? (defaults.codec as Codec<V>),
+    schema: options.schema ?? defaults.schema,
   }
 }
 
@@ -329,6 +344,11 @@ function resolveWaitUntil(waitUntil: CacheOptions['waitUntil']): CacheOptions['w
 
 function resolveOnWaitTimeout(value: unknown): 'load' | 'throw' {
   return checkOneOf('onWaitTimeout', value, ['load', 'throw'])
+}
+
+function resolveSchema<V>(schema: StandardSchemaV1<V, unknown> | undefined): StandardSchemaV1 | undefined {
+  if (schema !== undefined) checkSchema(schema)
+  return schema
 }
 
 function resolveCodec<V>(codec: Codec<V>): Codec<V> {

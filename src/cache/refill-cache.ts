@@ -30,6 +30,9 @@ import { Batch, type BatchLoader } from './refill/batch.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
 import { Reentrance } from './refill/reentrance.ts'
+import { isValid } from './schema/found-valid.ts'
+import { refuseInvalid } from './schema/made-valid.ts'
+import { optional } from './schema/standard-schema.ts'
 import type { Change } from './shared/backplane.ts'
 import { RedisTier } from './shared/tier.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
@@ -134,7 +137,8 @@ export class RefillCache implements Cache {
     this.#assertOpen()
     checkFunction('loader', loader)
     throwIfAborted(options?.signal)
-    const settings = settingsOf(options, this.#core.options)
+    const ofEach = settingsOf(options, this.#core.options)
+    const settings = { ...ofEach, schema: optional(ofEach.schema) } // of what the loader has no value for
     const distinct = [...new Set(keys as string[])]
     const batch = new Batch(loader, distinct, this.#core)
     const answers: Promise<V>[] = []
@@ -173,11 +177,13 @@ export class RefillCache implements Cache {
 
   readonly get = async <V>(asked: string, options?: CallOptions<V>): Promise<V | undefined> => {
     const key = this.#keyOf(asked, options)
-    const { codec } = settingsOf(options, this.#core.options)
+    const settings = settingsOf(options, this.#core.options)
+    const { codec } = settings
     const inMemory = this.peek<V>(asked, options)
     if (inMemory !== undefined) return inMemory
     const entry = await this.#core.redis?.read(key, codec)
     if (entry === undefined || this.#clock.now() >= entry.freshUntil) return undefined
+    if (!(await isValid(this.#core, key, settings, entry.value))) return undefined
     return readOf(isolateRead(entry, codec))
   }
 
@@ -186,6 +192,8 @@ export class RefillCache implements Cache {
     const settings = settingsOf(options, this.#core.options)
     const { redis, clock, random } = this.#core
     if (value === undefined) return this.#invalidate([key])
+    const checking = settings.schema && refuseInvalid(settings.schema, key, value)
+    if (checking !== undefined) await checking
     const isolated = isolateLoaded(value, settings.codec)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
     const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags.map(readable) }

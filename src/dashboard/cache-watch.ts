@@ -1,4 +1,4 @@
-import type { Cache } from '../cache/cache.ts'
+import type { AnyCache } from '../cache/cache.ts'
 import type { CacheStats } from '../cache/watch/stats.ts'
 import type { LeaseListing } from '../cache/watch/inspection.ts'
 import type { Clock } from '../clock.ts'
@@ -24,7 +24,7 @@ const FORGOTTEN_AFTER = 60_000
 
 /** Watches one cache while somebody looks: what its events and counts tell, and who holds leases. */
 export class CacheWatch {
-  readonly #cache: Cache
+  readonly #cache: AnyCache
   readonly #clock: Clock
   #hottest = new Hottest(KEYS_COUNTED)
   #slowest = new Slowest(KEYS_COUNTED)
@@ -45,7 +45,7 @@ export class CacheWatch {
   #redis: CacheUpdate['redis'] = 'unknown'
   #redisError: string | undefined
 
-  constructor(cache: Cache, clock: Clock) {
+  constructor(cache: AnyCache, clock: Clock) {
     this.#cache = cache
     this.#clock = clock
   }

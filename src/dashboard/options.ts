@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { Cache } from '../cache/cache.ts'
+import type { AnyCache } from '../cache/cache.ts'
 import { checkBoolean, checkFunction, checkMethods, checkObject, checkString } from '../check.ts'
 import { outOfRange, wrongType } from '../errors.ts'
 
 /** Options of `dashboard`. */
 export interface DashboardOptions {
   /** The caches to show, at least one; as an object: by the names under which the page shows them. */
-  caches: readonly Cache[] | Readonly<Record<string, Cache>>
+  caches: readonly AnyCache[] | Readonly<Record<string, AnyCache>>
   /**
    * Whether a request may see the page and what it shows. Without it only a browser on this very machine may, and with
    * NODE_ENV=production nobody: `dashboard` throws.
@@ -21,7 +21,7 @@ export interface DashboardOptions {
 }
 
 export interface ResolvedDashboard {
-  readonly caches: ReadonlyMap<string, Cache>
+  readonly caches: ReadonlyMap<string, AnyCache>
   readonly authorize: DashboardOptions['authorize']
   readonly allowInvalidate: boolean
   readonly path: string | undefined
@@ -50,10 +50,10 @@ export function resolveDashboard(
   return { caches: namedCaches(options.caches), authorize, allowInvalidate, path: resolvePath(path), refresh }
 }
 
-function namedCaches(caches: unknown): Map<string, Cache> {
+function namedCaches(caches: unknown): Map<string, AnyCache> {
   checkObject('caches', caches, 'an array of caches, or an object of them by name')
-  const named = new Map<string, Cache>()
-  for (const [name, cache] of Object.entries(caches as object) as [string, Cache][]) {
+  const named = new Map<string, AnyCache>()
+  for (const [name, cache] of Object.entries(caches as object) as [string, AnyCache][]) {
     checkMethods(`caches.${name}`, cache, 'a Cache', ['stats', 'examine'])
     named.set(Array.isArray(caches) ? freeName(cache, named) : name, cache)
   }
@@ -62,7 +62,7 @@ function namedCaches(caches: unknown): Map<string, Cache> {
 }
 
 /** The cache's own name, if it has one, told apart from those before it. */
-function freeName(cache: Cache & { readonly name?: unknown }, taken: ReadonlyMap<string, Cache>): string {
+function freeName(cache: AnyCache & { readonly name?: unknown }, taken: ReadonlyMap<string, AnyCache>): string {
   const name = typeof cache.name === 'string' ? cache.name : 'cache'
   if (!taken.has(name)) return name
   let number = 2

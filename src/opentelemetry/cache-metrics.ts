@@ -59,6 +59,10 @@ function readingsOf(meter: Meter): Reading[] {
       read: ({ leasesLost }, observe) => observe(leasesLost),
     },
     {
+      instrument: counter('herdlock.cache.invalid.values', '{value}', 'Values of Redis that a schema refused.'),
+      read: ({ invalidValues }, observe) => observe(invalidValues),
+    },
+    {
       instrument: counter('herdlock.cache.invalidations', '{invalidation}', 'Changes made here or told by others.'),
       read: ({ invalidations }, observe) => observe(invalidations),
     },

@@ -71,6 +71,12 @@ export const families: readonly Family[] = [
     read: ({ leasesLost }) => [{ value: leasesLost }],
   },
   {
+    name: 'herdlock_cache_invalid_values_total',
+    help: 'Values of Redis that a schema refused.',
+    type: 'counter',
+    read: ({ invalidValues }) => [{ value: invalidValues }],
+  },
+  {
     name: 'herdlock_cache_invalidations_total',
     help: 'Invalidations, made by this process or told by another.',
     type: 'counter',

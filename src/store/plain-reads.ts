@@ -15,7 +15,7 @@ export interface PlainRead<V> {
   readonly codec: Codec<V>
   /** Whether the value is to be kept, and so its instants are needed. */
   readonly wantsEntry: boolean
-  onEntry(entry: ReadEntry<V>): V
+  onEntry(entry: ReadEntry<V>): V | Promise<V>
   /** Where no entry is wanted. */
   onValue(value: V): V
   /** It is not fresh, or cannot be used without a further question. */

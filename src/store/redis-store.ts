@@ -29,7 +29,7 @@ export type Claim<V> =
   | Leased<V>
   | Busy<V>
 
-interface Leased<V> {
+export interface Leased<V> {
   readonly state: 'leased'
   readonly stale: ReadEntry<V> | undefined
   /** The encoded value of `stale`. */

@@ -10,6 +10,7 @@ import { isolateRead, readOf, type Isolated } from '../local/isolation.ts'
 import type { CallSettings } from '../options.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import { Refill } from '../refill/refill.ts'
+import { isValid } from '../schema/found-valid.ts'
 
 /** Looks that have ended are used again, and swept out when there are so many: deleting each would cost a hit the most. */
 const KEPT = 10_000
@@ -106,13 +107,22 @@ export class PlainReadAhead {
     return readOf(isolated)
   }
 
-  /** Goes on with a claim. */
-  foundNothing<V>(look: Look<V>): Promise<V> {
+  /** The answer if the entry is valid by the schema of the call; else it goes on with a claim. */
+  foundToCheck<V>(look: Look<V>, entry: ReadEntry<V>): V | Promise<V> {
+    const answer = (isUsable: boolean): V | Promise<V> =>
+      isUsable ? this.found(look, entry.value, entry) : this.foundNothing(look, entry.freshUntil)
+    const isUsable = isValid(this.#core, look.key, look.settings, entry.value)
+    return typeof isUsable === 'boolean' ? answer(isUsable) : isUsable.then(answer)
+  }
+
+  /** Goes on with a claim; `invalidUntil`: end of the ttl of what was found and is not valid. */
+  foundNothing<V>(look: Look<V>, invalidUntil?: number): Promise<V> {
     const { key, settings } = look
     const { closing, local } = this.#core
     const flight = look.flight ?? local.flights.start<V>(key)
     const loader = look.end()
-    const refill = new Refill(this.#core, { key, loader, settings, batch: undefined, background: false }, flight)
+    const order = { key, loader, settings, batch: undefined, background: false }
+    const refill = new Refill(this.#core, invalidUntil === undefined ? order : { ...order, invalidUntil }, flight)
     const answer = flight.join(refill, undefined)
     if (closing.aborted) {
       flight.fail(closing.reason)
@@ -160,7 +170,7 @@ class Look<V> implements PlainRead<V> {
 
   /** A value that several get has to be isolated. */
   get wantsEntry(): boolean {
-    return this.#looks.keeps || this.flight !== undefined
+    return this.#looks.keeps || this.flight !== undefined || this.settings.schema !== undefined
   }
 
   get hasEnded(): boolean {
@@ -174,7 +184,8 @@ class Look<V> implements PlainRead<V> {
     this.isCurrent = true
   }
 
-  onEntry(entry: ReadEntry<V>): V {
+  onEntry(entry: ReadEntry<V>): V | Promise<V> {
+    if (this.settings.schema !== undefined) return this.#looks.foundToCheck(this, entry)
     return this.#looks.found(this, entry.value, entry)
   }
 

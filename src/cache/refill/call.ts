@@ -17,4 +17,6 @@ export interface RefillOrder<V> extends Call<V> {
   readonly background: boolean
   /** What is fresh no longer than this instant is to be refilled all the same. */
   readonly freshBeyond?: number
+  /** End of the ttl of what was found in Redis and is not valid: up to then nothing counts as fresh for the first claim. */
+  readonly invalidUntil?: number
 }

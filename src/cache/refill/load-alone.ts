@@ -3,6 +3,7 @@ import { Execution } from '../../flight/execution.ts'
 import type { CacheCore } from '../core.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
+import { checked } from '../schema/made-valid.ts'
 import { runLoader } from './run-loader.ts'
 
 /**
@@ -35,7 +36,7 @@ export async function loadAlone<V>(
   record.sharing = sharing
   const startedAt = clock.now()
   try {
-    const value = await runLoader(loader, record, settings.loadTimeout, execution, clock)
+    const value = await runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
     events.refilled(key, clock.now() - startedAt)
     return value
   } catch (error) {

@@ -9,6 +9,8 @@ import type { Busy, Claim } from '../../store/redis-store.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
 import { instantsOf, isDueEarly, storingOf } from '../local/lifetime.ts'
+import { claimValid, isValid } from '../schema/found-valid.ts'
+import { checked } from '../schema/made-valid.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import type { RefillOrder } from './call.ts'
@@ -61,7 +63,7 @@ export class Refill<V> {
   #begin(): Promise<void> {
     const { redis } = this.#core
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
-    return this.#claim(redis).then((claim) => {
+    return this.#claim(redis, this.#order.invalidUntil).then((claim) => {
       if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
       const isOurs = claim.state === 'leased' && claim.stale === undefined && !this.#flight.execution.isAborted
       if (!isOurs) return this.#untilEnd(() => this.#follow(redis, claim))
@@ -69,9 +71,11 @@ export class Refill<V> {
     })
   }
 
-  #claim(redis: RedisTier): Promise<Claim<V>> {
+  #claim(redis: RedisTier, invalidUntil?: number): Promise<Claim<V>> {
+    const { key, settings } = this.#order
     this.#since = this.#core.local.now
-    return redis.claim(this.#order.key, this.#order.settings.codec, this.#freshBeyond)
+    const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> => redis.claim(key, settings.codec, freshBeyond)
+    return settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
   }
 
   #untilEnd(work: () => Promise<void>): Promise<void> {
@@ -164,12 +168,15 @@ export class Refill<V> {
     if (execution.isAborted) return undefined
     const { mailbox, close } = redis.openMailbox(key, settings.codec, claim)
     execution.onAbort = mailbox.interrupt
+    let notice: Notice<V> | undefined
     try {
-      return await redis.waitForNotice(mailbox, claim, ms)
+      notice = await redis.waitForNotice(mailbox, claim, ms)
     } finally {
       execution.onAbort = undefined
       close()
     }
+    if (notice?.kind !== 'entry') return notice
+    return (await isValid(this.#core, key, settings, notice.entry.value)) ? notice : undefined
   }
 
   async #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): Promise<void> {
@@ -216,7 +223,8 @@ export class Refill<V> {
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
-    const run = (): Promise<V> => runLoader(loader, record, settings.loadTimeout, execution, clock)
+    const run = (): Promise<V> =>
+      runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
     this.#loaded = batch === undefined ? reentrance.run(this.#flight, run) : run()
     batch?.decided(key)
     return this.#loaded.then(

@@ -11,6 +11,7 @@ export class Counts {
     refilled: 0,
     'refill-failed': 0,
     'lease-lost': 0,
+    invalid: 0,
     invalidated: 0,
     error: 0,
   }
@@ -35,6 +36,7 @@ export class Counts {
       loadTime: this.loadTime.read(),
       waits: { ...this.waits },
       leasesLost: counts['lease-lost'],
+      invalidValues: counts.invalid,
       invalidations: counts.invalidated,
       errors: counts.error,
     }

@@ -1,5 +1,6 @@
 import { outcomeChannels } from '../../diagnostics.ts'
 import { isWithin, pathOf, pathsAround, shownKey } from '../../full-key.ts'
+import type { ValidationIssue } from '../../errors.ts'
 import { withoutVersion } from '../../key-version.ts'
 import { Counts } from './counts.ts'
 import type { Tier } from './stats.ts'
@@ -20,6 +21,8 @@ export interface CacheEvents {
   'refill-failed': { key: string; error: unknown; loadTime: number }
   /** The lease was lost while the loader ran; its result goes to its own callers only. */
   'lease-lost': { key: string }
+  /** What stood in Redis for the key is not valid by the schema of a call: to it that is a miss. */
+  invalid: { key: string; issues: readonly ValidationIssue[] }
   /** Entries were invalidated or expired, here or by another process: that of the key, or without one any. */
   invalidated: { key: string | undefined }
   /** Something failed that costs no caller an answer: Redis, a codec, damaged bytes. */
@@ -130,6 +133,11 @@ export class Events extends Counts {
   leaseLost(key: string): void {
     this.#count('lease-lost', key)
     if (this.#isHeard('lease-lost')) this.#tell('lease-lost', { key })
+  }
+
+  invalid(key: string, issues: readonly ValidationIssue[]): void {
+    this.#count('invalid', key)
+    if (this.#isHeard('invalid')) this.#tell('invalid', { key, issues })
   }
 
   invalidated(key: string): void {

@@ -21,6 +21,8 @@ export interface CacheStats {
   /** Refills that waited for another process, and how long they did in all. */
   readonly waits: { readonly count: number; readonly sum: number }
   readonly leasesLost: number
+  /** Values of Redis that a schema refused. */
+  readonly invalidValues: number
   /** Changes that this process made or was told of. */
   readonly invalidations: number
   /** Reported by the event `error`. Of a failure that goes on only the first in ten seconds is. */

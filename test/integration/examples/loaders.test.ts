@@ -55,6 +55,17 @@ test('sql-loader.ts does the same with a PostgreSQL, and a Redis', { timeout: 60
   }
 })
 
+test('value-shapes.ts loads anew what the last release has stored in another shape, or leaves it alone', async () => {
+  expect(await runExample('value-shapes.ts', { REDIS_URL: redis.url })).toEqual([
+    'user:7 is loaded anew, for it has 2 issues',
+    'Ada Lovelace',
+    'a loader made what is not valid: last',
+    "version 2 has { first: 'Alan', last: 'Turing' }",
+    "the last release has { name: 'Alan Turing' }",
+    'closed',
+  ])
+})
+
 test('third-party-api.ts asks the API once, remembers "no", and leaves it alone when it is told to or the API is down', async () => {
   expect(await runExample('third-party-api.ts', { REDIS_URL: redis.url })).toEqual([
     'a hundred callers: 100 × 1.08 | requests to the API: 1',
