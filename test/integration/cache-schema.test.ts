@@ -32,6 +32,12 @@ const setups: [string, () => (Redis | Cluster)[]][] = [
   ['a Cluster', () => [new Cluster([...cluster.addresses])]],
 ]
 
+/** So many processes are registered for the result of the refill of `user`. */
+function othersWait(cache: Cache, count: number): Promise<unknown> {
+  const lease = async () => (await cache.examine('user')).lease
+  return eventually('others wait', async () => (await lease())?.waitingProcesses === count)
+}
+
 describe.each(setups)('a schema, on %s', (_where, connect) => {
   let prefix: string
   const open: { cache: Cache; clients: (Redis | Cluster)[] }[] = []
@@ -121,7 +127,7 @@ describe.each(setups)('a schema, on %s', (_where, connect) => {
     const first = old.getOrRefill('user', load.loader)
     await load.started
     const second = next.getOrRefill('user', () => ({ first: 'Ada' }))
-    await eventually('the other waits', () => next.stats().flights === 1)
+    await othersWait(old, 1)
     load.gate.resolve({ name: 'Ada' })
     expect(await first).toEqual({ name: 'Ada' })
     expect(await second).toEqual({ first: 'Ada' })
@@ -136,7 +142,7 @@ describe.each(setups)('a schema, on %s', (_where, connect) => {
     await load.started
     const second = other.getOrRefill('user', () => ({ first: 'unused' }))
     const outcomes = Promise.allSettled([first, second])
-    await eventually('the other waits', () => other.stats().flights === 1)
+    await othersWait(one, 1)
     load.gate.resolve({ name: 'Ada' } as unknown as User)
     const [here, there] = (await outcomes) as [PromiseRejectedResult, PromiseRejectedResult]
     expect(here.reason).toMatchObject({ code: 'INVALID_VALUE', issues: [{ path: ['first'] }] })
@@ -151,9 +157,7 @@ describe.each(setups)('a schema, on %s', (_where, connect) => {
     await old.set('user', { name: 'Ada' })
     const large = { first: 'x'.repeat(100_000) }
     const loads = countLoads(async () => {
-      await eventually('all others wait', async () => {
-        return (await (fleet[0] as Cache).examine('user')).lease?.waitingProcesses === fleet.length - 1
-      })
+      await othersWait(fleet[0] as Cache, fleet.length - 1)
       return large
     })
     const values = await Promise.all(fleet.map((cache) => cache.getOrRefill('user', loads.loader)))
