@@ -28,7 +28,9 @@ try {
   await next.getOrRefill('user:9', async () => ({ first: 'Grace' }))
 } catch (error) {
   if (!(error instanceof InvalidValueError)) throw error
-  console.log(`a loader made what is not valid: ${error.issues.map(({ path }) => path?.join('.')).join()}`)
+  console.log(
+    `a loader made what is not valid: ${error.issues.map(({ path = [] }) => path.map(String).join('.')).join()}`,
+  )
 }
 
 // With a version besides, neither release touches what the other one has.
