@@ -5,8 +5,8 @@ import type { RedisClient } from '../redis/clients/port-of.ts'
 /** Options of `new Locker`. */
 export interface LockerOptions {
   /**
-   * One ioredis `Redis` or `Cluster`, or several in which every lock is then held. The order is the order of
-   * acquisition: to avoid deadlocks it must be the same in all processes. The locker never closes them.
+   * One client of ioredis, node-redis or GLIDE, or several in which every lock is then held. The order is the order
+   * of acquisition: to avoid deadlocks it must be the same in all processes. The locker never closes them.
    */
   clients: RedisClient | readonly RedisClient[]
   /** ms that any one Redis operation may take, or less if the client itself waits less. Default 1000. */

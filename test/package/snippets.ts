@@ -9,7 +9,7 @@ import { ROOT, run } from './packed.ts'
  * `continues` follows its language: then what it continues, the block before it in the page, comes first.
  *
  * Two things stand for the reader's own and are replaced here: the Redis at `redis://localhost:6379`, which is also that
- * of `new Redis()`, and port 3000.
+ * of `new Redis()` and of `{ host: 'localhost', port: 6379 }`, and port 3000.
  */
 interface Snippet {
   /** As in `README.md:12`. */
@@ -20,6 +20,7 @@ interface Snippet {
 
 const LANGUAGES = ['ts', 'js']
 const REDIS = /new Redis\(\)|redis:\/\/localhost:6379/g
+const ADDRESS = /host: 'localhost', port: 6379/g
 const PORT = /\b3000\b/g
 
 /** A folder in the project, where programs find herdlock by its name. Ignored by git. */
@@ -84,7 +85,9 @@ function programsOf({ path, blocks }: Page): { name: string; text: string; exten
 }
 
 function substitute(code: string, redisUrl: string, port: number): string {
+  const { hostname, port: redisPort } = new URL(redisUrl)
   return code
+    .replace(ADDRESS, `host: '${hostname}', port: ${redisPort}`)
     .replace(REDIS, (match) => (match.startsWith('new') ? `new Redis('${redisUrl}')` : redisUrl))
     .replace(PORT, String(port))
 }

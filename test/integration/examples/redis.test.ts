@@ -38,6 +38,23 @@ test('cache-manager.ts queries once for two apps of Nest that share a Redis, and
   }
 })
 
+test.each([
+  ['node-redis', 'node-redis.ts'],
+  ['glide', 'glide.ts'],
+])('%s: one load for two processes, which hear of each other, and a lock', async (name, file) => {
+  const redis = await startRedis()
+  try {
+    expect(await runExample(file, { REDIS_URL: redis.url })).toEqual([
+      '200 callers in two processes, all have Ada, loads: 1',
+      'changed there, here is Grace, loads: 1',
+      `holds ${name}-example:{lock}`,
+    ])
+    await expectNothingLeft(redis)
+  } finally {
+    await redis.stop()
+  }
+})
+
 test('redis-migration.ts never loads a key twice at once while processes move from one Redis to another', async () => {
   const [old, next] = await Promise.all([startRedis(), startRedis()])
   try {
