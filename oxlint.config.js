@@ -27,7 +27,6 @@ const layers = {
 const dependencies = {
   'cluster-key-slot': 'src/redis/hash-slot.ts',
   devalue: 'src/store/codec.ts',
-  ioredis: 'src/cli/ioredis.ts',
   'lru-cache': 'src/cache/local/*.ts',
   'range-parser': 'src/middleware/answer/narrowed.ts',
   'structured-headers': 'src/middleware/rules/targeted-fields.ts',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { UsageError } from './usage-error.ts'
 
 /** Where a Redis is and how to log in there. */
@@ -26,6 +27,11 @@ export function parseAddress(text: string): Address {
     db: Number(db),
     tls: /^(rediss|valkeys):$/.test(url.protocol),
   }
+}
+
+/** The option of `tls.connect` by which a host that has a name is asked for its certificate. */
+export function serverNameOf({ host }: Address): { servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {}
 }
 
 function decode(text: string): string | undefined {

@@ -1,3 +1,4 @@
+import { isErrorReply } from '../redis/client-error.ts'
 import type { Address } from './address.ts'
 import type { RedisNode } from './node.ts'
 
@@ -23,7 +24,7 @@ export async function mastersOf({ address, connection }: RedisNode): Promise<Mas
   try {
     reply = (await connection.command('cluster', 'slots')) as SlotsReply
   } catch (error) {
-    if (error instanceof Error && error.name === 'ReplyError') return undefined
+    if (isErrorReply(error)) return undefined
     throw error
   }
   const masters = new Map<string, { address: Address; slots: SlotRange[] }>()

@@ -3,7 +3,7 @@ export const EXIT = {
   ok: 0,
   /** A check failed, or Redis has refused. */
   failure: 1,
-  /** The command line cannot be meant, or ioredis is missing. */
+  /** The command line cannot be meant, or a client is missing. */
   usage: 2,
   /** A Redis could not be reached, or stopped answering. */
   unreachable: 3,

@@ -21,5 +21,5 @@ Else:
   -v, --version    print the version
 
 It exits with 0 if all is well or there are warnings only, 1 if a check has failed or Redis has refused,
-2 if the command line cannot be meant or ioredis is missing, 3 if a Redis could not be reached.
+2 if the command line cannot be meant or a client is missing, 3 if a Redis could not be reached.
 `

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { readArguments, type Request } from './arguments.ts'
+import { findClient, MissingClient } from './clients/find-client.ts'
 import { diagnose } from './doctor/doctor.ts'
 import { isRefusal } from './doctor/examine.ts'
 import { messageOf } from './doctor/refusal.ts'
@@ -8,11 +9,10 @@ import { EXIT, type ExitCode } from './exit-codes.ts'
 import { HELP } from './help.ts'
 import { inspect } from './inspect/inspect.ts'
 import { reportInventories } from './inspect/report.ts'
-import { loadIoredis, MissingIoredis } from './ioredis.ts'
 import { Unreachable } from './node.ts'
 import { type Output, printable } from './output.ts'
 import { UsageError } from './usage-error.ts'
-import { RedisTimeoutError } from '../errors.ts'
+import { comesFromInstance, isErrorReply } from '../redis/client-error.ts'
 
 /** Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
@@ -40,19 +40,17 @@ async function answer(request: Request, output: Output): Promise<ExitCode> {
       output.write(`${await ownVersion()}\n`)
       return EXIT.ok
     case 'doctor':
-      return reportDiagnoses(await diagnose(request, await loadIoredis(process.cwd())), request, output)
+      return reportDiagnoses(await diagnose(request, findClient(process.cwd())), request, output)
     case 'inspect':
-      reportInventories(await inspect(request, await loadIoredis(process.cwd())), request.json, output)
+      reportInventories(await inspect(request, findClient(process.cwd())), request.json, output)
       return EXIT.ok
   }
 }
 
 function exitCodeOf(error: unknown): ExitCode | undefined {
-  if (error instanceof UsageError || error instanceof MissingIoredis) return EXIT.usage
-  if (isRefusal(error)) return EXIT.failure
-  if (error instanceof Unreachable || error instanceof RedisTimeoutError) return EXIT.unreachable
-  if (error instanceof Error && error.name === 'ReplyError') return EXIT.failure
-  return undefined
+  if (error instanceof UsageError || error instanceof MissingClient) return EXIT.usage
+  if (isRefusal(error) || isErrorReply(error)) return EXIT.failure
+  return error instanceof Unreachable || comesFromInstance(error) ? EXIT.unreachable : undefined
 }
 
 async function ownVersion(): Promise<string> {

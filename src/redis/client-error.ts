@@ -7,6 +7,11 @@ export function clientError(error: unknown, instance: string): Error {
   return known
 }
 
+/** Whether `error` has come of a command to an instance, by `clientError` or at a deadline. */
+export function comesFromInstance(error: unknown): boolean {
+  return error instanceof Error && 'instance' in error
+}
+
 /** Whether `error` is Redis's error reply that starts with `code`, as in `NOSCRIPT No matching script`. */
 export function isReply(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code)

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Consumer, installed, pack, type Packed, ROOT, run } from './packed.ts'
@@ -52,18 +53,25 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
     expectPublicNames(await consumer.node('require.cjs'))
   })
 
-  it('has a command, which finds the ioredis of its project', async () => {
-    expect(await consumer.node('node_modules/.bin/herdlock', '--help')).toContain('herdlock doctor')
-    // Nothing listens there: that it was tried says that ioredis was found.
-    const asked = consumer.node('node_modules/.bin/herdlock', 'doctor', 'redis://127.0.0.1:1', '--json')
-    await expect(asked).rejects.toThrow('ECONNREFUSED')
-  })
-
-  it('has a command that names the remedy where there is no ioredis', async () => {
+  it('has a command, which names the remedy where there is no client, and finds each that there is', async () => {
     const bare = await installed(packed.tarball, { borrowed: [] })
+    const command = join(bare.folder, 'node_modules', '.bin', 'herdlock')
+    const doctor = (folder = bare.folder): Promise<string> =>
+      run(process.execPath, [command, 'doctor', 'redis://127.0.0.1:1'], folder)
+    const remedy = /npm install ioredis, .*; iovalkey, redis, @valkey\/valkey-glide will do as well/
+    /** Nothing listens there: that it was tried says that a client was found. */
+    const tried = /ECONNREFUSED|Connection refused/
     try {
-      const asked = bare.node('node_modules/.bin/herdlock', 'doctor', 'redis://127.0.0.1:1')
-      await expect(asked).rejects.toThrow('npm install ioredis')
+      expect(await bare.node(command, '--help')).toContain('herdlock doctor')
+      await expect(doctor()).rejects.toThrow(remedy)
+      await expect(doctor(ROOT)).rejects.toThrow(tried) // of the project, if herdlock is kept apart
+      for (const client of ['@valkey/valkey-glide', 'redis', 'iovalkey', 'ioredis']) {
+        await bare.use(client, join(ROOT, 'node_modules', client))
+        await expect(doctor()).rejects.toThrow(tried)
+        await rm(join(bare.folder, 'node_modules', client))
+      }
+      await bare.use('ioredis', join(ROOT, 'node_modules', 'redis-parser')) // as a version that is too old
+      await expect(doctor()).rejects.toThrow(remedy)
     } finally {
       await bare.remove()
     }

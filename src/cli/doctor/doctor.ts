@@ -1,7 +1,7 @@
 import type { Address } from '../address.ts'
 import type { DoctorRequest } from '../arguments.ts'
 import { type Master, mastersOf } from '../cluster-nodes.ts'
-import type { Ioredis } from '../ioredis.ts'
+import type { Open } from '../clients/library.ts'
 import { openNode, type RedisNode } from '../node.ts'
 import { type Examination, examine, isRefusal, unanswered } from './examine.ts'
 import type { Finding } from './finding.ts'
@@ -13,18 +13,18 @@ export interface Diagnosis extends Examination {
 }
 
 /** Examines every Redis that the request names, and every master of a Cluster, all at the same time. */
-export async function diagnose(request: DoctorRequest, ioredis: Ioredis): Promise<Diagnosis[]> {
-  const diagnoses = await Promise.all(request.addresses.map((address) => diagnoseOne(address, request, ioredis)))
+export async function diagnose(request: DoctorRequest, open: Open): Promise<Diagnosis[]> {
+  const diagnoses = await Promise.all(request.addresses.map((address) => diagnoseOne(address, request, open)))
   return withoutDuplicates(diagnoses.flat())
 }
 
-async function diagnoseOne(address: Address, request: DoctorRequest, ioredis: Ioredis): Promise<Diagnosis[]> {
+async function diagnoseOne(address: Address, request: DoctorRequest, open: Open): Promise<Diagnosis[]> {
   const instance = `${address.host}:${address.port}`
   try {
-    const node = await openNode(ioredis, address, request.timeout)
+    const node = await openNode(open, address, request.timeout)
     try {
       const masters = await mastersOf(node)
-      if (masters !== undefined) return await Promise.all(masters.map((each) => diagnoseMaster(each, request, ioredis)))
+      if (masters !== undefined) return await Promise.all(masters.map((each) => diagnoseMaster(each, request, open)))
       return [{ instance, ...(await examine(node, { ...request, slots: undefined })) }]
     } finally {
       node.close()
@@ -34,15 +34,11 @@ async function diagnoseOne(address: Address, request: DoctorRequest, ioredis: Io
   }
 }
 
-async function diagnoseMaster(
-  { address, slots }: Master,
-  request: DoctorRequest,
-  ioredis: Ioredis,
-): Promise<Diagnosis> {
+async function diagnoseMaster({ address, slots }: Master, request: DoctorRequest, open: Open): Promise<Diagnosis> {
   const instance = `${address.host}:${address.port} (Cluster)`
   let node: RedisNode | undefined
   try {
-    node = await openNode(ioredis, address, request.timeout)
+    node = await openNode(open, address, request.timeout)
     return { instance, ...(await examine(node, { ...request, slots })) }
   } catch (error) {
     return notReached(instance, error)

@@ -1,5 +1,6 @@
 import { systemClock } from '../../clock.ts'
 import { systemRandom } from '../../random.ts'
+import { isErrorReply } from '../../redis/client-error.ts'
 import { hashSlot } from '../../redis/hash-slot.ts'
 import type { SlotRange } from '../cluster-nodes.ts'
 import type { RedisNode } from '../node.ts'
@@ -9,7 +10,7 @@ import { type Info, parseInfo } from './info.ts'
 import { judgeMemory } from './memory.ts'
 import { tryMessages } from './messages.ts'
 import { isLogInRefused, messageOf, refused } from './refusal.ts'
-import { isReply, tryClearing, tryEntries, tryLocks, tryScripts } from './rights.ts'
+import { tryClearing, tryEntries, tryLocks, tryScripts } from './rights.ts'
 import { judgeConnections, judgeRole, judgeVersion } from './server.ts'
 import { judgeClock, judgeLatency } from './timing.ts'
 
@@ -64,7 +65,7 @@ export async function examine(
 /** The finding about a node that could not be examined, or not to the end. */
 export function unanswered(error: unknown): Finding {
   const { cause } = error as { cause?: unknown }
-  if (isReply(cause)) return refused('login', 'logging in', cause, '')
+  if (isErrorReply(cause)) return refused('login', 'logging in', cause, '')
   return {
     ...{ check: 'answer', level: 'fail', said: messageOf(error) },
     change: 'see whether it runs, whether host, port and TLS are right, and what stands between',
@@ -73,7 +74,7 @@ export function unanswered(error: unknown): Finding {
 
 /** Whether it was Redis that said no, and not the way to it that failed. */
 export function isRefusal(error: unknown): boolean {
-  return isReply((error as { cause?: unknown }).cause)
+  return isErrorReply((error as { cause?: unknown }).cause)
 }
 
 async function logInFailure({ connection }: RedisNode): Promise<Finding | undefined> {
@@ -81,7 +82,7 @@ async function logInFailure({ connection }: RedisNode): Promise<Finding | undefi
     await connection.command('ping')
     return undefined
   } catch (error) {
-    if (!isReply(error)) throw error
+    if (!isErrorReply(error)) throw error
     return isLogInRefused(error) || !messageOf(error).startsWith('NOPERM')
       ? refused('login', 'logging in', error, '')
       : undefined
@@ -96,7 +97,7 @@ async function read<T>(reply: Promise<unknown>, parse: (reply: unknown) => T): P
   try {
     return { value: parse(await reply) }
   } catch (error) {
-    if (!isReply(error)) throw error
+    if (!isErrorReply(error)) throw error
     return { refused: messageOf(error) }
   }
 }
@@ -110,7 +111,7 @@ async function measureLatency({ connection }: RedisNode): Promise<Finding> {
       samples.push(systemClock.now() - sentAt)
     }
   } catch (error) {
-    if (!isReply(error)) throw error
+    if (!isErrorReply(error)) throw error
     return refused('latency', 'PING', error, '+ping', 'unknown')
   }
   return judgeLatency(samples)
@@ -124,7 +125,7 @@ async function measureClock({ connection }: RedisNode): Promise<Finding> {
     const skew = Number(seconds) * 1000 + Number(micros) / 1000 - (sentAt + uncertainty)
     return judgeClock(skew, Math.max(uncertainty, 1))
   } catch (error) {
-    if (!isReply(error)) throw error
+    if (!isErrorReply(error)) throw error
     return refused('clock', 'TIME', error, '+time')
   }
 }

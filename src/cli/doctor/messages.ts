@@ -1,49 +1,84 @@
 import { systemClock } from '../../clock.ts'
-import { type RedisNode, Unreachable } from '../node.ts'
+import { isErrorReply, isReply } from '../../redis/client-error.ts'
+import type { ClientPort } from '../../redis/client-port.ts'
+import type { RedisNode } from '../node.ts'
 import type { Finding } from './finding.ts'
-import { refused } from './refusal.ts'
-import { isReply } from './rights.ts'
+import { messageOf, refused } from './refusal.ts'
 
 /** Publishes to channels of our kinds and hears whether it arrives on a connection of its own, as an inbox would. */
-export async function tryMessages(node: RedisNode, prefix: string, id: string, timeout: number): Promise<Finding> {
+export async function tryMessages(
+  { connection }: RedisNode,
+  prefix: string,
+  id: string,
+  timeout: number,
+): Promise<Finding> {
   const check = 'messages'
-  const channels = [`herdlock:inbox:doctor-${id}`, node.connection.channel(`${prefix}:backplane`)]
+  const channels = [`herdlock:inbox:doctor-${id}`, connection.channel(`${prefix}:backplane`)]
   const rights = `+subscribe +publish &herdlock:inbox:* &${prefix}:*`
-  const subscriber = await node.another().catch(orUnreachable)
-  if (subscriber instanceof Unreachable) {
-    return {
-      ...{ check, level: 'fail', said: `a second connection, for messages, is refused: ${subscriber.message}` },
-      change: 'raise maxclients, if the check of clients says that it is reached: a process of yours takes two',
-    }
-  }
+  const messages = listen(connection.client, channels, timeout)
   try {
-    const missing = new Set(channels)
-    const arrived = new Promise<boolean>((resolve) => {
-      subscriber.onMessage((channel) => {
-        missing.delete(channel)
-        if (missing.size === 0) resolve(true)
-      })
-      systemClock.setTimeout(() => resolve(false), timeout, { keepAlive: false })
-    })
-    let what = 'SUBSCRIBE'
-    try {
-      await subscriber.connection.command('subscribe', ...channels)
-      what = 'PUBLISH'
-      // An empty message is nobody's: other processes let it pass.
-      for (const channel of channels) await node.connection.command('publish', channel, '')
-    } catch (error) {
-      if (!isReply(error)) throw error
-      return refused(check, what, error, rights)
+    const failure = await messages.begun
+    if (isReply(failure, 'NOPERM')) return refused(check, 'SUBSCRIBE', failure, rights)
+    if (failure !== undefined) {
+      return {
+        ...{ check, level: 'fail', said: `a second connection, for messages, is refused: ${messageOf(failure)}` },
+        change: 'raise maxclients, if the check of clients says that it is reached: a process of yours takes two',
+      }
     }
-    if (await arrived) return { check, level: 'ok', said: 'what is published arrives' }
-    const said = `what was published to ${[...missing].join(', ')} did not arrive within ${timeout} ms`
+    try {
+      // An empty message is nobody's: other processes let it pass.
+      for (const channel of channels) await connection.command('publish', channel, '')
+    } catch (error) {
+      if (!isErrorReply(error)) throw error
+      return refused(check, 'PUBLISH', error, rights)
+    }
+    const missing = await messages.missing()
+    if (missing.length === 0) return { check, level: 'ok', said: 'what is published arrives' }
+    const said = `what was published to ${missing.join(', ')} did not arrive within ${timeout} ms`
     return { check, level: 'fail', said, change: 'see whether something stands between that holds messages back' }
   } finally {
-    subscriber.close()
+    messages.close()
   }
 }
 
-function orUnreachable(error: unknown): Unreachable {
-  if (error instanceof Unreachable) return error
-  throw error
+interface Messages {
+  /** When the subscriptions stand, or should stand: what they have failed with, if they have. */
+  readonly begun: Promise<unknown>
+  /** The channels on which nothing has arrived in time. */
+  missing(): Promise<string[]>
+  close(): void
+}
+
+function listen(client: ClientPort, channels: readonly string[], timeout: number): Messages {
+  const missing = new Set(channels)
+  let noteArrival = (): void => {}
+  const arrived = new Promise<void>((resolve) => (noteArrival = resolve))
+  const late = (): Promise<void> =>
+    new Promise((resolve) => void systemClock.setTimeout(resolve, timeout, { keepAlive: false }))
+  let close = (): void => {}
+  const begun = new Promise<unknown>((resolve) => {
+    const subscription = client.openMessages(
+      0,
+      { channels },
+      {
+        onReady: () => resolve(undefined),
+        onEnd: resolve,
+        onMessage(channel) {
+          missing.delete(channel.toString())
+          if (missing.size === 0) noteArrival()
+        },
+      },
+    )
+    close = () => subscription.close()
+    // Where nothing is said of it, a missing message will tell.
+    void late().then(() => resolve(undefined))
+  })
+  return {
+    begun,
+    close: () => close(),
+    async missing() {
+      await Promise.race([arrived, late()])
+      return [...missing]
+    },
+  }
 }

@@ -1,3 +1,4 @@
+import { isErrorReply } from '../../redis/client-error.ts'
 import type { Connection } from '../../redis/connection.ts'
 import { entryKeys } from '../../redis/entry-keys.ts'
 import { lockKeys } from '../../redis/lock-keys.ts'
@@ -96,11 +97,7 @@ async function failureOf(operation: Promise<unknown>): Promise<unknown> {
     await operation
     return undefined
   } catch (error) {
-    if (!isReply(error)) throw error
+    if (!isErrorReply(error)) throw error
     return error
   }
-}
-
-export function isReply(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError'
 }

@@ -3,7 +3,7 @@ import { leftByTags } from '../../store/tags.ts'
 import type { Address } from '../address.ts'
 import type { InspectRequest } from '../arguments.ts'
 import { type Master, mastersOf } from '../cluster-nodes.ts'
-import type { Ioredis } from '../ioredis.ts'
+import type { Open } from '../clients/library.ts'
 import { openNode, type RedisNode } from '../node.ts'
 import { findAwaitedLocks, findLocks, findStored } from './find.ts'
 import { type ListedEntry, type ListedLease, lookAtEntry, lookAtLease } from './look.ts'
@@ -17,20 +17,20 @@ export interface Inventory {
 }
 
 /** Lists what each Redis of the request holds. Rejects with what the first that fails has to say. */
-export async function inspect(request: InspectRequest, ioredis: Ioredis): Promise<Inventory[]> {
+export async function inspect(request: InspectRequest, open: Open): Promise<Inventory[]> {
   const inventories: Inventory[] = []
-  for (const address of request.addresses) inventories.push(await inspectOne(address, request, ioredis))
+  for (const address of request.addresses) inventories.push(await inspectOne(address, request, open))
   return inventories
 }
 
-async function inspectOne(address: Address, request: InspectRequest, ioredis: Ioredis): Promise<Inventory> {
+async function inspectOne(address: Address, request: InspectRequest, open: Open): Promise<Inventory> {
   const instance = `${address.host}:${address.port}`
-  const entrance = await openNode(ioredis, address, request.timeout)
+  const entrance = await openNode(open, address, request.timeout)
   const nodes: RedisNode[] = []
   try {
     const masters = await mastersOf(entrance)
     if (masters === undefined) return { instance, ...(await collect([entrance], request, () => entrance)) }
-    for (const master of masters) nodes.push(await openNode(ioredis, master.address, request.timeout))
+    for (const master of masters) nodes.push(await openNode(open, master.address, request.timeout))
     const ownerOf = (key: string): RedisNode => nodes[indexOfOwner(key, masters)] ?? entrance
     return { instance: `${instance} (Cluster)`, ...(await collect(nodes, request, ownerOf)) }
   } finally {

@@ -19,12 +19,24 @@ const KNOWN = /^An error was signalled by the server: ?- (\w+)(?:: (.*))?$/s
 /** A code that GLIDE has no word for. */
 const OTHER = /^([A-Z][A-Z0-9_]*): (.*)$/s
 
-/** An error that Redis has answered, as ioredis has it: a `ReplyError` with Redis's own words. Others stay as they are. */
+/** Why a client could not be made. */
+const NOT_CONNECTED = /^Connection error: Standalone\(Received error(?: for address `[^`]*`)?: (.*?)\s*\)$/s
+
+/**
+ * An error that Redis has answered, as ioredis has it: a `ReplyError` with Redis's own words. Of one at connecting, that
+ * which is behind it. Others stay as they are.
+ */
 export function asReplyError(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'RequestError') return error
-  const [, word = '', detail = ''] = KNOWN.exec(error.message) ?? OTHER.exec(error.message) ?? []
-  if (word === '') return error
-  const reply = new Error(`${CODES[word] ?? word} ${detail}`, { cause: error })
+  if (!(error instanceof Error)) return error
+  if (error.name === 'RequestError') return replyIn(error.message, error) ?? error
+  const [, why] = NOT_CONNECTED.exec(error.message) ?? []
+  return why === undefined ? error : (replyIn(why, error) ?? new Error(why, { cause: error }))
+}
+
+function replyIn(message: string, cause: Error): Error | undefined {
+  const [, word = '', detail = ''] = KNOWN.exec(message) ?? OTHER.exec(message) ?? []
+  if (word === '') return undefined
+  const reply = new Error(`${CODES[word] ?? word} ${detail}`, { cause })
   reply.name = 'ReplyError'
   return reply
 }

@@ -13,7 +13,7 @@ interface Factory {
 }
 
 const OVERRIDDEN = {
-  clientName: 'herdlock-inbox',
+  clientName: undefined,
   defaultDecoder: BYTES,
   protocol: RESP3, // of this one only are there messages
   lazyConnect: false,
@@ -64,6 +64,7 @@ export function openGlideMessages(
     )
     if (isOver) return close()
     watch(subscriber, onConfirmed)
+    subscriber.customCommand(['client', 'setname', 'herdlock-inbox']).catch(() => {}) // it may lack the right
     await subscriber.customCommand(['subscribe', ...channels])
     // Why a subscription is refused GLIDE tells only its log. The right to publish goes by the same channels.
     await subscriber.customCommand(['publish', channels[0], '']).catch((error: unknown) => {
@@ -71,7 +72,7 @@ export function openGlideMessages(
       if (String(reason).includes('channel')) throw reason
     })
   }
-  open().catch(end)
+  open().catch((error: unknown) => end(asReplyError(error)))
   return { close }
 }
 

@@ -36,6 +36,7 @@ export function openNodeRedisMessages(
     subscriber.on('error', end)
     subscriber.on('end', () => end(new Error('the connection was closed')))
     await subscriber.connect()
+    subscriber.sendCommand(['CLIENT', 'SETNAME', 'herdlock-inbox']).catch(() => {}) // it may lack the right
     await subscriber.subscribe(channels, (message, channel) => isOver || hooks.onMessage(channel, message), true)
     tracking?.onFailure(new Error('tracking is not possible with node-redis'))
     if (!isOver) hooks.onReady()
@@ -47,7 +48,7 @@ export function openNodeRedisMessages(
 function duplicate(client: NodeRedisClient): Subscriber {
   const { socket } = (client.options ?? {}) as { socket?: object }
   return client.duplicate({
-    name: 'herdlock-inbox',
+    name: undefined,
     socket: { ...socket, reconnectStrategy: false },
     disableOfflineQueue: false,
     pingInterval: undefined,

@@ -188,6 +188,18 @@ describe('an error that Redis has answered', () => {
     expect(asReplyError(given)).toMatchObject({ name: 'ReplyError', message: told, cause: given })
   })
 
+  it('is behind the error of a client that could not be made', () => {
+    const told = (why: string, where = ' for address `h:1`'): unknown =>
+      asReplyError(new Error(`Connection error: Standalone(Received error${where}: ${why}\n)`))
+    expect(told('WRONGPASS: invalid username')).toMatchObject({
+      name: 'ReplyError',
+      message: 'WRONGPASS invalid username',
+    })
+    expect(told(`${signalled} PermissionDenied: no`)).toMatchObject({ name: 'ReplyError', message: 'NOPERM no' })
+    expect(told('Connection refused')).toMatchObject({ name: 'Error', message: 'Connection refused' })
+    expect(told('No primary node found', '')).toMatchObject({ message: 'No primary node found' })
+  })
+
   it.each([
     requestError('Reached maximum inflight requests- ClientError'),
     Object.assign(new Error('timed out'), { name: 'TimeoutError' }),
