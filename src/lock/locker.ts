@@ -254,7 +254,7 @@ function createInstances(
   const inboxId = random.token()
   return clients.map((client) => {
     const connection = new Connection(client, clock, commandTimeout)
-    return new Instance(connection, new Inbox(connection, clock, random, undefined, inboxId), yieldAfter)
+    return new Instance(connection, new Inbox(connection, clock, random, { id: inboxId }), yieldAfter)
   })
 }
 

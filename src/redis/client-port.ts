@@ -28,9 +28,19 @@ export interface PortListener {
   onNodeLost(): void
 }
 
+/** A master of a Cluster that can be heard by itself. */
+export interface Shard {
+  /** Where it is. */
+  readonly node: string
+  /** A hash tag of one of its slots: to it belong the channels whose names have this tag. */
+  readonly tag: string
+}
+
 /** What a connection for messages listens to. */
 export interface Subscription {
   readonly channels: readonly string[]
+  /** Where it listens to SPUBLISH, of Redis 7, and not to PUBLISH. */
+  readonly shard?: Shard | undefined
   /** Also Redis's own messages about changed keys that begin so (CLIENT TRACKING). */
   readonly tracking?:
     | {
@@ -78,6 +88,8 @@ export interface ClientPort {
   masters(): readonly ClientPort[] | Promise<readonly ClientPort[]>
   /** Tells of the client's coming and going until the returned function is called. */
   listen(listener: PortListener): () => void
+  /** Of a Cluster: the master that has that slot, if the client says so and can hear it by itself. */
+  shardOf?(slot: number): Shard | undefined
   /**
    * Opens one connection for messages, with what the client has for credentials now. It does not reconnect: what is lost is
    * told, and whoever wants another opens another. `attempt`: its number, from 0. Throws what the client throws at being

@@ -1,5 +1,12 @@
 const SLOTS = 16384
 
+/** What of a key Redis hashes: what stands between the first `{` and the next `}` if that is not empty, else all of it. */
+export function hashedPart(key: string): string {
+  const open = key.indexOf('{')
+  const close = open === -1 ? -1 : key.indexOf('}', open + 1)
+  return close > open + 1 ? key.slice(open + 1, close) : key
+}
+
 /** The Cluster slot of a text without regard to hash tags: CRC16 (XMODEM) of its UTF-8 bytes modulo 16384. */
 export function hashSlot(text: string): number {
   let crc = 0

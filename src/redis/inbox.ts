@@ -3,7 +3,8 @@ import { ClosedError } from '../errors.ts'
 import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { Connection } from './connection.ts'
-import { TRACKING_CHANNEL, type Subscription } from './client-port.ts'
+import { TRACKING_CHANNEL, type Shard, type Subscription } from './client-port.ts'
+import { heartbeat } from './scripts/heartbeat.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
 
 const CHANNEL_PREFIX = 'herdlock:inbox:'
@@ -41,6 +42,16 @@ export interface Broadcast {
   }
 }
 
+export interface InboxParts {
+  readonly broadcast?: Broadcast
+  /** To be named where a process has several inboxes under one id: one an instance, or one a shard. */
+  readonly id?: string
+  /** Of a Cluster: receives what is published to that shard. */
+  readonly shard?: Shard
+  /** Messages cannot be received; in place of what `broadcast` says. */
+  readonly onFailure?: (error: unknown) => void
+}
+
 /** Someone who has asked and has no answer yet. */
 interface Question {
   /** Instant of the local clock. */
@@ -59,12 +70,16 @@ interface Kept {
  * waits must look for itself; nobody may wait for a message without a timer of its own behind it.
  */
 export class Inbox {
-  /** Names this process to others: they publish to the channel of this id. */
+  /** Names this process to others. */
   readonly id: string
+  /** Where they publish to: the id, which a hash tag precedes where that is to be done on one shard of a Cluster. */
+  readonly address: string
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #channel: string
   readonly #broadcast: Broadcast | undefined
+  readonly #shard: Shard | undefined
+  readonly #onFailure: ((error: unknown) => void) | undefined
   /** By topic: more than one where a wait that was revoked goes on beside its successor. */
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
@@ -76,7 +91,7 @@ export class Inbox {
   #resetAt = -Infinity
   #opening: Promise<void> | undefined
   #resolveOpening: (() => void) | undefined
-  /** Whether the subscriber has been ready before. */
+  /** Whether messages have arrived before, or would have. */
   #hasBeenReady = false
   #closed = false
   #heartbeat: Timer | undefined
@@ -91,20 +106,21 @@ export class Inbox {
     connection: Connection,
     clock: Clock,
     random: Random,
-    broadcast?: Broadcast,
-    /** To be named where a process has several inboxes, one an instance, under one id. */
-    id: string = random.token(),
+    { broadcast, id = random.token(), shard, onFailure }: InboxParts = {},
   ) {
     this.id = id
+    this.#shard = shard
+    this.#onFailure = onFailure ?? broadcast?.onFailure
+    this.address = shard === undefined ? id : `{${shard.tag}}${id}`
     this.#connection = connection
     this.#clock = clock
-    this.#channel = CHANNEL_PREFIX + this.id
+    this.#channel = CHANNEL_PREFIX + this.address
     this.#broadcast = broadcast
     this.#subscriber = new Subscriber(connection, clock, this.#subscription, {
       onReady: () => this.#noteReady(),
       onLost: () => this.#noteLost(),
       onMessage: (channel, message) => this.#receive(channel, message),
-      onFailure: (error) => broadcast?.onFailure?.(error),
+      onFailure: (error) => this.#onFailure?.(error),
     })
   }
 
@@ -112,6 +128,7 @@ export class Inbox {
     const channels = [this.#channel]
     const { channel, tracking, onFailure } = this.#broadcast ?? {}
     if (channel !== undefined) channels.push(channel)
+    if (this.#shard !== undefined) return { channels, shard: this.#shard }
     if (tracking === undefined) return { channels }
     return { channels, tracking: { prefix: tracking.prefix, onFailure: (error) => onFailure?.(error) } }
   }
@@ -124,6 +141,16 @@ export class Inbox {
   /** Whether a message published now would arrive. */
   get ready(): boolean {
     return this.#subscriber.state === 'connected'
+  }
+
+  /** The instant of the local clock since which every message arrives; Infinity while none does. */
+  get readySince(): number {
+    return this.ready ? this.#resetAt : Infinity
+  }
+
+  /** Whether a message published at some time before now may have arrived. */
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady
   }
 
   /**
@@ -197,7 +224,7 @@ export class Inbox {
     this.#kept.clear()
     this.#resolveOpening?.()
     this.#subscriber.close()
-    this.#connection.close()
+    if (this.#shard === undefined) this.#connection.close() // else it is another inbox's
   }
 
   #noteReady(): void {
@@ -206,6 +233,7 @@ export class Inbox {
     this.#opening = undefined
     this.#resolveOpening = undefined
     if (this.#isNeeded) this.#scheduleHeartbeat()
+    if (this.#shard !== undefined) this.#beat() // whoever may listen to it may not publish, perhaps
     this.#broadcast?.onSync?.(this.#hasBeenReady ? 'again' : 'first')
     this.#hasBeenReady = true
     this.#reset()
@@ -298,10 +326,17 @@ export class Inbox {
     if (!this.ready) return
     if (this.#awaitsHeartbeat) return this.#subscriber.reopen('a message to ourselves did not arrive')
     this.#awaitsHeartbeat = true
-    const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
-    this.#connection.command('publish', this.#channel, message).catch(() => {
+    this.#sendHeartbeat().catch((error: unknown) => {
       this.#awaitsHeartbeat = false // it was not sent, perhaps for want of the right: nothing has shown
+      if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than by the shard
     })
+  }
+
+  /** As messages of others are published. */
+  #sendHeartbeat(): Promise<unknown> {
+    const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
+    if (this.#shard === undefined) return this.#connection.command('publish', this.#channel, message)
+    return this.#connection.run(heartbeat, [`{${this.#shard.tag}}`], [this.#channel, message])
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ClientPort } from './client-port.ts'
-import { hashSlot } from './hash-slot.ts'
+import { hashedPart, hashSlot } from './hash-slot.ts'
 
 /** The keys of one lock. All lie in the Cluster slot of the caller's own key, so that one script may touch them. */
 export interface LockKeys {
@@ -34,15 +34,12 @@ export function lockOfQueue(queue: string): string | undefined {
 }
 
 /**
- * A text that, between braces, hashes to the slot of `key`. Redis hashes what stands between the first `{` and the
- * next `}` if that is not empty, and else the whole key. A whole key that contains `}` cannot stand between braces
+ * A text that, between braces, hashes to the slot of `key`. A whole key that contains `}` cannot stand between braces
  * itself, so a number of the same slot stands in for it.
  */
 function hashTagFor(key: string): string {
-  const open = key.indexOf('{')
-  const close = open === -1 ? -1 : key.indexOf('}', open + 1)
-  if (close > open + 1) return key.slice(open + 1, close)
-  return key.includes('}') ? numberInSlot(hashSlot(key)) : key
+  const hashed = hashedPart(key)
+  return hashed.includes('}') ? numberInSlot(hashSlot(key)) : hashed
 }
 
 /** The lowest number of each slot met so far: at most 16384, found by walking the integers once. */

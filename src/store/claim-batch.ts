@@ -1,7 +1,7 @@
 import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
-import type { Inbox } from '../redis/inbox.ts'
+import type { Inboxes } from '../redis/inboxes.ts'
 import { asList } from '../redis/reply.ts'
 import { claim } from '../redis/scripts/claim.ts'
 import { Batches } from '../redis/batches.ts'
@@ -42,16 +42,16 @@ const LARGEST_BATCH = 200
 export class ClaimBatches {
   readonly #connection: Connection
   readonly #tagKeys: () => string
-  readonly #inbox: Inbox
+  readonly #inboxes: Inboxes
   readonly #guard: Guard
   readonly #now: () => number
   readonly #batches: Batches<ClaimRequest>
 
-  /** `inbox`: where the results of others are to be sent, while it is open; `now`: the local instant. */
-  constructor(connection: Connection, tagKeys: () => string, inbox: Inbox, guard: Guard, now: () => number) {
+  /** `inboxes`: where the results of others are to be sent, while they are open; `now`: the local instant. */
+  constructor(connection: Connection, tagKeys: () => string, inboxes: Inboxes, guard: Guard, now: () => number) {
     this.#connection = connection
     this.#tagKeys = tagKeys
-    this.#inbox = inbox
+    this.#inboxes = inboxes
     this.#guard = guard
     this.#now = now
     this.#batches = new Batches({
@@ -67,16 +67,18 @@ export class ClaimBatches {
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
-    const inboxId = this.#inbox.ready ? this.#inbox.id : ''
-    const args: (string | number)[] = [batch[0]?.lockTtl ?? 0, inboxId, this.#tagKeys()]
+    const args: (string | number)[] = []
     const sentAt = this.#now()
     for (const request of batch) {
       const { keys: own, token, freshBeyond } = request.send(sentAt)
       keys.push(own.value, own.lease, own.waiters, own.last)
       args.push(token, freshBeyond ?? '')
     }
+    // Where keys lie on several nodes there is one entry.
+    const inbox = this.#inboxes.of(keys[0] as string)
+    args.unshift(batch[0]?.lockTtl ?? 0, inbox.ready ? inbox.address : '', this.#tagKeys())
     const { splitsKeys } = this.#connection
-    const endQuestion = this.#inbox.ask()
+    const endQuestion = inbox.ask()
     let replies: ClaimReply[]
     try {
       const reply = await this.#guard(() => this.#connection.runBuffer(claim, keys, args))

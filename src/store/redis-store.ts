@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { BreakerOpenError, type ClosedError, quote } from '../errors.ts'
 import { lateReply, type Connection } from '../redis/connection.ts'
 import { entryKeys, valueKey } from '../redis/entry-keys.ts'
-import type { Inbox } from '../redis/inbox.ts'
+import type { Inboxes } from '../redis/inboxes.ts'
 import { deleteIfSame } from '../redis/scripts/delete-if-same.ts'
 import { ClaimBatches, type ClaimReply, type ClaimRequest, type Guard, type SentClaim } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
@@ -114,7 +114,7 @@ class Asked<V> implements ClaimRequest {
 /** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
 export class RedisStore {
   readonly #connection: Connection
-  readonly #inbox: Inbox
+  readonly #inboxes: Inboxes
   readonly #clock: Clock
   readonly #prefix: string
   readonly #report: (error: unknown) => void
@@ -129,7 +129,7 @@ export class RedisStore {
 
   constructor(
     connection: Connection,
-    inbox: Inbox,
+    inboxes: Inboxes,
     clock: Clock,
     prefix: string,
     /** Told of damage that costs nobody an answer. */
@@ -137,13 +137,13 @@ export class RedisStore {
     guard: Guard,
   ) {
     this.#connection = connection
-    this.#inbox = inbox
+    this.#inboxes = inboxes
     this.#clock = clock
     this.#prefix = prefix
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
     const tagKeys = (): string => this.#tags.scriptArgument
-    this.#claims = new ClaimBatches(connection, tagKeys, inbox, guard, () => clock.now())
+    this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now())
     this.#redisClock = new RedisClock(clock)
     const settlements = new SettleBatches(connection, this.#redisClock, tagKeys)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
@@ -175,7 +175,7 @@ export class RedisStore {
     sent: (key, freshBeyond) => ({
       keys: entryKeys(this.#prefix, key),
       freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
-      registered: this.#inbox.ready,
+      registered: this.#inboxes.of(this.valueKey(key)).ready,
     }),
     understand: (asked, reply) => this.#understand(asked, reply),
     unavailable: (asked, error) => this.#unavailable(asked, error),
@@ -281,10 +281,17 @@ export class RedisStore {
   }
 
   /**
-   * Calls `onNotice` with what the refill under the lease of `claim` ends in, until the returned function is called.
+   * Calls `onNotice` with what the refill under the lease of `claim` ends in, and `onReset` when that may have been missed,
+   * until the returned function is called.
    * What comes late of an earlier refill is none of it: by then its value may have been invalidated.
    */
-  listen<V>(key: string, codec: Codec<V>, claim: Busy<V>, onNotice: (notice: Notice<V>) => void): () => void {
+  listen<V>(
+    key: string,
+    codec: Codec<V>,
+    claim: Busy<V>,
+    onNotice: (notice: Notice<V>) => void,
+    onReset: () => void,
+  ): () => void {
     let envelope: Envelope | undefined
     const decode = (bytes: Buffer): ReadEntry<V> | undefined => {
       envelope = decodeEnvelope(bytes)
@@ -302,7 +309,8 @@ export class RedisStore {
         () => onNotice({ kind: 'again' }),
       )
     }
-    return this.#inbox.listen(this.valueKey(key) + claim.holder, onPayload, claim.sentAt)
+    const valueKey = this.valueKey(key)
+    return this.#inboxes.listen(valueKey, valueKey + claim.holder, claim.sentAt, onPayload, onReset)
   }
 
   #decode<V>(envelope: Envelope, codec: Codec<V>): ReadEntry<V> | 'pass' | 'local' | undefined {

@@ -5,7 +5,8 @@ import { Breaker } from '../../redis/breaker.ts'
 import type { ClientPort } from '../../redis/client-port.ts'
 import { Connection } from '../../redis/connection.ts'
 import { entryKeysBeginning } from '../../redis/entry-keys.ts'
-import { Inbox } from '../../redis/inbox.ts'
+import type { Inbox } from '../../redis/inbox.ts'
+import { Inboxes } from '../../redis/inboxes.ts'
 import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
 import type { Ended, Ending, Possession } from '../../store/endings.ts'
@@ -29,7 +30,7 @@ export interface MemberHooks {
 /** One Redis of a cache: its entries, its inbox, and the breaker before it. */
 export class RedisMember {
   readonly store: RedisStore
-  readonly inbox: Inbox
+  readonly inboxes: Inboxes
   /** The same Redis as the locker sees it. */
   readonly instance: Instance
   readonly breaker: Breaker
@@ -63,15 +64,20 @@ export class RedisMember {
       onFailure: report,
       ...(isTracked ? { tracking } : {}),
     }
-    this.inbox = new Inbox(connection, clock, random, broadcast, inboxId)
+    this.inboxes = new Inboxes(connection, clock, random, { broadcast, id: inboxId })
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)
     this.breaker = breaker
-    this.store = new RedisStore(connection, this.inbox, clock, options.prefix, report, (operation) =>
+    this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, (operation) =>
       breaker.run(operation),
     )
     this.inspector = new Inspector(connection, options.prefix)
     this.#report = report
+  }
+
+  /** For all messages but those that come by shards. */
+  get inbox(): Inbox {
+    return this.inboxes.main
   }
 
   stats(): RedisStats {

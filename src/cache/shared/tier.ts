@@ -200,10 +200,7 @@ export class RedisTier {
   /** Takes in the notices for `key` that are told of the refill in `claim`'s way; interrupted whenever they may have been missed. */
   openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
-    const stops = this.#members.flatMap(({ store, inbox }) => [
-      store.listen(key, codec, claim, mailbox.deliver),
-      inbox.onReset(mailbox.interrupt, claim.sentAt),
-    ])
+    const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, mailbox.deliver, mailbox.interrupt))
     return {
       mailbox,
       close() {
@@ -258,7 +255,7 @@ export class RedisTier {
 
   /** The leases that others waited for may be gone, and with them whoever would have told of their end. */
   #interruptWaits(): void {
-    for (const { inbox } of this.#members) inbox.interrupt()
+    for (const { inboxes } of this.#members) inboxes.interrupt()
   }
 
   invalidateTags(tags: readonly string[]): Promise<void> {
@@ -301,7 +298,7 @@ export class RedisTier {
   }
 
   async close(): Promise<void> {
-    for (const { inbox } of this.#members) inbox.close()
+    for (const { inboxes } of this.#members) inboxes.close()
     await this.#locker.close()
   }
 

@@ -27,4 +27,6 @@ export interface IoredisClient {
   readonly stream?: Corkable & { readonly errored?: Error | null }
   /** Only on a Cluster: its nodes of that role. */
   nodes?(role: 'master'): IoredisClient[]
+  /** Only on a Cluster: by slot its nodes, master first, as `host:port`. */
+  readonly slots?: readonly (readonly string[])[]
 }

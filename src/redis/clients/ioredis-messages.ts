@@ -1,5 +1,5 @@
 import { runOutside } from '../../outside.ts'
-import { TRACKING_CHANNEL, type MessageHooks, type Subscription } from '../client-port.ts'
+import { TRACKING_CHANNEL, type MessageHooks, type Shard, type Subscription } from '../client-port.ts'
 import type { IoredisClient } from './ioredis-client.ts'
 import { IoredisSender } from './ioredis-sender.ts'
 
@@ -10,7 +10,7 @@ export function openIoredisMessages(
   subscription: Subscription,
   hooks: MessageHooks,
 ): { close(): void } {
-  const subscriber = runOutside(() => duplicate(client, attempt))
+  const subscriber = runOutside(() => duplicate(client, attempt, subscription.shard))
   const sender = new IoredisSender(subscriber)
   let isOver = false
   let lastError: unknown = new Error('the connection was closed')
@@ -25,7 +25,8 @@ export function openIoredisMessages(
   subscriber.on('ready', () => {
     subscribe(sender, subscription).then(() => isOver || hooks.onReady(), end)
   })
-  subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => isOver || hooks.onMessage(channel, message))
+  const onMessage = (channel: Buffer, message: Buffer): unknown => isOver || hooks.onMessage(channel, message)
+  subscriber.on(subscription.shard === undefined ? 'messageBuffer' : 'smessageBuffer', onMessage)
   return {
     close() {
       isOver = true
@@ -34,7 +35,8 @@ export function openIoredisMessages(
   }
 }
 
-async function subscribe(sender: IoredisSender, { channels, tracking }: Subscription): Promise<void> {
+async function subscribe(sender: IoredisSender, { channels, shard, tracking }: Subscription): Promise<void> {
+  if (shard !== undefined) return void (await sender.send('text', 'ssubscribe', channels))
   const isTracked = tracking !== undefined && (await track(sender, tracking))
   await sender.send('text', 'subscribe', isTracked ? [...channels, TRACKING_CHANNEL] : channels)
 }
@@ -84,9 +86,10 @@ const OVERRIDDEN = {
  * A connection like the user's. Of a Cluster one to a master of it: what is published anywhere arrives everywhere, and
  * where ioredis looks after the subscriber of a Cluster itself, it moves it to another node without a word.
  */
-function duplicate(client: IoredisClient, attempt: number): IoredisClient {
+function duplicate(client: IoredisClient, attempt: number, shard: Shard | undefined): IoredisClient {
   if (client.isCluster !== true) return client.duplicate(OVERRIDDEN)
-  const nodes = client.nodes?.('master') ?? []
+  const masters = client.nodes?.('master') ?? []
+  const nodes = shard === undefined ? masters : masters.filter((node) => addressOf(node) === shard.node)
   const node = nodes[attempt % nodes.length]
   if (node === undefined) throw new Error('no node of the Cluster is known yet')
   // Which of the two the application has renewed cannot be told: one, then the other.
@@ -94,4 +97,9 @@ function duplicate(client: IoredisClient, attempt: number): IoredisClient {
   const isFirstRound = Math.floor(attempt / nodes.length) % 2 === 0
   const { username, password }: Credentials = isFirstRound ? { ...node.options, ...redisOptions } : node.options
   return node.duplicate({ ...OVERRIDDEN, username, password })
+}
+
+function addressOf(node: IoredisClient): string {
+  const { host, port } = node.options as { host?: unknown; port?: unknown }
+  return `${String(host)}:${String(port)}`
 }

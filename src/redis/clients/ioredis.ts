@@ -7,12 +7,14 @@ import type {
   MessageHooks,
   PortListener,
   ReplyKind,
+  Shard,
   Subscription,
 } from '../client-port.ts'
 import type { Corkable } from '../gather-writes.ts'
 import type { IoredisClient } from './ioredis-client.ts'
 import { openIoredisMessages } from './ioredis-messages.ts'
 import { IoredisSender } from './ioredis-sender.ts'
+import { Shards } from './shards.ts'
 
 interface KnownOptions {
   host?: unknown
@@ -39,6 +41,7 @@ export class IoredisPort implements ClientPort {
   readonly #client: IoredisClient
   readonly #sender: IoredisSender
   readonly #nodes = new WeakMap<IoredisClient, ClientPort>()
+  readonly #shards = new Shards((slot) => this.#client.slots?.[slot]?.[0])
 
   constructor(client: IoredisClient) {
     this.#client = client
@@ -141,6 +144,10 @@ export class IoredisPort implements ClientPort {
     return () => {
       for (const [event, on] of events) client.off(event as string, on)
     }
+  }
+
+  shardOf(slot: number): Shard | undefined {
+    return this.#shards.of(slot)
   }
 
   openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {

@@ -26,6 +26,7 @@ export interface NodeRedisCluster extends Common {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly _options: any
   readonly masters: readonly { readonly host: string; readonly port: number }[]
+  readonly slots: readonly { readonly master: { readonly host: string; readonly port: number } }[]
   // oxlint-disable-next-line typescript/no-explicit-any
   nodeClient(node: any): any
   // oxlint-disable-next-line typescript/no-explicit-any

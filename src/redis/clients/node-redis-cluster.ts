@@ -1,6 +1,7 @@
-import type { ClientPort, ClientStatus, PortListener } from '../client-port.ts'
+import type { ClientPort, ClientStatus, PortListener, Shard } from '../client-port.ts'
 import type { NodeRedisClient, NodeRedisCluster } from './node-redis-client.ts'
 import { NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
+import { Shards } from './shards.ts'
 
 interface KnownOptions {
   readonly keyPrefix?: string | Buffer
@@ -15,6 +16,7 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
   readonly db = '0'
   /** Before it knows the nodes it refuses commands. */
   readonly queues = false
+  readonly #shards = new Shards((slot) => addressOf(this.client.slots[slot]?.master))
 
   get keyPrefix(): string {
     return (this.client._options as KnownOptions).keyPrefix?.toString() ?? ''
@@ -50,9 +52,13 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
     ]
   }
 
-  /** What is published anywhere arrives everywhere. */
-  protected single(attempt: number): Promise<NodeRedisClient> {
-    const { masters } = this.client
+  shardOf(slot: number): Shard | undefined {
+    return this.#shards.of(slot)
+  }
+
+  /** What is published anywhere arrives everywhere, but for what is published to one shard. */
+  protected single(attempt: number, shard?: Shard): Promise<NodeRedisClient> {
+    const masters = this.client.masters.filter((master) => shard === undefined || addressOf(master) === shard.node)
     const master = masters[attempt % masters.length]
     if (master === undefined) throw new Error('no node of the Cluster is known yet')
     return connectionTo(this.client, master)
@@ -89,6 +95,10 @@ class NodeRedisMasterPort extends NodeRedisPort<NodeRedisCluster> {
   protected single(): Promise<NodeRedisClient> {
     return connectionTo(this.client, this.#master)
   }
+}
+
+function addressOf(master: Master | undefined): string | undefined {
+  return master && `${master.host}:${master.port}`
 }
 
 /** The Cluster's own connection to one of its nodes, which it opens if need be. */

@@ -2,20 +2,23 @@ import { runOutside } from '../../outside.ts'
 import type { MessageHooks, Subscription } from '../client-port.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
 
+type Subscribe = (
+  channels: readonly string[],
+  listener: (message: Buffer, channel: Buffer) => void,
+  bufferMode: true,
+) => Promise<void>
+
 interface Subscriber extends NodeRedisClient {
   connect(): Promise<unknown>
   destroy(): void
-  subscribe(
-    channels: readonly string[],
-    listener: (message: Buffer, channel: Buffer) => void,
-    bufferMode: true,
-  ): Promise<void>
+  subscribe: Subscribe
+  sSubscribe: Subscribe
 }
 
 /** One connection for messages: a duplicate of `model`, as soon as that is known, which does not connect again. */
 export function openNodeRedisMessages(
   model: () => NodeRedisClient | Promise<NodeRedisClient>,
-  { channels, tracking }: Subscription,
+  { channels, shard, tracking }: Subscription,
   hooks: MessageHooks,
 ): { close(): void } {
   let isOver = false
@@ -37,7 +40,8 @@ export function openNodeRedisMessages(
     subscriber.on('end', () => end(new Error('the connection was closed')))
     await subscriber.connect()
     subscriber.sendCommand(['CLIENT', 'SETNAME', 'herdlock-inbox']).catch(() => {}) // it may lack the right
-    await subscriber.subscribe(channels, (message, channel) => isOver || hooks.onMessage(channel, message), true)
+    const onMessage = (message: Buffer, channel: Buffer): unknown => isOver || hooks.onMessage(channel, message)
+    await subscriber[shard === undefined ? 'subscribe' : 'sSubscribe'](channels, onMessage, true)
     tracking?.onFailure(new Error('tracking is not possible with node-redis'))
     if (!isOver) hooks.onReady()
   }

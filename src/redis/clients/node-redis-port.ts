@@ -7,6 +7,7 @@ import type {
   MessageHooks,
   PortListener,
   ReplyKind,
+  Shard,
   Subscription,
 } from '../client-port.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
@@ -75,7 +76,7 @@ export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
   }
 
   openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
-    return openNodeRedisMessages(() => this.single(attempt), subscription, hooks)
+    return openNodeRedisMessages(() => this.single(attempt, subscription.shard), subscription, hooks)
   }
 
   /** Sends words as they are. `firstKey`: what decides about the node, if anything does. */
@@ -84,8 +85,8 @@ export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
   /** How this form tells of its coming and going, but for its errors. */
   protected abstract events(listener: PortListener): Events
 
-  /** A single client on a master: the model for a connection for messages. */
-  protected abstract single(attempt: number): NodeRedisClient | Promise<NodeRedisClient>
+  /** A single client on a master, on that of `shard` if there is one: the model for a connection for messages. */
+  protected abstract single(attempt: number, shard?: Shard): NodeRedisClient | Promise<NodeRedisClient>
 }
 
 /** Of clients that show their database late: throws, and gives them back, where it is not the one that was assumed. */

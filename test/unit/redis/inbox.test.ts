@@ -31,9 +31,11 @@ async function openInbox() {
   }
   const told: string[] = []
   const inbox = new Inbox(new Connection(new IoredisPort(user), clock, 100), clock, new FakeRandom(), {
-    channel: 'all',
-    onMessage: (message) => void told.push(`message ${message.toString()}`),
-    onSync: (state) => void told.push(state),
+    broadcast: {
+      channel: 'all',
+      onMessage: (message) => void told.push(`message ${message.toString()}`),
+      onSync: (state) => void told.push(state),
+    },
   })
   const connect = async (): Promise<void> => {
     duplicates.at(-1)?.emit('ready')

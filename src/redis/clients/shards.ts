@@ -1,0 +1,29 @@
+import { hashSlot } from '../hash-slot.ts'
+import type { Shard } from '../client-port.ts'
+
+/** The masters of a Cluster, as they are found by slots. Slots move: each is looked up anew. */
+export class Shards {
+  readonly #nodeOf: (slot: number) => string | undefined
+  readonly #known = new Map<string, Shard>()
+
+  /** `nodeOf`: the master that has a slot, by what the client knows. */
+  constructor(nodeOf: (slot: number) => string | undefined) {
+    this.#nodeOf = nodeOf
+  }
+
+  /** The one that has `slot`; the same object as long as its tag is in one of its slots. */
+  of(slot: number): Shard | undefined {
+    const node = this.#nodeOf(slot)
+    if (node === undefined) return undefined
+    const known = this.#known.get(node)
+    if (known !== undefined && this.#nodeOf(hashSlot(known.tag)) === node) return known
+    const shard = { node, tag: this.#tagOn(node) }
+    this.#known.set(node, shard)
+    return shard
+  }
+
+  /** There is one: each slot has its number. */
+  #tagOn(node: string): string {
+    for (let number = 0; ; number++) if (this.#nodeOf(hashSlot(String(number))) === node) return String(number)
+  }
+}
