@@ -23,6 +23,11 @@ export function isErrorReply(error: unknown): boolean {
   return error.name === 'ReplyError' || /^(Simple|Blob)Error$/.test(error.constructor.name)
 }
 
+/** Whether the user lacks the right to a command, which may be one in a script. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof Error && /^NOPERM|can't run this command/.test(error.message)
+}
+
 /**
  * Whether a Redis refused keys of several hash slots in one command. A Redis that is sharded behind one address (by
  * Redis Enterprise or Envoy, say) does so, though its client is none of a Cluster.

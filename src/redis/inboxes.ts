@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
+import { isForbidden } from './client-error.ts'
 import type { Shard } from './client-port.ts'
 import type { Connection } from './connection.ts'
 import { hashedPart, hashSlot } from './hash-slot.ts'
@@ -116,5 +117,5 @@ export class Inboxes {
 /** Whether the server does not know how to, or the user may not, now and later. */
 function isForGood(error: unknown): boolean {
   const { cause = error } = error as { cause?: unknown }
-  return cause instanceof Error && /unknown command|NOPERM/i.test(cause.message)
+  return isForbidden(cause) || (cause instanceof Error && /unknown command/i.test(cause.message))
 }

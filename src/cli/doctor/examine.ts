@@ -12,6 +12,7 @@ import { tryMessages } from './messages.ts'
 import { isLogInRefused, messageOf, refused } from './refusal.ts'
 import { tryClearing, tryEntries, tryLocks, tryScripts } from './rights.ts'
 import { judgeConnections, judgeRole, judgeVersion } from './server.ts'
+import { tryShard } from './shards.ts'
 import { judgeClock, judgeLatency } from './timing.ts'
 
 const PINGS = 100
@@ -56,6 +57,7 @@ export async function examine(
       findings.push(await tryClearing(trial))
     }
     findings.push(await tryMessages(node, prefix, trial.token, timeout))
+    if (slots !== undefined) findings.push(await tryShard(node, trial.key, trial.token, timeout))
     return { findings, runId, isUnreachable: false }
   } catch (error) {
     return { findings: [...findings, unanswered(error)], runId, isUnreachable: !isRefusal(error) }

@@ -220,7 +220,20 @@ describe('herdlock doctor', () => {
       expect(found.told.instances.map(({ instance }) => instance).sort()).toEqual(hosts.sort())
       expect(levels(found).filter((line) => !/ ok$|^memory warn|^latency/.test(line))).toEqual([])
       expect(levels(found).filter((line) => line === 'cluster ok')).toHaveLength(3)
+      const ofShards = (told: Told) =>
+        told.instances.map(({ findings }) => findings.find(({ check }) => check === 'shards'))
+      expect(ofShards(found.told).map((finding) => finding?.said)).toEqual(
+        Array.from({ length: 3 }, () => 'results of refills go to the nodes of one shard'),
+      )
       expect(found.code).toBe(0)
+
+      const rules = ['on', `>${PASSWORD}`, '~*', '&*', '+@all', '-spublish']
+      for (const { command } of await cluster.masters()) await command('ACL', 'SETUSER', 'classic', 'reset', ...rules)
+      const { host, port } = cluster.nodes[0] as RedisServer
+      const limited = await doctor(`redis://classic:${SECRET}@${host}:${port}`)
+      for (const finding of ofShards(limited.told)) {
+        expect(finding).toMatchObject({ level: 'warn', change: 'ACL SETUSER <user> +ssubscribe +spublish' })
+      }
 
       await cluster.nodes[0]?.kill()
       expect((await doctor(cluster.nodes[1]?.url ?? '')).code).toBe(3)
