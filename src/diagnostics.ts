@@ -27,7 +27,7 @@ export interface ClaimMessage {
   readonly cache: string
   readonly key: string
   /** What Redis answered; `unavailable` when it did not. */
-  state?: 'fresh' | 'leased' | 'busy' | 'pass' | 'local' | 'unavailable'
+  state?: 'fresh' | 'leased' | 'busy' | 'pass' | 'local' | 'failed' | 'unavailable'
 }
 
 /** One acquisition of `herdlock:lock`, by `acquire`, `withLock` or `tryAcquire`. */

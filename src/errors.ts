@@ -56,7 +56,10 @@ export class LockLostError extends HerdlockError {
   }
 }
 
-/** The refill that this caller waited for failed in another process; the message is that of the loader's error. */
+/**
+ * The refill that this caller waited for failed in another process, or a load has failed within `failureTtl`; the message is
+ * that of the loader's error.
+ */
 export class RefillFailedError extends HerdlockError {
   override readonly name = 'RefillFailedError'
   /** `name` of the error that the loader raised there. */

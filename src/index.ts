@@ -17,6 +17,7 @@ export type {
   CallOptions,
   CallOptionsWith,
   ExpireOptions,
+  FailureTtl,
   Lifetime,
   MemoryOptions,
   VersionOptions,

@@ -6,6 +6,8 @@ import type { CacheCore } from './core.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { MemoryEntry } from './local/memory-entry.ts'
 
+/** What a mark says besides. */
+const MARK = { staleWhileRevalidate: 0, staleIfError: 0, bytes: undefined, tags: [], loadTime: 0 }
 const NOTHING_LISTED: LeaseListing = { items: [], complete: true, position: '' }
 
 /**
@@ -63,12 +65,10 @@ export class Inspections {
     const now = this.#core.clock.now()
     const { local } = this.#core
     const passesUntil = local.passesUntil(key)
-    if (now < passesUntil) {
-      const noWindows = { staleWhileRevalidate: 0, staleIfError: 0 }
-      return { state: 'unshareable', ttl: passesUntil - now, ...noWindows, bytes: undefined, tags: [], loadTime: 0 }
-    }
+    if (now < passesUntil) return { state: 'unshareable', ttl: passesUntil - now, ...MARK }
+    const failure = local.failureOf(key)
     const entry = local.memory?.peek(key)
-    if (entry === undefined) return undefined
+    if (entry === undefined) return failure && { state: 'failed', ttl: failure.freshUntil - now, ...MARK }
     const { ttl: itsTtl, ...windows } = timeLeft(entry, now)
     const ttl = Math.min(itsTtl, Math.max(entry.memoryUntil - now, 0))
     if (ttl + windows.staleWhileRevalidate + windows.staleIfError === 0) return undefined

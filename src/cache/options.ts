@@ -16,7 +16,7 @@ import {
   duration,
   positiveDuration,
 } from '../check.ts'
-import { outOfRange } from '../errors.ts'
+import { outOfRange, wrongType } from '../errors.ts'
 import { shownKey } from '../full-key.ts'
 import { resolveRedactKey } from '../lock/options.ts'
 import type { ClientPort } from '../redis/client-port.ts'
@@ -55,6 +55,11 @@ export interface CacheOptions {
   commandTimeout?: number | undefined
   /** ms for which a `null` is fresh, in place of `ttl`: "there is none" is often worth remembering for less time. */
   negativeTtl?: number | undefined
+  /**
+   * ms for which a failed load is remembered, in all processes, if there is no stale value: callers get
+   * `RefillFailedError` at once. Or a function that says so for an error, 0 for not at all. Default 0.
+   */
+  failureTtl?: FailureTtl | undefined
   /** Share of the ttl, from 0 to below 1, by which it is shortened at random. Default 0. */
   jitter?: number | undefined
   /**
@@ -115,6 +120,9 @@ export interface VersionOptions {
   version?: string | number | undefined
 }
 
+/** ms for which a failed load is remembered, or what says so for an error. */
+export type FailureTtl = number | ((error: unknown) => number)
+
 /** How long an entry may be used. */
 export interface Lifetime {
   ttl?: number | undefined
@@ -133,6 +141,7 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   loadTimeout?: number | undefined
   onWaitTimeout?: 'load' | 'throw' | undefined
   negativeTtl?: number | undefined
+  failureTtl?: FailureTtl | undefined
   jitter?: number | undefined
   codec?: Codec<V> | undefined
   schema?: StandardSchemaV1<V, unknown> | undefined
@@ -158,6 +167,7 @@ export interface CallSettings<V> {
   readonly loadTimeout: number
   readonly onWaitTimeout: 'load' | 'throw'
   readonly negativeTtl: number | undefined
+  readonly failureTtl: FailureTtl
   readonly jitter: number
   readonly tags: readonly string[]
   readonly codec: Codec<V>
@@ -214,6 +224,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     onWaitTimeout: resolveOnWaitTimeout(options.onWaitTimeout ?? 'load'),
     commandTimeout: positiveDuration('commandTimeout', options.commandTimeout ?? 1000),
     negativeTtl: options.negativeTtl === undefined ? undefined : positiveDuration('negativeTtl', options.negativeTtl),
+    failureTtl: resolveFailureTtl(options.failureTtl ?? 0),
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
@@ -228,10 +239,11 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
 /** Throws for options of a call that cannot be honoured, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
   checkObject('options', options)
-  const { signal, ttl, negativeTtl, jitter, tags, onWaitTimeout, codec } = options
+  const { signal, ttl, negativeTtl, failureTtl, jitter, tags, onWaitTimeout, codec } = options
   checkSignal(signal)
   if (ttl !== undefined) positiveDuration('ttl', ttl)
   if (negativeTtl !== undefined) positiveDuration('negativeTtl', negativeTtl)
+  if (failureTtl !== undefined) resolveFailureTtl(failureTtl)
   if (jitter !== undefined) share('jitter', jitter)
   if (tags !== undefined) checkTags(tags)
   for (const name of ['staleWhileRevalidate', 'staleIfError', 'softTimeout'] as const) {
@@ -265,6 +277,7 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
     loadTimeout: options.loadTimeout ?? defaults.loadTimeout,
     onWaitTimeout: options.onWaitTimeout ?? defaults.onWaitTimeout,
     negativeTtl: options.negativeTtl ?? defaults.negativeTtl,
+    failureTtl: options.failureTtl ?? defaults.failureTtl,
     jitter: options.jitter ?? defaults.jitter,
     tags: options.tags ?? NO_TAGS,
     codec: options.codec ?? (defaults.codec as Codec<V>),
@@ -291,6 +304,17 @@ export function checkTagNames(tags: unknown): asserts tags is readonly string[] 
 export function checkTags(tags: unknown): asserts tags is readonly string[] {
   checkTagNames(tags)
   if (tags.length > MAX_TAGS) throw outOfRange('tags', `at most ${MAX_TAGS} strings`, tags)
+}
+
+function resolveFailureTtl(value: unknown): FailureTtl {
+  if (typeof value === 'function') return value as FailureTtl
+  if (typeof value !== 'number') throw wrongType('failureTtl', 'a number of milliseconds or a function', value)
+  return duration('failureTtl', value)
+}
+
+/** ms for which this failure is to be remembered. Throws what a function of the application throws or returns wrongly. */
+export function failureTtlOf(failureTtl: FailureTtl, error: unknown): number {
+  return typeof failureTtl === 'number' ? failureTtl : duration('what failureTtl returns', failureTtl(error))
 }
 
 function share(option: string, value: unknown): number {

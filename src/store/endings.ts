@@ -2,8 +2,8 @@ import { isCrossSlot } from '../redis/client-error.ts'
 import { entryKeys } from '../redis/entry-keys.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import type { ClientPort } from '../redis/client-port.ts'
-import { encodeEnvelope, type Kind, type StoredTag } from './envelope.ts'
-import { AGAIN, failureNotice, LOCAL, PASS, type RemoteFailure } from './notice.ts'
+import { encodeEnvelope, type Envelope, type Kind, type StoredTag } from './envelope.ts'
+import { AGAIN, failureNotice, LOCAL, PASS, writeFailure, type RemoteFailure } from './notice.ts'
 import type { SettleBatches } from './settle-batch.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Tags } from './tags.ts'
@@ -45,23 +45,26 @@ export class Endings {
     storing: Storing,
     loadTime: number,
   ): Promise<boolean> {
-    return onceMoreIfSplit(() => this.#commit(key, possession, payload, storing, loadTime))
+    const noticeOf = (bytes: Buffer): string => (fitsInMessage(bytes) ? '' : AGAIN)
+    return this.#store(key, possession, { kind: 'value', payload, loadTime }, storing, noticeOf)
   }
 
-  #commit(
+  #store(
     key: string,
     possession: Possession & Ended,
-    payload: Uint8Array,
+    content: Pick<Envelope, 'kind' | 'payload' | 'loadTime'>,
     storing: Storing,
-    loadTime: number,
+    noticeOf: (bytes: Buffer) => string,
   ): Promise<boolean> {
     const storeFor = storedFor(storing)
-    const tags = this.#tagsOfLoad(possession, storing, storeFor)
-    const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
-      const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime })
-      return this.#settle(key, possession, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN)
+    const settleWith = (tags: readonly StoredTag[]): Promise<boolean> => {
+      const bytes = encodeEnvelope({ ...content, tags })
+      return this.#settle(key, possession, storeFor, bytes, storing, noticeOf(bytes))
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
+    return onceMoreIfSplit(() => {
+      const tags = this.#tagsOfLoad(possession, storing, storeFor)
+      return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
+    })
   }
 
   /**
@@ -104,9 +107,17 @@ export class Endings {
     return false
   }
 
-  /** Ends the lease; the waiters of this attempt get its failure. */
-  fail(key: string, ended: Ended, failure: RemoteFailure): Promise<boolean> {
-    return onceMoreIfSplit(() => this.#settle(key, ended, 0, '', NOT_KEPT, failureNotice(failure)))
+  /**
+   * Ends the lease; the waiters of this attempt get its failure. So does, with `remembered`, everyone who follows as long as
+   * that says: it is stored like a value.
+   */
+  fail(key: string, possession: Possession & Ended, failure: RemoteFailure, remembered?: Storing): Promise<boolean> {
+    const notice = failureNotice(failure)
+    if (remembered === undefined) {
+      return onceMoreIfSplit(() => this.#settle(key, possession, 0, '', NOT_KEPT, notice))
+    }
+    const content = { kind: 'failed', payload: Buffer.from(writeFailure(failure)), loadTime: 0 } as const
+    return this.#store(key, possession, content, remembered, () => notice)
   }
 
   /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */

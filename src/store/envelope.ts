@@ -10,7 +10,8 @@
  *     │  │ │             │             └ end of staleIfError
  *     │  │ │             └ end of staleWhileRevalidate
  *     │  │ └ end of ttl; these instants are in ms on Redis's clock, and set by the script that stores the entry
- *     │  └ kind: v a value; p a marker: callers load for themselves (hit-for-pass); l a marker: processes do
+ *     │  └ kind: v a value; p a marker: callers load for themselves (hit-for-pass); l a marker: processes do; f the
+ *     │    failure of a load, which is remembered
  *     └ magic and version
  */
 export interface Envelope {
@@ -23,15 +24,20 @@ export interface Envelope {
   readonly payload: Uint8Array
 }
 
-export type Kind = 'value' | 'pass' | 'local'
+export type Kind = 'value' | 'pass' | 'local' | 'failed'
 
 /** A tag in readable form, and when the load began, in µs on the clock of the Redis that keeps the tag. */
 export type StoredTag = readonly [tag: string, startedAt: number]
 
 const MAGIC = 'hl1'
 export const HEADER_LENGTH = 64
-const BEGINNINGS: Readonly<Record<Kind, string>> = { value: `${MAGIC}v `, pass: `${MAGIC}p `, local: `${MAGIC}l ` }
-const KINDS: readonly Kind[] = ['value', 'pass', 'local']
+const BEGINNINGS: Readonly<Record<Kind, string>> = {
+  value: `${MAGIC}v `,
+  pass: `${MAGIC}p `,
+  local: `${MAGIC}l `,
+  failed: `${MAGIC}f `,
+}
+const KINDS: readonly Kind[] = ['value', 'pass', 'local', 'failed']
 const VALUE = BEGINNINGS.value
 const NO_INSTANTS = `${digits(0, 13)} ${digits(0, 13)} ${digits(0, 13)}`
 const LONGEST_LOAD = 9_999_999_999

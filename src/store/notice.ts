@@ -30,8 +30,12 @@ export const AGAIN = 'a'
 const LONGEST_NAME = 200
 const LONGEST_MESSAGE = 8000
 
-export function failureNotice({ name, message, origin }: RemoteFailure): string {
-  return FAILED + JSON.stringify({ name: cut(name, LONGEST_NAME), message: cut(message, LONGEST_MESSAGE), origin })
+export function failureNotice(failure: RemoteFailure): string {
+  return FAILED + writeFailure(failure)
+}
+
+export function writeFailure({ name, message, origin }: RemoteFailure): string {
+  return JSON.stringify({ name: cut(name, LONGEST_NAME), message: cut(message, LONGEST_MESSAGE), origin })
 }
 
 function cut(text: string, longest: number): string {
@@ -56,7 +60,7 @@ export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => Rea
   }
 }
 
-function readFailure(json: string): RemoteFailure {
+export function readFailure(json: string): RemoteFailure {
   try {
     const { name, message, origin } = JSON.parse(json) as Record<string, unknown>
     return { name: String(name), message: String(message), origin: String(origin) }

@@ -8,8 +8,8 @@ import { ClaimBatches, type ClaimReply, type ClaimRequest, type Guard, type Sent
 import type { Codec } from './codec.ts'
 import { Endings, type Possession } from './endings.ts'
 import type { ReadEntry } from './entry.ts'
-import { decodeEnvelope, type Envelope } from './envelope.ts'
-import { readNotice, type Notice } from './notice.ts'
+import { decodeEnvelope, type Envelope, type Kind } from './envelope.ts'
+import { readFailure, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 import { Overwrites } from './overwrites.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { askTime, RedisClock } from './redis-clock.ts'
@@ -24,10 +24,20 @@ export type Claim<V> =
   | { readonly state: 'pass' }
   /** A marker: results of this key cannot be sent for now; load in this process, without a lock. */
   | { readonly state: 'local' }
+  /** A load has failed a short while ago, which is remembered until a local instant. */
+  | RememberedFailure
   /** Redis failed; which was reported. */
   | { readonly state: 'unavailable' }
   | Leased<V>
   | Busy<V>
+
+export interface RememberedFailure {
+  readonly state: 'failed'
+  readonly failure: RemoteFailure
+  readonly until: number
+  /** Those of the load, in readable form. */
+  readonly tags: readonly string[]
+}
 
 export interface Leased<V> {
   readonly state: 'leased'
@@ -228,6 +238,7 @@ export class RedisStore {
     }
     if (found === 'pass') return PASSED
     if (found === 'local') return IN_PROCESS
+    if (found === 'failed') return this.#remembered(envelope as Envelope)
     if (found !== undefined && envelope !== undefined)
       return { state: 'fresh', entry: found, payload: envelope.payload }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
@@ -235,6 +246,16 @@ export class RedisStore {
       () => this.claim(key, () => token, asked.lockTtl, asked.codec),
       (error: unknown) => this.#unavailable(asked, error),
     )
+  }
+
+  #remembered({ payload, freshUntil, tags }: Envelope): RememberedFailure {
+    const until = this.#redisClock.toLocal(freshUntil)
+    return {
+      state: 'failed',
+      failure: readFailure(Buffer.from(payload).toString()),
+      until,
+      tags: tags.map(([tag]) => tag),
+    }
   }
 
   /**
@@ -313,7 +334,7 @@ export class RedisStore {
     return this.#inboxes.listen(valueKey, valueKey + claim.holder, claim.sentAt, onPayload, onReset)
   }
 
-  #decode<V>(envelope: Envelope, codec: Codec<V>): ReadEntry<V> | 'pass' | 'local' | undefined {
+  #decode<V>(envelope: Envelope, codec: Codec<V>): ReadEntry<V> | Exclude<Kind, 'value'> | undefined {
     if (envelope.kind !== 'value') return envelope.kind
     const { payload } = envelope
     try {
@@ -336,6 +357,6 @@ const PASSED = { state: 'pass' } as const
 const IN_PROCESS = { state: 'local' } as const
 const UNAVAILABLE = { state: 'unavailable' } as const
 
-function asEntry<V>(found: ReadEntry<V> | 'pass' | 'local' | undefined): ReadEntry<V> | undefined {
+function asEntry<V>(found: ReadEntry<V> | Exclude<Kind, 'value'> | undefined): ReadEntry<V> | undefined {
   return typeof found === 'string' ? undefined : found
 }

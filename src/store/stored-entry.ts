@@ -1,10 +1,13 @@
 import { original } from '../redis/entry-keys.ts'
-import type { Envelope } from './envelope.ts'
+import type { Envelope, Kind } from './envelope.ts'
 
 /** An entry as it is kept, for people to look at. */
 export interface StoredEntry {
-  /** As a reader would find it now; `unshareable`: a mark by which callers load for themselves. */
-  readonly state: 'fresh' | 'stale' | 'unshareable'
+  /**
+   * As a reader would find it now; `unshareable`: a mark by which callers load for themselves; `failed`: a failure that is
+   * remembered.
+   */
+  readonly state: 'fresh' | 'stale' | 'unshareable' | 'failed'
   /** ms that are left of `ttl`. */
   readonly ttl: number
   /** ms that are left of the window after it, all of it while the entry is fresh. */
@@ -34,12 +37,16 @@ export function timeLeft(
 /** Describes what stands in Redis at `now` on its clock. */
 export function describeEntry(envelope: Omit<Envelope, 'payload'>, bytes: number, now: number): StoredEntry {
   const left = timeLeft(envelope, now)
-  const kind = left.ttl > 0 ? 'fresh' : 'stale'
   return {
-    state: envelope.kind === 'value' ? kind : 'unshareable',
+    state: stateOf(envelope.kind, left.ttl),
     ...left,
     bytes,
     tags: envelope.tags.map(([tag]) => original(tag).key),
     loadTime: envelope.loadTime,
   }
+}
+
+function stateOf(kind: Kind, ttl: number): StoredEntry['state'] {
+  if (kind === 'value') return ttl > 0 ? 'fresh' : 'stale'
+  return kind === 'failed' ? 'failed' : 'unshareable'
 }

@@ -20,8 +20,13 @@ export function storingOf<V>(
     ttl: ttl === 0 ? 0 : Math.max(1, Math.round(ttl * (1 - settings.jitter * chance))),
     staleWhileRevalidate: cap(lifetime.staleWhileRevalidate ?? settings.staleWhileRevalidate),
     staleIfError: cap(lifetime.staleIfError ?? settings.staleIfError),
-    tags: [...new Set([...settings.tags, ...tags])],
+    tags: tagsOf(settings, { tags }),
   }
+}
+
+/** Those of the call and those that the loader has named. */
+export function tagsOf<V>(settings: CallSettings<V>, { tags }: Pick<LoadRecord<V>, 'tags'>): readonly string[] {
+  return [...new Set([...settings.tags, ...tags])]
 }
 
 /** The instants of an entry that is stored now. */

@@ -5,14 +5,17 @@ import { isWithin, pathsAround } from '../../full-key.ts'
 import { original, readable } from '../../redis/entry-keys.ts'
 import { spread } from '../../redis/spread.ts'
 import type { Life } from '../../store/entry.ts'
+import type { RemoteFailure } from '../../store/notice.ts'
 import { BackOff } from './back-off.ts'
 import { Changes } from './changes.ts'
 import type { Isolated } from './isolation.ts'
-import type { Memory } from './memory.ts'
+import { Memory } from './memory.ts'
 import type { MemoryEntry } from './memory-entry.ts'
 
 /** Keys of unshareable results that are remembered. */
 const PASSES_KEPT = 10_000
+/** Keys of failures that are remembered. */
+const FAILURES_KEPT = 10_000
 
 /** Reads of Redis that are under way, seen as something that a change makes useless. */
 interface Looks {
@@ -27,8 +30,8 @@ export interface Sync {
 }
 
 /**
- * The one owner of what this process knows of its keys: entries in memory, flights, looks, passes, back-off, and `set`s
- * under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetWithin`,
+ * The one owner of what this process knows of its keys: entries in memory, failures, flights, looks, passes, back-off, and
+ * `set`s under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetWithin`,
  * `forgetAll` and `outdateAll`. Keys and tags are full ones. After it nobody is answered from, joins, or keeps what was
  * asked for before. `expire` and `expireTagged` do the same, but that what memory has may still be served as stale.
  */
@@ -53,6 +56,8 @@ export class Local {
   /** With tracking, keys are told of in the form in which they stand in Redis. */
   readonly #isTracking: boolean
   #looks: Looks | undefined
+  /** Failures that are remembered, kept as values are. Made at the first. */
+  #failures: Memory | undefined
 
   /** `isAlone`: no other process takes part, so that there is nothing to be told of. */
   constructor(
@@ -96,7 +101,7 @@ export class Local {
   keep<V>(since: number, key: string, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
     if (!this.#changes.noneMissedSince(since)) return undefined
     const isSynced = this.#isSynced && since >= this.#syncedSince
-    return this.#put(since, key, life, isolated, isSynced)
+    return this.#put(this.memory, since, key, life, isolated, isSynced)
   }
 
   /**
@@ -112,22 +117,57 @@ export class Local {
   ): void {
     if (kept !== undefined && kept.unsyncedUntil === Infinity) return
     if (!this.#isSynced || sentAt < this.#syncedSince || !this.#changes.noneMissedSince(sentAt)) return
-    this.#put(since, key, life, isolated, true)
+    this.#put(this.memory, since, key, life, isolated, true)
   }
 
   /** Takes an entry out of memory again if it is still there. */
   drop(key: string, entry: MemoryEntry | undefined): void {
-    if (entry !== undefined && this.memory?.peek(key) === entry) this.memory.delete(key)
+    if (entry === undefined) return
+    for (const memory of this.#memories) if (memory.peek(key) === entry) memory.delete(key)
+  }
+
+  /**
+   * Keeps the failure of a load that was asked for at `since`, as `keep` does a value: until `until` callers are told of it.
+   * Without memory only Redis remembers.
+   */
+  keepFailure(
+    since: number,
+    key: string,
+    failure: RemoteFailure,
+    { until, tags }: { until: number; tags: readonly string[] },
+  ): MemoryEntry | undefined {
+    if (this.memory === undefined || !this.#changes.noneMissedSince(since)) return undefined
+    this.#failures ??= new Memory({ maxEntries: FAILURES_KEPT }, 0)
+    const isSynced = this.#isSynced && since >= this.#syncedSince
+    const life = { freshUntil: until, staleUntil: until, errorUntil: until, loadTime: 0, tags }
+    return this.#put(this.#failures, since, key, life, { value: failure, copy: undefined, size: () => 0 }, isSynced)
+  }
+
+  /** The failure of which callers of the key are to be told. */
+  failureOf(key: string): MemoryEntry<RemoteFailure> | undefined {
+    const entry = this.#failures?.peek<RemoteFailure>(key)
+    return entry !== undefined && this.isFresh(entry, this.#clock.now()) ? entry : undefined
+  }
+
+  /** There is a new value, loaded by whoever asked at `since`. */
+  endSetbacks(since: number, key: string): void {
+    if (!this.#isUnchanged(since, key, [])) return
+    this.backOff.forget(key)
+    this.#failures?.delete(key)
+  }
+
+  get #memories(): Memory[] {
+    return [this.memory, this.#failures].filter((memory) => memory !== undefined)
   }
 
   #put<V>(
+    memory: Memory | undefined,
     since: number,
     key: string,
     life: Life,
     isolated: Isolated<V>,
     isSynced: boolean,
   ): MemoryEntry<V> | undefined {
-    const { memory } = this
     const now = this.#clock.now()
     const isUseful = now < Math.max(life.freshUntil, life.staleUntil, life.errorUntil)
     if (memory === undefined || !isUseful || !this.#isUnchanged(since, key, life.tags)) return undefined
@@ -135,11 +175,7 @@ export class Local {
     return memory.put(key, this.#withNameOfLong(key, life), isolated, now, unsyncedUntil)
   }
 
-  /** Whether no change of the key has been heard of since it was asked for at `since`. */
-  isUnchanged(since: number, key: string): boolean {
-    return this.#isUnchanged(since, key, [])
-  }
-
+  /** Whether no change of an entry of the key with these tags has been heard of since it was asked for at `since`. */
   #isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
     const changes = this.#changes
     return changes.noneSince(since, this.#nameOf(key), tags) && changes.noneOfPathsSince(since, pathsAround(key))
@@ -164,7 +200,8 @@ export class Local {
     if (isLast) this.#sets.delete(key)
     this.endChange(key)
     if (stored === undefined || !isLast || !this.#changes.noneOfTagsSince(since, stored.life.tags)) return
-    this.#put(this.#changes.now, key, stored.life, stored.isolated, this.#isSynced && since >= this.#syncedSince)
+    const isSynced = this.#isSynced && since >= this.#syncedSince
+    this.#put(this.memory, this.#changes.now, key, stored.life, stored.isolated, isSynced)
   }
 
   /** Callers that come from now on find nothing and join nothing that began before. */
@@ -175,7 +212,7 @@ export class Local {
 
   /** A change that began here is answered. A `set` that began after it has not been reached by it. */
   endChange(key: string): void {
-    this.memory?.delete(key)
+    for (const memory of this.#memories) memory.delete(key)
     this.#changed(key)
   }
 
@@ -188,7 +225,7 @@ export class Local {
   /** An expiry that began here is answered. */
   endExpiry(key: string): void {
     const now = this.#clock.coarseNow() // by which hits are judged
-    this.memory?.expire(key, now, now)
+    for (const memory of this.#memories) memory.expire(key, now, now)
     this.#changed(key)
   }
 
@@ -206,7 +243,7 @@ export class Local {
     if (!shortened) return this.forget(key)
     // Of a long key only this form is known here.
     this.#changes.ofKey(form)
-    this.memory?.deleteTagged(LONG + form)
+    for (const memory of this.#memories) memory.deleteTagged(LONG + form)
     this.flights.closeAll()
     this.#looks?.revokeAll()
   }
@@ -215,7 +252,7 @@ export class Local {
   forgetTagged(tag: string): void {
     const name = readable(tag)
     this.#changes.ofTag(name)
-    this.memory?.deleteTagged(name)
+    for (const memory of this.#memories) memory.deleteTagged(name)
     this.flights.closeAll()
   }
 
@@ -224,7 +261,7 @@ export class Local {
     const name = readable(tag)
     const now = this.#clock.coarseNow()
     this.#changes.ofTag(name)
-    this.memory?.expireTagged(name, (key) => now + spread(readable(key), over), now)
+    for (const memory of this.#memories) memory.expireTagged(name, (key) => now + spread(readable(key), over), now)
     this.backOff.clear() // which keys have the tag is known of those in memory only
     this.flights.closeAll()
   }
@@ -233,7 +270,7 @@ export class Local {
   forgetWithin(path: string): void {
     this.#changes.ofPath(path)
     for (const key of this.#sets.keys()) if (isWithin(key, path)) this.#sets.delete(key)
-    this.memory?.deleteWithin(path)
+    for (const memory of this.#memories) memory.deleteWithin(path)
     for (const key of this.#passes.keys()) if (isWithin(key, path)) this.#passes.delete(key)
     this.backOff.forgetWithin(path)
     this.flights.closeWithin(path)
@@ -243,7 +280,7 @@ export class Local {
   forgetAll(): void {
     this.#changes.ofAll()
     this.#sets.clear()
-    this.memory?.clear()
+    for (const memory of this.#memories) memory.clear()
     this.#passes.clear()
     this.backOff.clear()
     this.flights.closeAll()
@@ -254,7 +291,7 @@ export class Local {
   outdateAll(): void {
     this.#changes.gap()
     this.#sets.clear()
-    this.memory?.clear()
+    for (const memory of this.#memories) memory.clear()
     this.flights.closeAll()
     this.#looks?.revokeAll()
   }

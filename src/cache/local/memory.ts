@@ -6,6 +6,9 @@ import type { Isolated } from './isolation.ts'
 import { earliestRefill } from './lifetime.ts'
 import { MemoryEntry, type Terms } from './memory-entry.ts'
 
+/** What bounds it. */
+type Bounds = Pick<ResolvedMemory, 'maxEntries'> & Partial<Pick<ResolvedMemory, 'maxBytes' | 'ttl'>>
+
 /** L1: the entries in this process, bounded by lru-cache, and the cache's rules for them. Expiry is the reader's business. */
 export class Memory {
   readonly #entries: LRUCache<string, MemoryEntry>
@@ -16,7 +19,7 @@ export class Memory {
   readonly #byTag = new Map<string, Set<string>>()
   #usual: Terms = termsOf(0, 0)
 
-  constructor({ maxEntries, maxBytes, ttl }: ResolvedMemory, beta: number) {
+  constructor({ maxEntries, maxBytes, ttl }: Bounds, beta: number) {
     this.#entries = new LRUCache({
       ...boundsOf(maxEntries, maxBytes),
       dispose: (entry, key) => {

@@ -1,5 +1,5 @@
 import { reasonOf } from '../../abort.ts'
-import type { ClosedError, ReentrantRefillError } from '../../errors.ts'
+import { RefillFailedError, type ClosedError, type ReentrantRefillError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
 import { isDueEarly } from '../local/lifetime.ts'
@@ -120,6 +120,11 @@ export class ReadPath {
         batch?.decided(key)
         events.stale(key, 'redis')
         return Promise.resolve(offered)
+      }
+      const failure = local.failureOf(key)
+      if (failure !== undefined) {
+        batch?.decided(key)
+        return Promise.reject(new RefillFailedError(key, failure.value))
       }
       if (batch === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
       const { flight, refill } = this.#start({ ...call, background: false })

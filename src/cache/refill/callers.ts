@@ -62,16 +62,23 @@ export class Callers<V> {
     else this.#flight.settle(isolated.value, isolated.copy)
   }
 
-  /** They get the reason, or in its place the stale value while that may be used; then retries back off. */
-  fail(reason: unknown): void {
+  /**
+   * They get the reason, or in its place the stale value while that may be used; then retries back off. Answers whether it
+   * is the reason.
+   */
+  fail(reason: unknown): boolean {
     this.note('failed', reason)
     const now = this.#core.clock.now()
     const { key } = this.#order
     const { memory, backOff } = this.#core.local
     const stale = this.#stale
     if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
-    if (stale === undefined || now >= usableUntil(stale)) this.#flight.fail(reason)
-    else this.serveStale(stale)
+    if (stale !== undefined && now < usableUntil(stale)) {
+      this.serveStale(stale)
+      return false
+    }
+    this.#flight.fail(reason)
+    return true
   }
 
   /** They get the reason, whatever is stale. */

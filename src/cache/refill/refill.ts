@@ -4,11 +4,13 @@ import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import { readable } from '../../redis/entry-keys.ts'
 import type { ReadEntry } from '../../store/entry.ts'
-import type { Notice } from '../../store/notice.ts'
-import type { Busy, Claim } from '../../store/redis-store.ts'
+import type { Notice, RemoteFailure } from '../../store/notice.ts'
+import type { Busy, Claim, RememberedFailure } from '../../store/redis-store.ts'
+import { NOT_KEPT } from '../../store/storing.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
-import { instantsOf, isDueEarly, storingOf } from '../local/lifetime.ts'
+import { instantsOf, isDueEarly, storingOf, tagsOf } from '../local/lifetime.ts'
+import { failureTtlOf } from '../options.ts'
 import { claimValid, isValid } from '../schema/found-valid.ts'
 import { checked } from '../schema/made-valid.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
@@ -114,6 +116,8 @@ export class Refill<V> {
         return this.#lead(redis.lease(key, claim.possessions), claim.stale)
       } else if (claim.state === 'busy') {
         if (await this.#waitWhileBusy(redis, claim, waitUntil)) return
+      } else if (claim.state === 'failed') {
+        return this.#acceptFailure(claim)
       } else {
         return claim.state === 'pass' ? this.#callers.pass() : this.#load(localLease)
       }
@@ -186,6 +190,12 @@ export class Refill<V> {
     else this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
   }
 
+  #acceptFailure({ failure, until, tags }: RememberedFailure): void {
+    const { key } = this.#order
+    const isTold = this.#callers.fail(new RefillFailedError(key, failure))
+    if (isTold) this.#core.local.keepFailure(this.#since, key, failure, { until, tags })
+  }
+
   async #giveUpWaiting(): Promise<void> {
     const { key, loader, settings } = this.#order
     if (this.#flight.settled) return
@@ -229,7 +239,7 @@ export class Refill<V> {
     batch?.decided(key)
     return this.#loaded.then(
       (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt)),
-      (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, lease, startedAt)),
+      (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, record, lease, startedAt)),
     )
   }
 
@@ -242,12 +252,27 @@ export class Refill<V> {
     }
   }
 
-  #loadFailed(reason: unknown, lease: Lease, startedAt: number): Promise<unknown> {
+  #loadFailed(reason: unknown, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<unknown> {
     const { clock, events } = this.#core
+    const { settings } = this.#order
     events.refillFailed(this.#order.key, reason, clock.now() - startedAt)
-    this.#callers.fail(reason)
+    const isTold = this.#callers.fail(reason)
     const { isAborted, reason: why } = this.#flight.execution
-    return isAborted && isAbandonment(why) ? lease.abandon() : lease.fail(describeFailure(reason))
+    if (isAborted && isAbandonment(why)) return lease.abandon()
+    const mayRemember = isTold && record.sharing === 'share'
+    const ttl = mayRemember ? this.#callers.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
+    const failure = describeFailure(reason)
+    return ttl ? this.#remember(failure, ttl, record, lease) : lease.fail(failure)
+  }
+
+  /** Those who come within `ttl` ms are told of the failure. */
+  async #remember(failure: RemoteFailure, ttl: number, record: LoadRecord<V>, lease: Lease): Promise<void> {
+    const { key, settings } = this.#order
+    const { clock, local } = this.#core
+    const tags = tagsOf(settings, record)
+    const life = { until: clock.now() + ttl, tags: tags.map(readable) }
+    const kept = local.keepFailure(this.#since, key, failure, life)
+    if ((await lease.fail(failure, { ...NOT_KEPT, ttl, tags })) === false) local.drop(key, kept)
   }
 
   /** Hands on what the loader has made, to the callers first. */
@@ -258,7 +283,7 @@ export class Refill<V> {
     this.#callers.note('loaded', undefined, loadTime)
     if (record.sharing === 'do-not-share') return undefined
     const isolated = this.#callers.orReport(() => this.#isolate(value))
-    this.#endSetbacks()
+    this.#core.local.endSetbacks(this.#since, this.#order.key)
     this.#callers.settle(isolated, value)
     return this.#store(value, isolated, record, lease, loadTime)
   }
@@ -301,7 +326,7 @@ export class Refill<V> {
     const isolated = this.#isForOne
       ? undefined
       : this.#callers.orReport(() => isolateRead(entry, this.#order.settings.codec))
-    this.#endSetbacks()
+    this.#core.local.endSetbacks(this.#since, this.#order.key)
     if (isolated !== undefined) this.#callers.keep(this.#since, entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)
     this.#callers.note(tier === undefined ? 'received' : 'found')
@@ -321,11 +346,5 @@ export class Refill<V> {
   #isolate(value: V): IsolatedLoad<V> {
     const { codec } = this.#order.settings
     return this.#isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
-  }
-
-  /** There is a new value, unless the key was changed meanwhile. */
-  #endSetbacks(): void {
-    const { local } = this.#core
-    if (local.isUnchanged(this.#since, this.#order.key)) local.backOff.forget(this.#order.key)
   }
 }

@@ -17,8 +17,8 @@ export interface Lease {
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
   /** Hands the value to waiters without storing it, unless one of its tags was invalidated since its load began. */
   deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined>
-  /** Hands the failure to waiters. */
-  fail(failure: RemoteFailure): Promise<boolean | undefined>
+  /** Hands the failure to waiters, and stores it for those who follow if it is to be remembered. */
+  fail(failure: RemoteFailure, remembered?: Storing): Promise<boolean | undefined>
   /** Waiters, and those who follow for `duration` ms, load for themselves. */
   pass(duration: number): Promise<boolean | undefined>
   /** The processes of the waiters, and those that follow for `duration` ms, each load for themselves. */
@@ -73,8 +73,10 @@ export class RedisLease implements Lease {
     return this.#end((endings, key, possession) => endings.deliver(key, possession, payload, storing))
   }
 
-  fail(failure: RemoteFailure): Promise<boolean | undefined> {
-    return this.#end((endings, key, possession) => endings.fail(key, possession, failure))
+  fail(failure: RemoteFailure, remembered?: Storing): Promise<boolean | undefined> {
+    const tell: Ending = (endings, key, possession) => endings.fail(key, possession, failure)
+    if (remembered === undefined) return this.#end(tell)
+    return this.#end((endings, key, possession) => endings.fail(key, possession, failure, remembered), tell)
   }
 
   pass(duration: number): Promise<boolean | undefined> {

@@ -7,7 +7,7 @@ export interface Inspection {
   /** Version of the value, if it has one. */
   readonly version: string | undefined
   /** What a caller would find; `unshareable`: callers load for themselves, for some seconds. */
-  readonly state: 'fresh' | 'stale' | 'unshareable' | 'absent'
+  readonly state: 'fresh' | 'stale' | 'unshareable' | 'failed' | 'absent'
   /** The tier that a caller would have it from. */
   readonly tier: 'memory' | 'redis' | undefined
   /** The entry in this process's memory. */

@@ -23,7 +23,7 @@ export interface ListedEntry {
    * `outdated`: past its windows, or one of its tags was invalidated. `unshared`: a marker that results of the key are not
    * to be shared. `foreign`: nothing of ours, or of another version.
    */
-  readonly state: 'fresh' | 'stale' | 'outdated' | 'unshared' | 'foreign'
+  readonly state: 'fresh' | 'stale' | 'outdated' | 'unshared' | 'failed' | 'foreign'
   /** From now to the end of `ttl` and of each window, 0 when it has ended. */
   readonly fresh: number
   readonly staleWhileRevalidate: number

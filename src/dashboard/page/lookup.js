@@ -10,7 +10,7 @@ const ATTEMPTS = 5
  * @typedef {object} Found
  * @property {string} [error]
  * @property {string} key
- * @property {'fresh' | 'stale' | 'unshareable' | 'absent'} state
+ * @property {'fresh' | 'stale' | 'unshareable' | 'failed' | 'absent'} state
  * @property {'memory' | 'redis'} [tier]
  * @property {StoredEntry} [memory]
  * @property {StoredEntry} [redis]
@@ -23,6 +23,7 @@ const STATES = {
   fresh: { tag: 'good', text: 'fresh' },
   stale: { tag: 'warn', text: 'stale' },
   unshareable: { tag: 'warn', text: 'not shared' },
+  failed: { tag: 'bad', text: 'failed' },
   absent: { tag: 'bad', text: 'absent' },
 }
 

@@ -86,7 +86,7 @@ export class HttpFlight implements FillHost {
   /** `mayWait`: for a run in another process, too. */
   start(mayWait: boolean): void {
     const { cache } = this.#host
-    const options = { codec: storedCodec as never, ...(!mayWait && NO_WAIT) }
+    const options = { codec: storedCodec as never, failureTtl: 0, ...(!mayWait && NO_WAIT) }
     cache
       .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), options)
       .then(

@@ -8,6 +8,8 @@ import { spreadInLua } from '../spread.ts'
  *     isUntagged(value)             whether it has no tags
  *     tagsOf(value)                 its tags, a list of pairs of a name and the begin of the load; nil if damaged
  *     usableUntil(value)            the end of the longer of its windows
+ *     isUsable(value, now)          whether it is a value, and not past its windows
+ *     isFailure(value)              whether it is a failure that is remembered
  *     endByTags(value, tagKeys, valueKey)
  *                                   the instant in ms at which its tags end its ttl, as far away as can be where they do
  *                                   not; nil if one was invalidated since its load began. `tagKeys` is what the keys of
@@ -34,6 +36,12 @@ local function tagsOf(value)
 end
 local function usableUntil(value)
   return math.max(freshUntilOf(value), tonumber(string.sub(value, 20, 32)), tonumber(string.sub(value, 34, 46)))
+end
+local function isUsable(value, now)
+  return isEnvelope(value) and string.sub(value, 4, 4) == 'v' and usableUntil(value) > now
+end
+local function isFailure(value)
+  return string.sub(value, 4, 4) == 'f'
 end
 local function endByTags(value, tagKeys, valueKey)
   local tags = tagsOf(value)

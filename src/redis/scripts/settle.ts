@@ -9,7 +9,7 @@ import { wakeWaiters } from './wake-waiters.ts'
  * nobody has taken it and nothing has changed the entry since. Stores what is to be stored, frees the lease, which a
  * `Locker` may wait for, and tells every registered inbox. A leader that was overtaken changes nothing. A value one of
  * whose tags was invalidated or expired since its load began is neither stored nor sent: the waiters are told to look
- * again.
+ * again. A failure takes no value's place that others may still be served.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
  *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
@@ -54,7 +54,9 @@ local function settleOne(keys, args)
     end
   end
   if bytes ~= '' then bytes = timed(bytes, now, life) end
-  if storeFor > 0 then redis.call('SET', valueKey, bytes, 'PX', storeFor) end
+  if storeFor > 0 and not (isFailure(bytes) and isUsable(redis.pcall('GET', valueKey), now)) then
+    redis.call('SET', valueKey, bytes, 'PX', storeFor)
+  end
   free()
   wakeWaiters(waitersKey, topic, notice == '' and bytes or notice)
   return 1

@@ -34,6 +34,15 @@ test.each(['memory', 'memory and Redis'])(
   },
 )
 
+test.each(['memory', 'memory and Redis'])('failures.ts asks once for what there is none of, in %s', async (where) => {
+  expect(await runExample('failures.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
+    'Ada | requests: 1',
+    'ApiError: status 404 | requests: 2',
+    'remembered: ApiError | requests: 2',
+    'Grace | requests: 3',
+  ])
+})
+
 const sqlLines = (database: string, where: string): string[] => [
   `${database}, cached in ${where}`,
   '100 callers, queries: 1',

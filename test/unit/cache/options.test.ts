@@ -4,6 +4,7 @@ import {
   cap,
   checkCallOptions,
   checkTags,
+  failureTtlOf,
   resolveOptions,
   settingsOf,
   type CacheOptions,
@@ -100,6 +101,21 @@ describe('options of createCache', () => {
     expectRefusal(() => resolve({ earlyExpiration: {} }), 'TypeError', 'earlyExpiration.beta', 'undefined')
     for (const beta of [0, -1, Infinity, Number.NaN]) {
       expectRefusal(() => resolve({ earlyExpiration: { beta } }), 'RangeError', 'earlyExpiration.beta', String(beta))
+    }
+  })
+
+  it('takes a failureTtl that is a duration or a function, of a call, too, and checks what a function returns', () => {
+    const check = (failureTtl: unknown) => checkCallOptions({ failureTtl } as CallOptions)
+    for (const run of [(failureTtl: unknown) => resolve({ failureTtl }), check]) {
+      for (const value of ['1000', true, {}]) expect(() => run(value)).toThrow(/^failureTtl must be a number of/)
+      for (const value of [-1, 0.5, Number.NaN]) expect(() => run(value)).toThrow(/^failureTtl must be a whole number/)
+      for (const value of [0, 1000, () => 0]) expect(() => run(value)).not.toThrow()
+    }
+    expect(resolve({ failureTtl: Infinity })).toMatchObject({ failureTtl: MAX_DURATION })
+    expect(failureTtlOf(7, new Error('any'))).toBe(7)
+    expect(failureTtlOf((error) => (error as Error).message.length, new Error('four'))).toBe(4)
+    for (const bad of [-1, 0.5, '7', undefined, null]) {
+      expect(() => failureTtlOf(() => bad as number, 0)).toThrow(/^what failureTtl returns must be a whole number/)
     }
   })
 

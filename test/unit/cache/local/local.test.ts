@@ -9,6 +9,7 @@ import { defaultCodec } from '../../../../src/store/codec.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 const UNSYNCED = 1000
+const FAILURE = { name: 'Error', message: 'down', origin: 'here' }
 
 describe('Local', () => {
   let clock: FakeClock
@@ -24,10 +25,7 @@ describe('Local', () => {
   })
 
   function localWith(options: { isAlone: boolean; isTracking: boolean }): Local {
-    const memory = new Memory(
-      { maxEntries: 100, maxBytes: undefined, ttl: undefined, tracking: options.isTracking, unsyncedTtl: UNSYNCED },
-      0,
-    )
+    const memory = new Memory({ maxEntries: 100 }, 0)
     const flights = new Flights(clock, () => expect.unreachable())
     const made = new Local(memory, flights, clock, { ...options, unsyncedTtl: UNSYNCED })
     looks.revoke.mockClear()
@@ -48,6 +46,9 @@ describe('Local', () => {
     return entry !== undefined && local.isFresh(entry, clock.now()) ? entry.value : undefined
   }
 
+  const fail = (key: string, since = local.now, ...tags: string[]) =>
+    local.keepFailure(since, key, FAILURE, { until: clock.now() + 60_000, tags })
+
   it.each<[string, (local: Local) => void]>([
     ['a change of the key', (local) => local.forget('a')],
     ['the end of one', (local) => local.endChange('a')],
@@ -60,10 +61,13 @@ describe('Local', () => {
     ['the messages that arrive again', (local) => local.gainSync(false)],
   ])('after %s nothing is there, nobody joins, and nothing that was asked before is kept', (_name, change) => {
     keep('a', 'old', local.now, 't')
+    fail('a', local.now, 't')
     local.flights.start('a')
     const since = local.now
     change(local)
     expect(inMemory('a')).toBeUndefined()
+    fail('a', since, 't')
+    expect(local.failureOf('a')).toBeUndefined()
     expect(local.flights.joinable('a')).toBeUndefined()
     keep('a', 'asked before', since, 't')
     expect(inMemory('a')).toBeUndefined()
@@ -89,6 +93,7 @@ describe('Local', () => {
     const keys = ['n%/', 'n%/inside%/', 'other%/', ''].map((path) => fullKey(path, 'a'))
     for (const key of keys) {
       keep(key, 'old')
+      fail(key)
       local.flights.start(key)
       local.pass(key, 1000)
       local.backOff.failed(key, 0)
@@ -102,14 +107,34 @@ describe('Local', () => {
     expect(seen((key) => local.flights.joinable(key))).toEqual(goneOrThere)
     expect(seen((key) => local.passesUntil(key) > 0)).toEqual(goneOrThere)
     expect(seen((key) => local.backOff.until(key) > 0)).toEqual(goneOrThere)
+    expect(seen((key) => local.failureOf(key))).toEqual(goneOrThere)
     for (const each of pending) local.endSet(each, { life: lifeOf(), isolated: isolated('set') })
     expect(seen((key) => inMemory(`${key} set`))).toEqual(goneOrThere)
     for (const key of keys) keep(`${key} later`, 'asked before', since)
     expect(seen((key) => inMemory(`${key} later`))).toEqual(goneOrThere)
-    expect(seen((key) => local.isUnchanged(since, key))).toEqual(goneOrThere)
     for (const key of keys) keep(key, 'asked after')
     expect(seen(inMemory)).toEqual(['there', 'there', 'there', 'there'])
     expect(looks.revokeWithin).toHaveBeenCalledWith('n%/')
+  })
+
+  it('remembers a failure for its time, until there is a value, and no longer than changes are told', async () => {
+    fail('a')
+    expect(local.failureOf('a')?.value).toEqual(FAILURE)
+    local.loseSync()
+    await clock.advance(UNSYNCED)
+    expect(local.failureOf('a')).toBeUndefined()
+    local.gainSync(false)
+    fail('a')
+    const since = local.now
+    local.endSetbacks(since, 'b')
+    expect(local.failureOf('a')).toBeDefined()
+    local.endSetbacks(since, 'a')
+    expect(local.failureOf('a')).toBeUndefined()
+    local.drop('a', fail('a'))
+    expect(local.failureOf('a')).toBeUndefined()
+    fail('a')
+    await clock.advance(60_000)
+    expect(local.failureOf('a')).toBeUndefined()
   })
 
   it('tells looks', () => {
