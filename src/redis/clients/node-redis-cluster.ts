@@ -8,6 +8,7 @@ interface KnownOptions {
 }
 
 type Master = NodeRedisCluster['masters'][number]
+type Slots = readonly ({ readonly master: Master } | undefined)[]
 
 /** `createCluster()`. */
 export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
@@ -16,7 +17,7 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
   readonly db = '0'
   /** Before it knows the nodes it refuses commands. */
   readonly queues = false
-  readonly #shards = new Shards((slot) => addressOf(this.client.slots[slot]?.master))
+  readonly #shards = new Shards((slot) => addressOf((this.client.slots as Slots)[slot]?.master))
 
   get keyPrefix(): string {
     return (this.client._options as KnownOptions).keyPrefix?.toString() ?? ''
