@@ -24,7 +24,13 @@ const ioredisLike = (client: Cluster | Cluster5 | ValkeyCluster): RedisClient =>
   ends.push(() => client.disconnect())
   return client
 }
-const nodeRedis = async (client: ReturnType<typeof createCluster> | ReturnType<typeof createCluster5>) => {
+/** What is used of it here: to compare the whole types of both versions takes the compiler minutes. */
+interface NodeRedisClusterClient {
+  on(event: 'error', listener: () => void): unknown
+  connect(): Promise<unknown>
+  destroy(): unknown
+}
+const nodeRedis = async <C extends NodeRedisClusterClient & RedisClient>(client: C): Promise<RedisClient> => {
   client.on('error', () => {})
   await client.connect()
   ends.push(() => client.destroy())
