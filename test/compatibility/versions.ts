@@ -20,3 +20,22 @@ export const ALL_TYPE_CHECKS: readonly TypeCheck[] = TYPE_CHECKS.flatMap(({ type
     { typescript, types, resolution: 'bundler' } as const,
   ]),
 )
+
+/** Of the first line the oldest that is supported, of each other the newest. */
+export const NODES = {
+  'Node.js 20': '20.19.0',
+  'Node.js 22': '22.23.5',
+  'Node.js 24': '24.22.3',
+  'Node.js 26': '26.12.1',
+}
+
+export const BUN = '1.4.5'
+export const DENO = '2.9.6'
+
+/** Servers that can be had: packages of Debian, whose exact versions are those of the day. */
+export const SERVERS = [
+  { suite: 'bookworm', package: 'redis-tools', from: 'Debian 12' },
+  { suite: 'trixie', package: 'redis-tools', from: 'Debian 13' },
+  { suite: 'trixie', package: 'valkey-tools', from: 'Debian 13' },
+  { suite: 'forky', package: 'valkey-tools', from: 'Debian, testing' },
+] as const

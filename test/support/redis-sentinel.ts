@@ -41,7 +41,7 @@ export async function startSentinel(): Promise<RedisSentinels> {
     const master = await startRedis()
     servers.push(master)
     for (let index = 0; index < REPLICAS; index++) {
-      servers.push(await startRedis({ args: ['--replicaof', `${HOST} ${master.port}`] }))
+      servers.push(await startRedis({ args: ['--replicaof', HOST, String(master.port)] }))
     }
     await eventually('the replicas follow', async () =>
       String(await master.command('INFO', 'replication')).includes(`connected_slaves:${REPLICAS}`),

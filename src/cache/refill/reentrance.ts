@@ -28,7 +28,7 @@ export class Reentrance {
 
   /**
    * Runs the loader of `flight`, which rejects and does not throw, so that what it asks for is known to be asked by it.
-   * When the last loader has ended the storage is switched off: on Node 20 an AsyncLocalStorage in use makes every promise
+   * When the last loader has ended the storage is switched off: on Node 20 and 22 an AsyncLocalStorage in use makes every promise
    * of the process several times as costly, and most of the time nothing is being loaded.
    */
   run<V>(flight: Flight<V>, load: () => Promise<V>): Promise<V> {

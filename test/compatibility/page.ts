@@ -1,0 +1,88 @@
+import { BROKEN_PROMISES, CLIENTS, FRAMEWORKS, type Recorded } from './tested.ts'
+import { TYPE_CHECKS } from './versions.ts'
+
+const SMOKE =
+  '[a smoke suite](../test/compatibility/smoke) of the cache, the lock and `singleFlight` before `node:http`'
+
+/** docs/compatibility.md, of which nothing is written by hand but what stands here. */
+export function pageOf({ runtimes, servers, clients, frameworks }: Recorded): string {
+  const isNode = (name: string): boolean => name.startsWith('Node.js')
+  const names = Object.keys(runtimes)
+  return `# Compatibility
+
+What herdlock runs with, and the versions with which the tests have passed. This page is made of what they record. Other
+versions of the same line are expected to do as well: where one does not, that is a fault of herdlock.
+
+## Runtimes
+
+${table(
+  ['runtime', 'tested', 'by'],
+  [...names.filter(isNode), ...names.filter((name) => !isNode(name))].map((name) => [
+    name,
+    runtimes[name] ?? '',
+    isNode(name) ? nodeSuites(name) : SMOKE,
+  ]),
+)}
+
+Node 20.19 and 22.12 are the first that will do. Node 20 has reached its end of life; herdlock supports it until 1.0, and not
+after.
+
+${Object.entries(BROKEN_PROMISES)
+  .map(([name, broken]) => brokenOn(name, broken))
+  .join('\n\n')}
+
+## Clients
+
+Each runs the contract suites of the cache and of the lock.
+
+${table(['client', 'tested', 'with'], rows(CLIENTS, clients))}
+
+## Servers
+
+herdlock needs no more than Redis 6.2 has. Each of these runs the contract suites of the cache and the lock, and those of faults, Cluster and
+Sentinel.
+
+${table(
+  ['server', 'tested', 'from'],
+  Object.entries(servers).map(([name, { version, from }]) => [name, version, from]),
+)}
+
+## Frameworks
+
+\`singleFlight\` is for whatever passes on Node's own request and response, \`node:http\` itself first of all. \`getOrRefill\` and
+\`Locker\` know of no framework.
+
+${table(['framework', 'tested', 'with'], rows(FRAMEWORKS, frameworks))}
+
+## TypeScript
+
+The published types compile, strictly and without \`skipLibCheck\`, in projects of these. The clients above are taken as they
+are, without a cast.
+
+${table(
+  ['TypeScript', '`@types/node`', 'resolution'],
+  TYPE_CHECKS.map(({ typescript, types, resolution }) => [typescript, types, `\`${resolution}\``]),
+)}
+`
+}
+
+function rows(
+  tested: readonly { name: string; as: string }[],
+  versions: Readonly<Record<string, string>>,
+): readonly string[][] {
+  return tested.map(({ name, as }) => [name, versions[name] ?? '', as])
+}
+
+function nodeSuites(name: string): string {
+  const until = name === 'Node.js 20' ? '; supported until 1.0' : ''
+  return `unit, contract and HTTP suites, projects that install the package${until}`
+}
+
+function brokenOn(name: string, broken: readonly string[]): string {
+  if (broken.length === 0) return `On ${name} every promise of the smoke suite is kept.`
+  return `On ${name} these promises of the smoke suite are not kept:\n\n${broken.map((each) => `- ${each}`).join('\n')}`
+}
+
+function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

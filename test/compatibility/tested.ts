@@ -1,0 +1,46 @@
+/** What of others the tests run with, beside what is said in versions.ts. Each is installed by `npm ci`. */
+interface Tested {
+  readonly name: string
+  readonly package: string
+  /** How it is used. */
+  readonly as: string
+  /** The file by which the tests get it. */
+  readonly by: string
+}
+
+const LIBRARIES = 'test/contract/libraries.ts'
+
+export const CLIENTS: readonly Tested[] = [
+  { name: 'ioredis 6', package: 'ioredis', as: 'standalone, Cluster, Sentinel', by: LIBRARIES },
+  { name: 'ioredis 5', package: 'ioredis5', as: 'standalone, Cluster, Sentinel', by: LIBRARIES },
+  { name: 'iovalkey', package: 'iovalkey', as: 'standalone, Cluster, Sentinel', by: LIBRARIES },
+  { name: 'node-redis 6', package: 'redis', as: 'client, pool, Cluster, Sentinel', by: LIBRARIES },
+  { name: 'node-redis 5', package: 'redis5', as: 'client, pool, Cluster, Sentinel', by: LIBRARIES },
+  { name: 'GLIDE 2', package: '@valkey/valkey-glide', as: 'standalone, Cluster', by: 'test/support/glide-clients.ts' },
+]
+
+const CACHE_MANAGER = 'test/contract/cache-manager.test.ts'
+const REDLOCK = 'test/contract/redlock.test.ts'
+const SERVE = 'test/http/support/serve.ts'
+
+export const FRAMEWORKS: readonly Tested[] = [
+  { name: 'Express 5', package: 'express', as: '`singleFlight`', by: SERVE },
+  { name: 'Express 4', package: 'express4', as: '`singleFlight`', by: SERVE },
+  { name: 'Connect', package: 'connect', as: '`singleFlight`', by: SERVE },
+  { name: 'NestJS on Express', package: '@nestjs/core', as: '`getOrRefill` in a service', by: 'examples/nestjs.ts' },
+  { name: 'Fastify', package: 'fastify', as: '`getOrRefill` in a handler', by: 'examples/fastify.ts' },
+  { name: 'Hono', package: 'hono', as: '`getOrRefill` in a handler', by: 'examples/hono.ts' },
+  { name: 'cache-manager 7', package: 'cache-manager', as: '`herdlock/cache-manager`', by: CACHE_MANAGER },
+  { name: 'redlock 5', package: 'redlock', as: '`herdlock/redlock`', by: REDLOCK },
+]
+
+/** By runtime, the promises of smoke/ that break there. None more and none less: the tests compare. */
+export const BROKEN_PROMISES: Readonly<Record<string, readonly string[]>> = { Bun: [], Deno: [] }
+
+/** By the name of each what version the tests ran with, the last time that they passed. */
+export interface Recorded {
+  readonly runtimes: Readonly<Record<string, string>>
+  readonly servers: Readonly<Record<string, { readonly version: string; readonly from: string }>>
+  readonly clients: Readonly<Record<string, string>>
+  readonly frameworks: Readonly<Record<string, string>>
+}
