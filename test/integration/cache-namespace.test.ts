@@ -32,16 +32,17 @@ describe.each<[string, () => Client[]]>([
   let a: Cache
   let b: Cache
   let clients: Client[]
-  let prefix: string
+  /** Has no memory: it sees what is in Redis. */
+  let cold: Cache
   beforeEach(async () => {
-    prefix = uniquePrefix('namespace')
+    const prefix = uniquePrefix('namespace')
     clients = []
-    const open = (): Cache => {
+    const open = (memory?: false): Cache => {
       const own = connect()
       clients.push(...own)
-      return createCache({ ttl: 60_000, prefix, redis: own })
+      return createCache({ ttl: 60_000, prefix, redis: own, memory })
     }
-    ;[a, b] = [open(), open()]
+    ;[a, b, cold] = [open(), open(), open(false)]
     for (const cache of [a, b]) {
       await eventually('its inboxes are open', async () => {
         await cache.getOrRefill('warm-up', () => 1)
@@ -50,7 +51,7 @@ describe.each<[string, () => Client[]]>([
     }
   })
   afterEach(async () => {
-    await Promise.all([a.close(), b.close()])
+    await Promise.all([a, b, cold].map((cache) => cache.close()))
     for (const client of clients) client.disconnect()
   })
 
@@ -65,12 +66,12 @@ describe.each<[string, () => Client[]]>([
     for (const place of placesOf(b)) await place.getOrRefill('key', () => 'loaded again')
     await settled(b)
   }
-  /** What others find once they have heard. */
+  /** What the other has in memory once it has heard, and what is in Redis. */
   async function expectLeft(left: (string | undefined)[]): Promise<void> {
     await eventually('the other has heard', () =>
       placesOf(b).every((place, i) => left[i] !== undefined || place.peek('key') === undefined),
     )
-    const found = await Promise.all(placesOf(b).map((place) => place.get('key')))
+    const found = await Promise.all(placesOf(cold).map((place) => place.get('key')))
     expect(found).toEqual(left)
   }
 
