@@ -103,6 +103,10 @@ describe('expireTags with over', () => {
     await cache.expireTags('t', { over: 1000 })
     for (let i = 0; i < 20; i++) await cache.expireTags('t', { over: OVER })
     await eventually('what the first has ended stays so', async () => (await fresh()) === 0, { within: first + 5000 })
+    let loads = 0
+    for (const key of KEYS) await cache.getOrRefill(key, () => ++loads) // which asks the script
+    await settled(cache)
+    expect(loads).toBe(KEYS.length)
     await cache.set('new', 1, { tags: ['t'] })
     expect(await cache.get('new')).toBe(1)
     const record = String(await lab.redis.command('GET', `${lab.prefix}:tag:{t}`))
