@@ -95,6 +95,19 @@ export class WaitTimeoutError extends HerdlockError {
   }
 }
 
+/** As many loads run as `maxLoads` allows, and no slot became free within `waitTimeout`. */
+export class OverloadedError extends HerdlockError {
+  override readonly name = 'OverloadedError'
+  /** Seconds after which it is worth trying again: an estimate by the length of the line. */
+  readonly retryAfter: number
+
+  constructor(key: string, maxLoads: number, retryAfter: number) {
+    const why = `all slots are taken (maxLoads: ${maxLoads}); try again in ${retryAfter} s`
+    super('OVERLOADED', `no slot to load ${quote(key)} became free in time: ${why}`)
+    this.retryAfter = retryAfter
+  }
+}
+
 /** A loader asked, directly or through other loaders, for the very key that it is refilling. */
 export class ReentrantRefillError extends HerdlockError {
   override readonly name = 'ReentrantRefillError'

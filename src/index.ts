@@ -43,6 +43,7 @@ export {
   LockNotAcquiredError,
   LockNotHeldError,
   LockReleaseError,
+  OverloadedError,
   RedisTimeoutError,
   ReentrantRefillError,
   RefillFailedError,

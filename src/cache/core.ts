@@ -3,6 +3,7 @@ import type { Random } from '../random.ts'
 import type { Local } from './local/local.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Reentrance } from './refill/reentrance.ts'
+import type { LoadLimit } from './shared/load-limit.ts'
 import type { RedisTier } from './shared/tier.ts'
 import type { Events } from './watch/events.ts'
 
@@ -19,4 +20,6 @@ export interface CacheCore {
   readonly local: Local
   /** L2 and everything that is shared with other processes; absent without Redis. */
   readonly redis: RedisTier | undefined
+  /** Absent: any number of loads may run at once. */
+  readonly limit: LoadLimit | undefined
 }

@@ -85,6 +85,13 @@ export interface CacheOptions {
    * that freeze a process once it has responded; there, pass the host's own function of that name. It never rejects.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
+  /**
+   * How many loads of this cache run at once, over all processes that share its Redis; without Redis, in this process. Over
+   * the limit a caller gets a stale value, if one may be used; else it waits in line within `waitTimeout`, and then rejects
+   * with `OverloadedError`. A batch counts as one load, and what a loader asks the cache for counts with it. Default: any
+   * number.
+   */
+  maxLoads?: number | undefined
   /** What telemetry calls this cache. Default: `prefix`. */
   name?: string | undefined
   /**
@@ -182,6 +189,7 @@ export interface ResolvedOptions extends CallSettings<unknown> {
   readonly lockTtl: number
   readonly commandTimeout: number
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
+  readonly maxLoads: number | undefined
   readonly name: string
   readonly redactKey: (key: string) => string
   readonly version: string | undefined
@@ -231,6 +239,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     schema: resolveSchema(options.schema),
     version: options.version === undefined ? undefined : checkVersion(options.version),
     waitUntil: resolveWaitUntil(options.waitUntil),
+    maxLoads: options.maxLoads === undefined ? undefined : count('maxLoads', options.maxLoads),
     name: checkNonEmptyString('name', options.name ?? prefix),
     redactKey: redactShown(resolveRedactKey(options.redactKey)),
   }

@@ -34,6 +34,7 @@ import { isValid } from './schema/found-valid.ts'
 import { refuseInvalid } from './schema/made-valid.ts'
 import { optional } from './schema/standard-schema.ts'
 import type { Change } from './shared/backplane.ts'
+import { LoadLimit } from './shared/load-limit.ts'
 import { RedisTier } from './shared/tier.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
@@ -70,6 +71,17 @@ export class RefillCache implements Cache {
       isAlone: options.redis.length === 0,
     })
     this.#local = local
+    const redis =
+      options.redis.length === 0
+        ? undefined
+        : new RedisTier(options, clock, random, {
+            report: (error) => this.#events.report(error),
+            onChange: (change) => this.#apply(change),
+            onTracked: (forms) => forms.forEach((form) => local.forgetForm(form)),
+            onTrackedAll: () => local.forgetAll(),
+            onSyncLost: () => local.loseSync(),
+            onSync: (isFirst) => local.gainSync(isFirst),
+          })
     this.#core = {
       options,
       closing: this.#closing.signal,
@@ -78,17 +90,8 @@ export class RefillCache implements Cache {
       events: this.#events,
       reentrance: new Reentrance(),
       local,
-      redis:
-        options.redis.length === 0
-          ? undefined
-          : new RedisTier(options, clock, random, {
-              report: (error) => this.#events.report(error),
-              onChange: (change) => this.#apply(change),
-              onTracked: (forms) => forms.forEach((form) => local.forgetForm(form)),
-              onTrackedAll: () => local.forgetAll(),
-              onSyncLost: () => local.loseSync(),
-              onSync: (isFirst) => local.gainSync(isFirst),
-            }),
+      redis,
+      limit: this.#limitOf(options, redis),
     }
     this.#reads = new ReadPath(this.#core)
     this.#inspections = new Inspections(this.#core)
@@ -106,6 +109,13 @@ export class RefillCache implements Cache {
       leases: (previous, path) => this.#inspections.leases(previous, path),
     }
     shareInside(this, { outcomes: this.#events, ttl, loadTimeout })
+  }
+
+  #limitOf({ maxLoads, waitTimeout }: ResolvedOptions, redis: RedisTier | undefined): LoadLimit | undefined {
+    if (maxLoads === undefined) return undefined
+    const makeToken = redis?.makeToken ?? (() => '')
+    const rules = { maxLoads, waitTimeout }
+    return new LoadLimit(rules, redis?.slotLines ?? [], this.#clock, makeToken, () => this.#events.loadTime.mean)
   }
 
   /** What `getOrRefill` is for all but fresh hits in memory. */
@@ -294,6 +304,7 @@ export class RefillCache implements Cache {
     const counts = path === '' ? this.#events : this.#events.countsOf(path)
     return {
       ...counts.read(),
+      limit: this.#core.limit?.stats,
       redis: this.#core.redis?.stats() ?? [],
       entries: memory?.sizeWithin(path) ?? 0,
       bytes: path === '' ? memory?.bytes : undefined,
@@ -326,6 +337,7 @@ export class RefillCache implements Cache {
     const closed = new ClosedError('cache')
     this.#closing.abort(closed)
     await this.#reads.close(closed)
+    await this.#core.limit?.close()
     await this.#core.redis?.close()
     this.#local.forgetAll()
     this.#events.clear()

@@ -10,6 +10,8 @@ export interface Batching<T> {
   send(batch: readonly T[]): Promise<void>
   /** Items in one batch; more would keep Redis from serving others for too long. */
   largest(): number
+  /** Batches that may be under way at once, where an item is not a batch by itself. Default: 4. */
+  readonly window?: number
   /** Bytes of an item, and of one batch. */
   readonly size?: { of(item: T): number; largest: number }
 }
@@ -48,7 +50,7 @@ export class Batches<T> {
   }
 
   #flush(): void {
-    const window = this.#batching.largest() === 1 ? WINDOW_OF_SINGLES : WINDOW
+    const window = this.#batching.largest() === 1 ? WINDOW_OF_SINGLES : (this.#batching.window ?? WINDOW)
     while (this.#next < this.#pending.length && this.#underWay < window) void this.#send(this.#take())
     if (this.#next === this.#pending.length) {
       this.#pending = []

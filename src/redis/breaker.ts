@@ -5,6 +5,9 @@ import { BreakerOpenError, RedisTimeoutError, UnexpectedReplyError } from '../er
 const THRESHOLD = 3
 const OPEN_FOR = 1000
 
+/** What stands between operations and a Redis that does not answer. */
+export type Guard = <T>(operation: () => Promise<T>) => Promise<T>
+
 /**
  * Keeps callers from waiting for a Redis that does not answer. Closed, it lets everything through; after THRESHOLD
  * failures in a row it opens and refuses at once; after OPEN_FOR ms it is half open: one operation at a time may try,

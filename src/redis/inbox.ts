@@ -32,6 +32,8 @@ export interface Broadcast {
    * when they do after some may have been missed.
    */
   onSync?(state: 'lost' | 'first' | 'again'): void
+  /** A message for which nobody listens, nor asks any more for what it may answer. */
+  onUnheard?(topic: string, payload: Buffer): void
   /** Messages cannot be received, or those of `tracking` cannot. It is tried again and again. */
   onFailure?(error: unknown): void
   /** Changes of keys that begin with `prefix`, whoever makes them: Redis's server-assisted caching (CLIENT TRACKING). */
@@ -274,7 +276,7 @@ export class Inbox {
   }
 
   #keep(topic: string, payload: Buffer): void {
-    if (this.#questions.size === 0) return
+    if (this.#questions.size === 0) return this.#broadcast?.onUnheard?.(topic, payload)
     this.#kept.delete(topic) // so that the order of insertion stays that of arrival
     this.#kept.set(topic, { payload, receivedAt: this.#clock.now() })
   }
@@ -284,11 +286,17 @@ export class Inbox {
     for (const { askedAt } of this.#questions) {
       for (const [topic, { receivedAt }] of this.#kept) {
         if (receivedAt >= askedAt) return
-        this.#kept.delete(topic)
+        this.#drop(topic)
       }
       return
     }
-    this.#kept.clear()
+    for (const topic of this.#kept.keys()) this.#drop(topic)
+  }
+
+  #drop(topic: string): void {
+    const { payload } = this.#kept.get(topic) as Kept
+    this.#kept.delete(topic)
+    this.#broadcast?.onUnheard?.(topic, payload)
   }
 
   /** Whether anybody relies on messages. */

@@ -3,8 +3,10 @@ import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import type { Inboxes } from '../redis/inboxes.ts'
 import { asList } from '../redis/reply.ts'
-import { claim } from '../redis/scripts/claim.ts'
+import { claim, claimInLimit } from '../redis/scripts/claim.ts'
 import { Batches } from '../redis/batches.ts'
+import type { Guard } from '../redis/breaker.ts'
+import type { SlotLine } from './slot-line.ts'
 
 /** One claim of a batch. */
 export interface ClaimRequest {
@@ -22,6 +24,8 @@ export interface SentClaim {
   readonly token: string
   /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
   readonly freshBeyond: number | undefined
+  /** Whether it asks for a slot to load in, along with the lease. */
+  readonly wantsSlot: boolean
 }
 
 /** What Redis answers to one claim. */
@@ -31,12 +35,17 @@ export interface ClaimReply {
   readonly bytes: Buffer | null
   readonly state: 'fresh' | 'leased' | number
   readonly damaged: boolean
+  /** With a lease: the state of the slot, where one was asked for. */
+  readonly slot: number | undefined
   /** Where someone else refills: the token of that lease. */
   readonly holder: string
 }
 
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 200
+/** The same where loads are limited, and batches under way at once: slots are not to be handed on behind many claims. */
+const LARGEST_IN_LIMIT = 50
+const WINDOW_IN_LIMIT = 1
 
 /** Sends the claims of one tick together. */
 export class ClaimBatches {
@@ -45,10 +54,22 @@ export class ClaimBatches {
   readonly #inboxes: Inboxes
   readonly #guard: Guard
   readonly #now: () => number
+  readonly #slots: SlotLine | undefined
   readonly #batches: Batches<ClaimRequest>
 
-  /** `inboxes`: where the results of others are to be sent, while they are open; `now`: the local instant. */
-  constructor(connection: Connection, tagKeys: () => string, inboxes: Inboxes, guard: Guard, now: () => number) {
+  /**
+   * `inboxes`: where the results of others are to be sent, while they are open; `now`: the local instant; `slots`: where loads
+   * are limited.
+   */
+  constructor(
+    connection: Connection,
+    tagKeys: () => string,
+    inboxes: Inboxes,
+    guard: Guard,
+    now: () => number,
+    slots: SlotLine | undefined,
+  ) {
+    this.#slots = slots
     this.#connection = connection
     this.#tagKeys = tagKeys
     this.#inboxes = inboxes
@@ -57,7 +78,8 @@ export class ClaimBatches {
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
       // Where the keys of one script must share a slot: hardly two entries do.
-      largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
+      largest: () => (connection.splitsKeys ? 1 : slots === undefined ? LARGEST_BATCH : LARGEST_IN_LIMIT),
+      ...(slots !== undefined && { window: WINDOW_IN_LIMIT }),
     })
   }
 
@@ -67,22 +89,28 @@ export class ClaimBatches {
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
-    const args: (string | number)[] = []
+    const { splitsKeys } = this.#connection
+    // Slots lie in a slot of their own: where that matters, they are asked for by themselves.
+    const slots = splitsKeys ? undefined : this.#slots
+    const args: (string | number)[] = [...(slots?.rules ?? [])]
     const sentAt = this.#now()
     for (const request of batch) {
-      const { keys: own, token, freshBeyond } = request.send(sentAt)
+      const { keys: own, token, freshBeyond, wantsSlot } = request.send(sentAt)
       keys.push(own.value, own.lease, own.waiters, own.last)
       args.push(token, freshBeyond ?? '')
+      if (slots !== undefined) args.push(wantsSlot ? '1' : '')
     }
     // Where keys lie on several nodes there is one entry.
     const inbox = this.#inboxes.of(keys[0] as string)
     args.unshift(batch[0]?.lockTtl ?? 0, inbox.ready ? inbox.address : '', this.#tagKeys())
-    const { splitsKeys } = this.#connection
+    if (slots !== undefined) keys.push(slots.keys.held, slots.keys.line)
     const endQuestion = inbox.ask()
     let replies: ClaimReply[]
     try {
-      const reply = await this.#guard(() => this.#connection.runBuffer(claim, keys, args))
-      replies = readAll(asList(reply, batch.length + 1), batch.length)
+      const script = slots === undefined ? claim : claimInLimit
+      const reply = asList(await this.#guard(() => this.#connection.runBuffer(script, keys, args)), batch.length + 1)
+      replies = readAll(reply, batch.length)
+      slots?.noteFigures(asList(reply[batch.length + 1], 3).map(Number))
     } catch (error) {
       endQuestion()
       // A Redis that turns out to be sharded: from now on each is sent for itself.
@@ -104,10 +132,7 @@ export class ClaimBatches {
   }
 }
 
-/** What stands between the claims and a Redis that does not answer. */
-export type Guard = <T>(operation: () => Promise<T>) => Promise<T>
-
-type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer, holder?: Buffer]
+type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer, more?: Buffer | number]
 
 const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
@@ -118,8 +143,10 @@ function readAll(reply: readonly unknown[], count: number): ClaimReply[] {
   return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply))
 }
 
-function read(now: number, [bytes, state, damaged, holder]: RawReply): ClaimReply {
-  return { now, bytes, state: stateOf(state), damaged: Number(damaged) === 1, holder: holder?.toString() ?? '' }
+function read(now: number, [bytes, rawState, damaged, more]: RawReply): ClaimReply {
+  const state = stateOf(rawState)
+  const slot = state === 'leased' && more !== undefined ? Number(more) : undefined
+  return { now, bytes, state, damaged: Number(damaged) === 1, slot, holder: more?.toString() ?? '' }
 }
 
 function stateOf(state: Buffer | number): ClaimReply['state'] {

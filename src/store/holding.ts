@@ -33,8 +33,13 @@ export async function readHolding(
   return { ...holderOf(token), remaining, waiting: Number(waiting ?? 0) }
 }
 
+/** The inbox of the process that made the token; `undefined`: it is none of ours. */
+export function inboxOf(token: string): string | undefined {
+  return token.startsWith(TOKEN_PREFIX) ? token.slice(TOKEN_PREFIX.length).split(':')[0] : undefined
+}
+
 function holderOf(token: string): Pick<Holding, 'holder' | 'isOurs'> {
-  const [inbox = ''] = token.slice(TOKEN_PREFIX.length).split(':')
-  if (token.startsWith(TOKEN_PREFIX)) return { holder: inbox, isOurs: true }
+  const inbox = inboxOf(token)
+  if (inbox !== undefined) return { holder: inbox, isOurs: true }
   return { holder: `${token.slice(0, Math.min(8, token.length / 2))}…`, isOurs: false }
 }

@@ -1,7 +1,7 @@
 import { BreakerOpenError, ClosedError } from '../errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
-import type { Guard } from './claim-batch.ts'
+import type { Guard } from '../redis/breaker.ts'
 import { decodeText, defaultCodec, isText, type Codec } from './codec.ts'
 import type { ReadEntry } from './entry.ts'
 import { freshUntilOfUntagged, HEADER_LENGTH, readHeader, type Header } from './envelope.ts'

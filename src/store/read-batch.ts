@@ -2,7 +2,7 @@ import { atEndOfTurn } from '../clock.ts'
 import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
 import { asList } from '../redis/reply.ts'
-import type { Guard } from './claim-batch.ts'
+import type { Guard } from '../redis/breaker.ts'
 
 /** Makes each reader's answer of what was found. What these throw is the answer, too. */
 export interface ReadOutcome<R, T> {

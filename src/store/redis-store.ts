@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { BreakerOpenError, type ClosedError, quote } from '../errors.ts'
+import type { Guard } from '../redis/breaker.ts'
 import { lateReply, type Connection } from '../redis/connection.ts'
 import { entryKeys, valueKey } from '../redis/entry-keys.ts'
 import type { Inboxes } from '../redis/inboxes.ts'
 import { deleteIfSame } from '../redis/scripts/delete-if-same.ts'
-import { ClaimBatches, type ClaimReply, type ClaimRequest, type Guard, type SentClaim } from './claim-batch.ts'
+import { ClaimBatches, type ClaimReply, type ClaimRequest, type SentClaim } from './claim-batch.ts'
 import type { Codec } from './codec.ts'
 import { Endings, type Possession } from './endings.ts'
 import type { ReadEntry } from './entry.ts'
@@ -14,6 +15,7 @@ import { Overwrites } from './overwrites.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { askTime, RedisClock } from './redis-clock.ts'
 import { SettleBatches } from './settle-batch.ts'
+import type { SlotLine } from './slot-line.ts'
 import { Tags } from './tags.ts'
 import { toLocalEntry } from './to-local-entry.ts'
 
@@ -79,6 +81,7 @@ class Asked<V> implements ClaimRequest {
   readonly key: string
   readonly lockTtl: number
   readonly codec: Codec<V>
+  readonly wantsSlot: boolean
   /** These are set when it leaves. */
   token = ''
   sentAt = 0
@@ -91,8 +94,10 @@ class Asked<V> implements ClaimRequest {
     lockTtl: number,
     codec: Codec<V>,
     freshBeyond: number | undefined,
+    wantsSlot: boolean,
     resolve: (claim: Claim<V> | Promise<Claim<V>>) => void,
   ) {
+    this.wantsSlot = wantsSlot
     this.#answering = answering
     this.key = key
     this.#makeToken = makeToken
@@ -107,7 +112,7 @@ class Asked<V> implements ClaimRequest {
     this.sentAt = sentAt
     const { keys, freshBeyond, registered } = this.#answering.sent(this.key, this.freshBeyond)
     this.registered = registered
-    return { keys, token: this.token, freshBeyond }
+    return { keys, token: this.token, freshBeyond, wantsSlot: this.wantsSlot }
   }
 
   onReply(reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
@@ -129,6 +134,7 @@ export class RedisStore {
   readonly #prefix: string
   readonly #report: (error: unknown) => void
   readonly #claims: ClaimBatches
+  readonly #slots: SlotLine | undefined
   readonly #reads: PlainReads
   readonly #redisClock: RedisClock
   readonly #tags: Tags
@@ -145,7 +151,10 @@ export class RedisStore {
     /** Told of damage that costs nobody an answer. */
     report: (error: unknown) => void,
     guard: Guard,
+    /** Where loads are limited. */
+    slots?: SlotLine,
   ) {
+    this.#slots = slots
     this.#connection = connection
     this.#inboxes = inboxes
     this.#clock = clock
@@ -153,7 +162,7 @@ export class RedisStore {
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
     const tagKeys = (): string => this.#tags.scriptArgument
-    this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now())
+    this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now(), slots)
     this.#redisClock = new RedisClock(clock)
     const settlements = new SettleBatches(connection, this.#redisClock, tagKeys)
     this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
@@ -167,7 +176,8 @@ export class RedisStore {
 
   /**
    * One round trip: reads the entry and, unless it is fresh, takes the lease under a token of `makeToken` or registers as a
-   * waiter. What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. Never rejects.
+   * waiter. What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. With `wantsSlot` it asks for a
+   * slot to load in, under the same token. Never rejects.
    */
   claim<V>(
     key: string,
@@ -175,9 +185,10 @@ export class RedisStore {
     lockTtl: number,
     codec: Codec<V>,
     freshBeyond?: number,
+    wantsSlot = false,
   ): Promise<Claim<V>> {
     return new Promise((resolve) => {
-      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, freshBeyond, resolve))
+      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, freshBeyond, wantsSlot, resolve))
     })
   }
 
@@ -230,6 +241,7 @@ export class RedisStore {
     const found = envelope && this.#decode(envelope, asked.codec)
     const stale = asEntry(found)
     if (reply.state === 'leased') {
+      if (reply.slot !== undefined) this.#slots?.noteClaimed(token, reply.slot, sentAt)
       const payload = stale && envelope?.payload
       return { state: 'leased', stale, payload, possessions: [{ token, sentAt, grantedAt: reply.now }] }
     }
@@ -243,7 +255,7 @@ export class RedisStore {
       return { state: 'fresh', entry: found, payload: envelope.payload }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
     return this.#connection.run(deleteIfSame, [this.valueKey(key)], [reply.bytes as Buffer]).then(
-      () => this.claim(key, () => token, asked.lockTtl, asked.codec),
+      () => this.claim(key, () => token, asked.lockTtl, asked.codec, undefined, asked.wantsSlot),
       (error: unknown) => this.#unavailable(asked, error),
     )
   }
@@ -262,7 +274,8 @@ export class RedisStore {
    * A claim that failed here may yet take the lease over there. On the same connection the release comes after it; a
    * Cluster's client may send it to a new master last, so it is released once more when its late reply comes.
    */
-  #unavailable<V>({ key, token }: Asked<V>, error: unknown): Claim<V> {
+  #unavailable<V>({ key, token, wantsSlot }: Asked<V>, error: unknown): Claim<V> {
+    if (wantsSlot) this.#slots?.unanswered(token, error)
     if (error instanceof BreakerOpenError) return UNAVAILABLE
     this.#report(error)
     const release = (): void => void this.endings.abandon(key, { token, hasRunOut: false }).catch(() => {})

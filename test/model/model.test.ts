@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findModelChecker, MODEL_CHECKER_START } from '../support/model-checker.ts'
-import { checks, mutations, possibilities } from './checks.ts'
+import { table } from './table.ts'
 import { questionsOf, type Question } from './questions.ts'
 import { search } from './spin.ts'
 
 /** Seconds that one search may take; a busy machine needs several times what a quiet one does. */
 const SECONDS = 120
-
-const table = { checks, mutations, possibilities }
 
 beforeAll(() => findModelChecker(console.log), MODEL_CHECKER_START)
 
@@ -38,9 +36,12 @@ test(
 
 describe('the table of checks', () => {
   test('every mutation and every possibility of the model is in it', async () => {
-    const model = await readFile(new URL('herd.pml', import.meta.url), 'utf8')
+    const files = ['herd.pml', 'slots.pml'].map((file) => readFile(new URL(file, import.meta.url), 'utf8'))
+    const model = (await Promise.all(files)).join()
     const inModel = new Set([...model.matchAll(/\b[MP]_[A-Z]+\b/g)].map(([name]) => name))
-    expect([...inModel].toSorted()).toEqual([...Object.keys(mutations), ...Object.keys(possibilities)].toSorted())
+    expect([...inModel].toSorted()).toEqual(
+      [...Object.keys(table.mutations), ...Object.keys(table.possibilities)].toSorted(),
+    )
   })
 
   test('an unknown name is refused with the names that there are', () => {

@@ -43,5 +43,6 @@ function failing(
 ): Omit<Question, 'about'> & { quick: true | undefined } {
   const of = checks[check]
   if (of === undefined) throw new Error(`${name} names the check ${check}, which does not exist`)
-  return { name, expected: 'fails', changes: of.changes, defines: [...of.defines, name], quick }
+  const { model, changes } = of
+  return { name, expected: 'fails', ...(model && { model }), changes, defines: [...of.defines, name], quick }
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checks, mutations, possibilities } from './checks.ts'
+import { table } from './table.ts'
 import { search, type Outcome } from './spin.ts'
 import { questionsOf, type Question } from './questions.ts'
 
@@ -20,7 +20,7 @@ const unknown = words.filter((word) => word.startsWith('--') && word !== '--quic
 if (unknown.length > 0) throw new Error(`no flag ${unknown.join(', ')}; there are --quick and --trace`)
 const traced = words.includes('--trace')
 const names = words.filter((word) => !word.startsWith('--'))
-const queue = questionsOf({ checks, mutations, possibilities }, names, words.includes('--quick'))
+const queue = questionsOf(table, names, words.includes('--quick'))
 const width = Math.max(...queue.map(({ name }) => name.length))
 let wrong = 0
 

@@ -8,6 +8,8 @@ import { shorten } from './trace.ts'
 
 /** One configuration of the model, to be searched through. */
 export interface Configuration {
+  /** The file, `herd` if it is not named. */
+  readonly model?: 'herd' | 'slots'
   /** Process starts that stand for the line CHANGES of the model's init. */
   readonly changes: string
   /** What is defined for it: `NVEXP=0`, `TAGS`, `M_GHOST`. */
@@ -33,7 +35,7 @@ const DEPTH = 2_000_000
 
 /** Searches all states of `configuration` for at most `seconds`; `traced` looks for a short way to a broken promise. */
 export async function search(
-  { changes, defines }: Configuration,
+  { model: file = 'herd', changes, defines }: Configuration,
   { seconds, traced = false }: { seconds: number; traced?: boolean },
 ): Promise<Outcome> {
   const { spin, gcc } = await findModelChecker(console.log)
@@ -42,7 +44,7 @@ export async function search(
   const run = (program: string, args: readonly string[], timeout = 0): Promise<Ran> =>
     runIn(folder, program, args, timeout)
   try {
-    const model = await readFile(new URL('herd.pml', import.meta.url), 'utf8')
+    const model = await readFile(new URL(`${file}.pml`, import.meta.url), 'utf8')
     await writeFile(join(folder, 'model.pml'), withChanges(model, changes))
     const given = [...defines.map((define) => `-D${define}`), 'model.pml']
     await succeed(run(spin, ['-a', ...given]), 'spin')
@@ -61,7 +63,7 @@ export async function search(
 
 function withChanges(model: string, changes: string): string {
   const line = /^ *CHANGES$/m
-  if (!line.test(model)) throw new Error('herd.pml must have a line CHANGES')
+  if (!line.test(model)) throw new Error('a model must have a line CHANGES')
   return model.replace(line, changes)
 }
 

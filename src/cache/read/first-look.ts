@@ -34,7 +34,9 @@ export class PlainReadAhead {
 
   /** Whether a look is likely to find something, and this caller needs nothing that only a flight can give it. */
   isWorthwhile<V>(settings: CallSettings<V>): boolean {
-    return settings.signal === undefined && this.#redis.expectsHits && !this.#core.reentrance.isInLoader
+    const { reentrance, limit } = this.#core
+    if (settings.signal !== undefined || !this.#redis.expectsHits) return false
+    return !reentrance.isInLoader && !limit?.isInLoader
   }
 
   look<V>(key: string, loader: Loader<V>, settings: CallSettings<V>): Promise<V> {

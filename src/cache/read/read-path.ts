@@ -31,9 +31,10 @@ export class ReadPath {
    * event loop. `undefined` where there is more to it.
    */
   follow<V>(key: string, loader: Loader<V>): Promise<V> | undefined {
-    const { local, reentrance, events } = this.#core
+    const { local, reentrance, events, limit } = this.#core
     const flight = local.flights.joinable<V>(key)
     if (flight === undefined || typeof loader !== 'function' || reentrance.isInLoader) return undefined
+    if (limit?.isInLoader) return undefined
     const entry = local.memory?.get<V>(key)
     if (entry === undefined) {
       events.coalesced(key)
@@ -136,7 +137,8 @@ export class ReadPath {
   }
 
   #join<V>(flight: Flight<V>, { settings }: Call<V>, brought: Brought<V>): Promise<V> {
-    const { reentrance } = this.#core
+    const { reentrance, limit } = this.#core
+    limit?.noteWaiter(flight)
     if (!reentrance.isInLoader) return flight.join(brought, settings.signal)
     const join = (): Promise<V> => flight.join(brought, settings.signal)
     return reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
@@ -159,6 +161,7 @@ export class ReadPath {
   #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
     const flight = this.#core.local.flights.start<V>(order.key)
     if (order.background) flight.keep()
+    else this.#core.limit?.noteWaiter(flight) // its claim is to know
     const refill = new Refill(this.#core, order, flight)
     refill.run()
     return { flight, refill }

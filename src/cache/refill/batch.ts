@@ -67,7 +67,9 @@ export class Batch<V> {
       const keys = batch.map(({ key }) => key)
       const context = new BatchContext(batch.map(({ execution }) => execution))
       const flights = batch.flatMap(({ flight }) => flight ?? [])
-      const values: unknown = await this.#core.reentrance.runTogether(flights, async () => this.#load(keys, context))
+      const { reentrance, limit } = this.#core
+      const load = (): Promise<unknown> => reentrance.runTogether(flights, async () => this.#load(keys, context))
+      const values: unknown = await (limit === undefined ? load() : limit.runTogether(this, load))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
       for (const [i, { key, resolve, reject }] of batch.entries()) {
         // Each value has to be copied and stored: the event loop gets its turn in between.

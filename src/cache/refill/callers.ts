@@ -120,6 +120,16 @@ export class Callers<V> {
     return stale
   }
 
+  /** Nothing can be loaded at present: lets them go with a stale value if there is one, be it meant for failures. */
+  makeDo(): void {
+    const { clock } = this.#core
+    const stale = this.#stale
+    if (stale === undefined || clock.now() >= usableUntil(stale)) return
+    this.#flight.keep()
+    this.#flight.offer(() => (clock.now() < usableUntil(stale) ? readOf(stale) : undefined))
+    this.serveStale(stale)
+  }
+
   serveStale(stale: Stale<V>): void {
     if (this.#flight.settled) return
     if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)

@@ -1,5 +1,8 @@
 import { onAbort, reasonOf } from '../../abort.ts'
+import type { Clock } from '../../clock.ts'
 import { Execution } from '../../flight/execution.ts'
+import type { LoadLimit } from '../shared/load-limit.ts'
+import type { Slot } from '../shared/slot.ts'
 import type { CacheCore } from '../core.ts'
 import { LoadRecord, type Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
@@ -20,7 +23,7 @@ export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>):
 
 /**
  * Runs a loader for one caller, sharing and storing nothing: because results are not for others, or, with
- * `do-not-store`, because those who load for others took too long.
+ * `do-not-store`, because those who load for others took too long. Where loads are limited it waits for a slot.
  */
 export async function loadAlone<V>(
   core: CacheCore,
@@ -34,17 +37,34 @@ export async function loadAlone<V>(
   const stops = [settings.signal, closing].map((signal) => signal && forward(signal, execution))
   const record = new LoadRecord<V>(key, execution, undefined, false, () => {})
   record.sharing = sharing
-  const startedAt = clock.now()
+  const asked = checked(loader, settings.schema)
+  const load = (): Promise<V> => runLoader(asked, record, settings.loadTimeout, execution, clock)
+  let startedAt = NaN
   try {
-    const value = await runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
+    const slot = core.limit && (await slotFor(core.limit, key, settings.waitTimeout, execution, clock))
+    startedAt = clock.now()
+    const value = await (slot === undefined ? load() : slot.run(load))
     events.refilled(key, clock.now() - startedAt)
     return value
   } catch (error) {
-    events.refillFailed(key, error, clock.now() - startedAt)
+    if (!Number.isNaN(startedAt)) events.refillFailed(key, error, clock.now() - startedAt)
     throw error
   } finally {
     for (const stop of stops) stop?.()
   }
+}
+
+async function slotFor(
+  limit: LoadLimit,
+  key: string,
+  waitTimeout: number,
+  execution: Execution,
+  clock: Clock,
+): Promise<Slot> {
+  const until = clock.now() + waitTimeout
+  const slot = await limit.slotFor({ isLocal: false, until }, (stop) => (execution.onAbort = stop))
+  if (typeof slot !== 'string') return slot
+  throw execution.isAborted ? execution.reason : limit.refusal(key)
 }
 
 function forward(signal: AbortSignal, execution: Execution): () => void {

@@ -14,6 +14,9 @@ import { failureTtlOf } from '../options.ts'
 import { claimValid, isValid } from '../schema/found-valid.ts'
 import { checked } from '../schema/made-valid.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
+import type { LoadLimit } from '../shared/load-limit.ts'
+import type { NoSlot } from '../shared/queueing.ts'
+import type { Slot } from '../shared/slot.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import type { RefillOrder } from './call.ts'
 import { Callers, PASS_DURATION } from './callers.ts'
@@ -35,6 +38,8 @@ export class Refill<V> {
   #since = 0
   /** The result of this refill's own loader, once that runs. */
   #loaded: Promise<V> | undefined
+  /** Local instant until which it may wait, for another process or for a slot; set when it first may have to. */
+  #waitUntil: number | undefined
   /** ms spent waiting for another process, if it had to. */
   #waited: number | undefined
 
@@ -48,12 +53,12 @@ export class Refill<V> {
 
   /** Begins, in the background once the callers are away; the flight carries the outcome. */
   run(): void {
-    if (!this.#order.background) return this.#run()
+    if (!this.#order.background) return this.#start()
     this.#callers.goOnUnattended()
-    void this.#callersAreAway().then(() => this.#run())
+    void this.#callersAreAway().then(() => this.#start())
   }
 
-  #run(): void {
+  #start(): void {
     if (!refillChannel.hasSubscribers) return void this.#begin()
     traceRefill(this.#core.options, this.#order, (message) => {
       this.#callers.message = message
@@ -74,9 +79,12 @@ export class Refill<V> {
   }
 
   #claim(redis: RedisTier, invalidUntil?: number): Promise<Claim<V>> {
-    const { key, settings } = this.#order
-    this.#since = this.#core.local.now
-    const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> => redis.claim(key, settings.codec, freshBeyond)
+    const { key, settings, batch } = this.#order
+    const { limit, local } = this.#core
+    this.#since = local.now
+    const wantsSlot = limit !== undefined && batch === undefined && !limit.isLent(this.#flight)
+    const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> =>
+      redis.claim(key, settings.codec, freshBeyond, wantsSlot)
     return settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
   }
 
@@ -106,8 +114,8 @@ export class Refill<V> {
 
   /** With Redis: until the flight is at its end, load if the lease is ours, else wait to be told and claim again. */
   async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
-    const { key, settings } = this.#order
-    const waitUntil = this.#core.clock.now() + settings.waitTimeout
+    const { key } = this.#order
+    const waitUntil = this.#mayWaitUntil()
     let claim = first
     for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
       if (claim.state === 'fresh') {
@@ -124,6 +132,10 @@ export class Refill<V> {
     }
     this.#callers.failAll(this.#flight.execution.reason)
     if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
+  }
+
+  #mayWaitUntil(): number {
+    return (this.#waitUntil ??= this.#core.clock.now() + this.#order.settings.waitTimeout)
   }
 
   async #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<void> {
@@ -150,12 +162,15 @@ export class Refill<V> {
 
   /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
   async #waitWhileBusy(redis: RedisTier, claim: Busy<V>, waitUntil: number): Promise<boolean> {
-    const { clock } = this.#core
+    const { clock, limit } = this.#core
     this.#order.batch?.decided(this.#order.key)
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
+    if (limit?.isFull) this.#callers.makeDo() // he may be in line
     this.#callers.noteMiss()
     const startedAt = clock.now()
+    const stopLending = limit?.lendOn(this.#flight, claim.holder)
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
+    stopLending?.()
     this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
     if (notice !== undefined && notice.kind !== 'again') {
       await this.#accept(notice)
@@ -174,7 +189,7 @@ export class Refill<V> {
     execution.onAbort = mailbox.interrupt
     let notice: Notice<V> | undefined
     try {
-      notice = await redis.waitForNotice(mailbox, claim, ms)
+      notice = await redis.waitForNotice(mailbox, claim, ms, this.#core.limit?.isFull === true)
     } finally {
       execution.onAbort = undefined
       close()
@@ -198,12 +213,13 @@ export class Refill<V> {
 
   async #giveUpWaiting(): Promise<void> {
     const { key, loader, settings } = this.#order
+    const { limit } = this.#core
     if (this.#flight.settled) return
     if (settings.onWaitTimeout === 'throw') {
-      this.#callers.fail(new WaitTimeoutError(key, settings.waitTimeout))
+      this.#callers.fail(limit?.isFull ? limit.refusal(key) : new WaitTimeoutError(key, settings.waitTimeout))
       return
     }
-    const alone = { ...settings, signal: this.#flight.execution.signal }
+    const alone = { ...settings, signal: this.#flight.execution.signal, waitTimeout: 0 }
     const value = await loadAlone(this.#core, key, loader, alone, 'do-not-store')
     this.#callers.settle(
       this.#callers.orReport(() => isolateLoaded(value, settings.codec)),
@@ -212,8 +228,48 @@ export class Refill<V> {
     this.#callers.note('loaded')
   }
 
-  /** Runs the loader as the one whose result is stored. */
+  /** Loads under the lease, in a slot where loads are limited. */
   #load(lease: Lease): Promise<void> {
+    const { limit } = this.#core
+    return limit === undefined ? this.#run(lease, undefined) : this.#loadInLimit(limit, lease)
+  }
+
+  async #loadInLimit(limit: LoadLimit, lease: Lease): Promise<void> {
+    const slot = await this.#slotFor(limit, lease)
+    if (typeof slot !== 'string') return this.#run(lease, slot)
+    const { isAborted, reason } = this.#flight.execution
+    if (isAborted) this.#callers.failAll(reason)
+    else if (slot === 'over') this.#callers.fail(limit.refusal(this.#order.key))
+    await lease.abandon()
+    const { redis } = this.#core
+    if (isAborted || slot === 'over' || redis === undefined) return
+    await this.#follow(redis, await this.#claim(redis)) // the lease was lost meanwhile
+  }
+
+  async #slotFor(limit: LoadLimit, lease: Lease): Promise<Slot | NoSlot> {
+    const { execution } = this.#flight
+    if (execution.isAborted) return 'stopped'
+    const wanting = {
+      flight: this.#flight,
+      token: lease.token,
+      isLocal: lease === localLease,
+      together: this.#order.batch,
+      until: this.#mayWaitUntil(),
+      onWait: () => {
+        this.#callers.makeDo()
+        this.#callers.noteMiss()
+      },
+    }
+    const slot = await limit.slotFor(wanting, (stop) => {
+      execution.onAbort = stop
+      lease.onLost(stop)
+    })
+    execution.onAbort = undefined
+    return slot
+  }
+
+  /** Runs the loader as the one whose result is stored. */
+  #run(lease: Lease, slot: Slot | undefined): Promise<void> {
     const { key, loader, settings, background, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
@@ -233,8 +289,9 @@ export class Refill<V> {
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
-    const run = (): Promise<V> =>
+    const load = (): Promise<V> =>
       runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
+    const run = slot === undefined ? load : () => slot.run(load)
     this.#loaded = batch === undefined ? reentrance.run(this.#flight, run) : run()
     batch?.decided(key)
     return this.#loaded.then(

@@ -21,6 +21,7 @@ const KEY = 'k'
 const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
+const LOST = 'l'
 /** Followed by what names a key, its letter first. */
 const EXPIRED_KEY = 'e'
 /** Followed by the ms, `:` and what names the tag. */
@@ -47,13 +48,22 @@ export class Backplane {
     return { channel: this.channel, message: this.#sender + (this.#isEverywhere ? kind.toUpperCase() : kind) + name }
   }
 
+  /** How it is told that a process is gone, whose inbox ends the message. We are to hear it, too: its sender is nobody. */
+  announceLost(): Broadcast {
+    return { channel: this.channel, message: '-'.repeat(this.#sender.length) + LOST }
+  }
+
   /** What another process tells, and whether of all instances; `undefined` for our own messages and what is none. */
-  read(bytes: Buffer): { readonly change: Change; readonly isEverywhere: boolean } | undefined {
+  read(
+    bytes: Buffer,
+  ): { readonly change: Change; readonly isEverywhere: boolean } | { readonly lost: string } | undefined {
     const text = bytes.toString()
     if (text.startsWith(this.#sender)) return undefined
     const letter = text.charAt(this.#sender.length)
     const kind = letter.toLowerCase()
-    const change = read(kind, text.slice(this.#sender.length + 1))
+    const name = text.slice(this.#sender.length + 1)
+    if (kind === LOST) return { lost: name }
+    const change = read(kind, name)
     return change && { change, isEverywhere: letter !== kind }
   }
 }

@@ -11,6 +11,8 @@ import type { RedisMember } from './member.ts'
 export interface Lease {
   /** Whether one of the endings has been called. */
   readonly hasEnded: boolean
+  /** Absent where no other process takes part. */
+  readonly token: string | undefined
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
@@ -55,6 +57,10 @@ export class RedisLease implements Lease {
     return this.#ended
   }
 
+  get token(): string {
+    return this.#lock.token
+  }
+
   onLost(listener: (reason: unknown) => void): void {
     this.#lock.onEnd((outcome, reason) => {
       if (outcome === 'lost') listener(reason)
@@ -95,6 +101,7 @@ export class RedisLease implements Lease {
     if (this.#ended) return OVER
     this.#ended = true
     this.#lock.forget()
+    for (const { slots } of this.#members) slots?.drop(this.token)
     return this.#members.length === 1 ? this.#endOn(0, ending, fallback) : this.#endOnAll(ending, fallback)
   }
 
@@ -138,6 +145,7 @@ const held = (): Promise<boolean> => HELD
 /** Stands in where no other process takes part: without Redis, and while Redis cannot be reached. */
 export const localLease: Lease = {
   hasEnded: true,
+  token: undefined,
   onLost: () => {},
   commit: held,
   deliver: held,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { Instance } from '../../lock/instance.ts'
 import { BreakerOpenError } from '../../errors.ts'
-import { Breaker } from '../../redis/breaker.ts'
+import { Breaker, type Guard } from '../../redis/breaker.ts'
 import type { ClientPort } from '../../redis/client-port.ts'
 import { Connection } from '../../redis/connection.ts'
 import { entryKeysBeginning } from '../../redis/entry-keys.ts'
@@ -11,6 +11,7 @@ import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
 import type { Ended, Ending, Possession } from '../../store/endings.ts'
 import { RedisStore } from '../../store/redis-store.ts'
+import { SlotLine } from '../../store/slot-line.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { RedisStats } from '../watch/stats.ts'
@@ -34,6 +35,8 @@ export class RedisMember {
   /** The same Redis as the locker sees it. */
   readonly instance: Instance
   readonly breaker: Breaker
+  /** Where loads are limited. */
+  readonly slots: SlotLine | undefined
   readonly #connection: Connection
   readonly inspector: Inspector
   readonly #report: (error: unknown) => void
@@ -62,15 +65,20 @@ export class RedisMember {
       onMessage: hooks.onBackplane,
       onSync: hooks.onSync,
       onFailure: report,
+      onUnheard: (topic: string, payload: Buffer) => this.slots?.unheard(topic, payload),
       ...(isTracked ? { tracking } : {}),
     }
     this.inboxes = new Inboxes(connection, clock, random, { broadcast, id: inboxId })
     this.instance = new Instance(connection, this.inbox)
     const breaker = new Breaker(clock, connection.label)
     this.breaker = breaker
-    this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, (operation) =>
-      breaker.run(operation),
-    )
+    const guard: Guard = (operation) => breaker.run(operation)
+    const { maxLoads } = options
+    if (maxLoads !== undefined) {
+      const parts = { connection, inbox: this.inbox, clock, random }
+      this.slots = new SlotLine(parts, { ...options, maxLoads }, backplane.announceLost(), guard, report)
+    }
+    this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, guard, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
     this.#report = report
   }

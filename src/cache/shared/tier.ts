@@ -7,11 +7,13 @@ import type { Random } from '../../random.ts'
 import type { Codec } from '../../store/codec.ts'
 import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
+import { inboxOf } from '../../store/holding.ts'
 import type { HeldLease, Listing } from '../../store/inspector.ts'
 import type { Notice } from '../../store/notice.ts'
 import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
 import type { Busy, Claim } from '../../store/redis-store.ts'
+import type { SlotLine } from '../../store/slot-line.ts'
 import type { AnnouncedTag } from '../../store/tags.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
 import type { Storing } from '../../store/storing.ts'
@@ -27,6 +29,8 @@ import { RedisMember } from './member.ts'
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
 const JITTER = 40
+/** A lease of one who stands in line is looked at after so many times what is left of it. */
+const PATIENCE = 4
 /** How often those look who cannot be told, because the inbox is not open. */
 const POLL = 100
 
@@ -63,9 +67,13 @@ export class RedisTier {
   readonly #locker: Locker
   readonly #backplane: Backplane
   readonly #lockTtl: number
+  /** Where loads are limited: the slots of each instance. */
+  readonly slotLines: readonly SlotLine[]
   readonly #describe: (key: string) => ClaimMessage
   /** By it holders of leases are told apart. */
   readonly #inboxId: string
+  /** Where loads are limited: by the inbox of the process that they wait for, those who wait. */
+  readonly #waitsByInbox = new Map<string, Set<() => void>>()
   /** Whether every inbox receives messages. */
   #isSynced = false
   #wasEverSynced = false
@@ -96,6 +104,7 @@ export class RedisTier {
           },
         ),
     )
+    this.slotLines = this.#members.flatMap(({ slots }) => slots ?? [])
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: [] }, { clock, random, instances })
   }
@@ -104,6 +113,7 @@ export class RedisTier {
   #heard(index: number, message: Buffer): void {
     const heard = this.#backplane.read(message)
     if (heard === undefined) return
+    if ('lost' in heard) return this.#interruptWaitsFor(heard.lost)
     const { change, isEverywhere } = heard
     this.#hooks.onChange(change)
     if (change.kind === 'all') this.#interruptWaits()
@@ -144,28 +154,29 @@ export class RedisTier {
     }
   }
 
-  readonly #makeToken = (): string => this.#locker.createToken()
+  readonly makeToken = (): string => this.#locker.createToken()
 
   /**
    * One round trip a member: the fresh value, the lease, or a place among the waiters. What is fresh no longer than
-   * `freshBeyond` counts as stale. Never rejects.
+   * `freshBeyond` counts as stale. With `wantsSlot` the lease comes with a slot to load in, where that takes no further
+   * command. Never rejects.
    */
-  claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
-    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, freshBeyond)
+  claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined, wantsSlot: boolean): Promise<Claim<V>> {
+    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, freshBeyond, wantsSlot)
     const message = this.#describe(key)
     return traced(claimChannel, message, async () => {
-      const claim = await this.#claim(key, codec, freshBeyond)
+      const claim = await this.#claim(key, codec, freshBeyond, wantsSlot)
       message.state = claim.state
       return claim
     })
   }
 
-  #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined): Promise<Claim<V>> {
+  #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined, wantsSlot: boolean): Promise<Claim<V>> {
     this.#listen()
     if (this.#members.length > 1)
-      return claimAll(this.#members, key, this.#makeToken(), this.#lockTtl, codec, freshBeyond)
+      return claimAll(this.#members, key, this.makeToken(), this.#lockTtl, codec, freshBeyond)
     const { store } = this.#members[0] as RedisMember
-    return store.claim(key, this.#makeToken, this.#lockTtl, codec, freshBeyond)
+    return store.claim(key, this.makeToken, this.#lockTtl, codec, freshBeyond, wantsSlot)
   }
 
   stats(): RedisStats[] {
@@ -201,6 +212,7 @@ export class RedisTier {
   openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
     const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, mailbox.deliver, mailbox.interrupt))
+    if (this.slotLines.length > 0) stops.push(this.#noteWait(inboxOf(claim.holder) ?? '', mailbox.interrupt))
     return {
       mailbox,
       close() {
@@ -209,10 +221,28 @@ export class RedisTier {
     }
   }
 
-  /** The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. */
-  async waitForNotice<V>(mailbox: Mailbox<Notice<V>>, claim: Busy<V>, ms: number): Promise<Notice<V> | undefined> {
+  #noteWait(inbox: string, interrupt: () => void): () => void {
+    const waits = this.#waitsByInbox.get(inbox) ?? new Set()
+    this.#waitsByInbox.set(inbox, waits.add(interrupt))
+    return () => {
+      waits.delete(interrupt)
+      if (waits.size === 0 && this.#waitsByInbox.get(inbox) === waits) this.#waitsByInbox.delete(inbox)
+    }
+  }
+
+  /**
+   * The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. `isPatient`: he
+   * may stand in line, and it would be told if his process were gone.
+   */
+  async waitForNotice<V>(
+    mailbox: Mailbox<Notice<V>>,
+    claim: Busy<V>,
+    ms: number,
+    isPatient: boolean,
+  ): Promise<Notice<V> | undefined> {
     // Not registered, because the inbox was not open yet: its opening resets it, and so interrupts this wait.
-    const untilNextLook = claim.registered ? claim.leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
+    const leaseEndsIn = claim.leaseEndsIn * (isPatient ? PATIENCE : 1)
+    const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
     const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
     return typeof end === 'string' ? undefined : end
   }
@@ -251,6 +281,11 @@ export class RedisTier {
   async removeAll(path: string): Promise<void> {
     await this.#onAll((overwrites) => overwrites.removeAll(path, this.#backplane.announce({ kind: 'all', path })))
     this.#interruptWaits()
+  }
+
+  /** Those who wait for what that process loads, or was to load, look for themselves. */
+  #interruptWaitsFor(inbox: string): void {
+    for (const interrupt of this.#waitsByInbox.get(inbox) ?? []) interrupt()
   }
 
   /** The leases that others waited for may be gone, and with them whoever would have told of their end. */

@@ -20,7 +20,7 @@ export class Counts {
   readonly loadTime: DurationHistogram = new DurationHistogram(DURATION_BOUNDS)
   readonly waits: { count: number; sum: number } = { count: 0, sum: 0 }
 
-  read(): Omit<CacheStats, 'redis' | 'entries' | 'bytes' | 'flights'> {
+  read(): Omit<CacheStats, 'limit' | 'redis' | 'entries' | 'bytes' | 'flights'> {
     const { counts, inRedis } = this
     return {
       hits: counts.hit,

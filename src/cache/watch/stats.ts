@@ -23,6 +23,8 @@ export interface CacheStats {
   readonly leasesLost: number
   /** Values of Redis that a schema refused. */
   readonly invalidValues: number
+  /** How this process loads under `maxLoads`; `undefined` without that option. */
+  readonly limit: LimitStats | undefined
   /** Changes that this process made or was told of. */
   readonly invalidations: number
   /** Reported by the event `error`. Of a failure that goes on only the first in ten seconds is. */
@@ -35,6 +37,16 @@ export interface CacheStats {
   readonly bytes: number | undefined
   /** Flights under way. */
   readonly flights: number
+}
+
+export interface LimitStats {
+  readonly maxLoads: number
+  /** Loads that run in this process; a batch is one. */
+  readonly running: number
+  /** Loads of this process that wait for a slot. */
+  readonly waiting: number
+  /** How often no slot became free in time. */
+  readonly refused: number
 }
 
 /** Where a value was found. */
@@ -87,6 +99,11 @@ export class DurationHistogram {
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count++
     this.#sum += duration
+  }
+
+  /** ms; 0 as long as nothing was noted. */
+  get mean(): number {
+    return this.#count === 0 ? 0 : this.#sum / this.#count
   }
 
   read(): Histogram {

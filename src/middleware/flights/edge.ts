@@ -16,8 +16,8 @@ export interface Edge {
   readonly canStandIn: boolean
   /** Answers with a stored response what the client has asked for. */
   answer(stored: StoredResponse, fields: FieldBlock): void
-  /** Answers with nothing but a status. */
-  refuse(status: number, cacheStatus: string): void
+  /** Answers with nothing but a status, and with the seconds after which it is worth trying again, if given. */
+  refuse(status: number, cacheStatus: string, retryAfter?: number): void
   /** Begins an answer that goes on as the run does. */
   follow(head: FollowedHead, listener: OutletListener): Outlet
   /** Prepares a run of the handler. Throws for a request or response of a kind that is not understood. */

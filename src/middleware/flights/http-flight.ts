@@ -1,6 +1,7 @@
 import type { Cache } from '../../cache/cache.ts'
 import { isPassed, type LoaderContext } from '../../cache/refill/loader-context.ts'
 import type { Clock } from '../../clock.ts'
+import { OverloadedError } from '../../errors.ts'
 import type { Random } from '../../random.ts'
 import type { Exchange } from './exchange.ts'
 import { FillFailedError } from '../fill/fill-failed-error.ts'
@@ -8,6 +9,7 @@ import type { FillHost, FillRules, FillSurroundings } from '../fill/fill-parts.t
 import { Fill } from '../fill/fill.ts'
 import type { ResponseDonors } from './response-donors.ts'
 import { type Stored, storedCodec } from '../stored/stored-codec.ts'
+import { cacheStatusForward } from '../rules/cache-status.ts'
 import type { KeptFor } from '../rules/kept-for.ts'
 import { StoredResponse } from '../stored/stored-response.ts'
 import { VaryIndex } from '../stored/vary-index.ts'
@@ -56,6 +58,8 @@ export interface FlightHost {
 /** ms that stand for no waiting at all: the request's own handler runs unless the lease is free. */
 const NO_WAIT = { waitTimeout: 1, onWaitTimeout: 'load' } as const
 
+const SERVICE_UNAVAILABLE = 503
+
 /** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
 /** An index outlives the variants that it leads to; losing it costs one run of the handler. */
@@ -91,7 +95,7 @@ export class HttpFlight implements FillHost {
       .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), options)
       .then(
         (value) => this.#deliver(value),
-        () => this.#giveUp(),
+        (error: unknown) => (error instanceof OverloadedError ? this.#refuse(error, mayWait) : this.#giveUp()),
       )
   }
 
@@ -301,6 +305,16 @@ export class HttpFlight implements FillHost {
       stored.mayServeOnError(now) ||
       this.#host.cache.peek(this.key) === stored
     )
+  }
+
+  /** All slots are taken. Rather than be sent away, a request waits for another's run, too. */
+  #refuse({ retryAfter }: OverloadedError, hasWaited: boolean): void {
+    if (!hasWaited) return this.start(true)
+    this.#host.leave(this)
+    for (const { edge, reason } of this.#takeWaiting()) {
+      edge.refuse(SERVICE_UNAVAILABLE, cacheStatusForward({ reason, detail: 'overloaded' }, undefined), retryAfter)
+    }
+    this.#fill?.giveHandlersAnswer()
   }
 
   #giveUp(): void {

@@ -68,12 +68,13 @@ export class NodeEdge implements Edge {
     this.#guarded(() => send(this.#res, replyOn(this.#res, this.#request, stored, fields)))
   }
 
-  refuse(status: number, cacheStatus: string): void {
+  refuse(status: number, cacheStatus: string, retryAfter?: number): void {
     if (this.isOver) return
     const res = this.#res
     this.#guarded(() => {
       res.statusCode = status
       res.setHeader('Cache-Status', cacheStatus)
+      if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter)
       res.end()
     })
   }

@@ -1,5 +1,6 @@
 import { defineScript, type Script } from '../script.ts'
 import { entryHeader } from './entry-header.ts'
+import { slotFunctions } from './slot-functions.ts'
 
 /** ms for which a lease that has run out, and that nobody has taken since, is still good for its commit. */
 const LAST_TTL = 10 * 60 * 1000
@@ -22,12 +23,45 @@ const LAST_TTL = 10 * 60 * 1000
  */
 export const claim: Script = defineScript(`
 ${entryHeader}
+${claimFunction(undefined)}
+local reply = { micros }
+for i = 0, #KEYS / 4 - 1 do reply[i + 2] = claimOne(4 * i, ARGV[2 * i + 4], ARGV[2 * i + 5]) end
+return reply
+`)
+
+/**
+ * The same for a cache whose loads are limited: who gets a lease gets a slot to load in, or a place in line.
+ *
+ *     KEYS  as above, then   held   line
+ *     ARGV  1 to 3 as above   4 to 7 rules, see `slotFunctions`
+ *           for each entry   two as above   '1' if it wants a slot with the lease
+ *
+ * Replies as above; a lease is followed by the state of the slot, as `slots` tells it, where one is wanted. Last come the
+ * figures of the slots: held, length of the line, ms until the first ends or -1.
+ */
+export const claimInLimit: Script = defineScript(`
+${entryHeader}
+${slotFunctions}
+local slots = slotsOf(KEYS[#KEYS - 1], KEYS[#KEYS], tonumber(ARGV[1]), 4)
+slots.handOn()
+${claimFunction("if wantsSlot == '1' then return { value, 'leased', damaged, slots.want(token, inbox ~= '') } end")}
+local count = (#KEYS - 2) / 4
+local reply = { micros }
+for i = 0, count - 1 do reply[i + 2] = claimOne(4 * i, ARGV[3 * i + 8], ARGV[3 * i + 9], ARGV[3 * i + 10]) end
+reply[count + 2] = slots.figures()
+return reply
+`)
+
+/** Lua function that claims one entry; `onLease`: what is to be done beside, once it has the lease. */
+function claimFunction(onLease: string | undefined): string {
+  return `
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 local lockTtl, inbox, tagKeys = ARGV[1], ARGV[2], ARGV[3]
 
-local function claimOne(valueKey, leaseKey, waitersKey, lastKey, token, freshBeyond)
+local function claimOne(keys, token, freshBeyond, wantsSlot)
+  local valueKey, leaseKey, waitersKey, lastKey = KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
   local value = redis.pcall('GET', valueKey)
   local damaged = 0
   if value and not isEnvelope(value) then
@@ -48,6 +82,7 @@ local function claimOne(valueKey, leaseKey, waitersKey, lastKey, token, freshBey
   end
   if redis.call('SET', leaseKey, token, 'NX', 'PX', lockTtl) or redis.call('GET', leaseKey) == token then
     redis.call('SET', lastKey, token, 'PX', ${LAST_TTL})
+    ${onLease ?? ''}
     return { value, 'leased', damaged }
   end
   if inbox ~= '' then
@@ -56,10 +91,5 @@ local function claimOne(valueKey, leaseKey, waitersKey, lastKey, token, freshBey
   end
   return { value, math.max(redis.call('PTTL', leaseKey), 0), damaged, redis.call('GET', leaseKey) }
 end
-
-local reply = { micros }
-for i = 0, #KEYS / 4 - 1 do
-  reply[i + 2] = claimOne(KEYS[4 * i + 1], KEYS[4 * i + 2], KEYS[4 * i + 3], KEYS[4 * i + 4], ARGV[2 * i + 4], ARGV[2 * i + 5])
-end
-return reply
-`)
+`
+}

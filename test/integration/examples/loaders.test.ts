@@ -43,6 +43,17 @@ test.each(['memory', 'memory and Redis'])('failures.ts asks once for what there 
   ])
 })
 
+test.each(['memory', 'memory and Redis'])(
+  'load-limit.ts runs five queries at once, serves what is stale, and sends the rest away, in %s',
+  async (where) => {
+    expect(await runExample('load-limit.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
+      '100 rows, at most 5 queries at once',
+      'row of key 7, stale, at once',
+      'OVERLOADED, to be tried again: true',
+    ])
+  },
+)
+
 const sqlLines = (database: string, where: string): string[] => [
   `${database}, cached in ${where}`,
   '100 callers, queries: 1',

@@ -1,0 +1,45 @@
+import type { AsyncLocalStorage } from 'node:async_hooks'
+
+/** The right to run a loader. A loader that asks the same cache lends it to what it waits for. */
+export class Slot {
+  readonly #inside: AsyncLocalStorage<Slot>
+  readonly #onEnd: () => void
+  /** Loads that run in it. */
+  #uses = 0
+  #hasEnded = false
+
+  /** `inside`: tells a loader's calls whose they are; `onEnd`: gives the slot back. */
+  constructor(inside: AsyncLocalStorage<Slot>, onEnd: () => void) {
+    this.#inside = inside
+    this.#onEnd = onEnd
+  }
+
+  /** Whether it was given back: nothing may begin in it any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  /** For one more load, which must `run` in it or `leave` it. */
+  share(): this {
+    this.#uses++
+    return this
+  }
+
+  /** Runs a loader in it. The slot is given back when the last has ended. */
+  run<T>(load: () => Promise<T>): Promise<T> {
+    const loaded = this.#inside.run(this, load)
+    loaded.then(this.leave, this.leave)
+    return loaded
+  }
+
+  readonly leave = (): void => {
+    this.#uses--
+    this.endIfUnused()
+  }
+
+  endIfUnused(): void {
+    if (this.#uses > 0 || this.#hasEnded) return
+    this.#hasEnded = true
+    this.#onEnd()
+  }
+}

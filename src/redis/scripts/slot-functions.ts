@@ -1,0 +1,99 @@
+import { TOKEN_PREFIX } from './hand-off.ts'
+
+/** How the topic of a message about a slot begins; the token follows. */
+export const SLOT_TOPIC = 'slot:'
+
+/** ms for which the keys outlive what stands in them. */
+export const KEPT = 60_000
+
+/**
+ * Lua function `slotsOf(held, line, ttl, rules)`: the slots in which loads run, and the line of those who wait for one.
+ *
+ *     held, line  keys, see `redis/slot-keys.ts`
+ *     ttl         ms for which a slot is held
+ *     rules       index in ARGV of   slots that may be held at once   '1' where PUBLISH counts every subscriber; on a Cluster
+ *                 it counts those of one node only   channel of the backplane   beginning of a message for it, which ends in
+ *                 the inbox of a process that is gone
+ *
+ * First, slots whose time is over are taken back. Whoever lets one run out is dead or frozen, and so is who cannot be
+ * reached: the places of that process go, too, and those who wait for what it loads are told. A living one finds out and
+ * lines up again. Returns a table of functions:
+ *
+ *     handOn()              gives free slots to the first in line, each told by a message
+ *     want(token, mayWait)  returns 1 when the token has a slot; else its place in line: 0 it had one, 2 it has one now; 3 when
+ *                           it may not wait
+ *     keep(token)           the token's slot lasts the whole ttl from now on; it runs, whatever was taken back
+ *     leave(token)          ends whatever the token has
+ *     figures()             returns the slots that are held, the length of the line, and the ms until the first slot ends
+ */
+export const slotFunctions: string = `
+local function inboxOf(token)
+  return string.match(token, '^${TOKEN_PREFIX}([^:]*):') or ''
+end
+local function slotsOf(held, line, ttl, rules)
+  local max, counts, channel, message = tonumber(ARGV[rules]), ARGV[rules + 1] == '1', ARGV[rules + 2], ARGV[rules + 3]
+  local time = redis.call('TIME')
+  local now, arrival = time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
+  local function forget(inboxes)
+    for _, token in ipairs(redis.call('ZRANGE', line, 0, -1)) do
+      if inboxes[inboxOf(token)] then redis.call('ZREM', line, token) end
+    end
+    for inbox in pairs(inboxes) do redis.pcall('PUBLISH', channel, message .. inbox) end
+  end
+  local over = redis.call('ZRANGEBYSCORE', held, '-inf', now)
+  if #over > 0 then
+    local inboxes = {}
+    for _, token in ipairs(over) do
+      redis.call('ZREM', held, token)
+      inboxes[inboxOf(token)] = true
+    end
+    forget(inboxes)
+  end
+  local slots = {}
+  function slots.keep(token)
+    redis.call('ZADD', held, string.format('%.0f', now + ttl), token)
+    redis.call('PEXPIRE', held, ttl + ${KEPT})
+  end
+  function slots.leave(token)
+    if redis.call('ZREM', held, token) == 0 then redis.call('ZREM', line, token) end
+  end
+  function slots.handOn()
+    local room = max - redis.call('ZCARD', held)
+    while room > 0 do
+      local first = redis.call('ZPOPMIN', line)
+      local token = first[1]
+      if not token then return end
+      local inbox, topic = inboxOf(token), '${SLOT_TOPIC}' .. token
+      local receivers = redis.pcall('PUBLISH', 'herdlock:inbox:' .. inbox, #topic .. ':' .. topic)
+      if type(receivers) == 'table' then
+        redis.call('ZADD', line, first[2], token) -- nobody can be told: who looks finds the free slot
+        return
+      end
+      if receivers > 0 or not counts then
+        slots.keep(token)
+        room = room - 1
+      else
+        forget({ [inbox] = true })
+      end
+    end
+  end
+  function slots.want(token, mayWait)
+    if redis.call('ZSCORE', held, token) then return 1 end
+    if redis.call('ZCARD', held) < max then
+      redis.call('ZREM', line, token)
+      slots.keep(token)
+      return 1
+    end
+    if not mayWait then return 3 end
+    arrival = arrival + 1
+    local added = redis.call('ZADD', line, 'NX', string.format('%.0f', arrival), token)
+    redis.call('PEXPIRE', line, ttl + ${KEPT})
+    return 2 * added
+  end
+  function slots.figures()
+    local first = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+    return { redis.call('ZCARD', held), redis.call('ZCARD', line), first and math.max(first - now, 0) or -1 }
+  end
+  return slots
+end
+`
