@@ -5,7 +5,18 @@
 const leaves = ['abort', 'check', 'clock', 'diagnostics', 'errors', 'full-key', 'key-version', 'outside', 'random']
 
 /** Files of src/ that packages import, and nothing inside does. */
-const entries = ['index', 'lock', 'express', 'cache-manager', 'redlock', 'dashboard', 'opentelemetry', 'prometheus', 'cli']
+const entries = [
+  'index',
+  'lock',
+  'express',
+  'fetch',
+  'cache-manager',
+  'redlock',
+  'dashboard',
+  'opentelemetry',
+  'prometheus',
+  'cli',
+]
 
 /** Which folders of src/ a folder may import from; leaves go without saying. */
 const layers = {
@@ -113,7 +124,7 @@ const watcherPatterns = (folder) => [
 const edgeless = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
 
 /** What edges share of the middleware, beside those rooms. */
-const edgelessFiles = ['reception', 'options', 'invalidation'].map((name) => `src/middleware/${name}.ts`)
+const edgelessFiles = ['reception', 'options', 'invalidation', 'wait-until'].map((name) => `src/middleware/${name}.ts`)
 
 /** Edges, of which none knows another one. */
 const edges = ['node', 'fetch']

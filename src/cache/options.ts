@@ -152,6 +152,8 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   jitter?: number | undefined
   codec?: Codec<V> | undefined
   schema?: StandardSchemaV1<V, unknown> | undefined
+  /** Takes the place of the cache's `waitUntil`: for hosts that give each request one of its own. */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** Options of `expireTags`. */
@@ -179,6 +181,7 @@ export interface CallSettings<V> {
   readonly tags: readonly string[]
   readonly codec: Codec<V>
   readonly schema: StandardSchemaV1 | undefined
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** What counts for calls without options, and for the cache as a whole. */
@@ -188,7 +191,6 @@ export interface ResolvedOptions extends CallSettings<unknown> {
   readonly memory: false | ResolvedMemory
   readonly lockTtl: number
   readonly commandTimeout: number
-  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly maxLoads: number | undefined
   readonly name: string
   readonly redactKey: (key: string) => string
@@ -248,7 +250,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
 /** Throws for options of a call that cannot be honoured, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
   checkObject('options', options)
-  const { signal, ttl, negativeTtl, failureTtl, jitter, tags, onWaitTimeout, codec } = options
+  const { signal, ttl, negativeTtl, failureTtl, jitter, tags, onWaitTimeout, codec, waitUntil } = options
   checkSignal(signal)
   if (ttl !== undefined) positiveDuration('ttl', ttl)
   if (negativeTtl !== undefined) positiveDuration('negativeTtl', negativeTtl)
@@ -264,6 +266,7 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   if (onWaitTimeout !== undefined) resolveOnWaitTimeout(onWaitTimeout)
   if (codec !== undefined) resolveCodec(codec)
   resolveSchema(options.schema)
+  resolveWaitUntil(waitUntil)
   checkVersionOptions(options)
 }
 
@@ -291,6 +294,7 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
     tags: options.tags ?? NO_TAGS,
     codec: options.codec ?? (defaults.codec as Codec<V>),
     schema: options.schema ?? defaults.schema,
+    waitUntil: options.waitUntil ?? defaults.waitUntil,
   }
 }
 

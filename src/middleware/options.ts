@@ -69,8 +69,7 @@ export interface OptionsFor<Native> {
   /** Whether a request is passed through untouched; asked for GET and HEAD. Default: none is. */
   bypass?: ((request: Native) => boolean) | undefined
   /**
-   * Is handed the work that goes on after clients have been answered: refills in the background, and storing by the cache
-   * that this middleware makes. For hosts that freeze a process once it has responded. It never rejects.
+   * Is handed the work that goes on after clients have been answered: refills in the background, and storing. For hosts that freeze a process once it has responded. It never rejects.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */

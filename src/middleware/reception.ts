@@ -24,12 +24,15 @@ import { find, lookUp, peekVariant } from './stored/look-up.ts'
 import type { Stored } from './stored/stored-codec.ts'
 import type { StoredResponse } from './stored/stored-response.ts'
 import { VaryIndex } from './stored/vary-index.ts'
+import type { WaitUntil } from './wait-until.ts'
 
 /** A request that has come to an edge, and what that edge can do with it. */
 export interface Arrival<Native extends object> {
   readonly request: RequestView<Native>
   /** Whether somebody has begun to answer it. */
   readonly isAnswered: boolean
+  /** Of its host; never throws. */
+  readonly waitUntil: WaitUntil | undefined
   /** Answers with a stored response, as far as `narrowing` asks for it. */
   answer(narrowing: NarrowingRequest, stored: StoredResponse, fields: FieldBlock): void
   /** Leaves the request to its handler. */
@@ -72,12 +75,11 @@ export class Reception<Native extends object> {
   /** @throws TypeError or RangeError for options that cannot be honoured */
   constructor(options: OptionsFor<Native>, { clock, random }: Doors) {
     const settings = resolveOptions(options)
-    const { waitUntil } = settings
     const memory = { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 }
     this.#options = options
     this.settings = settings
     this.clock = clock
-    this.cache = options.cache ?? createCache({ ttl: 1, memory, waitUntil })
+    this.cache = options.cache ?? createCache({ ttl: 1, memory })
     this.#outcomes = insideOf(this.cache).outcomes
     this.#flights = new HttpFlights(this.cache, settings, clock, random)
     this.#keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
@@ -143,7 +145,7 @@ export class Reception<Native extends object> {
     const narrowing = narrowingRequest(request)
     const edge = arrival.edge(narrowing)
     const asked = { ...identity, at: clock.wallNow() }
-    const parts = { edge, keys, asked, policy: settings, origin: originOf(request) }
+    const parts = { edge, keys, asked, policy: settings, origin: originOf(request), waitUntil: arrival.waitUntil }
     const exchange = new Exchange({ ...parts, ...narrowing, headers: selecting })
     markHandled(request.native, exchange)
     // A flight would look into Redis too, but for the response to a HEAD of its own, and to run the handler.

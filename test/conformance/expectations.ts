@@ -1,7 +1,6 @@
 import { expect } from 'vitest'
 
-import type { SingleFlightOptions } from '../../src/middleware/node/single-flight.ts'
-import type { Outcome, Report } from './run.ts'
+import type { Outcome, Report, SuiteOptions } from './run.ts'
 
 type NotPassed = Record<string, { outcome: Outcome; reason: string }>
 
@@ -47,7 +46,7 @@ const NOT_BY_DEFAULT: NotPassed = {
 
 /** With which options the suite is run, and what comes of it. */
 interface Measured {
-  readonly options: SingleFlightOptions
+  readonly options: SuiteOptions
   readonly notPassed: NotPassed
   /** How many tests there are, and how many of them pass. */
   readonly required: { readonly all: number; readonly passed: number }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 
 /** How the handler hands the origin's header on: both must make no difference to the middleware. */
 export type Style = 'writeHead' | 'setHeader'
@@ -14,13 +16,7 @@ export function passThrough(port: number, style: Style): (req: IncomingMessage, 
     let isComplete = (): boolean => false
     upstream.on('response', (response) => {
       isComplete = () => response.complete
-      const fields: string[] = []
-      for (let index = 0; index + 1 < response.rawHeaders.length; index += 2) {
-        const name = response.rawHeaders[index] ?? ''
-        const value = response.rawHeaders[index + 1] ?? ''
-        const listsFields = name.toLowerCase() === 'connection' && !/^(close|keep-alive)$/i.test(value)
-        if (!OF_THE_CONNECTION.has(name.toLowerCase()) || listsFields) fields.push(name, value)
-      }
+      const fields = fieldsOf(response)
       const status = response.statusCode ?? 502
       if (style === 'writeHead') {
         res.writeHead(status, response.statusMessage, fields)
@@ -39,4 +35,41 @@ export function passThrough(port: number, style: Style): (req: IncomingMessage, 
     })
     req.pipe(upstream)
   }
+}
+
+/** The same for servers that answer a `Request` with a `Response`. */
+export function passThroughFetch(port: number): (request: Request) => Promise<Response> {
+  return async (asked) => {
+    const { pathname, search } = new URL(asked.url)
+    const { connection: _connection, ...headers } = Object.fromEntries(asked.headers)
+    const path = pathname + search
+    const upstream = request({ host: '127.0.0.1', port, method: asked.method, path, headers, agent: false })
+    upstream.on('error', () => {}) // more than was announced is an error only after the response
+    upstream.end(Buffer.from(await asked.arrayBuffer()))
+    let response: IncomingMessage
+    try {
+      ;[response] = (await once(upstream, 'response')) as [IncomingMessage]
+    } catch {
+      return new Response('no answer from the origin', { status: 502 })
+    }
+    const own = new Headers()
+    const fields = fieldsOf(response)
+    for (let index = 0; index + 1 < fields.length; index += 2) own.append(fields[index] ?? '', fields[index + 1] ?? '')
+    const { statusCode: status = 502, statusMessage: statusText = '' } = response
+    const isEmpty = asked.method === 'HEAD' || status === 204 || status === 205 || status === 304
+    const body = isEmpty ? null : (Readable.toWeb(response) as ReadableStream)
+    return new Response(body, { status, statusText, headers: own })
+  }
+}
+
+/** The origin's words, as they came. */
+function fieldsOf({ rawHeaders }: IncomingMessage): string[] {
+  const fields: string[] = []
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    const value = rawHeaders[index + 1] ?? ''
+    const listsFields = name.toLowerCase() === 'connection' && !/^(close|keep-alive)$/i.test(value)
+    if (!OF_THE_CONNECTION.has(name.toLowerCase()) || listsFields) fields.push(name, value)
+  }
+  return fields
 }

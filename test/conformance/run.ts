@@ -1,15 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { singleFlight, type SingleFlightOptions } from '../../src/middleware/node/single-flight.ts'
-import { passThrough, type Style } from './pass-through.ts'
+import { getRequestListener } from '@hono/node-server'
+
+import { singleFlight as singleFetchFlight } from '../../src/middleware/fetch/single-flight.ts'
+import type { OptionsFor } from '../../src/middleware/options.ts'
+import { singleFlight } from '../../src/middleware/node/single-flight.ts'
+import { passThrough, passThroughFetch, type Style } from './pass-through.ts'
+
+/** What does not depend on the server. */
+export type SuiteOptions = Omit<OptionsFor<never>, 'key' | 'bypass'>
 
 /** What became of a test, in the words of the suite's own report. */
 export type Outcome = 'pass' | 'fail' | 'setup' | 'dependency' | 'retry'
@@ -22,16 +29,16 @@ export interface Report {
 }
 
 /**
- * Runs the suite of http-cache-tests through a server in which our middleware stands before a proxy handler. Its part on
+ * Runs the suite of http-cache-tests through a server in which our middleware stands before a proxy handler, for `fetch`
+ * through one that answers a `Request` with a `Response`. Its part on
  * Surrogate-Control, which its own index leaves out, is for caches that heed that field.
  */
-export async function runSuite(style: Style, options: SingleFlightOptions = {}): Promise<Report> {
+export async function runSuite(style: Style | 'fetch', options: SuiteOptions = {}): Promise<Report> {
   const originPort = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'http-cache-tests-'))
   const origin = startOrigin(originPort, folder)
-  const flight = singleFlight(options)
-  const handler = passThrough(originPort, style)
-  const server = createServer((req, res) => flight(req, res, () => handler(req, res)))
+  const { listener, close } = style === 'fetch' ? onFetch(originPort, options) : onNode(originPort, style, options)
+  const server = createServer(listener)
   try {
     await untilListening(originPort)
     const base = await listen(server)
@@ -39,10 +46,27 @@ export async function runSuite(style: Style, options: SingleFlightOptions = {}):
   } finally {
     server.close()
     server.closeAllConnections()
-    await flight.close()
+    await close()
     origin.kill()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+interface Mounted {
+  listener: RequestListener
+  close(): Promise<void>
+}
+
+function onNode(port: number, style: Style, options: SuiteOptions): Mounted {
+  const flight = singleFlight(options)
+  const handler = passThrough(port, style)
+  return { listener: (req, res) => flight(req, res, () => handler(req, res)), close: () => flight.close() }
+}
+
+function onFetch(port: number, options: SuiteOptions): Mounted {
+  const flight = singleFetchFlight(options)
+  const listener = getRequestListener(flight.wrap(passThroughFetch(port)))
+  return { listener: (req, res) => void listener(req, res), close: () => flight.close() }
 }
 
 async function runTests(base: string, heedsSurrogates: boolean): Promise<Report> {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { ask, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { type Layer, listen, makeFlight, MOUNTS, type PlainHandler, serve } from './support/serve.ts'
+import { type Layer, listen, makeFlight, MOUNTS, NODE_MOUNTS, type PlainHandler, serve } from './support/serve.ts'
 
 /** Answers a request that says so when the test lets it. */
 function timeoutLayer(gate: Gate): Layer {
@@ -33,7 +33,20 @@ const throwingLayer =
     next()
   }
 
-describe.each(MOUNTS)('%s', (mount) => {
+/** A handler that waits for the gate, and tells of its runs. */
+function gated(write: (res: ServerResponse) => void = (res) => res.end('page')) {
+  const gate = new Gate()
+  const seen = { runs: 0 }
+  const handler: PlainHandler = async (_req, res) => {
+    seen.runs++
+    await gate.pass()
+    res.setHeader('Cache-Control', 'public, max-age=60')
+    write(res)
+  }
+  return { gate, seen, handler }
+}
+
+describe.each(NODE_MOUNTS)('%s', (mount) => {
   const crashes: unknown[] = []
   const note = (error: unknown): void => void crashes.push(error)
   beforeEach(() => {
@@ -43,19 +56,6 @@ describe.each(MOUNTS)('%s', (mount) => {
     process.off('uncaughtException', note).off('unhandledRejection', note)
     expect(crashes.splice(0)).toEqual([]) // oxlint-disable-line vitest/no-standalone-expect -- of each test
   })
-
-  /** A handler that waits for the gate, and tells of its runs. */
-  function gated(write: (res: ServerResponse) => void = (res) => res.end('page')) {
-    const gate = new Gate()
-    const seen = { runs: 0 }
-    const handler: PlainHandler = async (_req, res) => {
-      seen.runs++
-      await gate.pass()
-      res.setHeader('Cache-Control', 'public, max-age=60')
-      write(res)
-    }
-    return { gate, seen, handler }
-  }
 
   test.each(['at once', 'in pieces'])(
     'a layer outside answers one who waits: the leader and the others get the page, %s',
@@ -148,25 +148,25 @@ describe.each(MOUNTS)('%s', (mount) => {
       expect(seen.runs).toBe(1)
     },
   )
+})
 
-  test('maxWaiters counts those who wait now, not those who have left', async () => {
-    const { gate, seen, handler } = gated()
-    const { url } = await serve(handler, { maxWaiters: 3 }, mount)
-    const leader = ask(url)
-    await gate.reached
-    for (let left = 0; left < 5; left++) {
-      const hasCome = ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
-      const leaving = open(url)
-      await hasCome
-      leaving.leave()
-      await leaving.response.catch(() => {})
-    }
-    const waiters = [ask(url), ask(url), ask(url)]
-    await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
-    gate.open()
-    for (const { body } of await Promise.all([leader, ...waiters])) expect(body).toBe('page')
-    expect(seen.runs).toBe(1)
-  })
+test.each(MOUNTS)('maxWaiters counts those who wait now, not those who have left, %s', async (mount) => {
+  const { gate, seen, handler } = gated()
+  const { url } = await serve(handler, { maxWaiters: 3 }, mount)
+  const leader = ask(url)
+  await gate.reached
+  for (let left = 0; left < 5; left++) {
+    const hasCome = ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
+    const leaving = open(url)
+    await hasCome
+    leaving.leave()
+    await leaving.response.catch(() => {})
+  }
+  const waiters = [ask(url), ask(url), ask(url)]
+  await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
+  gate.open()
+  for (const { body } of await Promise.all([leader, ...waiters])) expect(body).toBe('page')
+  expect(seen.runs).toBe(1)
 })
 
 test('wrap: a handler that passes on one and the same error is not tried again and again', async () => {

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 
 import { ask, open } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { type Layer, MOUNTS, type PlainHandler, serve } from './support/serve.ts'
+import { type Layer, MOUNTS, NODE_MOUNTS, type PlainHandler, serve } from './support/serve.ts'
 
 const PUBLIC = 'public, max-age=60'
 
@@ -33,7 +33,7 @@ const page =
     res.end('page')
   }
 
-describe.each(MOUNTS)('%s', (mount) => {
+describe.each(NODE_MOUNTS)('%s', (mount) => {
   test.each([
     ['writeHead', PUBLIC],
     ['end', PUBLIC],

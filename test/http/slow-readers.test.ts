@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 
 import { ask, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { type Layer, MOUNTS, type PlainHandler, serve } from './support/serve.ts'
+import { type Layer, MOUNTS, NODE_MOUNTS, type PlainHandler, serve } from './support/serve.ts'
 
 /** More than the buffers of two sockets take. */
 const SIZE = 24 * 1024 * 1024
@@ -89,28 +89,28 @@ describe.each(MOUNTS)('a body above maxBodyBytes, %s', (mount) => {
       expect(got.bytes).toBeLessThan(SIZE)
     },
   )
+})
 
-  test('with compression outside, all who read get all of it', async () => {
-    const { gate, handler } = download()
-    const typed: PlainHandler = (req, res) => {
-      res.setHeader('Content-Type', 'text/plain')
-      return handler(req, res)
-    }
-    const layer = compression() as unknown as Layer
-    const { url } = await serve(typed, { maxBodyBytes: 256 * 1024 }, mount, layer)
-    const gzip = { 'Accept-Encoding': 'gzip' }
-    const leader = open(url, { headers: gzip }).response.then(readAll)
-    await gate.reached
-    const follower = open(url, { headers: gzip }).response.then(readAll)
-    const plain = open(url).response.then(readAll)
-    await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
-    gate.open()
-    for (const { bytes, headers } of await Promise.all([leader, follower])) {
-      expect(headers['content-encoding']).toBe('gzip')
-      expect(gunzipSync(bytes).length).toBe(SIZE)
-    }
-    expect((await plain).bytes.length).toBe(SIZE)
-  })
+test.each(NODE_MOUNTS)('with compression outside, all who read get all of it, %s', async (mount) => {
+  const { gate, handler } = download()
+  const typed: PlainHandler = (req, res) => {
+    res.setHeader('Content-Type', 'text/plain')
+    return handler(req, res)
+  }
+  const layer = compression() as unknown as Layer
+  const { url } = await serve(typed, { maxBodyBytes: 256 * 1024 }, mount, layer)
+  const gzip = { 'Accept-Encoding': 'gzip' }
+  const leader = open(url, { headers: gzip }).response.then(readAll)
+  await gate.reached
+  const follower = open(url, { headers: gzip }).response.then(readAll)
+  const plain = open(url).response.then(readAll)
+  await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
+  gate.open()
+  for (const { bytes, headers } of await Promise.all([leader, follower])) {
+    expect(headers['content-encoding']).toBe('gzip')
+    expect(gunzipSync(bytes).length).toBe(SIZE)
+  }
+  expect((await plain).bytes.length).toBe(SIZE)
 })
 
 describe.each(MOUNTS)('a handler that stops in the middle, %s', (mount) => {

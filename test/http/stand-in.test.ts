@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { ask, open } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { makeFlight, MOUNTS, type PlainHandler, refilled, serve } from './support/serve.ts'
+import { makeFlight, NODE_MOUNTS, type PlainHandler, refilled, serve } from './support/serve.ts'
 
 const SWR = 'max-age=60, stale-while-revalidate=600'
 
@@ -21,7 +21,7 @@ function peerOf({ socket }: IncomingMessage): string {
   return [remoteAddress, remoteFamily, localAddress, localPort, tenant].join(' ')
 }
 
-describe.each(MOUNTS)('%s: a run', (mount) => {
+describe.each(NODE_MOUNTS)('%s: a run', (mount) => {
   /** Closes each connection at its end, as proxies do. */
   const close = { headers: { Connection: 'close' } }
 

@@ -112,7 +112,7 @@ describe('while a handler writes', () => {
       res.setHeader('Cache-Control', 'max-age=60, stale-while-revalidate=60')
       res.end(Buffer.alloc(size, 'x'))
     }
-    const { url, cache, clock } = await serve(handler, { maxBodyBytes: 2 * size })
+    const { url, cache, clock } = await serve(handler, { maxBodyBytes: 2 * size }, 'node:http')
     await ask(url)
     clock.skip(61_000)
     const slow = await open(url).response

@@ -221,7 +221,7 @@ describe('a response that must be validated', () => {
   test('by express.static as it is out of the box', async () => {
     const { default: express } = await import('express')
     const files = express.static(new URL('../../docs', import.meta.url).pathname)
-    const { url } = await serve((req, res) => files(req as never, res as never, () => res.end()))
+    const { url } = await serve((req, res) => files(req as never, res as never, () => res.end()), {}, 'node:http')
     const first = await ask(`${url}/http.md`)
     const second = await ask(`${url}/http.md`)
     expect(second.headers['cache-status']).toContain('fwd-status=304')

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { type LintCase, lintCases } from './lint-case.ts'
 
@@ -20,7 +21,17 @@ const LAYERS: Record<string, string[]> = {
 const FOLDERS = Object.keys(LAYERS)
 /** Folders of those who watch caches, and the package that each of them alone may import. */
 const WATCHERS = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
-const ENTRIES = ['index', 'lock', 'express', 'cache-manager', 'redlock', 'dashboard', 'cli', ...Object.keys(WATCHERS)]
+const ENTRIES = [
+  'index',
+  'lock',
+  'express',
+  'fetch',
+  'cache-manager',
+  'redlock',
+  'dashboard',
+  'cli',
+  ...Object.keys(WATCHERS),
+]
 const CLIENTS = ['ioredis', 'iovalkey', 'redis', '@valkey/valkey-glide']
 const LEAVES = ['abort', 'check', 'clock', 'diagnostics', 'errors', 'full-key', 'key-version', 'outside', 'random']
 
@@ -195,6 +206,17 @@ describe('the rooms of the middleware', () => {
     )
     await expectAccepted([importing(file, '../reception.ts')])
   })
+})
+
+it('what answers a Request with a Response reaches no module of a server', async () => {
+  const entryPoints = [fileURLToPath(new URL('../../src/fetch.ts', import.meta.url))]
+  const options = { bundle: true, write: false, metafile: true, packages: 'external', platform: 'node' } as const
+  const { metafile } = await build({ ...options, format: 'esm', entryPoints })
+  const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
+  const nodes = [...new Set(outside)].filter((path) => path.startsWith('node:')).toSorted()
+  // Bun and Deno have these.
+  const known = ['async_hooks', 'crypto', 'diagnostics_channel', 'events', 'os', 'util']
+  expect(nodes).toEqual(known.map((name) => `node:${name}`))
 })
 
 describe('the doors', () => {

@@ -144,7 +144,7 @@ export class Callers<V> {
 
   /** They are answered, or will be without what is done from here on: the host must not freeze the process yet. */
   goOnUnattended(): void {
-    const { waitUntil } = this.#core.options
+    const { waitUntil } = this.#order.settings
     if (waitUntil === undefined || this.#onEnd !== undefined) return
     const work = new Promise<void>((resolve) => (this.#onEnd = resolve))
     this.orReport(() => waitUntil(work))

@@ -2,6 +2,7 @@ import type { ResourceKeys } from '../request/resource-keys.ts'
 import type { Baseline, RequestFields } from '../rules/fields.ts'
 import type { Asked, Policy } from '../rules/storable.ts'
 import type { VaryIndex } from '../stored/vary-index.ts'
+import type { WaitUntil } from '../wait-until.ts'
 import type { Edge } from './edge.ts'
 
 interface ExchangeParts {
@@ -14,6 +15,7 @@ interface ExchangeParts {
   policy: Policy
   isHead: boolean
   origin: string
+  waitUntil: WaitUntil | undefined
 }
 
 /** A request that no stored response answered at once, until it has its answer. */
@@ -43,18 +45,20 @@ export class Exchange {
   policy: Policy
   /** What outer layers had put on the response before us: they will do so for every request. */
   readonly baseline: Baseline
+  readonly waitUntil: WaitUntil | undefined
   /** Why it was not answered from the store. */
   reason: 'uri-miss' | 'vary-miss' | 'stale' = 'uri-miss'
   /** How many fills that it waited for have come to nothing. */
   attempts = 0
 
-  constructor({ edge, keys, asked, headers, narrowing, policy, narrowed, isHead, origin }: ExchangeParts) {
+  constructor({ edge, keys, asked, headers, narrowing, policy, narrowed, isHead, origin, waitUntil }: ExchangeParts) {
     this.edge = edge
     this.headers = { ...headers }
     this.narrowing = narrowing
     this.narrowed = narrowed
     this.isHead = isHead
     this.origin = origin
+    this.waitUntil = waitUntil
     this.policy = policy
     this.keys = keys
     this.rootKey = keys.own

@@ -15,12 +15,12 @@ import { StoredResponse } from '../stored/stored-response.ts'
 import { VaryIndex } from '../stored/vary-index.ts'
 import { keepForValidation } from './validation.ts'
 import { joinedFields } from '../rules/vary.ts'
+import type { WaitUntil } from '../wait-until.ts'
 
 type Context = LoaderContext<Stored | undefined>
 
 /** What the options say of flights. */
 export interface FlightRules extends FillRules {
-  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly maxFillBytes: number
   readonly maxVariants: number
   readonly maxWaiters: number
@@ -77,6 +77,8 @@ export class HttpFlight implements FillHost {
   #index: VaryIndex | undefined
   /** Sent a stored response by this flight: if a refill in the background needs one, it borrows it of them. */
   readonly #answered: Exchange[] = []
+  /** That of the host of the first request. */
+  readonly #waitUntil: WaitUntil | undefined
   /** GET and HEAD wait for the same fill, but only those with the method of the first can run the handler for it. */
   readonly #ownKey: string
 
@@ -84,13 +86,15 @@ export class HttpFlight implements FillHost {
     this.key = first.key
     this.#ownKey = first.keys.own
     this.#host = host
+    this.#waitUntil = first.waitUntil
     this.#waiting.add(first)
   }
 
   /** `mayWait`: for a run in another process, too. */
   start(mayWait: boolean): void {
     const { cache } = this.#host
-    const options = { codec: storedCodec as never, failureTtl: 0, ...(!mayWait && NO_WAIT) }
+    const own = { codec: storedCodec as never, failureTtl: 0, waitUntil: this.#waitUntil }
+    const options = { ...own, ...(!mayWait && NO_WAIT) }
     cache
       .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), options)
       .then(
@@ -128,11 +132,7 @@ export class HttpFlight implements FillHost {
 
   async #load(context: Context): Promise<Stored | undefined> {
     context.signal.addEventListener('abort', () => this.#host.leave(this), { once: true })
-    if (context.background) {
-      const work = this.#refillInBackground(context)
-      this.#handOver(work.catch(() => {}))
-      return work
-    }
+    if (context.background) return this.#refillInBackground(context)
     if (isPassed(context)) {
       // Another process has learnt that the answers are not for others: nobody here needs to learn it again.
       this.onUnshared(false)
@@ -141,15 +141,6 @@ export class HttpFlight implements FillHost {
     const runner = this.#takeRunner()
     if (runner === undefined) throw new FillFailedError('every client has left')
     return this.#run(runner, true, context)
-  }
-
-  /** To the host, of which a cache that is not ours may know nothing. What it throws fails no refill. */
-  #handOver(work: Promise<unknown>): void {
-    try {
-      this.#host.rules.waitUntil?.(work)
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
   }
 
   async #refillInBackground(context: Context): Promise<Stored | undefined> {

@@ -5,6 +5,7 @@ import type { Arrival, Passing } from '../reception.ts'
 import { FieldMap } from '../rules/fields.ts'
 import type { FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
+import type { WaitUntil } from '../wait-until.ts'
 import { NodeEdge, type RunHandler } from './node-edge.ts'
 import type { NodeRequest } from './node-request.ts'
 import { Recording, UNHEARD } from './recording.ts'
@@ -16,17 +17,20 @@ interface ArrivalParts {
   /** `wrap` alone: the handler can be called with another response. */
   isDetachable: boolean
   run: RunHandler
+  waitUntil: WaitUntil | undefined
 }
 
 /** A request of node:http or node:http2 as it comes, and its response. */
 export class NodeArrival implements Arrival<IncomingMessage> {
   readonly request: NodeRequest
+  readonly waitUntil: WaitUntil | undefined
   readonly #res: ServerResponse
   readonly #isDetachable: boolean
   readonly #run: RunHandler
 
-  constructor({ request, res, isDetachable, run }: ArrivalParts) {
+  constructor({ request, res, isDetachable, run, waitUntil }: ArrivalParts) {
     this.request = request
+    this.waitUntil = waitUntil
     this.#res = res
     this.#isDetachable = isDetachable
     this.#run = run

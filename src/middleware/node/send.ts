@@ -26,8 +26,8 @@ export function send(res: ServerResponse, { status, message, fields, body }: Rep
 /** By one call where no layer has patched the response; else so that each may still have its say. */
 export function giveHead(res: ServerResponse, status: number, message: string, fields: FieldBlock): void {
   if (hasLayersOutside(res)) setHead(res, status, message, fields)
-  // @types/node does not know that a value may be an array here.
-  else if (res.req.httpVersionMajor < 2) res.writeHead(status, message, fields as string[])
+  // @types/node does not know that a value may be an array here. Without a reason Node gives the usual one.
+  else if (res.req.httpVersionMajor < 2 && message !== '') res.writeHead(status, message, fields as string[])
   else res.writeHead(status, fields as string[])
 }
 
@@ -49,7 +49,7 @@ function mayBeEncoded(res: ServerResponse, stored: StoredResponse): boolean {
 export function setHead(res: ServerResponse, status: number, message: string, fields: FieldBlock): void {
   res.statusCode = status
   // HTTP/2 has no reason phrases, and Node warns of those who give one.
-  if (res.req.httpVersionMajor < 2) res.statusMessage = message
+  if (res.req.httpVersionMajor < 2 && message !== '') res.statusMessage = message
   for (let index = 0; index + 1 < fields.length; index += 2) {
     res.setHeader(String(fields[index]), fields[index + 1] as string | string[])
   }

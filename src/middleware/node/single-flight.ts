@@ -6,6 +6,7 @@ import { systemRandom } from '../../random.ts'
 import { FillFailedError } from '../fill/fill-failed-error.ts'
 import type { OptionsFor } from '../options.ts'
 import { type Doors, Reception } from '../reception.ts'
+import { waitUntilOf } from '../wait-until.ts'
 import type { OnError } from './handler-run.ts'
 import { NodeArrival } from './node-arrival.ts'
 import type { RunHandler } from './node-edge.ts'
@@ -49,6 +50,7 @@ export function singleFlight(options: SingleFlightOptions = {}): Middleware {
 /** `singleFlight` with the doors in the caller's hands. */
 export function createMiddleware(options: SingleFlightOptions, doors: Doors): Middleware {
   const reception = new Reception<IncomingMessage>(options, doors)
+  const waitUntil = waitUntilOf(reception.settings.waitUntil)
 
   /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
   function answerPlainHit(request: NodeRequest, res: ServerResponse): boolean {
@@ -67,7 +69,7 @@ export function createMiddleware(options: SingleFlightOptions, doors: Doors): Mi
   function handle(req: IncomingMessage, res: ServerResponse, isDetachable: boolean, run: RunHandler): void {
     const request = new NodeRequest(req)
     if (answerPlainHit(request, res)) return
-    reception.receive(new NodeArrival({ request, res, isDetachable, run }))
+    reception.receive(new NodeArrival({ request, res, isDetachable, run, waitUntil }))
   }
 
   function middleware(req: IncomingMessage, res: ServerResponse, next: Next): void {

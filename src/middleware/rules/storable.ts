@@ -94,7 +94,8 @@ const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
  */
 export function judge(asked: Asked, answered: Answered, settings: Policy): Verdict {
   const { fields, status } = answered
-  const no = (reason: string): Verdict => ({ share: false, reason, lasting: status < 400 })
+  // Errors say nothing of the next answer, and fetch's own have no status at all.
+  const no = (reason: string): Verdict => ({ share: false, reason, lasting: status >= 200 && status < 400 })
   const { control, targeted } = instructionsOf(fields, settings.targetedFields)
   if (settings.unshareable !== undefined) return no(settings.unshareable)
   if (status < 200 || status === 206 || status === 304) return no('status')

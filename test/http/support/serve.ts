@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+import { getRequestListener } from '@hono/node-server'
 import connect from 'connect'
 import express from 'express'
 import express4 from 'express4'
@@ -11,37 +12,62 @@ import type { Cache } from '../../../src/cache/cache.ts'
 import { createCacheOn } from '../../../src/cache/create-cache.ts'
 import type { CacheOptions } from '../../../src/cache/options.ts'
 import { systemRandom } from '../../../src/random.ts'
+import { createFlight } from '../../../src/middleware/fetch/single-flight.ts'
 import {
   createMiddleware,
   type Handler,
   type Middleware,
   type SingleFlightOptions,
 } from '../../../src/middleware/node/single-flight.ts'
+import { listenerOf } from './fetch-server.ts'
+import { nodeStyle, type PlainHandler } from './node-style.ts'
 import { SkippingClock } from './skipping-clock.ts'
 
-export const MOUNTS = ['Express 5', 'Express 4', 'Connect', 'node:http', 'in front of Express 5', 'wrap'] as const
+export type { PlainHandler }
+
+/** Those of Node's own request and response. */
+export const NODE_MOUNTS = ['Express 5', 'Express 4', 'Connect', 'node:http', 'in front of Express 5', 'wrap'] as const
+export const MOUNTS = [...NODE_MOUNTS, 'fetch', '@hono/node-server'] as const
 export type Mount = (typeof MOUNTS)[number]
+
+let defaultMount: Mount = 'node:http'
+
+/** Whatever a test file serves from here on, it serves from a handler that answers a `Request` with a `Response`. */
+export function serveOnFetch(): void {
+  defaultMount = 'fetch'
+}
 
 export interface Served {
   url: string
   server: Server
-  flight: Middleware
+  flight: Pick<Middleware, 'cache' | 'close'>
   cache: Cache
   clock: SkippingClock
 }
-
-export type PlainHandler = (req: IncomingMessage, res: ServerResponse) => unknown
 
 export interface ServeOptions extends Omit<SingleFlightOptions, 'cache'> {
   cacheOptions?: Partial<CacheOptions>
 }
 
-/** A middleware with a memory-only cache, both on a clock that the test may set forward. Closed after the test. */
-export function makeFlight({ cacheOptions, ...options }: ServeOptions = {}): Omit<Served, 'url' | 'server'> {
+/** A memory-only cache on a clock that the test may set forward. Closed after the test. */
+function makeCache(options?: Partial<CacheOptions>): { clock: SkippingClock; cache: Cache } {
   const clock = new SkippingClock()
-  const cache = createCacheOn({ ttl: 60_000, ...cacheOptions }, clock, systemRandom)
-  const flight = createMiddleware({ ...options, cache }, { clock, random: systemRandom })
+  const cache = createCacheOn({ ttl: 60_000, ...options }, clock, systemRandom)
   onTestFinished(() => cache.close())
+  return { clock, cache }
+}
+
+/** A middleware with such a cache. */
+export function makeFlight({ cacheOptions, ...options }: ServeOptions = {}) {
+  const { clock, cache } = makeCache(cacheOptions)
+  const flight = createMiddleware({ ...options, cache }, { clock, random: systemRandom })
+  return { clock, cache, flight }
+}
+
+/** The same for `fetch`. */
+export function makeFetchFlight({ cacheOptions, ...options }: ServeOptions = {}) {
+  const { clock, cache } = makeCache(cacheOptions)
+  const flight = createFlight({ ...options, cache } as never, { clock, random: systemRandom })
   return { clock, cache, flight }
 }
 
@@ -49,9 +75,16 @@ export function makeFlight({ cacheOptions, ...options }: ServeOptions = {}): Omi
 export async function serve(
   handler: PlainHandler,
   options: ServeOptions = {},
-  mount: Mount = 'node:http',
+  mount: Mount = defaultMount,
   outside: Layer = goOn,
 ): Promise<Served> {
+  if (mount === 'fetch' || mount === '@hono/node-server') {
+    const made = makeFetchFlight(options)
+    const wrapped = made.flight.wrap(nodeStyle(handler))
+    const listener: RequestListener = mount === 'fetch' ? listenerOf(wrapped) : getRequestListener(wrapped)
+    const server = createServer((req, res) => outside(req, res, () => listener(req, res)))
+    return { ...made, ...(await listen(server)) }
+  }
   const made = makeFlight(options)
   return { ...made, ...(await listen(createServer(mounted(mount, made.flight, handler, outside)))) }
 }
@@ -73,7 +106,7 @@ export async function listen(server: Server): Promise<{ url: string; server: Ser
 }
 
 function mounted(
-  mount: Mount,
+  mount: (typeof NODE_MOUNTS)[number],
   flight: Middleware,
   handler: PlainHandler,
   outside: Layer,

@@ -89,3 +89,12 @@ test.each(['memory', 'Redis'])('graceful-shutdown.ts in %s answers all that is u
   await eventually('nothing of it is left', () => !app.isAlive())
   expect(await redis.command('KEYS', '*:lease')).toEqual([])
 })
+
+test('fetch.ts runs once for a hundred requests although the first client leaves, and each of twenty users has its own', async () => {
+  expect(await runExample('fetch.ts')).toEqual([
+    'the first client has left',
+    '100 × /report: 1 different answers | runs: 1',
+    '100 × /report: 1 different answers | runs: 0',
+    '20 × /account: 20 different answers | runs: 20',
+  ])
+})

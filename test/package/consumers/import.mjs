@@ -3,6 +3,7 @@ import * as lock from 'herdlock/lock'
 import * as express from 'herdlock/express'
 import * as cacheManager from 'herdlock/cache-manager'
 import * as redlock from 'herdlock/redlock'
+import * as fetchEdge from 'herdlock/fetch'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -14,6 +15,7 @@ console.log(
     express: Object.keys(express),
     cacheManager: Object.keys(cacheManager),
     redlock: Object.keys(redlock),
+    fetch: Object.keys(fetchEdge),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -3,6 +3,7 @@ const lock = require('herdlock/lock')
 const express = require('herdlock/express')
 const cacheManager = require('herdlock/cache-manager')
 const redlock = require('herdlock/redlock')
+const fetchEdge = require('herdlock/fetch')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -14,6 +15,7 @@ console.log(
     express: Object.keys(express),
     cacheManager: Object.keys(cacheManager),
     redlock: Object.keys(redlock),
+    fetch: Object.keys(fetchEdge),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

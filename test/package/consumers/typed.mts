@@ -14,6 +14,7 @@ import {
 import { dashboard, type Dashboard } from 'herdlock/dashboard'
 import { cacheManager, type CacheManager } from 'herdlock/cache-manager'
 import { singleFlight } from 'herdlock/express'
+import { singleFlight as onFetch, type Flight } from 'herdlock/fetch'
 import { Locker as LockerAlone } from 'herdlock/lock'
 import { instrument } from 'herdlock/opentelemetry'
 import { collect } from 'herdlock/prometheus'
@@ -97,4 +98,12 @@ const page: Dashboard = dashboard({ caches: { main: cache }, authorize: (request
 app.use('/herdlock', page)
 const bare = singleFlight()
 createServer((request, response) => bare(request, response, () => response.end('hello')))
+
+const flight: Flight = onFetch({ cache, key: (asked) => new URL(asked.url).pathname, bypass: none })
+const answered: Response = await flight(new Request('http://a.example/'), (asked) => new Response(asked.url))
+const wrapped2 = flight.wrap(async (asked, info: { address: string }) => new Response(asked.url + info.address))
+answered.headers.set('X-Length', String((await wrapped2(new Request('http://a.example/'), { address: 'a' })).status))
+await flight(new Request('http://a.example/'), () => answered, { waitUntil: none })
+// @ts-expect-error a handler answers with a Response
+await flight(new Request('http://a.example/'), () => 'page')
 await cache.close()

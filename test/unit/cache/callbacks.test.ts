@@ -126,6 +126,18 @@ describe('waitUntil', () => {
     expect(cache.peek('key')).toBe('new')
   })
 
+  it('of a call takes the place of that of the cache', async () => {
+    const works: string[] = []
+    cache = cacheWith({ staleWhileRevalidate: 1000, waitUntil: () => works.push('cache') })
+    const call = () => cache.getOrRefill('key', () => 'value', { waitUntil: () => works.push('call') })
+    await call()
+    await clock.advance(100)
+    await call()
+    expect(works).toEqual(['call'])
+    const refused = cache.getOrRefill('key', () => 1, { waitUntil: 'yes' as never })
+    await expect(refused).rejects.toThrow('waitUntil must be a function, received "yes"')
+  })
+
   it('never sees a failure, and harms nobody by its own', async () => {
     const works: Promise<unknown>[] = []
     const errors: unknown[] = []

@@ -33,5 +33,6 @@ export function exchangeOf({ method = 'GET', headers = {}, at = 0, ...rest }: Fa
     headers,
     policy: { ...resolveOptions(rest.options ?? {}), ...rest.policy },
     origin: 'http://a.example',
+    waitUntil: undefined,
   }) as FakeExchange
 }

@@ -1,0 +1,35 @@
+import { markHandled, outerFlightOf } from '../request/bypass.ts'
+import { NARROWING } from '../request/narrowing.ts'
+import type { StoredResponse } from '../stored/stored-response.ts'
+
+/**
+ * The request that a run's handler gets: without the fields that ask for less than the whole; with the validators of a
+ * stored response that is to be validated; `capability` added to what the caches before us say of themselves. It is
+ * aborted by `signal` alone.
+ */
+export function wholeRequest(
+  request: Request,
+  validate: StoredResponse | undefined,
+  capability: string | undefined,
+  signal: AbortSignal,
+): Request {
+  const headers = new Headers(request.headers)
+  for (const name of NARROWING) headers.delete(name)
+  if (validate?.etag !== undefined) headers.set('If-None-Match', validate.etag)
+  if (validate?.lastModified !== undefined) headers.set('If-Modified-Since', validate.lastModified)
+  if (capability !== undefined) headers.append('Surrogate-Capability', capability)
+  const whole = new Request(request.url, { method: request.method, headers, signal })
+  const outer = outerFlightOf(request)
+  if (outer !== undefined) markHandled(whole, outer)
+  return withOwnMembers(request, whole)
+}
+
+/** Servers hang more on their requests than the standard knows: parameters of a route, cookies. */
+function withOwnMembers(request: Request, made: Request): Request {
+  for (const name in request) {
+    if (!(name in made)) {
+      Object.defineProperty(made, name, { configurable: true, get: () => (request as never)[name] as unknown })
+    }
+  }
+  return made
+}

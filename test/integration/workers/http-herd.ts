@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+import { Redis } from 'ioredis'
+
+import { createCache } from '../../../src/cache/create-cache.ts'
+import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/single-flight.ts'
+import { singleFlight as nodeFlight } from '../../../src/middleware/node/single-flight.ts'
+import { parent, ready } from '../../support/worker-side.ts'
+
+/**
+ * One process of a herd: serves a page by the framework that it is told. Its handlers count their runs in Redis, where all
+ * processes count together.
+ */
+const [redisUrl, prefix, framework] = process.argv.slice(2) as [string, string, string]
+const redis = new Redis(redisUrl)
+const counter = new Redis(redisUrl)
+const cache = createCache({ ttl: 60_000, redis, prefix })
+
+async function page(): Promise<string> {
+  const run = await counter.incr(`${prefix}:runs`)
+  await delay(300)
+  return `run ${run}`
+}
+
+const CONTROL = { 'Cache-Control': 'public, max-age=60' }
+
+/** What each framework makes of `page`, as its documentation says. */
+const FRAMEWORKS: Record<string, () => RequestListener> = {
+  express() {
+    const app = express().use(nodeFlight({ cache }))
+    app.get('/page', async (_request, response) => void response.set(CONTROL).send(await page()))
+    return app
+  },
+  fetch() {
+    const flight = fetchFlight({ cache })
+    const listener = getRequestListener(flight.wrap(async () => new Response(await page(), { headers: CONTROL })))
+    return (request, response) => void listener(request, response)
+  },
+}
+
+const make = FRAMEWORKS[framework]
+if (make === undefined) throw new Error(`no framework ${framework}`)
+const server = createServer(make()).listen(0, '127.0.0.1')
+await once(server, 'listening')
+await cache.getOrRefill('warm-up', () => 'warm')
+ready()
+parent.send({ type: 'listening', port: (server.address() as AddressInfo).port })
