@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll } from 'vitest'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
+import type { RedisClient } from '../../src/redis/clients/port-of.ts'
 import { pathInto, readable } from '../../src/redis/entry-keys.ts'
 import { connectGlide, connectGlideCluster } from '../support/glide-clients.ts'
 import { startCluster } from '../support/redis-cluster.ts'
@@ -32,19 +33,19 @@ const clients = {} as {
   sentinel: Redis
   valkey: Valkey
 }
-/** Those of node-redis. */
-const nodeRedis = {} as {
-  version6: ReturnType<typeof createClient>
-  version5: ReturnType<typeof redis5.createClient>
-  protocol2: ReturnType<typeof createClient<never, never, never, 2>>
-  prefixed: ReturnType<typeof createClient>
-  cluster: ReturnType<typeof createCluster>
-  cluster5: ReturnType<typeof redis5.createCluster>
-  sentinel: ReturnType<typeof createSentinel>
-  sentinel5: ReturnType<typeof redis5.createSentinel>
-  pool: ReturnType<typeof createClientPool>
-  pool5: ReturnType<typeof redis5.createClientPool>
-}
+/** Those of node-redis. With their own types the compiler would compare them with each other for minutes. */
+const nodeRedis = {} as Record<NodeRedisName, RedisClient & { connect(): Promise<unknown>; destroy(): unknown }>
+type NodeRedisName =
+  | 'version6'
+  | 'version5'
+  | 'protocol2'
+  | 'prefixed'
+  | 'cluster'
+  | 'cluster5'
+  | 'sentinel'
+  | 'sentinel5'
+  | 'pool'
+  | 'pool5'
 const glide = {} as { resp3: GlideClient; resp2: GlideClient; cluster: GlideClusterClient }
 const stops: (() => unknown)[] = []
 
@@ -60,7 +61,7 @@ beforeAll(async () => {
   const { url } = sharedRedis()
   nodeRedis.version6 = createClient({ url })
   nodeRedis.version5 = redis5.createClient({ url })
-  nodeRedis.protocol2 = createClient({ url, RESP: 2 }) as typeof nodeRedis.protocol2
+  nodeRedis.protocol2 = createClient({ url, RESP: 2 })
   nodeRedis.prefixed = createClient({ url, keyPrefix: 'app:' })
   const rootNodes = cluster.addresses.map(({ host, port }) => ({ url: `redis://${host}:${port}` }))
   nodeRedis.cluster = createCluster({ rootNodes, keyPrefix: 'app:' })

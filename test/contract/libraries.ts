@@ -84,7 +84,7 @@ interface NodeRedis {
   destroy(): unknown
 }
 
-function connected<C extends NodeRedis & OwnClient['client']>(client: C): OwnClient {
+function connected(client: NodeRedis & OwnClient['client']): OwnClient {
   client.on('error', () => {}) // it would end the process
   client.connect().catch(() => {})
   return { client, disconnect: () => client.isOpen && client.destroy() }
