@@ -2,6 +2,7 @@ import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Opened, Setup } from './contender.ts'
 import { contender } from './contenders.ts'
+import { crowd, openCrowd, type CrowdSetup } from './crowd-worker.ts'
 import { valueOf } from './values.ts'
 
 /** What a worker is told to do; each order is answered when it is done. */
@@ -17,6 +18,8 @@ export type Order =
   | { do: 'time'; key: string }
   | { do: 'entries'; contender: string; setup: Omit<Setup, 'load'>; count: number }
   | { do: 'waiters'; waiters: number; flights: number }
+  | { do: 'crowd-open'; setup: CrowdSetup }
+  | { do: 'crowd'; at: string }
   | { do: 'close' }
 
 /** Of one process: when its last caller was answered, in ns on the clock that all share, and what each waited in ms. */
@@ -95,6 +98,10 @@ async function obey(order: Order): Promise<unknown> {
       return await bytesPerEntry(order.contender, order.setup, order.count)
     case 'waiters':
       return await waitersOf(order.waiters, order.flights)
+    case 'crowd-open':
+      return await openCrowd(order.setup)
+    case 'crowd':
+      return await crowd(BigInt(order.at))
     case 'close':
       return await opened.close()
   }
