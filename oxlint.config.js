@@ -10,6 +10,7 @@ const entries = [
   'lock',
   'express',
   'fetch',
+  'hono',
   'cache-manager',
   'redlock',
   'dashboard',
@@ -127,7 +128,7 @@ const edgeless = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
 const edgelessFiles = ['reception', 'options', 'invalidation', 'wait-until'].map((name) => `src/middleware/${name}.ts`)
 
 /** Edges, of which none knows another one. */
-const edges = ['node', 'fetch']
+const edges = ['node', 'fetch', 'hono']
 
 const edgelessPatterns = [
   ...folderPatterns('middleware'),
@@ -135,6 +136,12 @@ const edgelessPatterns = [
     regex: `^node:http|^\\.{1,2}/(${edges.join('|')})/`,
     message: 'What edges share knows nothing of a server: what it needs of one goes through Arrival and Edge.',
   },
+]
+
+/** Hono's context stands on the edge of fetch. */
+const honoPatterns = [
+  ...folderPatterns('middleware'),
+  { regex: '^node:http|^\\.\\./node/', message: 'Bun and Deno run it.' },
 ]
 
 const roomPatterns = [
@@ -197,6 +204,7 @@ export default {
     { files: edgeless.map((room) => `src/middleware/${room}/**`), rules: imports(roomPatterns) },
     { files: edgelessFiles, rules: imports(edgelessPatterns) },
     { files: ['src/middleware/fetch/**'], rules: imports(edgelessPatterns) },
+    { files: ['src/middleware/hono/**'], rules: imports(honoPatterns) },
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
       rules: imports(patternsOf(...file.split('/').slice(1)), { allowedPackage }),

@@ -10,7 +10,7 @@ const CLIENTS = 20
 let workers: Worker[] = []
 afterEach(() => stopWorkers(workers))
 
-test.each(['express', 'fetch'])('%s: 20 clients of each of 2 processes make one run', async (framework) => {
+test.each(['express', 'fetch', 'hono'])('%s: 20 clients of each of 2 processes make one run', async (framework) => {
   const prefix = uniquePrefix('http-herd')
   workers = await startWorkers('http-herd', PROCESSES, [sharedRedis().url, prefix, framework])
   const ports = await Promise.all(workers.map(async (worker) => Number((await worker.next('listening'))['port'])))

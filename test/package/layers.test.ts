@@ -25,6 +25,7 @@ const ENTRIES = [
   'index',
   'lock',
   'express',
+  'hono',
   'fetch',
   'cache-manager',
   'redlock',
@@ -205,12 +206,25 @@ describe('the rooms of the middleware', () => {
       [...servers, '../node/recording.ts'].map((from) => importing(file, from)),
     )
     await expectAccepted([importing(file, '../reception.ts')])
+    const hono = 'src/middleware/hono/*.ts'
+    await expectRefused(
+      'no-restricted-imports',
+      [...servers, '../node/recording.ts', 'hono'].map((from) => importing(hono, from)),
+    )
+    await expectAccepted([importing(hono, '../fetch/fetch-desk.ts')])
   })
 })
 
 it('what answers a Request with a Response reaches no module of a server', async () => {
-  const entryPoints = [fileURLToPath(new URL('../../src/fetch.ts', import.meta.url))]
-  const options = { bundle: true, write: false, metafile: true, packages: 'external', platform: 'node' } as const
+  const entryPoints = ['fetch', 'hono'].map((name) => fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url)))
+  const options = {
+    bundle: true,
+    write: false,
+    outdir: 'out',
+    metafile: true,
+    packages: 'external',
+    platform: 'node',
+  } as const
   const { metafile } = await build({ ...options, format: 'esm', entryPoints })
   const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
   const nodes = [...new Set(outside)].filter((path) => path.startsWith('node:')).toSorted()

@@ -83,7 +83,7 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
 })
 
 type Entry =
-  'root' | 'lock' | 'express' | 'fetch' | 'cacheManager' | 'redlock' | 'dashboard' | 'opentelemetry' | 'prometheus'
+  'root' | 'lock' | 'express' | 'fetch' | 'hono' | 'cacheManager' | 'redlock' | 'dashboard' | 'opentelemetry' | 'prometheus'
 
 function expectPublicNames(json: string | undefined): void {
   const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
@@ -100,6 +100,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.lock).toEqual(expect.arrayContaining(['Locker', 'LockNotAcquiredError', 'LockNotHeldError']))
   expect(names.express).toContain('singleFlight')
   expect(names.fetch).toEqual(['singleFlight'])
+  expect(names.hono).toEqual(['singleFlight'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])

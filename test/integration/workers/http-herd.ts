@@ -5,10 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
+import { Hono } from 'hono'
 import { Redis } from 'ioredis'
 
 import { createCache } from '../../../src/cache/create-cache.ts'
 import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/single-flight.ts'
+import { singleFlight as honoFlight } from '../../../src/middleware/hono/single-flight.ts'
 import { singleFlight as nodeFlight } from '../../../src/middleware/node/single-flight.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
@@ -39,6 +41,12 @@ const FRAMEWORKS: Record<string, () => RequestListener> = {
   fetch() {
     const flight = fetchFlight({ cache })
     const listener = getRequestListener(flight.wrap(async () => new Response(await page(), { headers: CONTROL })))
+    return (request, response) => void listener(request, response)
+  },
+  hono() {
+    const app = new Hono().use(honoFlight({ cache }))
+    app.get('/page', async (context) => context.text(await page(), 200, CONTROL))
+    const listener = getRequestListener(app.fetch)
     return (request, response) => void listener(request, response)
   },
 }

@@ -4,6 +4,7 @@ import * as express from 'herdlock/express'
 import * as cacheManager from 'herdlock/cache-manager'
 import * as redlock from 'herdlock/redlock'
 import * as fetchEdge from 'herdlock/fetch'
+import * as hono from 'herdlock/hono'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -16,6 +17,7 @@ console.log(
     cacheManager: Object.keys(cacheManager),
     redlock: Object.keys(redlock),
     fetch: Object.keys(fetchEdge),
+    hono: Object.keys(hono),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -4,6 +4,7 @@ const express = require('herdlock/express')
 const cacheManager = require('herdlock/cache-manager')
 const redlock = require('herdlock/redlock')
 const fetchEdge = require('herdlock/fetch')
+const hono = require('herdlock/hono')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -16,6 +17,7 @@ console.log(
     cacheManager: Object.keys(cacheManager),
     redlock: Object.keys(redlock),
     fetch: Object.keys(fetchEdge),
+    hono: Object.keys(hono),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

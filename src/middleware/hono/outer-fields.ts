@@ -1,0 +1,25 @@
+import { besideOuterFields } from '../answer/beside-outer.ts'
+import type { Baseline, FieldBlock } from '../rules/fields.ts'
+
+/** The response fields that layers outside have set before us, for the request at hand. */
+export class OuterFields {
+  readonly baseline: Baseline
+
+  constructor(headers: Headers) {
+    const lines = new Map<string, string[]>()
+    headers.forEach((value, name) => lines.set(name, [...(lines.get(name) ?? []), value]))
+    this.baseline = [...lines].map(
+      ([name, values]) => [name, values.length === 1 ? String(values[0]) : values] as const,
+    )
+  }
+
+  /** The fields of an answer from the store beside them: without those that the handler took away. */
+  beside(removed: readonly string[], joins: readonly string[], fields: FieldBlock): FieldBlock {
+    const outer = new Map(this.baseline)
+    const valueOf = (name: string): string | string[] | undefined => outer.get(name)
+    const own = besideOuterFields(valueOf, joins, fields)
+    const names = new Set(own.filter((_, index) => index % 2 === 0).map((name) => String(name).toLowerCase()))
+    const kept = this.baseline.filter(([name]) => !names.has(name) && !removed.includes(name))
+    return [...kept.flat(), ...own]
+  }
+}
