@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { LockLostError, LockNotHeldError } from '../errors.ts'
+import { isErrorReply } from '../redis/client-error.ts'
 import { lateReply } from '../redis/connection.ts'
 import { asList } from '../redis/reply.ts'
 import type { Agenda, Appointment } from './agenda.ts'
@@ -283,6 +284,6 @@ export class HeldLock implements Lock {
 
 /** When it is known that an extension which failed with `error` is not carried out any more. Absent: that is never known. */
 function fateAfter(error: unknown): Promise<unknown> | undefined {
-  if (error instanceof Error && error.name === 'ReplyError') return Promise.resolve()
+  if (isErrorReply(error)) return Promise.resolve()
   return lateReply(error)
 }

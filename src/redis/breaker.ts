@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { BreakerOpenError, RedisTimeoutError, UnexpectedReplyError } from '../errors.ts'
+import { isErrorReply } from './client-error.ts'
 
 /** Failures in a row that open the breaker, and ms until it lets one operation try again. */
 const THRESHOLD = 3
@@ -53,5 +54,5 @@ export class Breaker {
 /** Whether Redis did not answer at all; a reply, however unwelcome, came at once. */
 function isOutage(error: unknown): boolean {
   if (error instanceof RedisTimeoutError) return true
-  return !(error instanceof UnexpectedReplyError || (error instanceof Error && error.name === 'ReplyError'))
+  return !(error instanceof UnexpectedReplyError || isErrorReply(error))
 }

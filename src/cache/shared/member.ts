@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { Instance } from '../../lock/instance.ts'
 import { BreakerOpenError } from '../../errors.ts'
 import { Breaker, type Guard } from '../../redis/breaker.ts'
+import { isErrorReply } from '../../redis/client-error.ts'
 import type { ClientPort } from '../../redis/client-port.ts'
 import { Connection } from '../../redis/connection.ts'
 import { entryKeysBeginning } from '../../redis/entry-keys.ts'
@@ -143,5 +144,5 @@ function throttled(report: (error: unknown) => void, clock: Clock): (error: unkn
 /** Of an error reply only its code: the rest may name the script or the key. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.name === 'ReplyError' ? String(error.message.split(' ', 1)[0]) : String(error)
+  return isErrorReply(error) ? String(error.message.split(' ', 1)[0]) : String(error)
 }

@@ -101,4 +101,11 @@ describe('Breaker', () => {
     await open()
     expect(String((await run()).error)).toContain('redis 127.0.0.1:6379')
   })
+
+  it('takes an error that Redis answers for an answer, as each client shapes it', async () => {
+    class SimpleError extends Error {} // node-redis
+    for (const reply of [refusal, new SimpleError('READONLY')]) {
+      for (let i = 0; i < 10; i++) expect((await run(reply)).tried).toBe(true)
+    }
+  })
 })
