@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { ask } from './support/client.ts'
 import { Gate } from './support/gate.ts'
-import { refilled, serve, type Served } from './support/serve.ts'
+import { makeFetchFlight, refilled, serve, type Served } from './support/serve.ts'
 
 const URL_OF_SLOW = '/slow'
 
@@ -66,4 +66,19 @@ test.each(['stale-while-revalidate', 'stale-if-error'])('a stale response is sen
   gate.open()
   await slow
   await done
+})
+
+test('so are those of a fetch handler', async () => {
+  const { flight } = makeFetchFlight({ cacheOptions: { maxLoads: 1, waitTimeout: 100 } })
+  const gate = new Gate()
+  const slow = flight(new Request('http://shop.example/slow'), async () => {
+    await gate.pass()
+    return new Response('slow')
+  })
+  await gate.reached
+  const refused = await flight(new Request('http://shop.example/other'), () => new Response('other'))
+  expect(refused.status).toBe(503)
+  expect(refused.headers.get('Retry-After')).toBe('1')
+  gate.open()
+  expect(await (await slow).text()).toBe('slow')
 })

@@ -56,8 +56,9 @@ export class FetchEdge implements Edge {
     this.#answerWith(() => responseOf(replyFrom(this.#narrowing, stored, this.#besideOuter(stored, fields))))
   }
 
-  refuse(status: number, cacheStatus: string): void {
-    const fields = this.#route.besideOuter([], [], ['Cache-Status', cacheStatus])
+  refuse(status: number, cacheStatus: string, retryAfter?: number): void {
+    const wait = retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]
+    const fields = this.#route.besideOuter([], [], ['Cache-Status', cacheStatus, ...wait])
     this.#answerWith(() => responseOf({ status, message: '', fields, body: undefined }))
   }
 
