@@ -6,7 +6,7 @@ import { pathOf } from '../full-key.ts'
 import { Flights } from '../flight/flights.ts'
 import { withVersion } from '../key-version.ts'
 import type { Random } from '../random.ts'
-import { pathInto, readable } from '../redis/entry-keys.ts'
+import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CacheCore } from './core.ts'
 import { Inspections } from './inspect.ts'
@@ -206,7 +206,7 @@ export class RefillCache implements Cache {
     if (checking !== undefined) await checking
     const isolated = isolateLoaded(value, settings.codec)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
-    const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags.map(readable) }
+    const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags }
     const payload = redis && isolated.encode()
     const pending = this.#local.beginSet(key)
     try {

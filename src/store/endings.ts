@@ -4,7 +4,7 @@ import { lockKeys } from '../redis/lock-keys.ts'
 import type { ClientPort } from '../redis/client-port.ts'
 import { encodeEnvelope, type Envelope, type Kind, type StoredTag } from './envelope.ts'
 import { AGAIN, failureNotice, LOCAL, PASS, writeFailure, type RemoteFailure } from './notice.ts'
-import type { SettleBatches } from './settle-batch.ts'
+import type { EndBatches, EndOutcome, Renewal, Settlement } from './settle-batch.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Tags } from './tags.ts'
 
@@ -25,13 +25,21 @@ export type Ending = (endings: Endings, key: string, possession: Possession & En
 
 /** How refills end in one Redis. Each answers whether the lease was still good for it, and rejects with Redis's error. */
 export class Endings {
-  readonly #settlements: SettleBatches
+  readonly #settlements: EndBatches<Settlement>
+  readonly #renewals: EndBatches<Renewal>
   readonly #tags: Tags
   readonly #client: ClientPort
   readonly #prefix: string
 
-  constructor(settlements: SettleBatches, tags: Tags, client: ClientPort, prefix: string) {
+  constructor(
+    settlements: EndBatches<Settlement>,
+    renewals: EndBatches<Renewal>,
+    tags: Tags,
+    client: ClientPort,
+    prefix: string,
+  ) {
     this.#settlements = settlements
+    this.#renewals = renewals
     this.#tags = tags
     this.#client = client
     this.#prefix = prefix
@@ -63,7 +71,23 @@ export class Endings {
     }
     return onceMoreIfSplit(() => {
       const tags = this.#tagsOfLoad(possession, storing, storeFor)
-      return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
+      return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
+    })
+  }
+
+  /**
+   * Gives the value that is stored a new life and hands it to the waiters, if the lease is still good for it. Where nothing
+   * is stored any more, `absent`: the lease is as before.
+   */
+  renew(key: string, possession: Possession & Ended, storing: Storing, loadTime: number): Promise<EndOutcome> {
+    const storeFor = storedFor(storing)
+    const renewWith = (tags: readonly StoredTag[]): Promise<EndOutcome> => {
+      const head = encodeEnvelope({ kind: 'value', payload: new Uint8Array(), tags, loadTime })
+      return this.#renewals.add({ ...this.#end(key, possession), storeFor, life: lifeOf(storing), head })
+    }
+    return onceMoreIfSplit(() => {
+      const tags = this.#tagsOfLoad(possession, storing, storeFor)
+      return Array.isArray(tags) ? renewWith(tags) : this.#afterCheck(key, possession, tags, renewWith, 'refused')
     })
   }
 
@@ -82,7 +106,7 @@ export class Endings {
       if (!fitsInMessage(bytes)) return this.#settle(key, possession, 0, '', NOT_KEPT, LOCAL)
       return this.#settle(key, possession, 0, bytes, NOT_KEPT, '')
     }
-    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith)
+    return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
   }
 
   /** The tags as they are stored; where scripts cannot see to them, a promise, with `undefined` if one was invalidated. */
@@ -95,16 +119,17 @@ export class Endings {
     return this.#tags.areOurs ? this.#tags.forLoaded(tags, sentAt, storeFor) : this.#tags.of(tags, grantedAt)
   }
 
-  async #afterCheck(
+  async #afterCheck<T>(
     key: string,
     ended: Ended,
     checked: Promise<readonly StoredTag[] | undefined>,
-    settleWith: (tags: readonly StoredTag[]) => Promise<boolean>,
-  ): Promise<boolean> {
+    endWith: (tags: readonly StoredTag[]) => Promise<T>,
+    refused: T,
+  ): Promise<T> {
     const tags = await checked
-    if (tags !== undefined) return settleWith(tags)
+    if (tags !== undefined) return endWith(tags)
     await this.abandon(key, ended)
-    return false
+    return refused
   }
 
   /**
@@ -140,22 +165,26 @@ export class Endings {
     return onceMoreIfSplit(() => this.#settle(key, ended, 0, '', NOT_KEPT, AGAIN))
   }
 
-  #settle(
+  async #settle(
     key: string,
-    { token, hasRunOut }: Ended,
+    ended: Ended,
     storeFor: number,
     bytes: Buffer | '',
     storing: Storing,
     notice: Buffer | string,
   ): Promise<boolean> {
+    const end = { ...this.#end(key, ended), storeFor, bytes, life: lifeOf(storing), notice }
+    return (await this.#settlements.add(end)) === 'done'
+  }
+
+  #end(key: string, { token, hasRunOut }: Ended): Pick<Settlement, 'keys' | 'queue' | 'token' | 'hasRunOut'> {
     const keys = entryKeys(this.#prefix, key)
-    const { queue } = lockKeys(this.#client, keys.lease)
-    return this.#settlements.add({ keys, queue, token, hasRunOut, storeFor, bytes, life: lifeOf(storing), notice })
+    return { keys, queue: lockKeys(this.#client, keys.lease).queue, token, hasRunOut }
   }
 }
 
 /** A Redis that turns out to be sharded has refused several keys at once: from now on each is sent for itself. */
-function onceMoreIfSplit(end: () => Promise<boolean>): Promise<boolean> {
+function onceMoreIfSplit<T>(end: () => Promise<T>): Promise<T> {
   return end().catch((error: unknown) => {
     if (!isCrossSlot(error)) throw error
     return end()

@@ -14,7 +14,7 @@ import { readFailure, readNotice, type Notice, type RemoteFailure } from './noti
 import { Overwrites } from './overwrites.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { askTime, RedisClock } from './redis-clock.ts'
-import { SettleBatches } from './settle-batch.ts'
+import { EndBatches, RENEWING, SETTLING } from './settle-batch.ts'
 import type { SlotLine } from './slot-line.ts'
 import { Tags } from './tags.ts'
 import { toLocalEntry } from './to-local-entry.ts'
@@ -164,8 +164,9 @@ export class RedisStore {
     const tagKeys = (): string => this.#tags.scriptArgument
     this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now(), slots)
     this.#redisClock = new RedisClock(clock)
-    const settlements = new SettleBatches(connection, this.#redisClock, tagKeys)
-    this.endings = new Endings(settlements, this.#tags, connection.client, prefix)
+    const settlements = new EndBatches(SETTLING, connection, this.#redisClock, tagKeys)
+    const renewals = new EndBatches(RENEWING, connection, this.#redisClock, tagKeys)
+    this.endings = new Endings(settlements, renewals, this.#tags, connection.client, prefix)
     this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }

@@ -3,13 +3,16 @@ import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
 import { asList } from '../redis/reply.ts'
+import type { Script } from '../redis/script.ts'
+import { renew } from '../redis/scripts/renew.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from '../redis/batches.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
+import { LARGEST_IN_MESSAGE } from './storing.ts'
 
-/** The end of one refill. */
-export interface Settlement {
+/** The end of one refill, while that may still be ended. */
+export interface RefillEnd {
   readonly keys: EntryKeys
   /** The queue of those who wait for the lease as for a lock. */
   readonly queue: string
@@ -18,17 +21,62 @@ export interface Settlement {
   readonly hasRunOut: boolean
   /** ms until the stored bytes expire, 0 to store nothing. */
   readonly storeFor: number
-  readonly bytes: Buffer | ''
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
+}
+
+/** One that stores bytes, or nothing. */
+export interface Settlement extends RefillEnd {
+  readonly bytes: Buffer | ''
   /** What waiters are sent; '' for the bytes. */
   readonly notice: Buffer | string
 }
 
-/** Whether the refill could still be ended; `false` also where a tag forbade it. */
-interface Pending extends Settlement {
-  resolve(isDone: boolean): void
+/** One that gives what is stored a new life. */
+export interface Renewal extends RefillEnd {
+  /** The new envelope, without a payload. */
+  readonly head: Buffer
+}
+
+/** What came of it; `refused` also where a tag forbade it, `absent` where nothing is stored that could be renewed. */
+export type EndOutcome = 'done' | 'refused' | 'absent'
+
+type Pending<E> = E & {
+  resolve(outcome: EndOutcome): void
   reject(error: unknown): void
+}
+
+/** How ends of one kind travel: the script, what all of a batch have in common, and what each brings. */
+export interface EndFormat<E extends RefillEnd> {
+  readonly script: Script
+  readonly common: readonly (string | number)[]
+  argsOf(end: E, deadline: number | ''): (string | number | Buffer)[]
+  sizeOf(end: E): number
+}
+
+export const SETTLING: EndFormat<Settlement> = {
+  script: settle,
+  common: [],
+  argsOf({ keys, token, hasRunOut, storeFor, bytes, life, notice }, deadline) {
+    const until = storeFor > 0 ? deadline : ''
+    return [token, storeFor, bytes, life, keys.value, notice, until, hasRunOut ? '1' : '']
+  },
+  sizeOf: ({ bytes, notice }) => bytes.length + notice.length,
+}
+
+export const RENEWING: EndFormat<Renewal> = {
+  script: renew,
+  common: [LARGEST_IN_MESSAGE],
+  argsOf: ({ keys, token, hasRunOut, storeFor, head, life }, deadline) => [
+    token,
+    storeFor,
+    head,
+    life,
+    keys.value,
+    deadline,
+    hasRunOut ? '1' : '',
+  ],
+  sizeOf: ({ head }) => head.length,
 }
 
 /** Ends of refills in one call of the script, and bytes; more would keep Redis from serving others for too long. */
@@ -37,32 +85,35 @@ const LARGEST_BYTES = 1024 * 1024
 
 const DONE = 1
 const TOO_LATE = 3
+const ABSENT = 4
 
-/** Ends refills; those of one tick travel together. */
-export class SettleBatches {
+/** Ends refills in one way; those of one tick travel together. */
+export class EndBatches<E extends RefillEnd> {
+  readonly #format: EndFormat<E>
   readonly #connection: Connection
   readonly #redisClock: RedisClock
   readonly #tagKeys: () => string
-  readonly #batches: Batches<Pending>
+  readonly #batches: Batches<Pending<E>>
 
   /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone. */
-  constructor(connection: Connection, redisClock: RedisClock, tagKeys: () => string) {
+  constructor(format: EndFormat<E>, connection: Connection, redisClock: RedisClock, tagKeys: () => string) {
+    this.#format = format
     this.#connection = connection
     this.#redisClock = redisClock
     this.#tagKeys = tagKeys
-    this.#batches = new Batches({
+    this.#batches = new Batches<Pending<E>>({
       send: (batch) => this.#send(batch),
       largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
-      size: { of: ({ bytes, notice }) => bytes.length + notice.length, largest: LARGEST_BYTES },
+      size: { of: (end) => format.sizeOf(end), largest: LARGEST_BYTES },
     })
   }
 
-  /** Resolves with whether the lease was still good for it; rejects with Redis's error. */
-  add(settlement: Settlement): Promise<boolean> {
-    return new Promise((resolve, reject) => this.#batches.add({ ...settlement, resolve, reject }))
+  /** Rejects with Redis's error. */
+  add(end: E): Promise<EndOutcome> {
+    return new Promise((resolve, reject) => this.#batches.add({ ...end, resolve, reject }))
   }
 
-  async #send(batch: readonly Pending[]): Promise<void> {
+  async #send(batch: readonly Pending<E>[]): Promise<void> {
     try {
       const late = await this.#try(batch)
       // Our idea of Redis's clock was wrong: a suspended host has it. It is right now.
@@ -75,21 +126,23 @@ export class SettleBatches {
   }
 
   /** Answers with those for which it was too late. */
-  async #try(batch: readonly Pending[]): Promise<readonly Pending[]> {
+  async #try(batch: readonly Pending<E>[]): Promise<readonly Pending<E>[]> {
+    const { script, common, argsOf } = this.#format
     const keys: string[] = []
-    const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN]
+    const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN, ...common]
     const deadline = this.#redisClock.deadlineIn(this.#connection.commandTimeout)
-    for (const { keys: own, queue, token, hasRunOut, storeFor, bytes, life, notice } of batch) {
-      keys.push(own.value, own.lease, own.waiters, own.last, queue)
-      args.push(token, storeFor, bytes, life, own.value, notice, storeFor > 0 ? deadline : '', hasRunOut ? '1' : '')
+    for (const end of batch) {
+      const { value, lease, waiters, last } = end.keys
+      keys.push(value, lease, waiters, last, end.queue)
+      args.push(...argsOf(end, deadline))
     }
     const asked = this.#redisClock.ask()
-    const reply = await this.#connection.run(settle, keys, args)
+    const reply = await this.#connection.run(script, keys, args)
     const [now, ...outcomes] = asList(reply, batch.length + 1).map(Number)
     asked((now as number) / 1000)
     return batch.filter((each, i) => {
       const outcome = outcomes[i]
-      if (outcome !== TOO_LATE) each.resolve(outcome === DONE)
+      if (outcome !== TOO_LATE) each.resolve(outcome === DONE ? 'done' : outcome === ABSENT ? 'absent' : 'refused')
       return outcome === TOO_LATE
     })
   }

@@ -3,6 +3,7 @@ export interface Storing {
   readonly ttl: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
+  /** In readable form. */
   readonly tags: readonly string[]
 }
 
@@ -19,7 +20,7 @@ export function lifeOf({ ttl, staleWhileRevalidate, staleIfError }: Storing): st
 }
 
 /** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
-const LARGEST_IN_MESSAGE = 64 * 1024
+export const LARGEST_IN_MESSAGE: number = 64 * 1024
 
 /** Whether the bytes may travel inside a message. */
 export function fitsInMessage(bytes: Buffer): boolean {

@@ -52,16 +52,16 @@ export class Tags {
   }
 
   /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */
-  of(names: readonly string[], grantedAt: number): StoredTag[] {
-    return names.map((name) => [readable(name), grantedAt])
+  of(forms: readonly string[], grantedAt: number): StoredTag[] {
+    return forms.map((form) => [form, grantedAt])
   }
 
   /** Prepares the tags' keys for an entry that is about to be stored for `ms` and is as new as can be. */
-  async forNew(names: readonly string[], ms: number): Promise<StoredTag[]> {
+  async forNew(forms: readonly string[], ms: number): Promise<StoredTag[]> {
     return Promise.all(
-      names.map(async (name) => {
-        const { now } = await this.#need(readable(name), ms)
-        return [readable(name), now] as const
+      forms.map(async (form) => {
+        const { now } = await this.#need(form, ms)
+        return [form, now] as const
       }),
     )
   }
@@ -70,15 +70,15 @@ export class Tags {
    * The same for an entry whose load began at the local instant `startedAt`; resolves with `undefined` if one of the tags
    * was invalidated or expired since.
    */
-  async forLoaded(names: readonly string[], startedAt: number, ms: number): Promise<StoredTag[] | undefined> {
+  async forLoaded(forms: readonly string[], startedAt: number, ms: number): Promise<StoredTag[] | undefined> {
     const tags = await Promise.all(
-      names.map(async (name) => {
+      forms.map(async (form) => {
         let startedOnItsClock = -Infinity
         for (let measurement = 0; measurement < MEASUREMENTS; measurement++) {
-          const { changedAt, now } = await this.#need(readable(name), ms)
+          const { changedAt, now } = await this.#need(form, ms)
           // Each is too early by its reply's time under way, never too late: the latest is the best.
           startedOnItsClock = Math.max(startedOnItsClock, now - Math.ceil((this.#clock.now() - startedAt) * 1000))
-          if (changedAt < startedOnItsClock) return [readable(name), startedOnItsClock] as const
+          if (changedAt < startedOnItsClock) return [form, startedOnItsClock] as const
         }
         return undefined
       }),

@@ -1,3 +1,4 @@
+import { readable } from '../../redis/entry-keys.ts'
 import type { Life } from '../../store/entry.ts'
 import type { Storing } from '../../store/storing.ts'
 import type { LoadRecord } from '../refill/loader-context.ts'
@@ -6,13 +7,14 @@ import { cap, type CallSettings } from '../options.ts'
 /**
  * How a loaded value is to be stored: as its loader decided, else as the call and the cache say; `null` for
  * `negativeTtl`; and the ttl shortened by up to the share `jitter`, so that what was stored together does not expire
- * together. `chance` is uniform in [0, 1).
+ * together. `chance` is uniform in [0, 1). `kept`: tags, in readable form, that it has from before.
  */
 export function storingOf<V>(
   value: V,
   settings: CallSettings<V>,
   { lifetime, tags }: Pick<LoadRecord<V>, 'lifetime' | 'tags'>,
   chance: number,
+  kept: readonly string[] = [],
 ): Storing {
   const usual = value === null ? (settings.negativeTtl ?? settings.ttl) : settings.ttl
   const ttl = cap(lifetime.ttl ?? usual)
@@ -20,13 +22,13 @@ export function storingOf<V>(
     ttl: ttl === 0 ? 0 : Math.max(1, Math.round(ttl * (1 - settings.jitter * chance))),
     staleWhileRevalidate: cap(lifetime.staleWhileRevalidate ?? settings.staleWhileRevalidate),
     staleIfError: cap(lifetime.staleIfError ?? settings.staleIfError),
-    tags: tagsOf(settings, { tags }),
+    tags: [...new Set([...kept, ...tagsOf(settings, { tags })])],
   }
 }
 
-/** Those of the call and those that the loader has named. */
+/** Those of the call and those that the loader has named, in readable form. */
 export function tagsOf<V>(settings: CallSettings<V>, { tags }: Pick<LoadRecord<V>, 'tags'>): readonly string[] {
-  return [...new Set([...settings.tags, ...tags])]
+  return [...new Set([...settings.tags, ...tags].map(readable))]
 }
 
 /** The instants of an entry that is stored now. */

@@ -31,6 +31,11 @@ export interface LoaderContext<V> {
   /** Those who wait get the result; nobody keeps it. */
   doNotStore(): void
   /**
+   * To be returned where the source says that nothing has changed since `stale` was loaded, as by a 304: the stored value
+   * gets a new life and keeps its tags, without being encoded or sent to Redis. Throws `TypeError` where nothing is stale.
+   */
+  unchanged(): V
+  /**
    * The result is for this caller alone. Acts at once: those who wait, in every process, are released to load for
    * themselves, and for a few seconds those who follow do not wait at all (hit-for-pass).
    */
@@ -60,6 +65,8 @@ export class LoadRecord<V> implements LoaderContext<V> {
   /** Absent once it was read, and where nothing is stored. */
   #readStale: (() => V) | undefined
   #stale: V | undefined
+  readonly #hasStale: boolean
+  #saidUnchanged = false
 
   constructor(
     fullKey: string,
@@ -72,6 +79,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     this.fullKey = fullKey
     this.execution = execution
     this.#readStale = readStale
+    this.#hasStale = readStale !== undefined
     this.background = background
     this.#onDoNotShare = onDoNotShare
     this.flight = flight
@@ -102,6 +110,20 @@ export class LoadRecord<V> implements LoaderContext<V> {
     return () => {
       if (this.sharing === 'share') this.sharing = 'do-not-store'
     }
+  }
+
+  get unchanged(): () => V {
+    return () => {
+      if (!this.#hasStale)
+        throw new TypeError('unchanged() must not be called without a stale value: see context.stale')
+      this.#saidUnchanged = true
+      return this.stale as V
+    }
+  }
+
+  /** Whether the loader has returned what `unchanged` gave it. */
+  isUnchanged(value: V): boolean {
+    return this.#saidUnchanged && Object.is(value, this.stale)
   }
 
   get doNotShare(): () => void {

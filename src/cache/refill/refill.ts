@@ -2,7 +2,6 @@ import { onAbort, reasonOf } from '../../abort.ts'
 import { refillChannel } from '../../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
-import { readable } from '../../redis/entry-keys.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 import type { Notice, RemoteFailure } from '../../store/notice.ts'
 import type { Busy, Claim, RememberedFailure } from '../../store/redis-store.ts'
@@ -24,8 +23,21 @@ import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord } from './loader-context.ts'
 import { isAbandonment, runLoader } from './run-loader.ts'
-import { toStale, usableUntil } from './stale.ts'
+import { asLoaded, storedTags, toStale, usableUntil, type Stale } from './stale.ts'
 import { traceRefill } from './trace-refill.ts'
+
+/** What a loader has made, and what is known of it. */
+interface Loaded<V> {
+  readonly value: V
+  /** Absent where it could not be isolated. */
+  readonly isolated: IsolatedLoad<V> | undefined
+  readonly record: LoadRecord<V>
+  readonly loadTime: number
+  /** What it said to be unchanged, if it did. */
+  readonly unchanged: Stale<V> | undefined
+  /** Whether that stands in Redis. */
+  readonly isStored: boolean
+}
 
 /** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */
 export class Refill<V> {
@@ -149,7 +161,7 @@ export class Refill<V> {
       }
     }
     if (this.#flight.settled) await this.#callersAreAway()
-    return this.#load(lease)
+    return this.#load(lease, stale !== undefined)
   }
 
   /**
@@ -228,15 +240,15 @@ export class Refill<V> {
     this.#callers.note('loaded')
   }
 
-  /** Loads under the lease, in a slot where loads are limited. */
-  #load(lease: Lease): Promise<void> {
+  /** Loads under the lease, in a slot where loads are limited. `isStored`: what is stale is what stands in Redis. */
+  #load(lease: Lease, isStored = false): Promise<void> {
     const { limit } = this.#core
-    return limit === undefined ? this.#run(lease, undefined) : this.#loadInLimit(limit, lease)
+    return limit === undefined ? this.#run(lease, isStored, undefined) : this.#loadInLimit(limit, lease, isStored)
   }
 
-  async #loadInLimit(limit: LoadLimit, lease: Lease): Promise<void> {
+  async #loadInLimit(limit: LoadLimit, lease: Lease, isStored: boolean): Promise<void> {
     const slot = await this.#slotFor(limit, lease)
-    if (typeof slot !== 'string') return this.#run(lease, slot)
+    if (typeof slot !== 'string') return this.#run(lease, isStored, slot)
     const { isAborted, reason } = this.#flight.execution
     if (isAborted) this.#callers.failAll(reason)
     else if (slot === 'over') this.#callers.fail(limit.refusal(this.#order.key))
@@ -269,7 +281,7 @@ export class Refill<V> {
   }
 
   /** Runs the loader as the one whose result is stored. */
-  #run(lease: Lease, slot: Slot | undefined): Promise<void> {
+  #run(lease: Lease, isStored: boolean, slot: Slot | undefined): Promise<void> {
     const { key, loader, settings, background, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
@@ -295,7 +307,7 @@ export class Refill<V> {
     this.#loaded = batch === undefined ? reentrance.run(this.#flight, run) : run()
     batch?.decided(key)
     return this.#loaded.then(
-      (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt)),
+      (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt, isStored)),
       (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, record, lease, startedAt)),
     )
   }
@@ -327,50 +339,60 @@ export class Refill<V> {
     const { key, settings } = this.#order
     const { clock, local } = this.#core
     const tags = tagsOf(settings, record)
-    const life = { until: clock.now() + ttl, tags: tags.map(readable) }
-    const kept = local.keepFailure(this.#since, key, failure, life)
+    const kept = local.keepFailure(this.#since, key, failure, { until: clock.now() + ttl, tags })
     if ((await lease.fail(failure, { ...NOT_KEPT, ttl, tags })) === false) local.drop(key, kept)
   }
 
   /** Hands on what the loader has made, to the callers first. */
-  #loadedIt(value: V, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<unknown> | undefined {
+  #loadedIt(
+    value: V,
+    record: LoadRecord<V>,
+    lease: Lease,
+    startedAt: number,
+    isStored: boolean,
+  ): Promise<unknown> | undefined {
     const { clock, events } = this.#core
     const loadTime = clock.now() - startedAt
     events.refilled(this.#order.key, loadTime)
     this.#callers.note('loaded', undefined, loadTime)
     if (record.sharing === 'do-not-share') return undefined
-    const isolated = this.#callers.orReport(() => this.#isolate(value))
+    const unchanged = record.isUnchanged(value) ? this.#callers.stale : undefined
+    const isolated =
+      unchanged === undefined
+        ? this.#callers.orReport(() => this.#isolate(value))
+        : asLoaded(unchanged, this.#order.settings.codec)
     this.#core.local.endSetbacks(this.#since, this.#order.key)
     this.#callers.settle(isolated, value)
-    return this.#store(value, isolated, record, lease, loadTime)
+    return this.#store({ value, isolated, record, loadTime, unchanged, isStored }, lease)
   }
 
   /** Puts the value where it belongs. The callers have it already. */
-  #store(
-    value: V,
-    isolated: IsolatedLoad<V> | undefined,
-    record: LoadRecord<V>,
-    lease: Lease,
-    loadTime: number,
-  ): Promise<unknown> | undefined {
+  #store(loaded: Loaded<V>, lease: Lease): Promise<unknown> | undefined {
+    const { value, isolated, record, unchanged } = loaded
     const { settings, key } = this.#order
     const { clock, local, random } = this.#core
-    const storing = storingOf(value, settings, record, random.uniform())
-    const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags.map(readable) }
+    const storing = storingOf(value, settings, record, random.uniform(), unchanged && storedTags(unchanged))
+    // Where nothing has changed now, the next load may be a whole one again.
+    const loadTime = Math.max(loaded.loadTime, unchanged?.loadTime ?? 0)
+    const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags }
     const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
     // Whoever asks from now on finds it there, also while Redis takes its time.
     const kept = mayKeep ? this.#callers.keep(this.#since, life, isolated) : undefined
     if (lease === localLease) return undefined
     this.#callers.goOnUnattended()
-    const payload = isolated && this.#callers.orReport(() => isolated.encode())
+    const isRenewal = mayKeep && unchanged !== undefined && loaded.isStored
+    const payload = isRenewal ? undefined : isolated && this.#callers.orReport(() => isolated.encode())
     // What others cannot be sent they need not wait for.
-    if (isolated === undefined || payload === undefined) return lease.localise(PASS_DURATION)
-    if (!mayKeep) return lease.deliver(payload, storing)
-    const sentAt = local.now
-    const loaded = { since: this.#since, sentAt, kept }
-    return lease.commit(payload, storing, loadTime).then((isStored) => {
-      if (isStored === false) local.drop(key, kept)
-      else if (isStored) this.#callers.orReport(() => local.keepCommitted(loaded, key, life, isolated))
+    if (isolated === undefined || (payload === undefined && !isRenewal)) return lease.localise(PASS_DURATION)
+    if (payload !== undefined && !mayKeep) return lease.deliver(payload, storing)
+    const asked = { since: this.#since, sentAt: local.now, kept }
+    const ended =
+      payload === undefined
+        ? lease.renew(storing, loadTime, () => isolated.encode())
+        : lease.commit(payload, storing, loadTime)
+    return ended.then((isAccepted) => {
+      if (isAccepted === false) local.drop(key, kept)
+      else if (isAccepted) this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
     })
   }
 

@@ -17,6 +17,11 @@ export interface Lease {
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
+  /**
+   * Gives the value that the claim has found a new life and hands it to waiters. Where it is gone by now, stores what
+   * `encode` makes.
+   */
+  renew(storing: Storing, loadTime: number, encode: () => Uint8Array): Promise<boolean | undefined>
   /** Hands the value to waiters without storing it, unless one of its tags was invalidated since its load began. */
   deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined>
   /** Hands the failure to waiters, and stores it for those who follow if it is to be remembered. */
@@ -72,6 +77,17 @@ export class RedisLease implements Lease {
       (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime),
       // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
       (endings, key, possession) => endings.deliver(key, possession, payload, storing),
+    )
+  }
+
+  renew(storing: Storing, loadTime: number, encode: () => Uint8Array): Promise<boolean | undefined> {
+    return this.#end(
+      async (endings, key, possession) => {
+        const outcome = await endings.renew(key, possession, storing, loadTime)
+        if (outcome === 'absent') return endings.commit(key, possession, encode(), storing, loadTime)
+        return outcome === 'done'
+      },
+      async (endings, key, possession) => endings.deliver(key, possession, encode(), storing),
     )
   }
 
@@ -148,6 +164,7 @@ export const localLease: Lease = {
   token: undefined,
   onLost: () => {},
   commit: held,
+  renew: held,
   deliver: held,
   fail: held,
   pass: held,

@@ -1,4 +1,5 @@
 import { defineScript, type Script } from '../script.ts'
+import { endRefill } from './end-refill.ts'
 import { entryHeader } from './entry-header.ts'
 import { handOff } from './hand-off.ts'
 import { touchTag } from './touch-tag.ts'
@@ -27,6 +28,7 @@ ${entryHeader}
 ${handOff}
 ${touchTag}
 ${wakeWaiters}
+${endRefill}
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
@@ -35,29 +37,18 @@ local tagKeys, counts, again = ARGV[1], ARGV[2] == '1', ARGV[3]
 local function settleOne(keys, args)
   local valueKey, leaseKey, waitersKey, lastKey, queueKey = KEYS[keys], KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
   local token, storeFor, bytes, life, topic, notice, deadline = ARGV[args], tonumber(ARGV[args + 1]), ARGV[args + 2], ARGV[args + 3], ARGV[args + 4] .. ARGV[args], ARGV[args + 5], ARGV[args + 6]
-  local holder = redis.call('GET', leaseKey)
-  if holder ~= token and (holder or ARGV[args + 7] == '' or redis.call('GET', lastKey) ~= token) then return 0 end
+  if not isStillGood(leaseKey, lastKey, token, ARGV[args + 7]) then return 0 end
   if deadline ~= '' and now > tonumber(deadline) then return 3 end
-  local function free()
-    redis.call('DEL', lastKey)
-    if not handOff(leaseKey, queueKey, counts) then redis.call('DEL', leaseKey) end
-  end
-  if tagKeys ~= '' and bytes ~= '' and not isUntagged(bytes) then
-    local isChanged = false
-    for _, tag in ipairs(tagsOf(bytes)) do
-      isChanged = touchTag(tagKeys .. tag[1] .. '}', math.max(storeFor, 1000)) >= tag[2] or isChanged
-    end
-    if isChanged then
-      free()
-      wakeWaiters(waitersKey, topic, again)
-      return 2
-    end
+  if bytes ~= '' and areTagsChanged(bytes, tagKeys, storeFor) then
+    freeLease(leaseKey, lastKey, queueKey, counts)
+    wakeWaiters(waitersKey, topic, again)
+    return 2
   end
   if bytes ~= '' then bytes = timed(bytes, now, life) end
   if storeFor > 0 and not (isFailure(bytes) and isUsable(redis.pcall('GET', valueKey), now)) then
     redis.call('SET', valueKey, bytes, 'PX', storeFor)
   end
-  free()
+  freeLease(leaseKey, lastKey, queueKey, counts)
   wakeWaiters(waitersKey, topic, notice == '' and bytes or notice)
   return 1
 end
