@@ -160,20 +160,40 @@ describe.each(setups)('unchanged(), on $where $tier', ({ where, connect, memory 
     expect((await other.examine('key')).redis?.tags).toHaveLength(2)
   })
 
-  test('does nothing once the lease was lost, or a tag invalidated', async () => {
-    for (const change of [(cache: Cache) => cache.invalidate('key'), (cache: Cache) => cache.invalidateTags('plain')]) {
-      const [one, other] = [process(), process({ memory: false })]
-      await listening(one, other)
-      await storeStale(one, { n: 1 })
-      const load = async (context: LoaderContext<Loaded>): Promise<Loaded> => {
-        await change(other)
-        return context.unchanged()
-      }
-      expect(await one.getOrRefill('key', load)).toEqual({ n: 1 })
-      await settled(one)
-      expect(await other.get('key')).toBeUndefined()
-      await eventually('memory has dropped it', () => one.peek('key') === undefined)
+  test.each<[string, (cache: Cache) => Promise<void>]>([
+    ['key was invalidated', (cache) => cache.invalidate('key')],
+    ['key was expired', (cache) => cache.expire('key')],
+    ['tag was invalidated', (cache) => cache.invalidateTags('plain')],
+    ['tag was expired', (cache) => cache.expireTags('plain')],
+  ])('does nothing once the %s', async (_, change) => {
+    const [one, other] = [process(), process({ memory: false })]
+    await listening(one, other)
+    await storeStale(one, { n: 1 })
+    const load = async (context: LoaderContext<Loaded>): Promise<Loaded> => {
+      await change(other)
+      return context.unchanged()
     }
+    expect(await one.getOrRefill('key', load)).toEqual({ n: 1 })
+    await settled(one)
+    expect(await other.get('key')).toBeUndefined()
+    await eventually('memory has dropped it', () => one.peek('key') === undefined)
+  })
+
+  test('leaves alone what was set meanwhile', async () => {
+    const [one, other] = [process(), process({ memory: false })]
+    await listening(one, other)
+    await storeStale(one, { n: 1 })
+    const load = async (context: LoaderContext<Loaded>): Promise<Loaded> => {
+      await other.set('key', { n: 2 }, { ttl: 5000, tags: ['other'] })
+      return context.unchanged()
+    }
+    expect(await one.getOrRefill('key', load)).toEqual({ n: 1 })
+    await settled(one)
+    expect(await other.get('key')).toEqual({ n: 2 })
+    const { redis } = await other.examine('key')
+    expect(redis?.tags).toEqual(['other'])
+    expect(redis?.ttl).toBeLessThanOrEqual(5000)
+    await eventually('memory has the new one', async () => (await one.get<Loaded>('key'))?.n === 2)
   })
 
   test('what each caller gets is its own, also where values cannot be frozen', async () => {
@@ -190,8 +210,8 @@ describe.each(setups)('unchanged(), on $where $tier', ({ where, connect, memory 
     for (const cache of [one, other]) expect(await cache.get('key')).toEqual(new Map([['n', 1]]))
   })
 
-  const inOneRedis = where === 'one Redis' ? test : undefined
-  inOneRedis?.('costs Redis two commands, and no bytes of the value', async () => {
+  if (where !== 'one Redis') return
+  test('costs Redis two commands, and no bytes of the value', async () => {
     const one = process()
     await listening(one)
     await storeStale(one, { text: 'x'.repeat(200_000) }, { tags: [] })
