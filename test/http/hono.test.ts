@@ -73,7 +73,7 @@ describe('a run in the background', () => {
       })
       app.get('/page', (context) => {
         context.header('Cache-Control', SHARED)
-        return context.text(`run ${++seen.count} for ${context.get('user' as never)}`)
+        return context.text(`run ${++seen.count} for ${String(context.get('user' as never))}`)
       })
     })
     expect([statusOf(stale), await stale.text()]).toEqual([expect.stringContaining('hit; ttl=-'), 'run 1 for Ada'])
