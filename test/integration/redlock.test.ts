@@ -86,9 +86,12 @@ test('a failure of Redis is told, and tried again until attempts are used up', a
   const redlock = new Redlock([clients[0]], { retryCount: 3, retryDelay: 30, retryJitter: 0 })
   redlock.on('error', (error: Error) => errors.push(error))
   const lock = await redlock.acquire(['held'], 60_000)
+  let closes = 0
+  clients[0].on('close', () => void closes++)
   await servers[0].kill()
-  for (const work of [redlock.acquire(['a'], 5000), lock.release()]) {
-    const error = (await work.catch((reason: unknown) => reason)) as ExecutionError
+  await eventually('the client has tried to connect again, in vain', () => closes > 1)
+  for (const work of [() => redlock.acquire(['a'], 5000), () => lock.release()]) {
+    const error = (await work().catch((reason: unknown) => reason)) as ExecutionError
     expect(error).toBeInstanceOf(ExecutionError)
     expect(error.attempts).toHaveLength(4)
     expect([...((await error.attempts[0])?.votesAgainst.keys() ?? [])]).toEqual([clients[0]])
