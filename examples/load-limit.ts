@@ -55,5 +55,6 @@ try {
 
 report.abort()
 await Promise.allSettled(slow)
+await cache.clear()
 await cache.close()
 await redis?.quit()
