@@ -19,7 +19,7 @@ const RUNTIMES = {
 describe('promises of the cache, the lock and singleFlight', { timeout: TIMEOUT }, () => {
   it.each(Object.entries(RUNTIMES))('are kept on %s, but for those that are named', async (name, command) => {
     const [program, ...args] = (await command()) as [string, ...string[]]
-    // It ends by itself: nothing that was closed keeps it alive.
+    // But on Bun it ends by itself: nothing that was closed keeps it alive.
     const { stdout } = await promisify(execFile)(program, [...args, MAIN, sharedRedis().url], { timeout: TIMEOUT })
     const tried = stdout
       .trim()

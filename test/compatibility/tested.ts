@@ -37,6 +37,9 @@ export const FRAMEWORKS: readonly Tested[] = [
 /** By runtime, the promises of smoke/ that break there. None more and none less: the tests compare. */
 export const BROKEN_PROMISES: Readonly<Record<string, readonly string[]>> = { Bun: [], Deno: [] }
 
+/** Runtimes on which a process does not always end by itself once all is closed. */
+export const LINGERING: readonly string[] = ['Bun']
+
 /** By the name of each what version the tests ran with, the last time that they passed. */
 export interface Recorded {
   readonly runtimes: Readonly<Record<string, string>>

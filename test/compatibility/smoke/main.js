@@ -1,4 +1,5 @@
-// node main.js redis://… : tries each promise and prints a line of JSON for it, with what broke it. Ends by itself.
+// node main.js redis://… : tries each promise and prints a line of JSON for it, with what broke it. Ends by itself, but on Bun,
+// where that is not certain.
 // Plain JavaScript on dist/, so that every runtime can run it as it stands.
 import { setTimeout as delay } from 'node:timers/promises'
 import { cachePromises } from './cache.js'
@@ -14,6 +15,7 @@ for (const [name, keep] of Object.entries(promises)) {
   console.log(JSON.stringify({ name, broken: await whatBreaks(keep) }))
 }
 await clients.close()
+if (globalThis.Bun !== undefined) process.exit()
 
 async function whatBreaks(keep) {
   const stop = new AbortController()
