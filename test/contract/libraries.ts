@@ -67,9 +67,10 @@ export const NODE_REDIS_CLUSTER: Readonly<
 
 type SentinelOptions = Parameters<typeof createSentinel>[0]
 
-export const NODE_REDIS_SENTINEL: Readonly<Record<string, (options: SentinelOptions) => OwnClient>> = {
-  'node-redis 6': (options) => connected(createSentinel(options)),
-  'node-redis 5': (options) => connected(version5.createSentinel(options)),
+/** To find the master takes them longer than some locks last: they are connected first. */
+export const NODE_REDIS_SENTINEL: Readonly<Record<string, (options: SentinelOptions) => Promise<OwnClient>>> = {
+  'node-redis 6': (options) => onceConnected(createSentinel(options)),
+  'node-redis 5': (options) => onceConnected(version5.createSentinel(options)),
 }
 
 function poolOptions(url: string): { url: string; database?: number } {
@@ -82,6 +83,12 @@ interface NodeRedis {
   on(event: 'error', listener: (error: unknown) => void): unknown
   connect(): Promise<unknown>
   destroy(): unknown
+}
+
+async function onceConnected(client: NodeRedis & OwnClient['client']): Promise<OwnClient> {
+  client.on('error', () => {}) // it would end the process
+  await client.connect()
+  return { client, disconnect: () => client.isOpen && client.destroy() }
 }
 
 function connected(client: NodeRedis & OwnClient['client']): OwnClient {
