@@ -83,7 +83,16 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
 })
 
 type Entry =
-  'root' | 'lock' | 'express' | 'fetch' | 'hono' | 'cacheManager' | 'redlock' | 'dashboard' | 'opentelemetry' | 'prometheus'
+  | 'root'
+  | 'lock'
+  | 'express'
+  | 'fetch'
+  | 'hono'
+  | 'cacheManager'
+  | 'redlock'
+  | 'dashboard'
+  | 'opentelemetry'
+  | 'prometheus'
 
 function expectPublicNames(json: string | undefined): void {
   const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
