@@ -7,6 +7,11 @@ export function hashedPart(key: string): string {
   return close > open + 1 ? key.slice(open + 1, close) : key
 }
 
+/** The lowest number whose slot `isWanted`. There must be one: every slot has its number. */
+export function numberInSlots(isWanted: (slot: number) => boolean): string {
+  for (let number = 0; ; number++) if (isWanted(hashSlot(String(number)))) return String(number)
+}
+
 /** The Cluster slot of a text without regard to hash tags: CRC16 (XMODEM) of its UTF-8 bytes modulo 16384. */
 export function hashSlot(text: string): number {
   let crc = 0

@@ -194,11 +194,14 @@ export class RedisStore {
   }
 
   readonly #answering: Answering = {
-    sent: (key, freshBeyond) => ({
-      keys: entryKeys(this.#prefix, key),
-      freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
-      registered: this.#inboxes.of(this.valueKey(key)).ready,
-    }),
+    sent: (key, freshBeyond) => {
+      const keys = entryKeys(this.#prefix, key)
+      return {
+        keys,
+        freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
+        registered: this.#inboxes.of(keys.value).ready,
+      }
+    },
     understand: (asked, reply) => this.#understand(asked, reply),
     unavailable: (asked, error) => this.#unavailable(asked, error),
   }

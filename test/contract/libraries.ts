@@ -86,15 +86,20 @@ interface NodeRedis {
 }
 
 async function onceConnected(client: NodeRedis & OwnClient['client']): Promise<OwnClient> {
-  client.on('error', () => {}) // it would end the process
-  await client.connect()
-  return { client, disconnect: () => client.isOpen && client.destroy() }
+  const { own, connecting } = connect(client)
+  await connecting
+  return own
 }
 
 function connected(client: NodeRedis & OwnClient['client']): OwnClient {
+  const { own, connecting } = connect(client)
+  connecting.catch(() => {})
+  return own
+}
+
+function connect(client: NodeRedis & OwnClient['client']): { own: OwnClient; connecting: Promise<unknown> } {
   client.on('error', () => {}) // it would end the process
-  client.connect().catch(() => {})
-  return { client, disconnect: () => client.isOpen && client.destroy() }
+  return { own: { client, disconnect: () => client.isOpen && client.destroy() }, connecting: client.connect() }
 }
 
 /** They are made when they are connected. */

@@ -93,7 +93,6 @@ describe.each(Object.entries(SHARDED))('%s', (_name, make) => {
     await eventually('nobody listens for the first time', async () => {
       const before = await published()
       await herd(caches, 3)
-      // What is stored is told to all processes, whose memory may have it: a message each.
       return (await published()) - before <= 0
     })
   })

@@ -1,4 +1,4 @@
-import { hashSlot } from '../../redis/hash-slot.ts'
+import { hashedPart, hashSlot } from '../../redis/hash-slot.ts'
 import { leftByTags } from '../../store/tags.ts'
 import type { Address } from '../address.ts'
 import type { InspectRequest } from '../arguments.ts'
@@ -40,7 +40,7 @@ async function inspectOne(address: Address, request: InspectRequest, open: Open)
 
 /** The key of a tag always has a hash tag. */
 function indexOfOwner(key: string, masters: readonly Master[]): number {
-  const slot = hashSlot(/\{(.+?)\}/s.exec(key)?.[1] ?? key)
+  const slot = hashSlot(hashedPart(key))
   return masters.findIndex(({ slots }) => slots.some(({ first, last }) => first <= slot && slot <= last))
 }
 

@@ -7,7 +7,7 @@ import type {
   ReplyKind,
   Subscription,
 } from '../client-port.ts'
-import { hashSlot } from '../hash-slot.ts'
+import { numberInSlots } from '../hash-slot.ts'
 import { asList } from '../reply.ts'
 import { type GlideConfig, type GlideLikeClient, hiddenMembers, isGlideCluster } from './glide-client.ts'
 import { openGlideMessages } from './glide-messages.ts'
@@ -86,7 +86,10 @@ export class GlidePort implements ClientPort {
     const rangeOf = new Map(ranges.map((range) => [String(range[2]), range])) // one of each master
     const sender = this.#sender
     return [...rangeOf.values()].map(([first, last]) => {
-      return new GlidePort(this.#client, { sender, route: { type: 'primarySlotKey', key: keyWithin(first, last) } })
+      return new GlidePort(this.#client, {
+        sender,
+        route: { type: 'primarySlotKey', key: numberInSlots((slot) => first <= slot && slot <= last) },
+      })
     })
   }
 
@@ -120,10 +123,3 @@ export class GlidePort implements ClientPort {
 
 /** First and last slot, and the master, of what `CLUSTER SLOTS` answers. */
 type SlotRange = readonly [first: number, last: number, master: unknown]
-
-function keyWithin(first: number, last: number): string {
-  for (let number = 0; ; number++) {
-    const slot = hashSlot(String(number))
-    if (first <= slot && slot <= last) return String(number)
-  }
-}

@@ -1,6 +1,6 @@
 import type { ClientPort, ClientStatus, PortListener, Shard } from '../client-port.ts'
 import type { NodeRedisClient, NodeRedisCluster } from './node-redis-client.ts'
-import { NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
+import { NodeRedisPort, noteEnd, type Events, type Mapping, type Word } from './node-redis-port.ts'
 import { Shards } from './shards.ts'
 
 interface KnownOptions {
@@ -40,13 +40,7 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
   protected events(listener: PortListener): Events {
     return [
       ['connect', () => listener.onReady()],
-      [
-        'disconnect',
-        () => {
-          listener.onClose()
-          listener.onEnd()
-        },
-      ],
+      ['disconnect', () => noteEnd(listener)],
       ['node-error', (error) => listener.onError(error)],
       ['node-reconnecting', () => listener.onNodeLost()],
       ['node-disconnect', () => listener.onNodeLost()],

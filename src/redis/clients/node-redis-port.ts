@@ -97,6 +97,21 @@ export function mustBeDatabase({ label, db }: ClientPort, lent: Lent<NodeRedisCl
   throw new RangeError(`${label}: the database ${rule}, received ${database}`)
 }
 
+/** How a client and a Sentinel's tell of it: they are `reconnecting` after each loss, and after each attempt that failed. */
+export function comingAndGoing(listener: PortListener): Events {
+  return [
+    ['ready', () => listener.onReady()],
+    ['reconnecting', () => listener.onClose()],
+    ['end', () => noteEnd(listener)],
+  ]
+}
+
+/** The application has closed the client, or it has given up. */
+export function noteEnd(listener: PortListener): void {
+  listener.onClose()
+  listener.onEnd()
+}
+
 const NUMBER_OF_KEYS = 1
 const FIRST_KEY = 2
 

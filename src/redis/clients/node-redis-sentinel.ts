@@ -1,6 +1,13 @@
 import type { ClientStatus, PortListener } from '../client-port.ts'
 import type { NodeRedisClient, NodeRedisSentinel } from './node-redis-client.ts'
-import { mustBeDatabase, NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
+import {
+  comingAndGoing,
+  mustBeDatabase,
+  NodeRedisPort,
+  type Events,
+  type Mapping,
+  type Word,
+} from './node-redis-port.ts'
 import { lentBy, SharedLease, type Lent } from './shared-lease.ts'
 
 interface KnownOptions {
@@ -44,15 +51,7 @@ export class NodeRedisSentinelPort extends NodeRedisPort<NodeRedisSentinel> {
 
   protected events(listener: PortListener): Events {
     return [
-      ['ready', () => listener.onReady()],
-      ['reconnecting', () => listener.onClose()],
-      [
-        'end',
-        () => {
-          listener.onClose()
-          listener.onEnd()
-        },
-      ],
+      ...comingAndGoing(listener),
       // Of connections to servers, and of another master: commands may be sent again.
       ['client-error', (event) => this.#noteLoss(listener, (event as { error?: unknown }).error)],
       ['topology-change', () => listener.onNodeLost()],

@@ -1,6 +1,6 @@
 import type { ClientStatus, PortListener } from '../client-port.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
-import { NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
+import { comingAndGoing, NodeRedisPort, type Events, type Mapping, type Word } from './node-redis-port.ts'
 
 interface KnownOptions {
   readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string }
@@ -43,18 +43,7 @@ export class NodeRedisSinglePort extends NodeRedisPort<NodeRedisClient> {
   }
 
   protected events(listener: PortListener): Events {
-    return [
-      ['ready', () => listener.onReady()],
-      // After each loss, and after each attempt that has failed.
-      ['reconnecting', () => listener.onClose()],
-      [
-        'end',
-        () => {
-          listener.onClose()
-          listener.onEnd()
-        },
-      ],
-    ]
+    return comingAndGoing(listener)
   }
 
   protected single(): NodeRedisClient {

@@ -1,4 +1,4 @@
-import { hashSlot } from '../hash-slot.ts'
+import { hashSlot, numberInSlots } from '../hash-slot.ts'
 import type { Shard } from '../client-port.ts'
 
 /** The masters of a Cluster, as they are found by slots. Slots move: each is looked up anew. */
@@ -17,13 +17,8 @@ export class Shards {
     if (node === undefined) return undefined
     const known = this.#known.get(node)
     if (known !== undefined && this.#nodeOf(hashSlot(known.tag)) === node) return known
-    const shard = { node, tag: this.#tagOn(node) }
+    const shard = { node, tag: numberInSlots((each) => this.#nodeOf(each) === node) }
     this.#known.set(node, shard)
     return shard
-  }
-
-  /** There is one: each slot has its number. */
-  #tagOn(node: string): string {
-    for (let number = 0; ; number++) if (this.#nodeOf(hashSlot(String(number))) === node) return String(number)
   }
 }
