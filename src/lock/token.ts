@@ -1,4 +1,4 @@
-import { TOKEN_PREFIX } from '../redis/scripts/hand-off.ts'
+import { TOKEN_PREFIX } from '../redis/scripts/tell.ts'
 import type { Random } from '../random.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Connection } from '../redis/connection.ts'
-import { TOKEN_PREFIX } from '../redis/scripts/hand-off.ts'
+import { TOKEN_PREFIX } from '../redis/scripts/tell.ts'
 import { orWrongType } from '../redis/wrong-type.ts'
 
 /** What Redis tells of a lease or a lock that is held. */

@@ -11,7 +11,7 @@ export const CHAIN_TTL = 5000
 export const LEFT_FREE = 'free'
 
 /**
- * Lua functions for a lock with a queue whose holder gives it up. They need `tell`.
+ * Lua functions for a lock with a queue whose holder gives it up. They need `tell`, which comes with `handOff`.
  *
  *     chain  holds the ms on Redis's clock at which the lock is to be left free, or LEFT_FREE while it is; kept by those
  *            who wait
@@ -34,7 +34,7 @@ local function tellFirst(queue, counts)
   while true do
     local first = redis.call('ZRANGE', queue, 0, 0)[1]
     if not first then return false end
-    if tell(first, '${LOOK_AFTER}${FREE_FOR}', counts) ~= false then return true end
+    if tell(first, first, '${LOOK_AFTER}${FREE_FOR}', counts) ~= false then return true end
     redis.call('ZREM', queue, first)
   end
 end

@@ -1,6 +1,7 @@
 import { defineScript, type Script } from '../script.ts'
-import { handOff, TOKEN_PREFIX } from './hand-off.ts'
+import { handOff } from './hand-off.ts'
 import { CHAIN_TTL, LEFT_FREE } from './leave-free.ts'
+import { TOKEN_PREFIX } from './tell.ts'
 
 /** ms after which a queue that nobody looked after is forgotten: several times the longest pause between two looks. */
 const QUEUE_TTL = 15_000

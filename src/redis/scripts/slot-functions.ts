@@ -1,4 +1,4 @@
-import { TOKEN_PREFIX } from './hand-off.ts'
+import { tell } from './tell.ts'
 
 /** How the topic of a message about a slot begins; the token follows. */
 export const SLOT_TOPIC = 'slot:'
@@ -27,9 +27,7 @@ export const KEPT = 60_000
  *     figures()             returns the slots that are held, the length of the line, and the ms until the first slot ends
  */
 export const slotFunctions: string = `
-local function inboxOf(token)
-  return string.match(token, '^${TOKEN_PREFIX}([^:]*):') or ''
-end
+${tell}
 local function slotsOf(held, line, ttl, rules)
   local max, counts, channel, message = tonumber(ARGV[rules]), ARGV[rules + 1] == '1', ARGV[rules + 2], ARGV[rules + 3]
   local time = redis.call('TIME')
@@ -63,17 +61,16 @@ local function slotsOf(held, line, ttl, rules)
       local first = redis.call('ZPOPMIN', line)
       local token = first[1]
       if not token then return end
-      local inbox, topic = inboxOf(token), '${SLOT_TOPIC}' .. token
-      local receivers = redis.pcall('PUBLISH', 'herdlock:inbox:' .. inbox, #topic .. ':' .. topic)
-      if type(receivers) == 'table' then
+      local isReached = tell(token, '${SLOT_TOPIC}' .. token, '', counts)
+      if isReached == nil then
         redis.call('ZADD', line, first[2], token) -- nobody can be told: who looks finds the free slot
         return
       end
-      if receivers > 0 or not counts then
+      if isReached then
         slots.keep(token)
         room = room - 1
       else
-        forget({ [inbox] = true })
+        forget({ [inboxOf(token)] = true })
       end
     end
   end
