@@ -1,5 +1,5 @@
 import { markHandled, outerFlightOf } from '../request/bypass.ts'
-import { NARROWING } from '../request/narrowing.ts'
+import { NARROWING, validatingFields } from '../request/narrowing.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
 /**
@@ -15,8 +15,7 @@ export function wholeRequest(
 ): Request {
   const headers = new Headers(request.headers)
   for (const name of NARROWING) headers.delete(name)
-  if (validate?.etag !== undefined) headers.set('If-None-Match', validate.etag)
-  if (validate?.lastModified !== undefined) headers.set('If-Modified-Since', validate.lastModified)
+  for (const [name, value] of validatingFields(validate)) headers.set(name, value)
   if (capability !== undefined) headers.append('Surrogate-Capability', capability)
   const whole = new Request(request.url, { method: request.method, headers, signal })
   const outer = outerFlightOf(request)

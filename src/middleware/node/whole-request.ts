@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-import { NARROWING } from '../request/narrowing.ts'
+import { NARROWING, validatingFields } from '../request/narrowing.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
 /** Fields that a fill sees otherwise than the client has sent them. */
@@ -19,9 +19,7 @@ export function asWholeRequest(
   const plain: Record<string, string | string[] | undefined> = headers
   const before = REPLACED.map((name) => [name, plain[name]] as const)
   const capabilities = [textOf(plain['surrogate-capability']), capability].filter((each) => each !== undefined)
-  const added: Array<readonly [spelled: string, value: string]> = []
-  if (validate?.etag !== undefined) added.push(['If-None-Match', validate.etag])
-  if (validate?.lastModified !== undefined) added.push(['If-Modified-Since', validate.lastModified])
+  const added = validatingFields(validate)
   if (capabilities.length > 0) added.push(['Surrogate-Capability', capabilities.join(', ')])
   const raw: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {

@@ -20,3 +20,13 @@ function narrowingOf(headers: RequestFields): RequestFields {
 function isNarrowed(headers: RequestFields): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)
 }
+
+/** The fields of a request that ask whether a stored response with those validators is still right: RFC 9111, section 4.3.1. */
+export function validatingFields(
+  stored: { readonly etag?: string | undefined; readonly lastModified?: string | undefined } | undefined,
+): Array<readonly [name: string, value: string]> {
+  const fields: Array<readonly [name: string, value: string]> = []
+  if (stored?.etag !== undefined) fields.push(['If-None-Match', stored.etag])
+  if (stored?.lastModified !== undefined) fields.push(['If-Modified-Since', stored.lastModified])
+  return fields
+}
