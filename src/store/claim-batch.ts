@@ -39,6 +39,8 @@ export interface ClaimReply {
   readonly slot: number | undefined
   /** Where someone else refills: the token of that lease. */
   readonly holder: string
+  /** Whether the result of that refill will be sent here. */
+  readonly registered: boolean
 }
 
 /** Claims in one call of the script; more would keep Redis from serving others for too long. */
@@ -102,14 +104,15 @@ export class ClaimBatches {
     }
     // Where keys lie on several nodes there is one entry.
     const inbox = this.#inboxes.of(keys[0] as string)
-    args.unshift(batch[0]?.lockTtl ?? 0, inbox.ready ? inbox.address : '', this.#tagKeys())
+    const registered = inbox.ready
+    args.unshift(batch[0]?.lockTtl ?? 0, registered ? inbox.address : '', this.#tagKeys())
     if (slots !== undefined) keys.push(slots.keys.held, slots.keys.line)
     const endQuestion = inbox.ask()
     let replies: ClaimReply[]
     try {
       const script = slots === undefined ? claim : claimInLimit
       const reply = asList(await this.#guard(() => this.#connection.runBuffer(script, keys, args)), batch.length + 1)
-      replies = readAll(reply, batch.length)
+      replies = readAll(reply, batch.length, registered)
       slots?.noteFigures(asList(reply[batch.length + 1], 3).map(Number))
     } catch (error) {
       endQuestion()
@@ -138,15 +141,15 @@ const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
 
 /** The replies to so many claims; throws where one is none. */
-function readAll(reply: readonly unknown[], count: number): ClaimReply[] {
+function readAll(reply: readonly unknown[], count: number, registered: boolean): ClaimReply[] {
   const now = Number(reply[0])
-  return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply))
+  return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply, registered))
 }
 
-function read(now: number, [bytes, rawState, damaged, more]: RawReply): ClaimReply {
+function read(now: number, [bytes, rawState, damaged, more]: RawReply, registered: boolean): ClaimReply {
   const state = stateOf(rawState)
   const slot = state === 'leased' && more !== undefined ? Number(more) : undefined
-  return { now, bytes, state, damaged: Number(damaged) === 1, slot, holder: more?.toString() ?? '' }
+  return { now, bytes, state, damaged: Number(damaged) === 1, slot, holder: more?.toString() ?? '', registered }
 }
 
 function stateOf(state: Buffer | number): ClaimReply['state'] {

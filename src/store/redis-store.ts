@@ -64,10 +64,7 @@ export interface Busy<V> {
 
 /** What the store does about a claim. */
 interface Answering {
-  sent(
-    key: string,
-    freshBeyond: number | undefined,
-  ): Pick<SentClaim, 'keys' | 'freshBeyond'> & { readonly registered: boolean }
+  sent(key: string, freshBeyond: number | undefined): Pick<SentClaim, 'keys' | 'freshBeyond'>
   understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>>
   unavailable<V>(asked: Asked<V>, error: unknown): Claim<V>
 }
@@ -85,7 +82,6 @@ class Asked<V> implements ClaimRequest {
   /** These are set when it leaves. */
   token = ''
   sentAt = 0
-  registered = false
 
   constructor(
     answering: Answering,
@@ -110,8 +106,7 @@ class Asked<V> implements ClaimRequest {
   send(sentAt: number): SentClaim {
     if (this.token === '') this.token = this.#makeToken()
     this.sentAt = sentAt
-    const { keys, freshBeyond, registered } = this.#answering.sent(this.key, this.freshBeyond)
-    this.registered = registered
+    const { keys, freshBeyond } = this.#answering.sent(this.key, this.freshBeyond)
     return { keys, token: this.token, freshBeyond, wantsSlot: this.wantsSlot }
   }
 
@@ -194,14 +189,10 @@ export class RedisStore {
   }
 
   readonly #answering: Answering = {
-    sent: (key, freshBeyond) => {
-      const keys = entryKeys(this.#prefix, key)
-      return {
-        keys,
-        freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
-        registered: this.#inboxes.of(keys.value).ready,
-      }
-    },
+    sent: (key, freshBeyond) => ({
+      keys: entryKeys(this.#prefix, key),
+      freshBeyond: freshBeyond === undefined ? undefined : this.#freshBeyond(freshBeyond),
+    }),
     understand: (asked, reply) => this.#understand(asked, reply),
     unavailable: (asked, error) => this.#unavailable(asked, error),
   }
@@ -241,7 +232,7 @@ export class RedisStore {
   }
 
   #conclude<V>(asked: Asked<V>, reply: ClaimReply, envelope: Envelope | undefined): Claim<V> | Promise<Claim<V>> {
-    const { key, token, sentAt, registered } = asked
+    const { key, token, sentAt } = asked
     const found = envelope && this.#decode(envelope, asked.codec)
     const stale = asEntry(found)
     if (reply.state === 'leased') {
@@ -250,7 +241,8 @@ export class RedisStore {
       return { state: 'leased', stale, payload, possessions: [{ token, sentAt, grantedAt: reply.now }] }
     }
     if (reply.state !== 'fresh') {
-      return { state: 'busy', leaseEndsIn: reply.state, holder: reply.holder, sentAt, registered, stale }
+      const { state: leaseEndsIn, holder, registered } = reply
+      return { state: 'busy', leaseEndsIn, holder, sentAt, registered, stale }
     }
     if (found === 'pass') return PASSED
     if (found === 'local') return IN_PROCESS
