@@ -40,14 +40,15 @@ export class FetchArrival implements Arrival<Request> {
 
   edge(narrowing: NarrowingRequest): FetchEdge {
     const { waitUntil } = this
-    const edge = new FetchEdge({ request: this.request.native, narrowing, route: this.#route, waitUntil })
+    const { signal } = this.request.native
+    const edge = new FetchEdge({ signal, narrowing, route: this.#route, waitUntil })
     this.#response = edge.response
     return edge
   }
 
   async #pass({ label, onAnswer }: Passing): Promise<Response> {
     const { native } = this.request
-    const response: unknown = await this.#route.run(native)
+    const response: unknown = await this.#route.run()
     if (native.headers.has('upgrade')) return response as Response
     checkResponse(response)
     const { status, fields: flat } = headOf(response)

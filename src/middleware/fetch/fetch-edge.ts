@@ -10,33 +10,32 @@ import type { StoredResponse } from '../stored/stored-response.ts'
 import type { WaitUntil } from '../wait-until.ts'
 import { BodyStream, NoBody } from './body-stream.ts'
 import { Client, NOBODY } from './client.ts'
-import { FetchRun } from './fetch-run.ts'
+import { type FetchCall, FetchRun } from './fetch-run.ts'
 import { checkResponse, headersInit, headOf, mayHaveBody, relabelled, responseOf } from './responses.ts'
 import type { Route } from './route.ts'
 
 interface FetchEdgeParts {
-  request: Request
+  /** Aborted when the client leaves. */
+  signal: AbortSignal
   narrowing: NarrowingRequest
   route: Route
   waitUntil: WaitUntil | undefined
 }
 
-/** A `Request`, and the promise of its `Response`. */
+/** A request, and the promise of its `Response`. */
 export class FetchEdge implements Edge {
   readonly baseline: Baseline
-  readonly #request: Request
   readonly #narrowing: NarrowingRequest
   readonly #route: Route
   readonly #waitUntil: WaitUntil | undefined
   readonly #client: Client
   readonly #scope = new AsyncResource('herdlock.Exchange', { requireManualDestroy: true })
 
-  constructor({ request, narrowing, route, waitUntil }: FetchEdgeParts) {
-    this.#request = request
+  constructor({ signal, narrowing, route, waitUntil }: FetchEdgeParts) {
     this.#narrowing = narrowing
     this.#route = route
     this.#waitUntil = waitUntil
-    this.#client = new Client(request.signal)
+    this.#client = new Client(signal)
     this.baseline = route.baseline
   }
 
@@ -78,9 +77,10 @@ export class FetchEdge implements Edge {
   }
 
   open(observer: SourceObserver, terms: SourceTerms): Source {
-    const { run, standIn = run } = this.#route
+    const run: FetchCall['run'] = (asked) => this.#route.run(asked)
+    const { standIn = run } = this.#route
     const call = {
-      ...{ request: this.#request, narrowing: this.#narrowing, waitUntil: this.#waitUntil },
+      ...{ narrowing: this.#narrowing, waitUntil: this.#waitUntil },
       asker: terms.isStandIn ? NOBODY : this.#client,
       run: terms.isStandIn ? standIn : run,
       within: (action: () => void) => this.#within(action),
@@ -91,7 +91,7 @@ export class FetchEdge implements Edge {
 
   runAlone(label: (head: ResponseHead) => string): void {
     const answer = async (): Promise<Response> => {
-      const response: unknown = await this.#route.run(this.#request)
+      const response: unknown = await this.#route.run()
       checkResponse(response)
       return relabelled(response, [['Cache-Status', label(headOf(response))]])
     }
@@ -103,9 +103,8 @@ export class FetchEdge implements Edge {
     })
   }
 
-  /** A `Response` of its own is there for each run. */
   whenFree(callback: () => void): void {
-    callback()
+    this.#route.whenFree(callback)
   }
 
   #besideOuter({ joins, removed }: Pick<FollowedHead, 'joins' | 'removed'>, fields: FieldBlock): FieldBlock {

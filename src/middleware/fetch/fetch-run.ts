@@ -9,18 +9,17 @@ import { type BodyOutlet, BodyStream, NoBody } from './body-stream.ts'
 import type { Asker } from './client.ts'
 import { type Pieces, piecesOf } from './pieces.ts'
 import { checkResponse, headersInit, headOf, mayHaveBody, relabelled, responseOf } from './responses.ts'
-import { wholeRequest } from './whole-request.ts'
+import type { RunTerms } from './whole-request.ts'
 
-/** A request, who asked, and how its handler is called. */
+/** What a request asks for, who asked, and how its handler is called. */
 export interface FetchCall {
-  readonly request: Request
   readonly narrowing: NarrowingRequest
   readonly asker: Asker
   /** Is handed a run whose client has left. */
   readonly waitUntil: WaitUntil | undefined
   /** In the asynchronous context of the request, whatever made the run go on. */
   within(action: () => void): void
-  run(request: Request): Response | Promise<Response>
+  run(terms: RunTerms): Response | Promise<Response>
   /** The fields of an answer from the store, beside what layers outside have set. */
   besideOuter(stored: StoredResponse, fields: FieldBlock): FieldBlock
 }
@@ -174,11 +173,9 @@ export class FetchRun implements Source, OutletListener {
   }
 
   async #run(): Promise<void> {
-    const { request } = this.#call
     const { validate, capability } = this.#terms
     try {
-      const whole = wholeRequest(request, validate, capability, this.#controller.signal)
-      const response: unknown = await this.#call.run(whole)
+      const response: unknown = await this.#call.run({ validate, capability, signal: this.#controller.signal })
       checkResponse(response)
       this.#response = response
     } catch (error) {

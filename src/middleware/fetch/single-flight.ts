@@ -64,7 +64,7 @@ export function createFlight(options: SingleFlightOptions, doors: Doors): Flight
     checkFunction('next', next)
     if (waitUntil !== undefined) checkFunction('waitUntil', waitUntil)
     const view = new FetchRequest(request)
-    return desk.plainHit(view) ?? desk.receive(view, plainRoute(next), waitUntil)
+    return desk.plainHit(view) ?? desk.receive(view, plainRoute(request, next), waitUntil)
   }
 
   flight.wrap = <Rest extends unknown[]>(

@@ -1,18 +1,18 @@
+import type { SourceTerms } from '../fill/source.ts'
 import { markHandled, outerFlightOf } from '../request/bypass.ts'
 import { NARROWING, validatingFields } from '../request/narrowing.ts'
-import type { StoredResponse } from '../stored/stored-response.ts'
+
+/** What a run sees of a request: nothing that asks for less than the whole. Aborted by `signal` once nobody needs it. */
+export interface RunTerms extends Pick<SourceTerms, 'validate' | 'capability'> {
+  readonly signal: AbortSignal
+}
 
 /**
  * The request that a run's handler gets: without the fields that ask for less than the whole; with the validators of a
  * stored response that is to be validated; `capability` added to what the caches before us say of themselves. It is
  * aborted by `signal` alone.
  */
-export function wholeRequest(
-  request: Request,
-  validate: StoredResponse | undefined,
-  capability: string | undefined,
-  signal: AbortSignal,
-): Request {
+export function wholeRequest(request: Request, { validate, capability, signal }: RunTerms): Request {
   const headers = new Headers(request.headers)
   for (const name of NARROWING) headers.delete(name)
   for (const [name, value] of validatingFields(validate)) headers.set(name, value)

@@ -3,10 +3,12 @@ import { systemClock } from '../../clock.ts'
 import { systemRandom } from '../../random.ts'
 import { FetchDesk } from '../fetch/fetch-desk.ts'
 import { FetchRequest } from '../fetch/fetch-request.ts'
+import { baselineOf, OuterFields } from '../fetch/outer-fields.ts'
+import { callAtOnce, type Route } from '../fetch/route.ts'
 import type { SingleFlightOptions } from '../fetch/single-flight.ts'
+import { type RunTerms, wholeRequest } from '../fetch/whole-request.ts'
 import type { Doors } from '../reception.ts'
 import type { HonoContext, HonoNext } from './hono-context.ts'
-import { OuterFields } from './outer-fields.ts'
 import { onOwnContext } from './own-context.ts'
 
 /** A layer of Hono 4. */
@@ -45,14 +47,16 @@ export function createHonoFlight(options: SingleFlightOptions, doors: Doors): Ho
       answer(context, hit)
       return
     }
-    const outer = new OuterFields(headers)
+    const outer = new OuterFields(baselineOf(headers))
+    const onOwn = onOwnContext(context, flight, outer.baseline)
     let run: Promise<void> | undefined
-    const route = {
+    const route: Route = {
       baseline: outer.baseline,
       besideOuter: outer.beside.bind(outer),
-      standIn: onOwnContext(context, flight, outer.baseline),
-      run: async (asked: Request): Promise<Response> => {
-        run = runOn(context, asked, next)
+      standIn: onOwn && ((terms: RunTerms) => onOwn(wholeRequest(raw, terms))),
+      whenFree: callAtOnce,
+      run: async (terms) => {
+        run = runOn(context, terms === undefined ? raw : wholeRequest(raw, terms), next)
         await run
         return context.finalized ? context.res : context.notFound()
       },

@@ -5,22 +5,18 @@ import { markHandled, outerFlightOf } from '../../../../src/middleware/request/b
 import type { StoredResponse } from '../../../../src/middleware/stored/stored-response.ts'
 
 const { signal } = new AbortController()
+const NOTHING = { validate: undefined, capability: undefined }
 
 test('asks for all', () => {
   const headers = { 'If-None-Match': '"0"', 'If-Modified-Since': 'x', Range: 'bytes=0-1', 'If-Range': '"0"', A: '1' }
-  const whole = wholeRequest(
-    new Request('http://a.example/b?c', { headers, method: 'HEAD' }),
-    undefined,
-    undefined,
-    signal,
-  )
+  const whole = wholeRequest(new Request('http://a.example/b?c', { headers, method: 'HEAD' }), { ...NOTHING, signal })
   expect([whole.method, whole.url, [...whole.headers]]).toEqual(['HEAD', 'http://a.example/b?c', [['a', '1']]])
 })
 
 test('asks about what is stored, and says what we understand', () => {
   const request = new Request('http://a.example/', { headers: { 'Surrogate-Capability': 'a="b"' } })
   const stored = { etag: '"1"', lastModified: 'yesterday' } as StoredResponse
-  expect(Object.fromEntries(wholeRequest(request, stored, 'c="d"', signal).headers)).toEqual({
+  expect(Object.fromEntries(wholeRequest(request, { validate: stored, capability: 'c="d"', signal }).headers)).toEqual({
     ...{ 'if-none-match': '"1"', 'if-modified-since': 'yesterday', 'surrogate-capability': 'a="b", c="d"' },
   })
 })
@@ -28,7 +24,7 @@ test('asks about what is stored, and says what we understand', () => {
 test('is aborted by the signal that it is given alone', () => {
   const [asked, own] = [new AbortController(), new AbortController()]
   const request = new Request('http://a.example/', { signal: asked.signal })
-  const whole = wholeRequest(request, undefined, undefined, own.signal)
+  const whole = wholeRequest(request, { ...NOTHING, signal: own.signal })
   asked.abort()
   expect(whole.signal.aborted).toBe(false)
   own.abort()
@@ -39,7 +35,7 @@ test('has what a server hangs on its requests, and the mark of the one who has t
   const request = Object.assign(new Request('http://a.example/'), { params: { id: '1' } })
   const outer = {} as never
   markHandled(request, outer)
-  const whole = wholeRequest(request, undefined, undefined, signal)
+  const whole = wholeRequest(request, { ...NOTHING, signal })
   expect((whole as typeof request).params).toBe(request.params)
   expect(outerFlightOf(whole)).toBe(outer)
 })

@@ -5,12 +5,9 @@ import type { Baseline, FieldBlock } from '../rules/fields.ts'
 export class OuterFields {
   readonly baseline: Baseline
 
-  constructor(headers: Headers) {
-    const lines = new Map<string, string[]>()
-    headers.forEach((value, name) => lines.set(name, [...(lines.get(name) ?? []), value]))
-    this.baseline = [...lines].map(
-      ([name, values]) => [name, values.length === 1 ? String(values[0]) : values] as const,
-    )
+  /** Names in lower case. */
+  constructor(baseline: Baseline) {
+    this.baseline = baseline
   }
 
   /** The fields of an answer from the store beside them: without those that the handler took away. */
@@ -22,4 +19,10 @@ export class OuterFields {
     const kept = this.baseline.filter(([name]) => !names.has(name) && !removed.includes(name))
     return [...kept.flat(), ...own]
   }
+}
+
+export function baselineOf(headers: Headers): Baseline {
+  const lines = new Map<string, string[]>()
+  headers.forEach((value, name) => lines.set(name, [...(lines.get(name) ?? []), value]))
+  return [...lines].map(([name, values]) => [name, values.length === 1 ? String(values[0]) : values] as const)
 }
