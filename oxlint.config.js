@@ -11,6 +11,7 @@ const entries = [
   'express',
   'fetch',
   'hono',
+  'koa',
   'cache-manager',
   'redlock',
   'dashboard',
@@ -128,7 +129,7 @@ const edgeless = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
 const edgelessFiles = ['reception', 'options', 'invalidation', 'wait-until'].map((name) => `src/middleware/${name}.ts`)
 
 /** Edges, of which none knows another one. */
-const edges = ['node', 'fetch', 'hono']
+const edges = ['node', 'fetch', 'hono', 'koa']
 
 const edgelessPatterns = [
   ...folderPatterns('middleware'),
@@ -142,6 +143,12 @@ const edgelessPatterns = [
 const honoPatterns = [
   ...folderPatterns('middleware'),
   { regex: '^node:http|^\\.\\./node/', message: 'Bun and Deno run it.' },
+]
+
+/** Koa's context stands on both: the request is Node's, the answer is made as a `Response`. */
+const koaPatterns = [
+  ...folderPatterns('middleware'),
+  { regex: '^\\.\\./hono/', message: 'Koa and Hono know nothing of each other.' },
 ]
 
 const roomPatterns = [
@@ -205,6 +212,7 @@ export default {
     { files: edgelessFiles, rules: imports(edgelessPatterns) },
     { files: ['src/middleware/fetch/**'], rules: imports(edgelessPatterns) },
     { files: ['src/middleware/hono/**'], rules: imports(honoPatterns) },
+    { files: ['src/middleware/koa/**'], rules: imports(koaPatterns) },
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
       rules: imports(patternsOf(...file.split('/').slice(1)), { allowedPackage }),

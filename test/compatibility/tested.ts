@@ -21,12 +21,15 @@ export const CLIENTS: readonly Tested[] = [
 
 const CACHE_MANAGER = 'test/contract/cache-manager.test.ts'
 const REDLOCK = 'test/contract/redlock.test.ts'
+const KOA = 'test/http/koa.test.ts'
 const SERVE = 'test/http/support/serve.ts'
 
 export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Express 5', package: 'express', as: '`singleFlight`', by: SERVE },
   { name: 'Express 4', package: 'express4', as: '`singleFlight`', by: SERVE },
   { name: 'Connect', package: 'connect', as: '`singleFlight`', by: SERVE },
+  { name: 'Koa 3', package: 'koa', as: '`singleFlight`', by: KOA },
+  { name: 'Koa 2', package: 'koa2', as: '`singleFlight`', by: KOA },
   { name: 'NestJS on Express', package: '@nestjs/core', as: '`getOrRefill` in a service', by: 'examples/nestjs.ts' },
   { name: 'Fastify', package: 'fastify', as: '`getOrRefill` in a handler', by: 'examples/fastify.ts' },
   { name: 'Hono', package: 'hono', as: '`getOrRefill` in a handler', by: 'examples/hono.ts' },

@@ -26,6 +26,7 @@ const ENTRIES = [
   'lock',
   'express',
   'hono',
+  'koa',
   'fetch',
   'cache-manager',
   'redlock',
@@ -212,6 +213,17 @@ describe('the rooms of the middleware', () => {
       [...servers, '../node/recording.ts', 'hono'].map((from) => importing(hono, from)),
     )
     await expectAccepted([importing(hono, '../fetch/fetch-desk.ts')])
+  })
+
+  it('the edge of Koa stands on those of node and fetch', async () => {
+    const koa = 'src/middleware/koa/*.ts'
+    await expectRefused(
+      'no-restricted-imports',
+      ['koa', '../hono/hono-context.ts'].map((from) => importing(koa, from)),
+    )
+    await expectAccepted(
+      [...servers, '../node/stand-in.ts', '../fetch/fetch-edge.ts'].map((from) => importing(koa, from)),
+    )
   })
 })
 

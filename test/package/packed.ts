@@ -10,7 +10,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const BORROWED = [
   ...['ioredis', 'ioredis5', 'iovalkey', 'redis', 'redis5', '@valkey/valkey-glide'],
   ...['express', '@types/node', '@types/express', 'typescript'],
-  ...['@opentelemetry/api', 'prom-client'],
+  ...['koa', '@types/koa', 'koa2', '@types/koa2', '@opentelemetry/api', 'prom-client'],
 ]
 
 export interface Packed {

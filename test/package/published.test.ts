@@ -80,6 +80,10 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
   it('type-checks in a strict nodenext project, libraries included', async () => {
     await consumer.node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json')
   })
+
+  it('is taken by frameworks with types of their own', async () => {
+    await consumer.node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.frameworks.json')
+  })
 })
 
 type Entry =
@@ -88,6 +92,7 @@ type Entry =
   | 'express'
   | 'fetch'
   | 'hono'
+  | 'koa'
   | 'cacheManager'
   | 'redlock'
   | 'dashboard'
@@ -110,6 +115,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.express).toContain('singleFlight')
   expect(names.fetch).toEqual(['singleFlight'])
   expect(names.hono).toEqual(['singleFlight'])
+  expect(names.koa).toEqual(['singleFlight'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])

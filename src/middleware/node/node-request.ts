@@ -10,9 +10,12 @@ export type RoutedRequest = IncomingMessage & { originalUrl?: string; baseUrl?: 
 /** Node's request as keys and rules look at it. Reads nothing before it is asked for: most hits need little. */
 export class NodeRequest implements RequestView<IncomingMessage> {
   readonly native: RoutedRequest
+  readonly #target: string | undefined
 
-  constructor(req: IncomingMessage) {
+  /** `target`: the URL as it came, for a framework that keeps it elsewhere. */
+  constructor(req: RoutedRequest, target?: string) {
     this.native = req
+    this.#target = req.originalUrl ?? target
   }
 
   get method(): string | undefined {
@@ -28,7 +31,7 @@ export class NodeRequest implements RequestView<IncomingMessage> {
   }
 
   get target(): string {
-    return this.native.originalUrl ?? this.url
+    return this.#target ?? this.url
   }
 
   get url(): string {
@@ -41,7 +44,7 @@ export class NodeRequest implements RequestView<IncomingMessage> {
 
   getsLike(): (target: string) => NodeRequest {
     const req = this.native
-    const mount = mountOf(req)
+    const mount = mountOf(req, this.target)
     const { baseUrl, headers } = req
     const own = { method: 'GET', headers: { ...headers }, ...(baseUrl !== undefined && { baseUrl }) }
     return (target) => {
@@ -61,9 +64,9 @@ export class NodeRequest implements RequestView<IncomingMessage> {
 }
 
 /** What a framework has taken off the URL for those that are mounted there. */
-function mountOf({ url = '', originalUrl = url, baseUrl }: RoutedRequest): string {
+function mountOf({ url = '', baseUrl }: RoutedRequest, target: string): string {
   if (baseUrl !== undefined) return baseUrl
   const rest = withoutSlash(url)
-  if (originalUrl.endsWith(rest)) return originalUrl.slice(0, originalUrl.length - rest.length)
-  return url === '/' ? originalUrl : ''
+  if (target.endsWith(rest)) return target.slice(0, target.length - rest.length)
+  return url === '/' ? target : ''
 }

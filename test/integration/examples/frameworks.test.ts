@@ -19,6 +19,14 @@ test('hono.ts queries once for a hundred requests, and stops a query that nobody
   ])
 })
 
+test('koa.ts runs a slow handler once for a hundred requests, and the layer outside for each', async () => {
+  expect(await runExample('koa.ts')).toEqual([
+    '100 × /report: 1 different answers, 100 request ids | runs: 1',
+    '100 × /report: 1 different answers, 100 request ids | runs: 0',
+    '20 × /account: 20 different answers, 20 request ids | runs: 20',
+  ])
+})
+
 test('nestjs.ts injects one cache, queries once for a hundred requests, and ends with the app', async () => {
   const missing = '{"message":"no such user","error":"Not Found","statusCode":404}'
   expect(await runExample('nestjs.ts')).toEqual([

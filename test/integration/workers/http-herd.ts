@@ -7,10 +7,12 @@ import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import { Hono } from 'hono'
 import { Redis } from 'ioredis'
+import Koa from 'koa'
 
 import { createCache } from '../../../src/cache/create-cache.ts'
 import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/single-flight.ts'
 import { singleFlight as honoFlight } from '../../../src/middleware/hono/single-flight.ts'
+import { singleFlight as koaFlight } from '../../../src/middleware/koa/single-flight.ts'
 import { singleFlight as nodeFlight } from '../../../src/middleware/node/single-flight.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
@@ -47,6 +49,15 @@ const FRAMEWORKS: Record<string, () => RequestListener> = {
     const app = new Hono().use(honoFlight({ cache }))
     app.get('/page', async (context) => context.text(await page(), 200, CONTROL))
     const listener = getRequestListener(app.fetch)
+    return (request, response) => void listener(request, response)
+  },
+  koa() {
+    const app = new Koa().use(koaFlight({ cache }))
+    app.use(async (context) => {
+      context.set(CONTROL)
+      context.body = await page()
+    })
+    const listener = app.callback()
     return (request, response) => void listener(request, response)
   },
 }

@@ -5,6 +5,7 @@ import * as cacheManager from 'herdlock/cache-manager'
 import * as redlock from 'herdlock/redlock'
 import * as fetchEdge from 'herdlock/fetch'
 import * as hono from 'herdlock/hono'
+import * as koa from 'herdlock/koa'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -18,6 +19,7 @@ console.log(
     redlock: Object.keys(redlock),
     fetch: Object.keys(fetchEdge),
     hono: Object.keys(hono),
+    koa: Object.keys(koa),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -5,6 +5,7 @@ const cacheManager = require('herdlock/cache-manager')
 const redlock = require('herdlock/redlock')
 const fetchEdge = require('herdlock/fetch')
 const hono = require('herdlock/hono')
+const koa = require('herdlock/koa')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -18,6 +19,7 @@ console.log(
     redlock: Object.keys(redlock),
     fetch: Object.keys(fetchEdge),
     hono: Object.keys(hono),
+    koa: Object.keys(koa),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

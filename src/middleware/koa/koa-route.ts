@@ -1,0 +1,89 @@
+import type { Route } from '../fetch/route.ts'
+import { OuterFields } from '../fetch/outer-fields.ts'
+import type { RunTerms } from '../fetch/whole-request.ts'
+import { type Connection, describeConnection } from '../node/connection.ts'
+import { asWholeRequest } from '../node/whole-request.ts'
+import type { KoaContext, KoaNext } from './koa-context.ts'
+import { madeBy } from './made-by.ts'
+import { renewContext } from './renew-context.ts'
+
+/** How the request of a context goes on. Its `next` can be called once: for its client, or for nobody after that has an answer. */
+export class KoaRoute implements Route {
+  readonly besideOuter: Route['besideOuter']
+  readonly baseline: Route['baseline']
+  readonly #context: KoaContext
+  readonly #next: KoaNext
+  /** As the layers behind this one are to see it: those outside put theirs back. */
+  readonly #url: string | undefined
+  readonly #connection: Connection
+  /** Settled once the handler has no more to do with the context. */
+  #running: Promise<unknown> | undefined
+  #made: Response | undefined
+
+  constructor(context: KoaContext, next: KoaNext) {
+    const { req, res } = context
+    const outer = new OuterFields(
+      Object.entries(res.getHeaders()).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)] as const],
+      ),
+    )
+    this.baseline = outer.baseline
+    this.besideOuter = outer.beside.bind(outer)
+    this.#context = context
+    this.#next = next
+    this.#url = req.url
+    this.#connection = describeConnection(req.socket)
+  }
+
+  /** What the handler has put on the context. */
+  get made(): Response | undefined {
+    return this.#made
+  }
+
+  /** Resolves when the handler has no more to do with the context. */
+  async whenDone(): Promise<void> {
+    await this.#running?.catch(() => {})
+  }
+
+  get standIn(): Route['standIn'] {
+    return this.#running === undefined ? (terms) => this.#standIn(terms) : undefined
+  }
+
+  run(terms?: RunTerms): Promise<Response> {
+    return this.#run(terms, () => {})
+  }
+
+  whenFree(callback: () => void): void {
+    const { res } = this.#context
+    const tell = (): void => {
+      // Layers outside may still be at work for a client that has left.
+      if (res.writableEnded) callback()
+    }
+    if (res.closed) tell()
+    else res.once('close', tell)
+  }
+
+  async #standIn(terms: RunTerms): Promise<Response> {
+    const context = this.#context
+    renewContext(context, { url: this.#url, baseline: this.baseline, connection: this.#connection })
+    const { res } = context
+    const over = (): void => void res.end()
+    try {
+      return await this.#run(terms, over)
+    } catch (error) {
+      over()
+      throw error
+    }
+  }
+
+  async #run(terms: RunTerms | undefined, onOver: () => void): Promise<Response> {
+    const restore = terms && asWholeRequest(this.#context.req, terms.validate, terms.capability)
+    try {
+      this.#running = this.#next()
+      await this.#running
+    } finally {
+      restore?.()
+    }
+    return (this.#made = madeBy(this.#context, onOver))
+  }
+}

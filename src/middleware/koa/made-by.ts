@@ -1,0 +1,75 @@
+import { Readable, Stream } from 'node:stream'
+
+import { headersInit, mayHaveBody } from '../fetch/responses.ts'
+import { readHead } from '../node/head-of.ts'
+import { blockOf, FieldMap, type FlatFields, without } from '../rules/fields.ts'
+import { isWritten, type KoaContext } from './koa-context.ts'
+import { lastingBody, type Source } from './lasting-body.ts'
+
+/**
+ * What Koa would send of what a handler has put on its context, as a `Response`. `onOver` is called once its body is needed
+ * no more.
+ */
+export function madeBy(context: KoaContext, onOver: () => void): Response {
+  const { res, req } = context
+  const source = mayBeShared(context) ? sourceOf(context.body) : undefined
+  if (source === undefined) return over(wholeOf(context), onOver)
+  const { status, message: statusText, fields } = readHead(res)
+  const hasLeft = (): boolean => res.closed || req.socket?.destroyed === true
+  return new Response(lastingBody(source, hasLeft, onOver), {
+    status,
+    statusText,
+    headers: headersInit(blockOf(fields)),
+  })
+}
+
+function over(response: Response, onOver: () => void): Response {
+  onOver()
+  return response
+}
+
+/** Whether it can be told as a `Response`. */
+function mayBeShared(context: KoaContext): boolean {
+  const { status, body } = context
+  const isRead = body instanceof Stream && !(Symbol.asyncIterator in body) // as before Node 0.10
+  return !isWritten(context) && status >= 200 && status <= 599 && !isRead
+}
+
+/** What comes as a whole, as Koa sends it. */
+function wholeOf(context: KoaContext): Response {
+  // What the handler has sent itself is nobody else's, and so will the next be.
+  if (isWritten(context)) return new Response(null, { headers: { 'Cache-Control': 'no-store' } })
+  if (!mayBeShared(context)) return Response.error()
+  const { status, message: statusText, fields } = readHead(context.res)
+  const init = (all: FlatFields): ResponseInit => ({ status, statusText, headers: headersInit(blockOf(all)) })
+  if (!mayHaveBody(status)) return new Response(null, init(fields))
+  const bytes = Uint8Array.from(wholeBody(context, statusText))
+  return new Response(bytes, init(describing(context, fields, bytes.length)))
+}
+
+/** Of Koa's bodies those that come piece by piece. */
+function sourceOf(body: unknown): Source | undefined {
+  if (body instanceof Stream) return body as Readable
+  if (body instanceof ReadableStream) return body
+  if (body instanceof Blob) return body.stream()
+  return body instanceof Response ? (body.body ?? Readable.from([])) : undefined
+}
+
+/** Those that are there; of nothing the status. */
+function wholeBody({ body, req, status }: KoaContext, statusText: string): Buffer {
+  if (Buffer.isBuffer(body)) return body
+  if (body === undefined) return Buffer.from(req.httpVersionMajor < 2 ? statusText : String(status))
+  if (body === null) return Buffer.alloc(0)
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+const ABOUT_NOTHING = new Set(['content-type', 'content-length'])
+
+/** With the fields that Koa adds as it sends a body. */
+function describing({ body }: KoaContext, fields: FlatFields, length: number): FlatFields {
+  if (body === undefined) {
+    const type = ['Content-Type', 'text/plain; charset=utf-8']
+    return [...without(fields, ABOUT_NOTHING), ...type, 'Content-Length', String(length)]
+  }
+  return new FieldMap(fields).has('content-length') ? fields : [...fields, 'Content-Length', String(length)]
+}
