@@ -8,7 +8,9 @@ import { allPackages, type Consumer, installed, pack, type Packed } from './pack
 const CHECKS = process.env['TYPE_CHECKS'] === 'all' ? ALL_TYPE_CHECKS : TYPE_CHECKS
 const TIMEOUT = 120_000
 // Links are not followed, so that all packages of the project see the @types/node that it has.
-const OPTIONS = ['-p', 'tsconfig.json', '--preserveSymlinks']
+const OPTIONS = ['--preserveSymlinks']
+/** The types of frameworks ask for newer compilers than ours do. */
+const FIRST_OF_FRAMEWORKS = 5.7
 const RESOLUTION = {
   nodenext: ['--module', 'nodenext'],
   bundler: ['--module', 'esnext', '--moduleResolution', 'bundler'],
@@ -33,7 +35,10 @@ describe('types of the package as published, those of libraries checked too', { 
       const nodes = await fromRegistry('@types/node', types)
       for (const name of ['@types/node', 'undici-types']) await consumer.use(name, join(nodes, name))
       const compiler = join(await fromRegistry('typescript', typescript), 'typescript', 'bin', 'tsc')
-      expect(await consumer.node(compiler, ...OPTIONS, ...RESOLUTION[resolution])).toBe('')
+      const takesFrameworks = Number.parseFloat(typescript) >= FIRST_OF_FRAMEWORKS
+      for (const project of ['tsconfig.json', ...(takesFrameworks ? ['tsconfig.frameworks.json'] : [])]) {
+        expect(await consumer.node(compiler, '-p', project, ...OPTIONS, ...RESOLUTION[resolution])).toBe('')
+      }
     },
   )
 })

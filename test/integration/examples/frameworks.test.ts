@@ -27,6 +27,14 @@ test('koa.ts runs a slow handler once for a hundred requests, and the layer outs
   ])
 })
 
+test('hono-app.ts runs a handler once for a hundred requests, each with its own id, and anew after a change', async () => {
+  expect(await runExample('hono-app.ts')).toEqual([
+    '100 requests: {"text":"Tea is a drink."} | ids: 100 | runs: 1',
+    '100 requests: {"text":"Tea is a drink."} | ids: 100 | runs: 0',
+    '100 requests: {"text":"Tea is a meal."} | ids: 100 | runs: 1',
+  ])
+})
+
 test('nestjs.ts injects one cache, queries once for a hundred requests, and ends with the app', async () => {
   const missing = '{"message":"no such user","error":"Not Found","statusCode":404}'
   expect(await runExample('nestjs.ts')).toEqual([

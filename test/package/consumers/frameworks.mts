@@ -1,15 +1,24 @@
 import { createCache } from 'herdlock'
+import { singleFlight as onHono, type HonoFlight } from 'herdlock/hono'
 import { singleFlight as onKoa, type KoaFlight } from 'herdlock/koa'
+import { Hono } from 'hono'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 
+// Each framework as its users write it, without a cast.
 const cache = createCache({ ttl: 1000 })
 
-const layer: KoaFlight = onKoa({ cache, ttl: 1000, key: (request) => request.url, bypass: undefined })
-new Koa().use(layer).use((context) => void (context.body = 'page'))
-new Koa2().use(layer)
-new Koa<{ user: string }, { log: () => void }>().use(layer)
+const ofHono: HonoFlight = onHono({ cache, key: (asked) => new URL(asked.url).pathname })
+const hono = new Hono<{ Variables: { user: string } }>().use(ofHono)
+hono.use('/pages/*', ofHono).get('/pages/:id', ofHono, (context) => context.text(context.get('user')))
+hono.route('/sub', new Hono().use(onHono({ bypass: undefined })))
+await ofHono.close()
+
+const ofKoa: KoaFlight = onKoa({ cache, ttl: 1000, key: (request) => request.url, bypass: undefined })
+new Koa().use(ofKoa).use((context) => void (context.body = 'page'))
+new Koa2().use(ofKoa)
+new Koa<{ user: string }, { log: () => void }>().use(ofKoa)
 // @ts-expect-error the request is Node's
 onKoa({ key: (context) => context.state.user })
-await layer.cache.invalidate('key')
-await layer.close()
+await ofKoa.cache.invalidate('key')
+await ofKoa.close()
