@@ -108,6 +108,15 @@ export class OverloadedError extends HerdlockError {
   }
 }
 
+/** A refill that was claimed was abandoned. Nobody who waits for it gets this: they go on without it. */
+export class ClaimAbandonedError extends HerdlockError {
+  override readonly name = 'ClaimAbandonedError'
+
+  constructor(key: string) {
+    super('CLAIM_ABANDONED', `the claimed refill of ${quote(key)} was abandoned`)
+  }
+}
+
 /** A loader asked, directly or through other loaders, for the very key that it is refilling. */
 export class ReentrantRefillError extends HerdlockError {
   override readonly name = 'ReentrantRefillError'

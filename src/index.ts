@@ -5,6 +5,7 @@
  */
 export { createCache } from './cache/create-cache.ts'
 export type { AnyCache, Cache, WrapOptions } from './cache/cache.ts'
+export type { BusyClaim, Claim, FreshClaim, LeasedClaim, Refill } from './cache/claim.ts'
 export type { TypedCache } from './cache/typed-cache.ts'
 export type { CacheEvent, CacheEvents, CacheListener } from './cache/watch/events.ts'
 export type { CacheStats, Histogram, RedisStats, Tier, TierStats } from './cache/watch/stats.ts'
@@ -35,6 +36,7 @@ export type { AcquireOptions, LockerOptions } from './lock/options.ts'
 export type { RedisClient } from './redis/clients/port-of.ts'
 export {
   BreakerOpenError,
+  ClaimAbandonedError,
   ClosedError,
   HerdlockError,
   InvalidValueError,

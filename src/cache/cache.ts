@@ -1,4 +1,5 @@
 import type { BatchLoader } from './refill/batch.ts'
+import type { Claim } from './claim.ts'
 import type { CacheEvent, CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { Loader } from './refill/loader-context.ts'
@@ -36,6 +37,13 @@ export interface Cache extends AnyCache {
     options: CallOptionsWith<T>,
   ): Promise<Map<string, ValueOf<T>>>
   getOrRefillMany<V>(keys: readonly string[], loader: BatchLoader<V>, options?: CallOptions<V>): Promise<Map<string, V>>
+  /**
+   * The lowest level, for code that cannot hand over a loader: says whether there is a value, whether this caller is to make
+   * it, or whether somebody else does. A value that `refill.settle` is given goes to all who wait by `getOrRefill`, and the
+   * other way round. Rejects as `getOrRefill` does. `signal` ends the waiting; later it abandons the refill.
+   */
+  claim<T extends StandardSchemaV1>(key: string, options: CallOptionsWith<T>): Promise<Claim<ValueOf<T>>>
+  claim<V>(key: string, options?: CallOptions<V>): Promise<Claim<V>>
   /** `fn` behind `getOrRefill`. */
   wrap<A extends unknown[], T extends StandardSchemaV1>(
     fn: (...args: A) => unknown,

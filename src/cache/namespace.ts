@@ -4,6 +4,7 @@ import { ClosedError } from '../errors.ts'
 import { fullKey, pathsAround } from '../full-key.ts'
 import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
+import type { Claim } from './claim.ts'
 import type { Sync } from './local/local.ts'
 import type { CallOptions, ExpireOptions, VersionOptions } from './options.ts'
 import { hitsFirst, peeksFirst, type KnownInMemory } from './read/hit-path.ts'
@@ -100,6 +101,9 @@ export class Namespace implements Cache {
     }
     return renamed(await this.#whole.cache.getOrRefillMany(full, load, this.#withFullTags(options)), this.#own)
   }
+
+  readonly claim = async <V>(key: string, options?: CallOptions<V>): Promise<Claim<V>> =>
+    this.#whole.cache.claim(this.#full(key), this.#withFullTags(options))
 
   readonly wrap = <A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,

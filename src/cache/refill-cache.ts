@@ -8,6 +8,7 @@ import { withVersion } from '../key-version.ts'
 import type { Random } from '../random.ts'
 import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
+import type { Claim } from './claim.ts'
 import type { CacheCore } from './core.ts'
 import { Inspections } from './inspect.ts'
 import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
@@ -24,6 +25,7 @@ import {
   settingsOf,
 } from './options.ts'
 import type { CallOptions, CallSettings, ExpireOptions, ResolvedOptions, VersionOptions } from './options.ts'
+import { Claims } from './read/claims.ts'
 import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
@@ -55,6 +57,7 @@ export class RefillCache implements Cache {
   readonly #events: Events
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
+  readonly #claims: Claims
   readonly #inspections: Inspections
   readonly #whole: Whole
 
@@ -63,9 +66,9 @@ export class RefillCache implements Cache {
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
     const memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
-    const alone = <V>(key: string, brought: unknown): V | Promise<V> =>
-      aloneWith(this.#core, key, brought as Brought<V>)
-    const local = new Local(memory, new Flights(clock, alone), clock, {
+    const released = <V>(key: string, brought: unknown, to: 'alone' | 'again'): V | Promise<V> =>
+      to === 'alone' ? aloneWith(this.#core, key, brought as Brought<V>) : this.#reads.again(key, brought as Brought<V>)
+    const local = new Local(memory, new Flights(clock, released), clock, {
       unsyncedTtl: options.memory === false ? DEFAULT_UNSYNCED_TTL : options.memory.unsyncedTtl,
       isTracking: options.memory !== false && options.memory.tracking,
       isAlone: options.redis.length === 0,
@@ -94,6 +97,7 @@ export class RefillCache implements Cache {
       limit: this.#limitOf(options, redis),
     }
     this.#reads = new ReadPath(this.#core)
+    this.#claims = new Claims(this.#core, this.#reads)
     this.#inspections = new Inspections(this.#core)
     const known = memory && inVersion(memory, options.version)
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
@@ -171,6 +175,11 @@ export class RefillCache implements Cache {
       batch.decided(key) // nothing has begun, because the call was refused
       return Promise.reject(error)
     }
+  }
+
+  readonly claim = async <V>(asked: string, options?: CallOptions<V>): Promise<Claim<V>> => {
+    const key = this.#keyOf(asked, options)
+    return this.#claims.claim({ key, settings: settingsOf(options, this.#core.options) })
   }
 
   readonly wrap = <A extends unknown[], V>(

@@ -1,4 +1,5 @@
 import type { AnyCache, WrapOptions } from './cache.ts'
+import type { Claim } from './claim.ts'
 import type { CallOptions, VersionOptions } from './options.ts'
 import type { BatchLoader } from './refill/batch.ts'
 import type { Loader } from './refill/loader-context.ts'
@@ -14,6 +15,7 @@ export interface TypedCache<V> extends AnyCache {
     loader: BatchLoader<unknown>,
     options?: CallOptions<V>,
   ): Promise<Map<string, V>>
+  claim(key: string, options?: CallOptions<V>): Promise<Claim<V>>
   wrap<A extends unknown[]>(fn: (...args: A) => unknown, options: WrapOptions<A, V>): (...args: A) => Promise<V>
   peek(key: string, options?: VersionOptions): V | undefined
   get(key: string, options?: CallOptions<V>): Promise<V | undefined>

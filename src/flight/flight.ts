@@ -1,11 +1,15 @@
 import { onAbort, reasonOf } from '../abort.ts'
 import { Execution } from './execution.ts'
 
-/** Loads for one waiter of the flight of `key`, by what that waiter has brought. */
-export type Alone = <V>(key: string, brought: unknown) => V | Promise<V>
+/**
+ * What a waiter of the flight of `key` does that gets nothing of it, by what it has brought: it loads `alone`, for the
+ * result is nobody else's business, or asks `again`, for there is none.
+ */
+export type Released = <V>(key: string, brought: unknown, to: 'alone' | 'again') => V | Promise<V>
 
-/** Stands for the result of a flight whose result is nobody else's business: each waiter loads for itself. */
-const RELEASED: unique symbol = Symbol('released')
+/** Stand for the result of a flight that has none for its waiters. */
+const ALONE: unique symbol = Symbol('alone')
+const AGAIN: unique symbol = Symbol('again')
 /** Stands for a result that callers must not share: each waiter gets a copy. */
 const COPIES: unique symbol = Symbol('copies')
 /** Marks the slot of a waiter that has left. */
@@ -20,7 +24,7 @@ export interface Waiter {
 
 /**
  * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
- * release, upon which every waiter loads for itself.
+ * release, upon which every waiter sees for itself.
  *
  * A waiter costs one promise and one slot, because thousands may wait: what it brings to load for itself is kept in a
  * queue, and as reactions of a promise run in the order in which they were attached, each takes its own from the front.
@@ -37,7 +41,7 @@ export class Flight<V> {
   #reject!: (reason: unknown) => void
   /** What each waiter has brought, in the order of arrival. */
   readonly #brought: unknown[] = []
-  readonly #alone: Alone
+  readonly #released: Released
   /** How many waiters have been served, where they do not share a value. */
   #delivered = 0
   /** `settled` once the callers have their answer, or are about to get it. Never goes back. */
@@ -58,10 +62,9 @@ export class Flight<V> {
   /** Instant of the monotonic clock. */
   readonly startedAt: number
 
-  /** `alone` loads for one waiter, by what it has brought, if the flight turns out not to be shareable. */
-  constructor(key: string, alone: Alone, startedAt = 0) {
+  constructor(key: string, released: Released, startedAt = 0) {
     this.key = key
-    this.#alone = alone
+    this.#released = released
     this.startedAt = startedAt
     this.#outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -83,7 +86,7 @@ export class Flight<V> {
     return this.settled ? 0 : this.#brought.length - this.#left
   }
 
-  /** The shared result, or what `alone` makes of `brought`. Only while it is open. */
+  /** The shared result, or upon a release what is made of `brought`. Only while it is open. */
   join(brought: unknown, signal: AbortSignal | undefined): Promise<V> {
     if (signal !== undefined) return this.#joinUntilAborted(brought, signal)
     this.#lasting = true
@@ -122,9 +125,10 @@ export class Flight<V> {
     this.#endWithoutValue(reason) // delivered to those who joined; there may be none left
   }
 
-  release(): void {
+  /** The callers load for themselves, each `alone`, or ask `again`. */
+  release(to: 'alone' | 'again' = 'alone'): void {
     this.#phase = 'settled'
-    this.#endWithoutValue(RELEASED)
+    this.#endWithoutValue(to === 'alone' ? ALONE : AGAIN)
   }
 
   #endWithoutValue(reason: unknown): void {
@@ -135,7 +139,8 @@ export class Flight<V> {
   readonly #deliver = (reason: unknown): V | Promise<V> => {
     const brought = this.#brought[this.#delivered++]
     if (reason === COPIES) return (this.#copy as () => V)()
-    if (reason === RELEASED && brought !== LEFT) return this.#alone<V>(this.key, brought)
+    if (reason === ALONE && brought !== LEFT) return this.#released<V>(this.key, brought, 'alone')
+    if (reason === AGAIN && brought !== LEFT) return this.#released<V>(this.key, brought, 'again')
     throw reason
   }
 

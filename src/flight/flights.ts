@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { isWithin } from '../full-key.ts'
-import { Flight, type Alone } from './flight.ts'
+import { Flight, type Released } from './flight.ts'
 
 /** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
 export class Flights {
@@ -8,13 +8,12 @@ export class Flights {
   /** Those that a change has followed, too. */
   readonly #all = new Set<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
-  readonly #alone: Alone
+  readonly #released: Released
   #onEmpty: (() => void)[] = []
 
-  /** `alone` loads for one waiter of a flight that is not shareable, by what that waiter has brought. */
-  constructor(clock: Pick<Clock, 'coarseNow'>, alone: Alone) {
+  constructor(clock: Pick<Clock, 'coarseNow'>, released: Released) {
     this.#clock = clock
-    this.#alone = alone
+    this.#released = released
   }
 
   get size(): number {
@@ -43,7 +42,7 @@ export class Flights {
   }
 
   start<V>(key: string): Flight<V> {
-    const flight = new Flight<V>(key, this.#alone, this.#clock.coarseNow())
+    const flight = new Flight<V>(key, this.#released, this.#clock.coarseNow())
     this.#byKey.set(key, flight as Flight<unknown>)
     this.#all.add(flight as Flight<unknown>)
     return flight

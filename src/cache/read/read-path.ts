@@ -5,6 +5,7 @@ import type { CacheCore } from '../core.ts'
 import { isDueEarly } from '../local/lifetime.ts'
 import type { MemoryEntry } from '../local/memory-entry.ts'
 import { loadAlone, type Brought } from '../refill/load-alone.ts'
+import { settingsOf } from '../options.ts'
 import type { Loader } from '../refill/loader-context.ts'
 import type { Call, RefillOrder } from '../refill/call.ts'
 import { Refill } from '../refill/refill.ts'
@@ -114,7 +115,7 @@ export class ReadPath {
   #joinOrStart<V>(call: Call<V>): Promise<V> {
     const { key, loader, settings, batch } = call
     const { local, events } = this.#core
-    const current = local.flights.joinable<V>(key) ?? this.#looks?.flightOf<V>(key)
+    const current = this.joinable<V>(key)
     if (current === undefined) {
       const offered = settings.softTimeout === 0 ? local.flights.underWay<V>(key)?.takeOffer() : undefined
       if (offered !== undefined) {
@@ -129,18 +130,26 @@ export class ReadPath {
       }
       if (batch === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
       const { flight, refill } = this.#start({ ...call, background: false })
-      return this.#join(flight, call, refill)
+      return this.join(flight, settings.signal, refill)
     }
     batch?.decided(key)
     events.coalesced(key)
-    return this.#join(current, call, { alone: () => loadAlone(this.#core, key, loader, settings) })
+    return this.join(current, settings.signal, {
+      alone: () => loadAlone(this.#core, key, loader, settings),
+      again: () => this.resolve(call),
+    })
   }
 
-  #join<V>(flight: Flight<V>, { settings }: Call<V>, brought: Brought<V>): Promise<V> {
+  /** The flight of the key that a caller may join. */
+  joinable<V>(key: string): Flight<V> | undefined {
+    return this.#core.local.flights.joinable<V>(key) ?? this.#looks?.flightOf<V>(key)
+  }
+
+  join<V>(flight: Flight<V>, signal: AbortSignal | undefined, brought: Brought<V>): Promise<V> {
     const { reentrance, limit } = this.#core
     limit?.noteWaiter(flight)
-    if (!reentrance.isInLoader) return flight.join(brought, settings.signal)
-    const join = (): Promise<V> => flight.join(brought, settings.signal)
+    if (!reentrance.isInLoader) return flight.join(brought, signal)
+    const join = (): Promise<V> => flight.join(brought, signal)
     return reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
   }
 
@@ -150,6 +159,26 @@ export class ReadPath {
       const timer = this.#core.clock.setTimeout(() => reject(circle), CIRCLE_GRACE)
       joined.then(resolve, reject).finally(() => timer.cancel())
     })
+  }
+
+  /** Asks again for a caller whose flight was abandoned, by what it has brought. */
+  again<V>(key: string, brought: Brought<V>): V | Promise<V> {
+    if (typeof brought !== 'function') return brought.again?.() as V
+    const settings = settingsOf<V>(undefined, this.#core.options)
+    return this.resolve({ key, loader: brought, settings, batch: undefined })
+  }
+
+  /** Begins a refill that nobody has joined yet. */
+  lead<V>(order: RefillOrder<V>): Flight<V> {
+    return this.#start(order).flight
+  }
+
+  /** The stale value of memory that may be served. */
+  staleInMemory<V>(key: string): MemoryEntry<V> | undefined {
+    const { local, clock } = this.#core
+    const entry = local.memory?.get<V>(key)
+    const isUsable = entry !== undefined && this.#isUsableStale(entry, clock.coarseNow(), local.backOff.until(key))
+    return isUsable ? entry : undefined
   }
 
   /** Aborts and rejects whatever is under way; resolves when the last flight has ended. */

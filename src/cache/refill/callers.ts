@@ -1,5 +1,6 @@
 import type { Timer } from '../../clock.ts'
 import type { RefillMessage } from '../../diagnostics.ts'
+import { ClaimAbandonedError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { Life, ReadEntry } from '../../store/entry.ts'
 import type { CacheCore } from '../core.ts'
@@ -58,15 +59,20 @@ export class Callers<V> {
 
   /** Answers them; what is not isolated they share as it is. */
   settle(isolated: Isolated<V> | undefined, value: V): void {
+    this.#order.claimant?.settle(() => (isolated === undefined ? value : readOf(isolated)))
     if (isolated === undefined) this.#flight.settle(value)
     else this.#flight.settle(isolated.value, isolated.copy)
   }
 
   /**
    * They get the reason, or in its place the stale value while that may be used; then retries back off. Answers whether it
-   * is the reason.
+   * is the reason. If it is that the load was abandoned, they ask again.
    */
   fail(reason: unknown): boolean {
+    if (reason instanceof ClaimAbandonedError) {
+      this.failAll(reason)
+      return false
+    }
     this.note('failed', reason)
     const now = this.#core.clock.now()
     const { key } = this.#order
@@ -74,17 +80,21 @@ export class Callers<V> {
     const stale = this.#stale
     if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
     if (stale !== undefined && now < usableUntil(stale)) {
-      this.serveStale(stale)
+      this.#order.claimant?.fail(reason, () => readOf(stale))
+      this.#serve(stale)
       return false
     }
+    this.#order.claimant?.fail(reason)
     this.#flight.fail(reason)
     return true
   }
 
-  /** They get the reason, whatever is stale. */
+  /** They get the reason, whatever is stale. If it is that the load was abandoned, they ask again. */
   failAll(reason: unknown): void {
     this.note('failed', reason)
-    this.#flight.fail(reason)
+    this.#order.claimant?.fail(reason)
+    if (reason instanceof ClaimAbandonedError) this.#flight.release('again')
+    else this.#flight.fail(reason)
   }
 
   /** Each loads for itself, and so do those who come within the next seconds. */
@@ -93,6 +103,7 @@ export class Callers<V> {
     this.note('passed')
     local.pass(this.#order.key, clock.now() + PASS_DURATION)
     this.#flight.release()
+    this.#order.claimant?.release()
   }
 
   /** What was found is to be replaced although it is fresh. */
@@ -115,8 +126,8 @@ export class Callers<V> {
     if (clock.now() >= stale.staleUntil) return stale
     this.#flight.keep()
     this.#flight.offer(() => (clock.now() < stale.staleUntil ? readOf(stale) : undefined))
-    if (settings.softTimeout === 0) this.serveStale(stale)
-    else this.#softTimer ??= clock.setTimeout(() => this.serveStale(stale), settings.softTimeout)
+    if (settings.softTimeout === 0) this.#serve(stale)
+    else this.#softTimer ??= clock.setTimeout(() => this.#serve(stale), settings.softTimeout)
     return stale
   }
 
@@ -127,10 +138,16 @@ export class Callers<V> {
     if (stale === undefined || clock.now() >= usableUntil(stale)) return
     this.#flight.keep()
     this.#flight.offer(() => (clock.now() < usableUntil(stale) ? readOf(stale) : undefined))
-    this.serveStale(stale)
+    this.#serve(stale)
   }
 
+  /** The stale value is all that there is for now. */
   serveStale(stale: Stale<V>): void {
+    this.#order.claimant?.settle(() => readOf(stale))
+    this.#serve(stale)
+  }
+
+  #serve(stale: Stale<V>): void {
     if (this.#flight.settled) return
     if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
     this.goOnUnattended()
@@ -155,6 +172,7 @@ export class Callers<V> {
     this.#softTimer?.cancel()
     this.#core.local.flights.end(this.#flight)
     this.#onEnd?.()
+    this.#order.claimant?.end()
   }
 
   /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */

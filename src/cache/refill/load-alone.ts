@@ -10,10 +10,17 @@ import { checked } from '../schema/made-valid.ts'
 import { runLoader } from './run-loader.ts'
 
 /**
- * What a caller brings to a flight, to load for itself if the result turns out not to be shareable: its loader, where the
- * cache's own settings are to count. Thousands may wait, and most bring that.
+ * What a caller brings to a flight, to see for itself if there is no result for it: its loader, where the cache's own
+ * settings are to count. Thousands may wait, and most bring that.
  */
-export type Brought<V> = Loader<V> | { alone(): V | Promise<V> }
+export type Brought<V> =
+  | Loader<V>
+  | {
+      /** The result is not to be shared. */
+      alone(): V | Promise<V>
+      /** There is none. Absent where the flight runs this caller's own loader. */
+      again?(): V | Promise<V>
+    }
 
 export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>): V | Promise<V> {
   return typeof brought === 'function'

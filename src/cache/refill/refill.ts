@@ -179,6 +179,7 @@ export class Refill<V> {
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
     if (limit?.isFull) this.#callers.makeDo() // he may be in line
     this.#callers.noteMiss()
+    this.#order.claimant?.busy()
     const startedAt = clock.now()
     const stopLending = limit?.lendOn(this.#flight, claim.holder)
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
@@ -270,6 +271,7 @@ export class Refill<V> {
       onWait: () => {
         this.#callers.makeDo()
         this.#callers.noteMiss()
+        this.#order.claimant?.busy()
       },
     }
     const slot = await limit.slotFor(wanting, (stop) => {
@@ -411,7 +413,13 @@ export class Refill<V> {
     this.#callers.note(tier === undefined ? 'received' : 'found')
     this.#callers.settle(isolated, entry.value)
     const { beta } = options
-    if (tier === undefined || beta === 0 || !isDueEarly(entry, beta, clock.now(), random.uniform())) return true
+    if (
+      tier === undefined ||
+      beta === 0 ||
+      this.#order.claimant !== undefined ||
+      !isDueEarly(entry, beta, clock.now(), random.uniform())
+    )
+      return true
     this.#callers.replace(toStale(entry, isolated))
     this.#freshBeyond = entry.freshUntil
     return false
@@ -419,7 +427,8 @@ export class Refill<V> {
 
   /** Whether the result goes to one caller, and nowhere else in this process. */
   get #isForOne(): boolean {
-    return this.#core.local.memory === undefined && this.#flight.waiters <= 1
+    const { claimant } = this.#order
+    return this.#core.local.memory === undefined && this.#flight.waiters <= 1 && claimant === undefined
   }
 
   #isolate(value: V): IsolatedLoad<V> {

@@ -60,6 +60,18 @@ describe('Flight', () => {
     expect(await Promise.all([...before, after])).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  it('on release lets each load alone or ask again, as it is told', async () => {
+    const told: string[] = []
+    const newOne = (): Flight<void> => new Flight('key', (_key, _brought, to) => void told.push(to) as never)
+    for (const to of [undefined, 'alone', 'again'] as const) {
+      const flight = newOne()
+      const joined = flight.join(unused, undefined)
+      flight.release(to)
+      await joined
+    }
+    expect(told).toEqual(['alone', 'alone', 'again'])
+  })
+
   it('on release loads nothing for a waiter that has left', async () => {
     const flight = newFlight<string>()
     const controller = new AbortController()
