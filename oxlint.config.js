@@ -12,6 +12,7 @@ const entries = [
   'fetch',
   'hono',
   'koa',
+  'fastify',
   'cache-manager',
   'redlock',
   'dashboard',
@@ -129,7 +130,7 @@ const edgeless = ['request', 'answer', 'rules', 'stored', 'fill', 'flights']
 const edgelessFiles = ['reception', 'options', 'invalidation', 'wait-until'].map((name) => `src/middleware/${name}.ts`)
 
 /** Edges, of which none knows another one. */
-const edges = ['node', 'fetch', 'hono', 'koa']
+const edges = ['node', 'fetch', 'hono', 'koa', 'fastify']
 
 const edgelessPatterns = [
   ...folderPatterns('middleware'),
@@ -148,7 +149,14 @@ const honoPatterns = [
 /** Koa's context stands on both: the request is Node's, the answer is made as a `Response`. */
 const koaPatterns = [
   ...folderPatterns('middleware'),
-  { regex: '^\\.\\./hono/', message: 'Koa and Hono know nothing of each other.' },
+  { regex: '^\\.\\./(hono|fastify)/', message: 'Frameworks know nothing of each other.' },
+]
+
+/** Fastify's plugin stands on the edge of node. */
+const fastifyPatterns = [
+  ...folderPatterns('middleware'),
+  { regex: '^\\.\\./(fetch|hono|koa)/', message: 'Frameworks know nothing of each other.' },
+  { regex: '^fastify$', allowTypeImports: true, message: 'Fastify is known by its types alone.' },
 ]
 
 const roomPatterns = [
@@ -200,6 +208,8 @@ export default {
   overrides: [
     { files: ['src/**'], rules: { ...doors, 'max-lines': ['error', { max: 450 }], 'no-console': 'error' } },
     { files: entries.map((name) => `src/${name}.ts`), rules: imports([]) },
+    // As plugins of Fastify are exported.
+    { files: ['src/fastify.ts'], rules: { 'import/no-default-export': 'off' } },
     {
       files: leaves.map((name) => `src/${name}.ts`),
       rules: imports(leafPatterns),
@@ -213,6 +223,7 @@ export default {
     { files: ['src/middleware/fetch/**'], rules: imports(edgelessPatterns) },
     { files: ['src/middleware/hono/**'], rules: imports(honoPatterns) },
     { files: ['src/middleware/koa/**'], rules: imports(koaPatterns) },
+    { files: ['src/middleware/fastify/**'], rules: imports(fastifyPatterns, { allowedPackage: 'fastify' }) },
     ...Object.entries(dependencies).map(([allowedPackage, file]) => ({
       files: [file],
       rules: imports(patternsOf(...file.split('/').slice(1)), { allowedPackage }),

@@ -31,7 +31,7 @@ export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Koa 3', package: 'koa', as: '`singleFlight`', by: KOA },
   { name: 'Koa 2', package: 'koa2', as: '`singleFlight`', by: KOA },
   { name: 'NestJS on Express', package: '@nestjs/core', as: '`getOrRefill` in a service', by: 'examples/nestjs.ts' },
-  { name: 'Fastify', package: 'fastify', as: '`getOrRefill` in a handler', by: 'examples/fastify.ts' },
+  { name: 'Fastify', package: 'fastify', as: '`singleFlight`', by: 'test/http/fastify.test.ts' },
   { name: 'Hono', package: 'hono', as: '`getOrRefill` in a handler', by: 'examples/hono.ts' },
   { name: 'cache-manager 7', package: 'cache-manager', as: '`herdlock/cache-manager`', by: CACHE_MANAGER },
   { name: 'redlock 5', package: 'redlock', as: '`herdlock/redlock`', by: REDLOCK },

@@ -27,6 +27,7 @@ const ENTRIES = [
   'express',
   'hono',
   'koa',
+  'fastify',
   'fetch',
   'cache-manager',
   'redlock',
@@ -213,6 +214,18 @@ describe('the rooms of the middleware', () => {
       [...servers, '../node/recording.ts', 'hono'].map((from) => importing(hono, from)),
     )
     await expectAccepted([importing(hono, '../fetch/fetch-desk.ts')])
+  })
+
+  it('the plugin of Fastify stands on the edge of node, and knows Fastify by its types alone', async () => {
+    const plugin = 'src/middleware/fastify/*.ts'
+    await expectRefused(
+      'no-restricted-imports',
+      ['fastify', 'fastify-plugin', '../koa/koa-context.ts'].map((from) => importing(plugin, from)),
+    )
+    await expectAccepted([
+      importing(plugin, '../node/single-flight.ts'),
+      { file: plugin, code: "import type { X } from 'fastify'\nexport type Y = X\n" },
+    ])
   })
 
   it('the edge of Koa stands on those of node and fetch', async () => {

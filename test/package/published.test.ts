@@ -93,6 +93,7 @@ type Entry =
   | 'fetch'
   | 'hono'
   | 'koa'
+  | 'fastify'
   | 'cacheManager'
   | 'redlock'
   | 'dashboard'
@@ -116,6 +117,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.fetch).toEqual(['singleFlight'])
   expect(names.hono).toEqual(['singleFlight'])
   expect(names.koa).toEqual(['singleFlight'])
+  expect(names.fastify.filter((name) => name !== '__esModule').sort()).toEqual(['default', 'herdlock'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])

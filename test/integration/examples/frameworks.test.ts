@@ -10,6 +10,16 @@ test('fastify.ts queries once for a hundred requests, remembers what is missing,
   ])
 })
 
+test('fastify-responses.ts runs a slow handler once for a hundred requests, and the hook before the plugin for each', async () => {
+  expect(await runExample('fastify-responses.ts')).toEqual([
+    '100 × /report: {"rows":[1,2,3]} | 100 request ids | runs: 1',
+    '100 × /report: {"rows":[1,2,3]} | 100 request ids | runs: 0',
+    '100 × /rates: {"eur":1.08} | 100 request ids | runs: 1',
+    '20 × /health: ok | 20 request ids | runs: 20',
+    '100 × /report: {"rows":[1,2,3]} | 100 request ids | runs: 1',
+  ])
+})
+
 test('hono.ts queries once for a hundred requests, and stops a query that nobody waits for', async () => {
   expect(await runExample('hono.ts')).toEqual([
     '100 requests, answers: ["a page about tea"] | queries: 1',

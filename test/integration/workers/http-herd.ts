@@ -5,11 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
+import Fastify from 'fastify'
 import { Hono } from 'hono'
 import { Redis } from 'ioredis'
 import Koa from 'koa'
 
 import { createCache } from '../../../src/cache/create-cache.ts'
+import { herdlock } from '../../../src/fastify.ts'
 import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/single-flight.ts'
 import { singleFlight as honoFlight } from '../../../src/middleware/hono/single-flight.ts'
 import { singleFlight as koaFlight } from '../../../src/middleware/koa/single-flight.ts'
@@ -34,7 +36,7 @@ async function page(): Promise<string> {
 const CONTROL = { 'Cache-Control': 'public, max-age=60' }
 
 /** What each framework makes of `page`, as its documentation says. */
-const FRAMEWORKS: Record<string, () => RequestListener> = {
+const FRAMEWORKS: Record<string, () => RequestListener | Promise<RequestListener>> = {
   express() {
     const app = express().use(nodeFlight({ cache }))
     app.get('/page', async (_request, response) => void response.set(CONTROL).send(await page()))
@@ -51,6 +53,13 @@ const FRAMEWORKS: Record<string, () => RequestListener> = {
     const listener = getRequestListener(app.fetch)
     return (request, response) => void listener(request, response)
   },
+  async fastify() {
+    const app = Fastify()
+    await app.register(herdlock, { cache })
+    app.get('/page', async (_request, reply) => reply.headers(CONTROL).send(await page()))
+    await app.ready()
+    return (request, response) => app.routing(request, response)
+  },
   koa() {
     const app = new Koa().use(koaFlight({ cache }))
     app.use(async (context) => {
@@ -64,7 +73,7 @@ const FRAMEWORKS: Record<string, () => RequestListener> = {
 
 const make = FRAMEWORKS[framework]
 if (make === undefined) throw new Error(`no framework ${framework}`)
-const server = createServer(make()).listen(0, '127.0.0.1')
+const server = createServer(await make()).listen(0, '127.0.0.1')
 await once(server, 'listening')
 await cache.getOrRefill('warm-up', () => 'warm')
 ready()

@@ -1,4 +1,6 @@
+import Fastify from 'fastify'
 import { createCache } from 'herdlock'
+import byDefault, { herdlock } from 'herdlock/fastify'
 import { singleFlight as onHono, type HonoFlight } from 'herdlock/hono'
 import { singleFlight as onKoa, type KoaFlight } from 'herdlock/koa'
 import { Hono } from 'hono'
@@ -22,3 +24,15 @@ new Koa<{ user: string }, { log: () => void }>().use(ofKoa)
 onKoa({ key: (context) => context.state.user })
 await ofKoa.cache.invalidate('key')
 await ofKoa.close()
+
+const app = Fastify()
+await app.register(herdlock, { cache, ttl: 1000, key: (request) => request.url })
+await app.register(byDefault)
+await Fastify({ http2: true }).register(herdlock)
+await app.herdlock.cache.invalidate('key')
+app.get('/out', { config: { singleFlight: false } }, () => 'out')
+app.get('/own', { config: { singleFlight: { ttl: 1000, staleWhileRevalidate: undefined } } }, () => 'own')
+// @ts-expect-error the cache is the plugin's
+app.get('/cache', { config: { singleFlight: { cache } } }, () => 'cache')
+// @ts-expect-error options are those of singleFlight
+await app.register(herdlock, { ttl: '1s' })

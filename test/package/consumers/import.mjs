@@ -6,6 +6,7 @@ import * as redlock from 'herdlock/redlock'
 import * as fetchEdge from 'herdlock/fetch'
 import * as hono from 'herdlock/hono'
 import * as koa from 'herdlock/koa'
+import * as fastify from 'herdlock/fastify'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -20,6 +21,7 @@ console.log(
     fetch: Object.keys(fetchEdge),
     hono: Object.keys(hono),
     koa: Object.keys(koa),
+    fastify: Object.keys(fastify),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -6,6 +6,7 @@ const redlock = require('herdlock/redlock')
 const fetchEdge = require('herdlock/fetch')
 const hono = require('herdlock/hono')
 const koa = require('herdlock/koa')
+const fastify = require('herdlock/fastify')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -20,6 +21,7 @@ console.log(
     fetch: Object.keys(fetchEdge),
     hono: Object.keys(hono),
     koa: Object.keys(koa),
+    fastify: Object.keys(fastify),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),
