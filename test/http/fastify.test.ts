@@ -8,16 +8,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import byDefault, { herdlock } from '../../src/fastify.ts'
 import { createPlugin } from '../../src/middleware/fastify/plugin.ts'
 import { systemRandom } from '../../src/random.ts'
-import { type Ask, ask, open, readAll } from './support/client.ts'
+import { type Ask, ask, letLeave, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { makeFlight, refilled, type ServeOptions } from './support/serve.ts'
 
 const SHARED = 'public, max-age=60, stale-while-revalidate=60'
-
-/** Who has left before has done so when answers that need no handler have come on connections opened later. */
-async function letLeave(url: string): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
-}
 
 interface Site {
   /** Registered before the plugin, and after it. */

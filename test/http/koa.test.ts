@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 
 import { createKoaFlight, type KoaFlight } from '../../src/middleware/koa/single-flight.ts'
 import { systemRandom } from '../../src/random.ts'
-import { type Ask, ask, open, readAll } from './support/client.ts'
+import { type Ask, ask, letLeave, open, readAll } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { listen, makeFlight, refilled, type ServeOptions } from './support/serve.ts'
 
@@ -19,11 +19,6 @@ const VERSIONS = [
 ] as const
 
 type Handler = (context: Koa.Context, next: Koa.Next) => unknown
-/** Who has left before has done so when answers that need no handler have come on connections opened later. */
-async function letLeave(url: string): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await ask(url, { headers: { 'Cache-Control': 'only-if-cached' } })
-}
-
 /** Bodies that Koa 3 knows. */
 const ofTheWeb: Array<[string, () => unknown, string]> = [
   ['a Blob', () => new Blob(['a ', 'blob'], { type: 'text/x' }), 'a blob'],
@@ -263,6 +258,40 @@ describe.each(VERSIONS)('%s', (_version, Framework: typeof Koa) => {
       },
     })
     expect([(await get()).body, (await get()).body, runs, errors]).toEqual(['raw', 'raw', 2, []])
+  })
+
+  test('a layer outside that answers meanwhile is heeded, and nobody else notices', async () => {
+    const [gate, timeout] = [new Gate(), new Gate()]
+    let runs = 0
+    const { get, url } = await serve({
+      outside: [
+        async (context, next) => {
+          if (context.get('X-Hasty') === '') return next()
+          void next()
+          await timeout.pass()
+          context.status = 503
+          context.body = 'too slow'
+          return undefined
+        },
+      ],
+      handler: async (context) => {
+        if (++runs === 1) await gate.pass()
+        context.set('Cache-Control', SHARED)
+        context.body = `run ${runs}`
+      },
+    })
+    const hasty = { headers: { 'X-Hasty': 'yes' } }
+    const first = get('/page', hasty)
+    await gate.reached
+    const [second, third] = [get('/page', hasty), get()]
+    await letLeave(url)
+    timeout.open()
+    expect(await first).toMatchObject({ status: 503, body: 'too slow' })
+    expect(await second).toMatchObject({ status: 503, body: 'too slow' })
+    gate.open()
+    expect(await third).toMatchObject({ status: 200, body: 'run 2' })
+    await expect.poll(async () => (await get()).headers['cache-status']).toContain('hit')
+    expect(runs).toBeLessThanOrEqual(3)
   })
 
   test('a HEAD, a POST and what no handler answers', async () => {

@@ -10,7 +10,7 @@ import { createMiddleware, type Middleware, type SingleFlightOptions } from '../
 import type { Doors } from '../reception.ts'
 
 /** Options of one route, which count before those of the plugin. Its responses are in the cache of the plugin. */
-export interface RouteOptions extends Omit<SingleFlightOptions, 'cache'> {
+export interface RouteFlightOptions extends Omit<SingleFlightOptions, 'cache'> {
   cache?: undefined
 }
 
@@ -24,7 +24,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** `false`: the plugin leaves the requests of this route alone. Else what it does otherwise for them. */
-    singleFlight?: false | RouteOptions | undefined
+    singleFlight?: false | RouteFlightOptions | undefined
   }
 }
 
@@ -47,10 +47,10 @@ export function createPlugin(doors: Doors): FastifyPluginAsync<SingleFlightOptio
   const plugin: FastifyPluginAsync<SingleFlightOptions> = async (scope, options) => {
     const flight = createMiddleware(options, doors)
     const { cache } = flight
-    const ofRoutes = new Map<RouteOptions, Middleware>()
+    const ofRoutes = new Map<RouteFlightOptions, Middleware>()
 
     /** That of a route, by what its `config` says. */
-    function flightFor(own: false | RouteOptions | undefined): Middleware | undefined {
+    function flightFor(own: false | RouteFlightOptions | undefined): Middleware | undefined {
       if (own === undefined) return flight
       if (own === false) return undefined
       if (typeof own !== 'object' || own === null) throw wrongType('config.singleFlight', 'false or an object', own)

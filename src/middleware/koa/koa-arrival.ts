@@ -54,7 +54,7 @@ export class KoaArrival implements Arrival<IncomingMessage> {
 
   edge(narrowing: NarrowingRequest): FetchEdge {
     const { waitUntil } = this
-    const signal = departureOf(this.#context.res)
+    const signal = endOf(this.#context.res)
     const route = new KoaRoute(this.#context, this.#next)
     const edge = new FetchEdge({ signal, narrowing, route, waitUntil })
     this.#answered = this.#take(edge.response, route, signal)
@@ -71,24 +71,21 @@ export class KoaArrival implements Arrival<IncomingMessage> {
     context.set('Cache-Status', label(fields.get('cache-status'), onAnswer === undefined ? undefined : status))
   }
 
-  async #take(response: Promise<Response>, route: KoaRoute, departure: AbortSignal): Promise<void> {
+  async #take(response: Promise<Response>, route: KoaRoute, over: AbortSignal): Promise<void> {
     try {
       answerMade(this.#context, await response, route.made)
     } catch (error) {
-      if (!departure.aborted) throw error
-      // The handler answers on this context, for others.
+      if (!over.aborted) throw error
+      // The handler goes on with this context, for others.
       await route.whenDone()
     }
   }
 }
 
-/** Aborted when a client leaves before it has its answer. */
-function departureOf(res: ServerResponse): AbortSignal {
+/** Aborted when a response is over: its client has left, or has its answer, from whomever. */
+function endOf(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
-  const note = (): void => {
-    if (!res.writableEnded) controller.abort()
-  }
-  if (res.closed) note()
-  else res.once('close', note)
+  if (res.closed) controller.abort()
+  else res.once('close', () => controller.abort())
   return controller.signal
 }

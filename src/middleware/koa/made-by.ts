@@ -12,7 +12,7 @@ import { lastingBody, type Source } from './lasting-body.ts'
  */
 export function madeBy(context: KoaContext, onOver: () => void): Response {
   const { res, req } = context
-  const source = mayBeShared(context) ? sourceOf(context.body) : undefined
+  const source = canBeTold(context) && mayHaveBody(context.status) ? sourceOf(context.body) : undefined
   if (source === undefined) return over(wholeOf(context), onOver)
   const { status, message: statusText, fields } = readHead(res)
   const hasLeft = (): boolean => res.closed || req.socket?.destroyed === true
@@ -29,17 +29,17 @@ function over(response: Response, onOver: () => void): Response {
 }
 
 /** Whether it can be told as a `Response`. */
-function mayBeShared(context: KoaContext): boolean {
+function canBeTold(context: KoaContext): boolean {
   const { status, body } = context
-  const isRead = body instanceof Stream && !(Symbol.asyncIterator in body) // as before Node 0.10
-  return !isWritten(context) && status >= 200 && status <= 599 && !isRead
+  const isOld = body instanceof Stream && !(Symbol.asyncIterator in body) // as streams were before Node 0.10
+  return !isWritten(context) && status >= 200 && status <= 599 && !isOld
 }
 
 /** What comes as a whole, as Koa sends it. */
 function wholeOf(context: KoaContext): Response {
-  // What the handler has sent itself is nobody else's, and so will the next be.
-  if (isWritten(context)) return new Response(null, { headers: { 'Cache-Control': 'no-store' } })
-  if (!mayBeShared(context)) return Response.error()
+  // What the handler sends itself is nobody else's, and so will the next be.
+  if (context.respond === false) return new Response(null, { headers: { 'Cache-Control': 'no-store' } })
+  if (!canBeTold(context)) return Response.error()
   const { status, message: statusText, fields } = readHead(context.res)
   const init = (all: FlatFields): ResponseInit => ({ status, statusText, headers: headersInit(blockOf(all)) })
   if (!mayHaveBody(status)) return new Response(null, init(fields))
