@@ -13,6 +13,7 @@ const entries = [
   'hono',
   'koa',
   'fastify',
+  'nestjs',
   'cache-manager',
   'redlock',
   'dashboard',
@@ -28,6 +29,7 @@ const layers = {
   opentelemetry: ['cache'],
   prometheus: ['cache'],
   'cache-manager': ['cache'],
+  nestjs: ['cache', 'lock', 'middleware'],
   redlock: ['lock', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
@@ -47,7 +49,10 @@ const dependencies = {
 }
 
 /** The only folder that may import each of the packages that are optional for users. */
-const optionalPeers = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client' }
+const optionalPeers = { opentelemetry: '@opentelemetry/api', prometheus: 'prom-client', nestjs: '@nestjs/common' }
+
+/** Folders of those who watch caches. */
+const watchers = ['opentelemetry', 'prometheus']
 
 const doors = {
   'no-restricted-globals': [
@@ -166,7 +171,7 @@ const roomPatterns = [
 
 function patternsOf(folder, room) {
   if (folder === 'middleware' && edgeless.includes(room)) return roomPatterns
-  if (folder in optionalPeers) return watcherPatterns(folder)
+  if (watchers.includes(folder)) return watcherPatterns(folder)
   return folder === 'cache' ? cachePatterns : folderPatterns(folder)
 }
 

@@ -1,36 +1,14 @@
-// How do I use getOrRefill in NestJS?
+// How do I keep a herd off the slow parts of a NestJS app?
 //
-// Look at: CacheModule, which gives the cache to whoever injects it and closes it with the app; and UserService.
+// Look at: HerdlockModule, which gives cache and locks to whoever injects them and closes them with the app; @Cached() on the
+//          service, whose queries run once; @SingleFlight() on the controller, whose responses are shared whole.
 //          (`@Inject(…)` is written out, as not every tool that runs TypeScript emits the types of what is injected.)
 // Run:     npm run example examples/nestjs.ts
 import 'reflect-metadata'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  Controller,
-  Get,
-  Global,
-  Inject,
-  Injectable,
-  Module,
-  NotFoundException,
-  type OnApplicationShutdown,
-  Param,
-} from '@nestjs/common'
+import { Controller, Get, HttpCode, Inject, Injectable, Module, NotFoundException, Param, Put } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { type Cache, createCache } from 'herdlock'
-
-const CACHE = Symbol('cache')
-const useFactory = (): Cache => createCache({ ttl: 30_000, staleWhileRevalidate: 60_000, negativeTtl: 1_000 })
-
-@Global()
-@Module({ providers: [{ provide: CACHE, useFactory }], exports: [CACHE] })
-class CacheModule implements OnApplicationShutdown {
-  @Inject(CACHE) private readonly cache!: Cache
-
-  onApplicationShutdown(): Promise<void> {
-    return this.cache.close()
-  }
-}
+import { Cache, Cached, HerdlockModule, SingleFlight } from 'herdlock/nestjs'
 
 interface User {
   id: string
@@ -39,16 +17,12 @@ interface User {
 
 @Injectable()
 class UserService {
-  @Inject(CACHE) private readonly cache!: Cache
   queries = 0
 
-  find(id: string): Promise<User | null> {
-    return this.cache.getOrRefill(`user:${id}`, ({ signal }) => this.query(id, signal))
-  }
-
-  private async query(id: string, signal: AbortSignal): Promise<User | null> {
+  @Cached({ key: (id: string) => `user:${id}`, negativeTtl: 1_000 })
+  async find(id: string): Promise<User | null> {
     this.queries++
-    await delay(200, undefined, { signal }) // the slow query
+    await delay(200) // the slow query
     return id === '1' ? { id, name: 'Ada' } : null
   }
 }
@@ -56,6 +30,7 @@ class UserService {
 @Controller('users')
 class UserController {
   @Inject(UserService) private readonly users!: UserService
+  @Inject(Cache) private readonly cache!: Cache
 
   @Get(':id')
   async find(@Param('id') id: string): Promise<User> {
@@ -63,9 +38,30 @@ class UserController {
     if (user === null) throw new NotFoundException('no such user')
     return user
   }
+
+  @Put(':id')
+  @HttpCode(204)
+  async change(@Param('id') id: string): Promise<void> {
+    await this.cache.invalidate(`user:${id}`)
+  }
 }
 
-@Module({ imports: [CacheModule], controllers: [UserController], providers: [UserService] })
+@Controller('report')
+@SingleFlight({ ttl: 5_000, staleWhileRevalidate: 60_000 })
+class ReportController {
+  runs = 0
+
+  @Get()
+  async report(): Promise<object> {
+    this.runs++
+    await delay(200) // another one
+    return { run: this.runs }
+  }
+}
+
+const herdlock = HerdlockModule.forRoot({ cache: { ttl: 30_000, staleWhileRevalidate: 60_000 } }) // `redis`: in all processes
+
+@Module({ imports: [herdlock], controllers: [UserController, ReportController], providers: [UserService] })
 class AppModule {}
 
 const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] })
@@ -76,11 +72,16 @@ const url = await app.getUrl()
 async function ask(path: string, count: number): Promise<void> {
   const responses = await Promise.all(Array.from({ length: count }, () => fetch(url + path)))
   const bodies = await Promise.all(responses.map(async (response) => `${response.status} ${await response.text()}`))
-  console.log(`${count} × ${path}: ${[...new Set(bodies)].join()} | queries: ${app.get(UserService).queries}`)
+  const [{ queries }, { runs }] = [app.get(UserService), app.get(ReportController)]
+  console.log(`${count} × ${path}: ${[...new Set(bodies)].join()} | queries: ${queries}, runs: ${runs}`)
 }
 
 await ask('/users/1', 100)
 await ask('/users/1', 100)
 await ask('/users/2', 100)
+await fetch(`${url}/users/1`, { method: 'PUT' })
+await ask('/users/1', 100)
+await ask('/report', 100)
+await ask('/report', 100)
 
 await app.close()

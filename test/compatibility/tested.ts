@@ -21,6 +21,7 @@ export const CLIENTS: readonly Tested[] = [
 
 const CACHE_MANAGER = 'test/contract/cache-manager.test.ts'
 const REDLOCK = 'test/contract/redlock.test.ts'
+const NEST = 'test/http/nestjs.test.ts'
 const KOA = 'test/http/koa.test.ts'
 const SERVE = 'test/http/support/serve.ts'
 
@@ -30,9 +31,11 @@ export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Connect', package: 'connect', as: '`singleFlight`', by: SERVE },
   { name: 'Koa 3', package: 'koa', as: '`singleFlight`', by: KOA },
   { name: 'Koa 2', package: 'koa2', as: '`singleFlight`', by: KOA },
-  { name: 'NestJS on Express', package: '@nestjs/core', as: '`getOrRefill` in a service', by: 'examples/nestjs.ts' },
+  { name: 'NestJS on Express', package: '@nestjs/platform-express', as: '`herdlock/nestjs`', by: NEST },
+  { name: 'NestJS on Fastify', package: '@nestjs/platform-fastify', as: '`herdlock/nestjs`', by: NEST },
   { name: 'Fastify', package: 'fastify', as: '`singleFlight`', by: 'test/http/fastify.test.ts' },
-  { name: 'Hono', package: 'hono', as: '`getOrRefill` in a handler', by: 'examples/hono.ts' },
+  { name: 'Hono', package: 'hono', as: '`singleFlight`', by: 'test/http/hono.test.ts' },
+  { name: 'H3', package: 'h3', as: '`singleFlight` of `herdlock/fetch`', by: 'test/integration/workers/http-herd.ts' },
   { name: 'cache-manager 7', package: 'cache-manager', as: '`herdlock/cache-manager`', by: CACHE_MANAGER },
   { name: 'redlock 5', package: 'redlock', as: '`herdlock/redlock`', by: REDLOCK },
 ]

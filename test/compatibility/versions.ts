@@ -29,6 +29,9 @@ export const NODES = {
   'Node.js 26': '26.12.1',
 }
 
+/** Nest's platforms, beside those that are installed. */
+export const NEST_12 = { express: '12.5.1', fastify: '12.5.0' } as const
+
 export const BUN = '1.4.5'
 export const DENO = '2.9.6'
 

@@ -10,7 +10,7 @@ const CLIENTS = 20
 let workers: Worker[] = []
 afterEach(() => stopWorkers(workers))
 
-test.each(['express', 'fetch', 'hono', 'koa', 'fastify'])(
+test.each(['express', 'fetch', 'hono', 'koa', 'fastify', 'nest on express', 'nest on fastify', 'h3'])(
   '%s: 20 clients of each of 2 processes make one run',
   async (framework) => {
     const prefix = uniquePrefix('http-herd')

@@ -9,7 +9,16 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** What the consumers need besides herdlock; taken from our own installation, so that nothing is downloaded. */
 const BORROWED = [
   ...['ioredis', 'ioredis5', 'iovalkey', 'redis', 'redis5', '@valkey/valkey-glide'],
-  ...['express', 'fastify', 'hono', '@types/node', '@types/express', 'typescript'],
+  ...[
+    'express',
+    'fastify',
+    'hono',
+    '@nestjs/common',
+    'reflect-metadata',
+    '@types/node',
+    '@types/express',
+    'typescript',
+  ],
   ...['koa', '@types/koa', 'koa2', '@types/koa2', '@opentelemetry/api', 'prom-client'],
 ]
 

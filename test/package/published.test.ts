@@ -94,6 +94,7 @@ type Entry =
   | 'hono'
   | 'koa'
   | 'fastify'
+  | 'nestjs'
   | 'cacheManager'
   | 'redlock'
   | 'dashboard'
@@ -118,6 +119,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.hono).toEqual(['singleFlight'])
   expect(names.koa).toEqual(['singleFlight'])
   expect(names.fastify.filter((name) => name !== '__esModule').sort()).toEqual(['default', 'herdlock'])
+  expect(names.nestjs.sort()).toEqual(['Cache', 'Cached', 'HerdlockModule', 'Locker', 'SingleFlight'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])

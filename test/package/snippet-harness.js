@@ -21,7 +21,7 @@ process.exit(process.exitCode)
 
 /** The paths that need no argument; of an app without routes, its root. */
 function routesOf(code) {
-  const routes = [...code.matchAll(/\.get\('(\/[^':*]*)'/g)].map(([, path]) => path)
+  const routes = [...code.matchAll(/\b[gG]et\('(\/[^':*]*)'/g)].map(([, path]) => path)
   return routes.length > 0 ? routes : ['/']
 }
 

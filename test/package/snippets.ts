@@ -65,6 +65,7 @@ const tsconfig = {
   compilerOptions: {
     ...{ module: 'nodenext', target: 'es2023', lib: ['es2023', 'esnext.disposable'], types: ['node'] },
     ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true },
+    ...{ experimentalDecorators: true, emitDecoratorMetadata: true }, // those of Nest
     ...{ allowJs: true, skipLibCheck: true, rootDir: '.', outDir: 'out' },
   },
   include: ['*.ts', '*.js'],

@@ -23,12 +23,21 @@ export function wholeRequest(request: Request, { validate, capability, signal }:
   return withOwnMembers(request, whole)
 }
 
-/** Servers hang more on their requests than the standard knows: parameters of a route, cookies. */
+/**
+ * Servers hang more on their requests than the standard knows: parameters of a route, cookies. What is set on the one that
+ * is made stays there.
+ */
 function withOwnMembers(request: Request, made: Request): Request {
   for (const name in request) {
-    if (!(name in made)) {
-      Object.defineProperty(made, name, { configurable: true, get: () => (request as never)[name] as unknown })
-    }
+    if (name in made) continue
+    const shared = { configurable: true, enumerable: true }
+    Object.defineProperty(made, name, {
+      ...shared,
+      get: () => (request as never)[name] as unknown,
+      set(value: unknown) {
+        Object.defineProperty(made, name, { ...shared, writable: true, value })
+      },
+    })
   }
   return made
 }

@@ -45,11 +45,14 @@ test('hono-app.ts runs a handler once for a hundred requests, each with its own 
   ])
 })
 
-test('nestjs.ts injects one cache, queries once for a hundred requests, and ends with the app', async () => {
+test('nestjs.ts queries once, and runs a handler once, for a hundred requests, and ends with the app', async () => {
   const missing = '{"message":"no such user","error":"Not Found","statusCode":404}'
   expect(await runExample('nestjs.ts')).toEqual([
-    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
-    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1',
-    `100 × /users/2: 404 ${missing} | queries: 2`,
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1, runs: 0',
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 1, runs: 0',
+    `100 × /users/2: 404 ${missing} | queries: 2, runs: 0`,
+    '100 × /users/1: 200 {"id":"1","name":"Ada"} | queries: 3, runs: 0',
+    '100 × /report: 200 {"run":1} | queries: 3, runs: 1',
+    '100 × /report: 200 {"run":1} | queries: 3, runs: 1',
   ])
 })

@@ -6,9 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import Fastify from 'fastify'
+import { H3, toNodeHandler } from 'h3'
 import { Hono } from 'hono'
 import { Redis } from 'ioredis'
 import Koa from 'koa'
+import { Controller, Get, Header, type HttpServer } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
 
 import { createCache } from '../../../src/cache/create-cache.ts'
 import { herdlock } from '../../../src/fastify.ts'
@@ -16,6 +21,7 @@ import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/singl
 import { singleFlight as honoFlight } from '../../../src/middleware/hono/single-flight.ts'
 import { singleFlight as koaFlight } from '../../../src/middleware/koa/single-flight.ts'
 import { singleFlight as nodeFlight } from '../../../src/middleware/node/single-flight.ts'
+import { HerdlockModule, SingleFlight } from '../../../src/nestjs.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
@@ -60,6 +66,23 @@ const FRAMEWORKS: Record<string, () => RequestListener | Promise<RequestListener
     await app.ready()
     return (request, response) => app.routing(request, response)
   },
+  h3() {
+    const app = new H3().get('/page', async ({ res }) => {
+      res.headers.set('Cache-Control', CONTROL['Cache-Control'])
+      return page()
+    })
+    const flight = fetchFlight({ cache })
+    const listener = toNodeHandler(new H3().all('/**', ({ req }) => flight(req, (seen) => app.fetch(seen))))
+    return (request, response) => void listener(request, response)
+  },
+  async 'nest on express'() {
+    return (await nest(new ExpressAdapter())).getInstance()
+  },
+  async 'nest on fastify'() {
+    const app = (await nest(new FastifyAdapter())).getInstance()
+    await app.ready()
+    return (request, response) => app.routing(request, response)
+  },
   koa() {
     const app = new Koa().use(koaFlight({ cache }))
     app.use(async (context) => {
@@ -69,6 +92,24 @@ const FRAMEWORKS: Record<string, () => RequestListener | Promise<RequestListener
     const listener = app.callback()
     return (request, response) => void listener(request, response)
   },
+}
+
+@Controller()
+class Pages {
+  @Get('page')
+  @SingleFlight()
+  @Header('Cache-Control', CONTROL['Cache-Control'])
+  page(): Promise<string> {
+    return page()
+  }
+}
+
+async function nest<A extends HttpServer>(adapter: A): Promise<A> {
+  const imports = [HerdlockModule.forRoot({ cache })]
+  const module = { module: class App {}, imports, controllers: [Pages] }
+  const app = await NestFactory.create(module, adapter as never, { logger: ['error', 'warn'] })
+  await app.init()
+  return adapter
 }
 
 const make = FRAMEWORKS[framework]

@@ -1,8 +1,18 @@
+import { Controller, Get, Injectable, Module, Param } from '@nestjs/common'
 import Fastify from 'fastify'
 import { createCache } from 'herdlock'
 import byDefault, { herdlock } from 'herdlock/fastify'
 import { singleFlight as onHono, type HonoFlight } from 'herdlock/hono'
 import { singleFlight as onKoa, type KoaFlight } from 'herdlock/koa'
+import {
+  Cache,
+  Cached,
+  HerdlockModule,
+  type HerdlockOptions,
+  type HerdlockOptionsFactory,
+  Locker,
+  SingleFlight,
+} from 'herdlock/nestjs'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import Koa2 from 'koa2'
@@ -36,3 +46,65 @@ app.get('/own', { config: { singleFlight: { ttl: 1000, staleWhileRevalidate: und
 app.get('/cache', { config: { singleFlight: { cache } } }, () => 'cache')
 // @ts-expect-error options are those of singleFlight
 await app.register(herdlock, { ttl: '1s' })
+
+@Injectable()
+class Users {
+  constructor(
+    private readonly users: Cache,
+    readonly locker: Locker,
+  ) {}
+
+  @Cached({ key: (id: string) => `user:${id}`, ttl: 1000, tags: ['users'] })
+  async find(id: string): Promise<{ id: string }> {
+    return { id: (await this.users.get<string>(id)) ?? id }
+  }
+
+  @Cached()
+  async count(_of: 'all' | 'some', _page?: number): Promise<number> {
+    return 1
+  }
+
+  // @ts-expect-error it returns no promise
+  @Cached()
+  name(): string {
+    return 'users'
+  }
+
+  // @ts-expect-error its key is made of something else
+  @Cached({ key: (id: number) => String(id) })
+  async load(id: string): Promise<string> {
+    return id
+  }
+}
+
+@Controller('users')
+@SingleFlight({ ttl: 1000, key: (request) => request.url, bypass: undefined })
+class Pages {
+  constructor(private readonly users: Users) {}
+
+  @Get(':id')
+  @SingleFlight(false)
+  page(@Param('id') id: string): Promise<{ id: string }> {
+    return this.users.find(id)
+  }
+}
+
+class FromElsewhere implements HerdlockOptionsFactory {
+  createHerdlockOptions(): HerdlockOptions {
+    return { cache, locker: undefined, singleFlight: { ttl: 1000 } }
+  }
+}
+
+const later = { useFactory: (ttl: number) => ({ cache: { ttl } }), inject: ['ttl'] }
+@Module({
+  imports: [
+    HerdlockModule.forRoot({ cache: { ttl: 1000, staleWhileRevalidate: undefined } }),
+    HerdlockModule.forRootAsync(later),
+    HerdlockModule.forRootAsync({ useClass: FromElsewhere }),
+  ],
+  controllers: [Pages],
+  providers: [Users],
+})
+export class AppModule {}
+// @ts-expect-error a cache is needed
+HerdlockModule.forRoot({})

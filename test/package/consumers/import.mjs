@@ -7,6 +7,7 @@ import * as fetchEdge from 'herdlock/fetch'
 import * as hono from 'herdlock/hono'
 import * as koa from 'herdlock/koa'
 import * as fastify from 'herdlock/fastify'
+import * as nestjs from 'herdlock/nestjs'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -22,6 +23,7 @@ console.log(
     hono: Object.keys(hono),
     koa: Object.keys(koa),
     fastify: Object.keys(fastify),
+    nestjs: Object.keys(nestjs),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

@@ -7,6 +7,7 @@ const fetchEdge = require('herdlock/fetch')
 const hono = require('herdlock/hono')
 const koa = require('herdlock/koa')
 const fastify = require('herdlock/fastify')
+const nestjs = require('herdlock/nestjs')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -22,6 +23,7 @@ console.log(
     hono: Object.keys(hono),
     koa: Object.keys(koa),
     fastify: Object.keys(fastify),
+    nestjs: Object.keys(nestjs),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

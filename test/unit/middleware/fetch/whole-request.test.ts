@@ -37,5 +37,13 @@ test('has what a server hangs on its requests, and the mark of the one who has t
   markHandled(request, outer)
   const whole = wholeRequest(request, { ...NOTHING, signal })
   expect((whole as typeof request).params).toBe(request.params)
+  expect((wholeRequest(whole, { ...NOTHING, signal }) as typeof request).params).toBe(request.params)
   expect(outerFlightOf(whole)).toBe(outer)
+})
+
+test('may be given another member in the place of one of the request’s, which keeps its own', () => {
+  const request = Object.assign(new Request('http://a.example/'), { context: { of: 'outside' } })
+  const whole = wholeRequest(request, { ...NOTHING, signal }) as typeof request
+  whole.context = { of: 'inside' }
+  expect([whole.context.of, request.context.of]).toEqual(['inside', 'outside'])
 })

@@ -1,0 +1,58 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ExecutionContext } from '@nestjs/common'
+
+/** Node's own request and response. */
+interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** Puts back what is the handler's. To be called before it runs. */
+  goOn(): void
+}
+
+/** Fastify's reply, which keeps its fields to itself until it sends them. */
+interface Reply {
+  readonly raw: ServerResponse
+  getHeaders(): Record<string, number | string | string[] | undefined>
+  removeHeader(name: string): void
+}
+
+/** Nest's own name for what `@Header()` says. */
+const HEADERS = '__headers__'
+
+/**
+ * The request at hand. Its response has the fields that layers outside have set. Those of `@Header()` are there already,
+ * too, but they are the handler's: it has them only while that runs.
+ */
+export function exchangeOf(context: ExecutionContext): Exchange {
+  const http = context.switchToHttp()
+  const request = http.getRequest<IncomingMessage & { raw?: IncomingMessage }>()
+  const response = http.getResponse<ServerResponse | Reply>()
+  const own = ownFieldsOf(context)
+  if (!('raw' in response)) return { req: request, res: response, goOn: withoutFields(response, own) }
+  handOver(response, own)
+  return { req: request.raw ?? request, res: response.raw, goOn: () => {} }
+}
+
+/** By lower-case name. */
+function ownFieldsOf(context: ExecutionContext): ReadonlySet<string> {
+  const headers = (Reflect.getMetadata(HEADERS, context.getHandler()) ?? []) as ReadonlyArray<{ name: string }>
+  return new Set(headers.map(({ name }) => name.toLowerCase()))
+}
+
+/** Takes fields off a response. Returns what puts them on again. */
+function withoutFields(res: ServerResponse, names: ReadonlySet<string>): () => void {
+  const taken = [...names].map((name) => [name, res.getHeader(name)] as const)
+  for (const name of names) res.removeHeader(name)
+  return () => {
+    for (const [name, value] of taken) if (value !== undefined) res.setHeader(name, value)
+  }
+}
+
+/** Gives Node's response the fields of a reply, but for those with these names. */
+function handOver(reply: Reply, names: ReadonlySet<string>): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value === undefined || names.has(name)) continue
+    reply.removeHeader(name)
+    reply.raw.setHeader(name, value)
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  type ExecutionContext,
+  type CallHandler,
+  Inject,
+  mixin,
+  type NestInterceptor,
+  SetMetadata,
+  UseInterceptors,
+} from '@nestjs/common'
+
+import { resolveOptions } from '../middleware/options.ts'
+import { type Middleware, singleFlight } from '../middleware/node/single-flight.ts'
+import { Cache } from './cache-token.ts'
+import { exchangeOf } from './exchange-of.ts'
+import { type FlightOptions, type HerdlockOptions, OPTIONS } from './options.ts'
+
+type Intercepted = ReturnType<NestInterceptor['intercept']>
+
+/** Set on handlers that stay outside. */
+const STAYS_OUT = 'herdlock.staysOut'
+/** Nest's own name for what `@Version()` and `@Controller({ version })` say. */
+const VERSION = '__version__'
+
+/**
+ * Lets one run of a handler serve all who ask meanwhile, in this process and, with Redis in the cache of `HerdlockModule`,
+ * in all others; and answers GET and HEAD from that cache. For a controller, or for one handler, whose options go before
+ * those of its controller; `false` keeps a handler out. Obeys Cache-Control as a shared cache: RFC 9111.
+ *
+ * Guards run for every request. Pipes, interceptors further in and the handler run when the handler does.
+ *
+ * @throws TypeError or RangeError for options that cannot be honoured
+ */
+export function SingleFlight(options: FlightOptions | false = {}): ClassDecorator & MethodDecorator {
+  if (options === false) return SetMetadata(STAYS_OUT, true)
+  resolveOptions(options)
+
+  class FlightInterceptor implements NestInterceptor {
+    readonly #cache: Cache
+    readonly #options: FlightOptions
+    /** By version. */
+    readonly #flights = new Map<string, Middleware>()
+
+    constructor(cache: Cache, defaults: HerdlockOptions) {
+      this.#cache = cache
+      this.#options = { ...defaults.singleFlight, ...options }
+    }
+
+    async intercept(context: ExecutionContext, next: CallHandler): Promise<Awaited<Intercepted>> {
+      if (context.getType() !== 'http' || Reflect.hasMetadata(STAYS_OUT, context.getHandler())) return next.handle()
+      const flight = this.#flightFor(versionOf(context))
+      const { req, res, goOn } = exchangeOf(context)
+      // Does not come back for a request that is answered without its handler.
+      await new Promise<void>((resolve) => flight(req, res, () => resolve()))
+      goOn()
+      return next.handle()
+    }
+
+    /** Versions of a handler may have one URL, and never each other's answers. */
+    #flightFor(version: string): Middleware {
+      let flight = this.#flights.get(version)
+      if (flight === undefined) {
+        const cache = version === '' ? this.#cache : this.#cache.namespace(`version:${version}`)
+        this.#flights.set(version, (flight = singleFlight({ ...this.#options, cache })))
+      }
+      return flight
+    }
+  }
+  Inject(Cache)(FlightInterceptor, undefined, 0)
+  Inject(OPTIONS)(FlightInterceptor, undefined, 1)
+  return UseInterceptors(mixin(FlightInterceptor))
+}
+
+/** The version of the handler; empty if it has none. */
+function versionOf(context: ExecutionContext): string {
+  const ofHandler: unknown = Reflect.getMetadata(VERSION, context.getHandler())
+  const version = ofHandler ?? (Reflect.getMetadata(VERSION, context.getClass()) as unknown)
+  return version === undefined ? '' : [version].flat().map(String).join()
+}
