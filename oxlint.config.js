@@ -14,6 +14,7 @@ const entries = [
   'koa',
   'fastify',
   'nestjs',
+  'next',
   'cache-manager',
   'redlock',
   'dashboard',
@@ -30,6 +31,7 @@ const layers = {
   prometheus: ['cache'],
   'cache-manager': ['cache'],
   nestjs: ['cache', 'lock', 'middleware'],
+  next: ['cache'],
   redlock: ['lock', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
@@ -177,7 +179,7 @@ function patternsOf(folder, room) {
 
 export default {
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest'],
-  ignorePatterns: ['dist', 'coverage', 'test/package/consumers', 'site/pages'],
+  ignorePatterns: ['dist', '**/.next', 'coverage', 'test/package/consumers', 'site/pages'],
   categories: { correctness: 'error' },
   rules: {
     eqeqeq: 'error',
@@ -256,7 +258,13 @@ export default {
     // Hostile thenables are among the inputs that tests try.
     { files: ['test/**'], rules: { 'unicorn/no-thenable': 'off' } },
     {
-      files: ['*.config.ts', '*.config.js', 'site/.vitepress/config.js', 'test/support/global-setup.ts'],
+      files: [
+        '*.config.ts',
+        '*.config.js',
+        'site/.vitepress/config.js',
+        'test/support/global-setup.ts',
+        'examples/next/**',
+      ],
       rules: { 'import/no-default-export': 'off' },
     },
   ],

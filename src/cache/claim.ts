@@ -26,8 +26,8 @@ export interface BusyClaim<V> {
   /** What may be served in the meantime, within `staleWhileRevalidate`. */
   readonly stale?: V | undefined
   /**
-   * Waits for the other's value; if none comes, because the other died, gave up, or took longer than `waitTimeout`, for the
-   * turn of this caller. Rejects with what `getOrRefill` rejects with.
+   * Waits for the other's value; if none comes, because the other died, gave up, or, in another process, took longer than
+   * `waitTimeout`, for the turn of this caller. Rejects with what `getOrRefill` rejects with.
    */
   wait(): Promise<FreshClaim<V> | LeasedClaim<V>>
 }

@@ -22,6 +22,7 @@ export const CLIENTS: readonly Tested[] = [
 const CACHE_MANAGER = 'test/contract/cache-manager.test.ts'
 const REDLOCK = 'test/contract/redlock.test.ts'
 const NEST = 'test/http/nestjs.test.ts'
+const NEXT = 'examples/next/app/page.jsx'
 const KOA = 'test/http/koa.test.ts'
 const SERVE = 'test/http/support/serve.ts'
 
@@ -31,6 +32,7 @@ export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Connect', package: 'connect', as: '`singleFlight`', by: SERVE },
   { name: 'Koa 3', package: 'koa', as: '`singleFlight`', by: KOA },
   { name: 'Koa 2', package: 'koa2', as: '`singleFlight`', by: KOA },
+  { name: 'Next 16', package: 'next', as: '`herdlock/next`', by: NEXT },
   { name: 'NestJS on Express', package: '@nestjs/platform-express', as: '`herdlock/nestjs`', by: NEST },
   { name: 'NestJS on Fastify', package: '@nestjs/platform-fastify', as: '`herdlock/nestjs`', by: NEST },
   { name: 'Fastify', package: 'fastify', as: '`singleFlight`', by: 'test/http/fastify.test.ts' },

@@ -19,7 +19,7 @@ const BORROWED = [
     '@types/express',
     'typescript',
   ],
-  ...['koa', '@types/koa', 'koa2', '@types/koa2', '@opentelemetry/api', 'prom-client'],
+  ...['koa', '@types/koa', 'koa2', '@types/koa2', 'next', '@opentelemetry/api', 'prom-client'],
 ]
 
 export interface Packed {

@@ -93,6 +93,7 @@ type Entry =
   | 'fetch'
   | 'hono'
   | 'koa'
+  | 'next'
   | 'fastify'
   | 'nestjs'
   | 'cacheManager'
@@ -120,6 +121,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.koa).toEqual(['singleFlight'])
   expect(names.fastify.filter((name) => name !== '__esModule').sort()).toEqual(['default', 'herdlock'])
   expect(names.nestjs.sort()).toEqual(['Cache', 'Cached', 'HerdlockModule', 'Locker', 'SingleFlight'])
+  expect(names.next).toEqual(['createIncrementalCacheHandler', 'createUseCacheHandler'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.dashboard).toEqual(['dashboard'])

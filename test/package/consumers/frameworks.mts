@@ -13,9 +13,11 @@ import {
   Locker,
   SingleFlight,
 } from 'herdlock/nestjs'
+import { createIncrementalCacheHandler, createUseCacheHandler } from 'herdlock/next'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import type { CacheHandler } from 'next/dist/server/lib/cache-handlers/types.js'
 
 // Each framework as its users write it, without a cast.
 const cache = createCache({ ttl: 1000 })
@@ -108,3 +110,8 @@ const later = { useFactory: (ttl: number) => ({ cache: { ttl } }), inject: ['ttl
 export class AppModule {}
 // @ts-expect-error a cache is needed
 HerdlockModule.forRoot({})
+
+const forUseCache: CacheHandler = createUseCacheHandler({ cache, waitTimeout: 5000, loadTimeout: undefined })
+await forUseCache.updateTags(['tag'], { expire: 60 })
+const Incremental = createIncrementalCacheHandler({ cache })
+await new Incremental({ serverDistDir: '.next/server' }).revalidateTag(['tag'])

@@ -8,6 +8,7 @@ import * as hono from 'herdlock/hono'
 import * as koa from 'herdlock/koa'
 import * as fastify from 'herdlock/fastify'
 import * as nestjs from 'herdlock/nestjs'
+import * as next from 'herdlock/next'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
@@ -24,6 +25,7 @@ console.log(
     koa: Object.keys(koa),
     fastify: Object.keys(fastify),
     nestjs: Object.keys(nestjs),
+    next: Object.keys(next),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),

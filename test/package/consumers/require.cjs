@@ -8,6 +8,7 @@ const hono = require('herdlock/hono')
 const koa = require('herdlock/koa')
 const fastify = require('herdlock/fastify')
 const nestjs = require('herdlock/nestjs')
+const next = require('herdlock/next')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
@@ -24,6 +25,7 @@ console.log(
     koa: Object.keys(koa),
     fastify: Object.keys(fastify),
     nestjs: Object.keys(nestjs),
+    next: Object.keys(next),
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),
