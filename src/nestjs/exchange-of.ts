@@ -13,7 +13,6 @@ interface Exchange {
 interface Reply {
   readonly raw: ServerResponse
   getHeaders(): Record<string, number | string | string[] | undefined>
-  removeHeader(name: string): void
 }
 
 /** Nest's own name for what `@Header()` says. */
@@ -29,8 +28,7 @@ export function exchangeOf(context: ExecutionContext): Exchange {
   const response = http.getResponse<ServerResponse | Reply>()
   const own = ownFieldsOf(context)
   if (!('raw' in response)) return { req: request, res: response, goOn: withoutFields(response, own) }
-  handOver(response, own)
-  return { req: request.raw ?? request, res: response.raw, goOn: () => {} }
+  return { req: request.raw ?? request, res: response.raw, goOn: withFieldsOf(response, own) }
 }
 
 /** By lower-case name. */
@@ -48,11 +46,17 @@ function withoutFields(res: ServerResponse, names: ReadonlySet<string>): () => v
   }
 }
 
-/** Gives Node's response the fields of a reply, but for those with these names. */
-function handOver(reply: Reply, names: ReadonlySet<string>): void {
+/** Puts the fields of a reply on Node's response, but for those with these names. Returns what takes them off again. */
+function withFieldsOf(reply: Reply, names: ReadonlySet<string>): () => void {
+  const { raw } = reply
+  const before = raw.getHeaders()
+  const put: string[] = []
   for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value === undefined || names.has(name)) continue
-    reply.removeHeader(name)
-    reply.raw.setHeader(name, value)
+    if (value === undefined || name in before || names.has(name)) continue
+    raw.setHeader(name, value)
+    put.push(name)
+  }
+  return () => {
+    for (const name of put) raw.removeHeader(name)
   }
 }

@@ -11,6 +11,7 @@ import {
   Param,
   Post,
   Put,
+  Res,
   StreamableFile,
   type Type,
   UseGuards,
@@ -156,6 +157,26 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
       const { status, body, headers } = await request('/page')
       expect([status, body, headers['x-request-id'], headers['x-kept'], headers['cache-control']]).toEqual([
         ...[203, 'page of request 1', id, 'yes', SHARED],
+      ])
+    }
+  })
+
+  test('what the handler takes away of layers outside is missing in hits, too', async () => {
+    @Controller()
+    class Pages {
+      @Get('page')
+      @SingleFlight()
+      @Header('Cache-Control', SHARED)
+      page(@Res({ passthrough: true }) response: { removeHeader(name: string): void }): string {
+        response.removeHeader('X-Outer')
+        return 'page'
+      }
+    }
+    const { request } = await serve(Pages, {}, (app) => outside(app, () => ({ 'X-Outer': 'yes', 'X-Kept': 'yes' })))
+    for (const outcome of ['stored', 'hit']) {
+      const { headers } = await request('/page')
+      expect([headers['x-outer'], headers['x-kept'], headers['cache-status']]).toEqual([
+        ...[undefined, 'yes', expect.stringContaining(outcome)],
       ])
     }
   })
