@@ -260,6 +260,7 @@ export default {
     {
       files: [
         '*.config.ts',
+        'test/compatibility/fetch/astro/astro.config.mjs',
         '*.config.js',
         'site/.vitepress/config.js',
         'test/support/global-setup.ts',

@@ -38,6 +38,12 @@ export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Fastify', package: 'fastify', as: '`singleFlight`', by: 'test/http/fastify.test.ts' },
   { name: 'Hono', package: 'hono', as: '`singleFlight`', by: 'test/http/hono.test.ts' },
   { name: 'H3', package: 'h3', as: '`singleFlight` of `herdlock/fetch`', by: 'test/integration/workers/http-herd.ts' },
+  {
+    name: 'Elysia on Bun',
+    package: 'elysia',
+    as: '`singleFlight` of `herdlock/fetch`',
+    by: 'test/compatibility/fetch/main.js',
+  },
   { name: 'cache-manager 7', package: 'cache-manager', as: '`herdlock/cache-manager`', by: CACHE_MANAGER },
   { name: 'redlock 5', package: 'redlock', as: '`herdlock/redlock`', by: REDLOCK },
 ]

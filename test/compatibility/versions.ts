@@ -34,6 +34,7 @@ export const NEST_12 = { express: '12.5.1', fastify: '12.5.0' } as const
 
 export const BUN = '1.4.5'
 export const DENO = '2.9.6'
+export const ASTRO_NODE = '11.1.6'
 
 /** Servers that can be had: packages of Debian, whose exact versions are those of the day. */
 export const SERVERS = [

@@ -7,7 +7,7 @@ const [program, port] = process.argv.slice(2)
 await import(pathToFileURL(program).href)
 
 const code = await readFile(program, 'utf8')
-if (new RegExp(`listen\\(${port}\\b`).test(code)) {
+if (new RegExp(`\\b(?:listen\\(|port: )${port}\\b`).test(code)) {
   await listening()
   for (const path of routesOf(code)) {
     const responses = await Promise.all([1, 2].map(() => fetch(`http://127.0.0.1:${port}${path}`)))

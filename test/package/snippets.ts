@@ -1,12 +1,15 @@
 import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bunBinary, denoBinary } from '../compatibility/binaries.ts'
+import { BUN, DENO } from '../compatibility/versions.ts'
 import { freePort } from '../support/free-port.ts'
 import type { Page } from './pages.ts'
 import { ROOT, run } from './packed.ts'
 
 /**
  * The code in our pages, run as a reader would run it. Every block in ts or js is a program of its own, unless the word
- * `continues` follows its language: then what it continues, the block before it in the page, comes first.
+ * `continues` follows its language: then what it continues, the block before it in the page, comes first. With the word
+ * `bun` or `deno` that runs it, else Node.
  *
  * Two things stand for the reader's own and are replaced here: the Redis at `redis://localhost:6379`, which is also that
  * of `new Redis()` and of `{ host: 'localhost', port: 6379 }`, and port 3000.
@@ -16,6 +19,16 @@ interface Snippet {
   readonly name: string
   /** Path in the project of the program that was made of it, once `compile` has run. */
   readonly program: string
+  /** What runs it. */
+  readonly runtime: Runtime
+}
+
+type Runtime = 'node' | 'bun' | 'deno'
+
+const COMMANDS: Record<Runtime, () => Promise<[program: string, ...args: string[]]>> = {
+  node: async () => [process.execPath],
+  bun: async () => [await bunBinary(BUN)],
+  deno: async () => [await denoBinary(DENO), 'run', '--allow-all', '--quiet'],
 }
 
 const LANGUAGES = ['ts', 'js']
@@ -43,17 +56,20 @@ export async function prepareSnippets(pages: readonly Page[], redisUrl: string):
   const port = await freePort()
   const list: Snippet[] = []
   for (const page of pages) {
-    for (const { name, text, extension } of programsOf(page)) {
+    for (const { name, text, extension, runtime } of programsOf(page)) {
       const file = `${name.replaceAll('/', '-').replace(':', '-')}.${extension}`
       await writeFile(join(folder, file), substitute(text, redisUrl, port))
-      list.push({ name, program: join(folder, 'out', file.replace(/\.ts$/, '.js')) })
+      list.push({ name, program: join(folder, 'out', file.replace(/\.ts$/, '.js')), runtime })
     }
   }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
   return {
     list,
     compile: async () => void (await run(process.execPath, [TSC, '-p', folder], ROOT)),
-    run: ({ program }) => run(process.execPath, [HARNESS, program, String(port)], ROOT),
+    async run({ program, runtime }) {
+      const [command, ...args] = await COMMANDS[runtime]()
+      return run(command, [...args, HARNESS, program, String(port)], ROOT)
+    },
     async remove() {
       await rm(folder, { recursive: true, force: true })
       await rmdir(HOME).catch(() => {}) // another run may have its folder there
@@ -72,7 +88,7 @@ const tsconfig = {
 }
 
 /** Each block with what it continues, at the lines where they stand in the page: errors name the right ones. */
-function programsOf({ path, blocks }: Page): { name: string; text: string; extension: string }[] {
+function programsOf({ path, blocks }: Page): { name: string; text: string; extension: string; runtime: Runtime }[] {
   const programs = []
   let lines: string[] = []
   for (const { language, words, line, lines: own } of blocks) {
@@ -80,7 +96,8 @@ function programsOf({ path, blocks }: Page): { name: string; text: string; exten
     if (!words.includes('continues')) lines = []
     while (lines.length < line - 1) lines.push('')
     lines.push(...own)
-    programs.push({ name: `${path}:${line}`, text: `${lines.join('\n')}\nexport {}\n`, extension: language })
+    const runtime: Runtime = (['bun', 'deno'] as const).find((name) => words.includes(name)) ?? 'node'
+    programs.push({ name: `${path}:${line}`, text: `${lines.join('\n')}\nexport {}\n`, extension: language, runtime })
   }
   return programs
 }
