@@ -11,8 +11,10 @@ import {
   Param,
   Post,
   Put,
+  Redirect,
   Res,
   StreamableFile,
+  Sse,
   type Type,
   UseGuards,
   Version,
@@ -21,11 +23,12 @@ import {
 import { NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { type Observable, of } from 'rxjs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { type Cache, HerdlockModule, type HerdlockOptions, SingleFlight } from '../../src/nestjs.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
-import { ask } from './support/client.ts'
+import { ask, open } from './support/client.ts'
 import { Gate } from './support/gate.ts'
 import { refilled } from './support/serve.ts'
 
@@ -39,6 +42,7 @@ const ADAPTERS = {
 }
 
 interface Served {
+  url: string
   cache: Cache
   /** Status, body and the field Cache-Status. */
   get(path: string, headers?: Record<string, string>): Promise<readonly [number, string, string]>
@@ -64,6 +68,7 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
     const url = await app.getUrl()
     const request: Served['request'] = (path, given) => ask(url + path, given)
     return {
+      url,
       cache,
       request,
       async get(path, headers = {}) {
@@ -232,6 +237,64 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
     expect(runs).toBe(2)
     const [status, body] = await get('/none')
     expect([status, JSON.parse(body)]).toEqual([404, expect.objectContaining({ message: 'no such page' })])
+  })
+
+  test('observables and redirects are stored as they were answered; events are each client’s own', async () => {
+    let runs = 0
+    @Controller()
+    @SingleFlight({ ttl: 60_000 })
+    class Pages {
+      @Get('observable')
+      observable(): Observable<string> {
+        return of(`run ${++runs}`)
+      }
+
+      @Get('old')
+      @Redirect('/new', 301)
+      old(): void {
+        runs++
+      }
+
+      @Sse('events')
+      events(): Observable<object> {
+        return of({ data: `run ${++runs}` })
+      }
+    }
+    const { get, request } = await serve(Pages)
+    expect([(await get('/observable'))[1], (await get('/observable'))[1]]).toEqual(['run 1', 'run 1'])
+    for (const outcome of ['stored', 'hit']) {
+      const { status, headers } = await request('/old')
+      expect([status, headers.location, headers['cache-status']]).toEqual([
+        ...[301, '/new', expect.stringContaining(outcome)],
+      ])
+    }
+    expect(runs).toBe(2)
+    for (const run of ['run 3', 'run 4']) expect((await get('/events'))[1]).toContain(`data: ${run}`)
+  })
+
+  test('the client whose request runs the handler may leave', async () => {
+    const gate = new Gate()
+    let runs = 0
+    @Controller()
+    class Pages {
+      @Get('page')
+      @SingleFlight()
+      @Header('Cache-Control', SHARED)
+      async page(): Promise<string> {
+        runs++
+        await gate.pass()
+        return 'page'
+      }
+    }
+    const { url, get, cache } = await serve(Pages)
+    const first = open(`${url}/page`)
+    await gate.reached
+    const joined = new Promise<void>((resolve) => void cache.on('coalesced', () => resolve()))
+    const second = get('/page')
+    await joined
+    first.leave()
+    gate.open()
+    expect([(await second).slice(0, 2), (await get('/page'))[1], runs]).toEqual([[200, 'page'], 'page', 1])
   })
 
   test('files stream to all who wait', async () => {
