@@ -7,7 +7,7 @@ import {
 import { createUseCacheHandler, type UseCacheEntry, type UseCacheHandler } from '../../src/next/use-cache-handler.ts'
 import { eventually } from '../support/eventually.ts'
 import { uniquePrefix } from '../support/shared-redis.ts'
-import { cachesOn, expired, setups } from './cache-setups.ts'
+import { cachesOn, setups } from './cache-setups.ts'
 
 const SETUPS = ['memory alone', 'memory and Redis (ioredis 6)', 'Redis alone', 'a Cluster, without memory']
 const PAGE = '_N_T_/page'
@@ -76,10 +76,11 @@ describe.each(setups.filter(({ name }) => SETUPS.includes(name)))('the handlers 
     })
 
     test('a render that fails keeps nobody waiting, and nothing is stored', async () => {
-      const [one, two] = handlers()
+      const caches = pair()
+      const [one, two] = caches.map((cache) => createUseCacheHandler({ cache })) as [UseCacheHandler, UseCacheHandler]
       await one.get('key', [])
       const waiting = [one, two].map((handler) => handler.get('key', []))
-      await expired(20)
+      await eventually('they wait', () => caches[1].stats().misses > 0)
       const broken = new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('render')) })
       await one.set('key', entry('', { value: broken }))
       expect(await Promise.all(waiting)).toEqual([undefined, undefined])
