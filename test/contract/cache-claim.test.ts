@@ -6,7 +6,7 @@ import { ClosedError, InvalidValueError, LoadTimeoutError, OverloadedError } fro
 import { deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
 import { uniquePrefix } from '../support/shared-redis.ts'
-import { cachesOn, counter, expired, settled, setups } from './cache-setups.ts'
+import { cachesOn, counter, expired, hearEachOther, settled, setups } from './cache-setups.ts'
 
 const unused = (): never => {
   throw new Error('no loader was to run')
@@ -21,11 +21,7 @@ describe.each(setups)('claim on $name', (setup) => {
     const one = cacheWith({ prefix, ...options })
     if (setup.options().redis === undefined) return [one, one]
     const two = cacheWith({ prefix, ...options })
-    // At the first connection whoever has asked before is joined no more.
-    await Promise.all([one, two].map((cache) => cache.getOrRefill('before', () => 1)))
-    const areUp = (): boolean =>
-      [one, two].every((cache) => cache.stats().redis.every(({ messages }) => messages === 'connected'))
-    await eventually('they hear of each other', areUp, { every: 2 })
+    await hearEachOther([one, two])
     return [one, two]
   }
 

@@ -10,6 +10,7 @@ import type { Cache } from '../../src/cache/cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
 import type { RedisClient } from '../../src/redis/clients/port-of.ts'
 import { pathInto, readable } from '../../src/redis/entry-keys.ts'
+import { eventually } from '../support/eventually.ts'
 import { connectGlide, connectGlideCluster } from '../support/glide-clients.ts'
 import { startCluster } from '../support/redis-cluster.ts'
 import { startSentinel } from '../support/redis-sentinel.ts'
@@ -180,6 +181,14 @@ export function counter<V>(value: (n: number) => V): { loader: () => V; readonly
 /** Resolves when nothing is under way in the cache: what was loaded is stored. */
 export async function settled(cache: Cache): Promise<void> {
   while (cache.stats().flights > 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Resolves when those that share a Redis hear of each other: at that moment whoever has asked before is joined no more. */
+export async function hearEachOther(caches: readonly Cache[]): Promise<void> {
+  await Promise.all(caches.map((cache) => cache.getOrRefill('before', () => 1)))
+  const areUp = (): boolean =>
+    caches.every((cache) => cache.stats().redis.every(({ messages }) => messages === 'connected'))
+  await eventually('they hear of each other', areUp, { every: 2 })
 }
 
 /** Lets `ms` of an entry's ttl pass, on the clocks of both sides: there is nothing to be awaited but time itself. */

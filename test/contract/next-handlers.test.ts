@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import {
@@ -7,7 +10,7 @@ import {
 import { createUseCacheHandler, type UseCacheEntry, type UseCacheHandler } from '../../src/next/use-cache-handler.ts'
 import { eventually } from '../support/eventually.ts'
 import { uniquePrefix } from '../support/shared-redis.ts'
-import { cachesOn, setups } from './cache-setups.ts'
+import { cachesOn, hearEachOther, setups } from './cache-setups.ts'
 
 const SETUPS = ['memory alone', 'memory and Redis (ioredis 6)', 'Redis alone', 'a Cluster, without memory']
 const PAGE = '_N_T_/page'
@@ -21,6 +24,12 @@ function entry(text: string, more: Partial<UseCacheEntry> = {}): Promise<UseCach
 
 async function textOf(found: UseCacheEntry | undefined): Promise<string | undefined> {
   return found && new Response(found.value).text()
+}
+
+async function folderOfBuild(id: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'herdlock-next-'))
+  await writeFile(join(folder, 'BUILD_ID'), `${id}\n`)
+  return folder
 }
 
 /** The entries on which Next acts at once. */
@@ -69,18 +78,19 @@ describe.each(setups.filter(({ name }) => SETUPS.includes(name)))('the handlers 
       })
       await one.set('key', entry('', { value }))
       for (const found of [await one.get('key', []), await one.get('key', [])]) {
-        const bytes = new Uint8Array(await new Response(found?.value).arrayBuffer())
+        const { value: bytes = new Uint8Array() } = (await found?.value.getReader().read()) ?? {}
         expect([bytes.length, bytes[1], bytes.at(-1)]).toEqual([70_002, 255, 7])
-        bytes.fill(1)
+        structuredClone(bytes, { transfer: [bytes.buffer] }) // takes its memory away
       }
     })
 
     test('a render that fails keeps nobody waiting, and nothing is stored', async () => {
       const caches = pair()
+      await hearEachOther(caches)
       const [one, two] = caches.map((cache) => createUseCacheHandler({ cache })) as [UseCacheHandler, UseCacheHandler]
       await one.get('key', [])
       const waiting = [one, two].map((handler) => handler.get('key', []))
-      await eventually('they wait', () => caches[1].stats().misses > 0)
+      await eventually('they wait', () => caches[0] === caches[1] || caches[1].stats().misses > 1)
       const broken = new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('render')) })
       await one.set('key', entry('', { value: broken }))
       expect(await Promise.all(waiting)).toEqual([undefined, undefined])
@@ -108,6 +118,14 @@ describe.each(setups.filter(({ name }) => SETUPS.includes(name)))('the handlers 
       const waiting = one.get('key', [])
       await two.set('key', entry('new'))
       expect(await textOf(await waiting)).toBe('new')
+    })
+
+    test('what the cache says to be fresh Next finds fresh, too', async () => {
+      const [one, two] = handlers()
+      await one.get('key', [])
+      const now = performance.timeOrigin + performance.now()
+      await one.set('key', entry('page', { timestamp: now - 599_800 }))
+      expect((await two.get('key', []))?.timestamp).toBeGreaterThan(now - 599_500)
     })
 
     test('updateTags reaches all: at once, or with a stale value that is served meanwhile', async () => {
@@ -205,6 +223,27 @@ describe.each(setups.filter(({ name }) => SETUPS.includes(name)))('the handlers 
       const found = await two.get('/page', page)
       expect(found).toMatchObject({ value: rendered('<p>'), cacheControl })
       expect(Math.abs((found?.lastModified ?? 0) - Date.now())).toBeLessThan(60_000)
+    })
+
+    test('what the cache says to be fresh Next finds fresh, too', async () => {
+      const [one] = handlers()
+      await one.get('key', asked)
+      await one.set('key', { ...fetched('answer'), revalidate: 0.4 }, { fetchCache: true })
+      expect((await one.get('key', asked))?.lastModified).toBeGreaterThan(Date.now() + 200)
+    })
+
+    test('pages belong to a build, what fetch has answered does not', async () => {
+      const [cache] = pair()
+      const Handler = createIncrementalCacheHandler({ cache })
+      const folders = await Promise.all(['1', '2'].map((id) => folderOfBuild(id)))
+      const [one, two] = folders.map((folder) => new Handler({ serverDistDir: join(folder, 'server') }))
+      expect(await one?.get('/page', page)).toBeNull()
+      await one?.set('/page', rendered('<p>'), { cacheControl: { revalidate: 60 } })
+      await one?.get('key', asked)
+      await one?.set('key', fetched('answer'), { fetchCache: true })
+      expect(await two?.get('/page', page)).toBeNull()
+      expect((await two?.get('key', asked))?.value).toEqual(fetched('answer'))
+      await Promise.all(folders.map((folder) => rm(folder, { recursive: true })))
     })
 
     test.each(['tag', '_N_T_/page'])('revalidateTag(%o) reaches all that have it', async (tag) => {
