@@ -202,11 +202,11 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
     const stored = refilled(cache)
     await get('/page')
     await stored
-    for (const run of [1, 2]) {
-      const again = refilled(cache)
-      expect(await get('/page')).toEqual([200, `run ${run}`, expect.stringContaining('hit; ttl=-')])
-      await again
-    }
+    const again = refilled(cache)
+    const isRun = (run: number) => [200, `run ${run}`, expect.stringContaining('hit; ttl=-')]
+    expect(await get('/page')).toEqual(isRun(1))
+    await expect.poll(() => get('/page')).toEqual(isRun(2))
+    await again
   })
 
   test('an exception is Nest’s to answer, and gives way to a stale response', async () => {
@@ -233,8 +233,8 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
     const stored = refilled(cache)
     await get('/page')
     await stored
-    expect((await get('/page')).slice(0, 2)).toEqual([200, 'page'])
-    expect(runs).toBe(2)
+    const isStaleInstead = async () => [...(await get('/page')).slice(0, 2), runs > 1]
+    await expect.poll(isStaleInstead).toEqual([200, 'page', true])
     const [status, body] = await get('/none')
     expect([status, JSON.parse(body)]).toEqual([404, expect.objectContaining({ message: 'no such page' })])
   })
