@@ -24,6 +24,7 @@ const pods: Pod[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
+  // By webpack, since Turbopack takes no `node_modules` that is a link.
   const { code, signal } = await ended(next('build', '--webpack'))
   if (code !== 0) throw new Error(`next build ended with ${signal ?? code}`)
 }, 120_000)
