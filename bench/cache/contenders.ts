@@ -1,3 +1,4 @@
+import { clientPairs } from './clients.ts'
 import type { Contender } from './contender.ts'
 import { herdlock, herdlockWithRedis } from './herdlock.ts'
 import { batchedGet, claimAndPush, plainGet, promisesInMap, sharedPromise, valuesInMap } from './limits.ts'
@@ -21,6 +22,7 @@ export const contenders = {
   redisHits: [plainGet, batchedGet, herdlock, ...peers],
   /** Those that can keep bytes as they are. */
   byteHits: [plainGet, batchedGet, herdlock],
+  clientHits: clientPairs.flatMap(({ own, cached }) => [own, cached]),
   herds: [claimAndPush, herdlock, byHand, ...peers],
   entries: [rawLruCache, valuesInMap, herdlock, ...peers],
   waiters: [sharedPromise, herdlock, lruCache, ...peers],

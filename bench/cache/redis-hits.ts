@@ -4,6 +4,7 @@ import { startProxy } from '../../test/support/tcp-proxy.ts'
 import { countCommands } from '../measure/commands.ts'
 import type { Report } from '../measure/report.ts'
 import { median, rotated } from '../measure/statistics.ts'
+import { clientPairs, type ClientPair } from './clients.ts'
 import type { Contender } from './contender.ts'
 import { contenders } from './contenders.ts'
 import { keysOf, startWorker, type Worker } from './workers.ts'
@@ -37,22 +38,51 @@ export async function measureRedisTraffic(report: Report, url: string): Promise<
   await measureRoundTrips(report, url)
 }
 
+/** The same through each client that herdlock takes: beside the client's own reads, and beside herdlock over ioredis. */
+export async function measureClientHits(report: Report, url: string, quick: boolean): Promise<void> {
+  for (const size of SIZES.filter(({ bytes }) => bytes < 1_000_000)) {
+    await measureRates(contenders.clientHits, url, quick, size, false, (callers, rates) => {
+      const rateOf = ({ name }: Contender): number => rates.get(name) as number
+      const what = `hit in Redis by client, JSON of ${size.name}, ${callers} at once: herdlock's share of`
+      const [first] = clientPairs as [ClientPair]
+      const shares = clientPairs.map(({ client, own, cached }) => [client, rateOf(cached) / rateOf(own)] as const)
+      report.add(`${what} the client's own GETs`, new Map(shares))
+      const among = clientPairs.map(({ client, cached }) => [client, rateOf(cached) / rateOf(first.cached)] as const)
+      report.add(`${what} herdlock over ${first.client}`, new Map(among))
+    })
+  }
+}
+
 async function measureSize(report: Report, url: string, quick: boolean, size: Size, bytes: boolean): Promise<void> {
   const list: readonly Contender[] = bytes ? contenders.byteHits : contenders.redisHits
-  const workers = await startAll(list, url, size, bytes)
   const kind = bytes ? 'a Buffer of' : 'JSON of'
+  await measureRates(list, url, quick, size, bytes, (callers, rates) => {
+    const get = rates.get((list[0] as Contender).name) as number
+    const shares = new Map([...rates].map(([name, rate]) => [name, rate / get]))
+    report.add(`hit in Redis, ${kind} ${size.name}, ${callers} at once: share of single GETs`, shares)
+  })
+}
+
+/** Calls `onRates` with the reads a second of each contender, by its name, for each number of callers. */
+async function measureRates(
+  list: readonly Contender[],
+  url: string,
+  quick: boolean,
+  size: Size,
+  bytes: boolean,
+  onRates: (callers: string, rates: ReadonlyMap<string, number>) => void,
+): Promise<void> {
+  const workers = await startAll(list, url, size, bytes)
   for (const [callers, count] of Object.entries(size.reads)) {
-    const rates = new Map<Contender, number[]>(list.map((contender) => [contender, []]))
+    const rates = new Map<string, number[]>(list.map(({ name }) => [name, []]))
     const order = { do: 'hits', callers: Number(callers), count: quick ? Math.ceil(count / 2) : count } as const
     for (const worker of workers.values()) await worker.obey(order)
     for (let round = 0; round < (quick ? 3 : 9); round++) {
-      for (const [contender, worker] of rotated([...workers], round)) {
-        rates.get(contender)?.push(await worker.obey<number>(order))
+      for (const [{ name }, worker] of rotated([...workers], round)) {
+        rates.get(name)?.push(await worker.obey<number>(order))
       }
     }
-    const get = median(rates.get(list[0] as Contender) ?? [])
-    const shares = new Map([...rates].map(([{ name }, own]) => [name, median(own) / get]))
-    report.add(`hit in Redis, ${kind} ${size.name}, ${callers} at once: share of single GETs`, shares)
+    onRates(callers, new Map([...rates].map(([name, own]) => [name, median(own)])))
   }
   for (const worker of workers.values()) worker.end()
   await flush(url)

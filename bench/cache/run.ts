@@ -4,11 +4,11 @@ import { measureCrowd } from './crowd.ts'
 import { measureEntries, measureWaiters } from './footprint.ts'
 import { measureCold, measureDistance, measureStale } from './herds.ts'
 import { measureMemoryHits } from './memory-hits.ts'
-import { measureRedisHits, measureRedisTraffic } from './redis-hits.ts'
+import { measureClientHits, measureRedisHits, measureRedisTraffic } from './redis-hits.ts'
 import { endWorkers } from './workers.ts'
 
 /**
- *     npm run bench -- cache [--quick] [--only memory,redis,traffic,cold,stale,distance,crowd,entries,waiters]
+ *     npm run bench -- cache [--quick] [--only memory,redis,clients,traffic,cold,stale,distance,crowd,entries,waiters]
  *
  * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
  * Figures are medians, of contenders that took turns; where it says so, shares of another's.
@@ -24,6 +24,7 @@ const report = new Report()
 try {
   if (asks('memory')) await measureMemoryHits(report, url, quick)
   if (asks('redis')) await measureRedisHits(report, url, quick)
+  if (asks('clients')) await measureClientHits(report, url, quick)
   if (asks('traffic')) await measureRedisTraffic(report, url)
   if (asks('cold')) await measureCold(report, url, quick)
   if (asks('stale')) await measureStale(report, url, quick)

@@ -67,6 +67,8 @@ export interface CacheOptions {
    * (XFetch). `beta` above 1 refills earlier, below 1 later; 1 is the usual choice. Default: off.
    */
   earlyExpiration?: { beta: number } | undefined
+  /** Whether nothing stored answers calls, which load every time: what they load is stored. See `CallOptions`. Default `false`. */
+  forceFresh?: boolean | undefined
   /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
   codec?: Codec | undefined
   /**
@@ -149,6 +151,11 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   onWaitTimeout?: 'load' | 'throw' | undefined
   negativeTtl?: number | undefined
   failureTtl?: FailureTtl | undefined
+  /**
+   * Nothing stored answers this call. It shares a load that has not begun yet with other such calls; else it loads, and
+   * what it loads is stored for all. Others are served as before meanwhile. Default `false`.
+   */
+  forceFresh?: boolean | undefined
   jitter?: number | undefined
   codec?: Codec<V> | undefined
   schema?: StandardSchemaV1<V, unknown> | undefined
@@ -177,6 +184,7 @@ export interface CallSettings<V> {
   readonly onWaitTimeout: 'load' | 'throw'
   readonly negativeTtl: number | undefined
   readonly failureTtl: FailureTtl
+  readonly forceFresh: boolean
   readonly jitter: number
   readonly tags: readonly string[]
   readonly codec: Codec<V>
@@ -235,6 +243,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     commandTimeout: positiveDuration('commandTimeout', options.commandTimeout ?? 1000),
     negativeTtl: options.negativeTtl === undefined ? undefined : positiveDuration('negativeTtl', options.negativeTtl),
     failureTtl: resolveFailureTtl(options.failureTtl ?? 0),
+    forceFresh: options.forceFresh === undefined ? false : checkBoolean('forceFresh', options.forceFresh),
     jitter: share('jitter', options.jitter ?? 0),
     beta: options.earlyExpiration === undefined ? 0 : resolveBeta(options.earlyExpiration),
     codec: resolveCodec(options.codec ?? defaultCodec),
@@ -250,11 +259,12 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
 /** Throws for options of a call that cannot be honoured, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
   checkObject('options', options)
-  const { signal, ttl, negativeTtl, failureTtl, jitter, tags, onWaitTimeout, codec, waitUntil } = options
+  const { signal, ttl, negativeTtl, failureTtl, forceFresh, jitter, tags, onWaitTimeout, codec, waitUntil } = options
   checkSignal(signal)
   if (ttl !== undefined) positiveDuration('ttl', ttl)
   if (negativeTtl !== undefined) positiveDuration('negativeTtl', negativeTtl)
   if (failureTtl !== undefined) resolveFailureTtl(failureTtl)
+  if (forceFresh !== undefined) checkBoolean('forceFresh', forceFresh)
   if (jitter !== undefined) share('jitter', jitter)
   if (tags !== undefined) checkTags(tags)
   for (const name of ['staleWhileRevalidate', 'staleIfError', 'softTimeout'] as const) {
@@ -290,6 +300,7 @@ export function settingsOf<V>(options: CallOptions<V> | undefined, defaults: Res
     onWaitTimeout: options.onWaitTimeout ?? defaults.onWaitTimeout,
     negativeTtl: options.negativeTtl ?? defaults.negativeTtl,
     failureTtl: options.failureTtl ?? defaults.failureTtl,
+    forceFresh: options.forceFresh ?? defaults.forceFresh,
     jitter: options.jitter ?? defaults.jitter,
     tags: options.tags ?? NO_TAGS,
     codec: options.codec ?? (defaults.codec as Codec<V>),

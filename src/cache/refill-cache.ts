@@ -99,7 +99,7 @@ export class RefillCache implements Cache {
     this.#reads = new ReadPath(this.#core)
     this.#claims = new Claims(this.#core, this.#reads)
     this.#inspections = new Inspections(this.#core)
-    const known = memory && inVersion(memory, options.version)
+    const known = memory && !options.forceFresh ? inVersion(memory, options.version) : undefined
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
     const { ttl, loadTimeout } = options
@@ -126,7 +126,8 @@ export class RefillCache implements Cache {
   readonly #getOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>): Promise<V> => {
     const asked = loader as Loader<unknown> as Loader<V>
     try {
-      const followed = options === undefined ? this.#reads.follow(this.#inVersion(key), asked) : undefined
+      const mayFollow = options === undefined && !this.#core.options.forceFresh
+      const followed = mayFollow ? this.#reads.follow(this.#inVersion(key), asked) : undefined
       return followed ?? this.#answer(key, asked, options)
     } catch (error) {
       return Promise.reject(error)

@@ -5,6 +5,8 @@ import { Flight, type Released } from './flight.ts'
 /** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
+  /** By key the latest that nothing stored may answer, whose load has not begun, and that no change has followed. */
+  readonly #forced = new Map<string, Flight<unknown>>()
   /** Those that a change has followed, too. */
   readonly #all = new Set<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
@@ -42,15 +44,44 @@ export class Flights {
   }
 
   start<V>(key: string): Flight<V> {
-    const flight = new Flight<V>(key, this.#released, this.#clock.coarseNow())
+    const flight = this.#make<V>(key)
     this.#byKey.set(key, flight as Flight<unknown>)
+    return flight
+  }
+
+  /** The flight that a caller of `key` may join whom nothing stored may answer. */
+  joinableForced<V>(key: string): Flight<V> | undefined {
+    const flight = this.#forced.get(key) as Flight<V> | undefined
+    return flight?.isOpen === true ? flight : undefined
+  }
+
+  /** One for callers whom nothing stored may answer. Others do not join it until `open`. */
+  startForced<V>(key: string): Flight<V> {
+    const flight = this.#make<V>(key)
+    this.#forced.set(key, flight as Flight<unknown>)
+    return flight
+  }
+
+  #make<V>(key: string): Flight<V> {
+    const flight = new Flight<V>(key, this.#released, this.#clock.coarseNow())
     this.#all.add(flight as Flight<unknown>)
     return flight
+  }
+
+  /** The load of such a flight begins: who asks from now on for a later one does not join it. */
+  begun<V>(flight: Flight<V>): void {
+    if (this.#forced.get(flight.key) === (flight as unknown)) this.#forced.delete(flight.key)
+  }
+
+  /** Every caller of its key may join the flight: there is nothing else to be had. */
+  open<V>(flight: Flight<V>): void {
+    this.#byKey.set(flight.key, flight as Flight<unknown>)
   }
 
   /** Forgets `flight`; another that has taken its place stays. */
   end<V>(flight: Flight<V>): void {
     if (this.#byKey.get(flight.key) === (flight as unknown)) this.#byKey.delete(flight.key)
+    this.begun(flight)
     this.#all.delete(flight as Flight<unknown>)
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
@@ -58,14 +89,18 @@ export class Flights {
   /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
   close(key: string): void {
     this.#byKey.delete(key)
+    this.#forced.delete(key)
   }
 
   closeWithin(path: string): void {
-    for (const key of this.#byKey.keys()) if (isWithin(key, path)) this.#byKey.delete(key)
+    for (const flights of [this.#byKey, this.#forced]) {
+      for (const key of flights.keys()) if (isWithin(key, path)) flights.delete(key)
+    }
   }
 
   closeAll(): void {
     this.#byKey.clear()
+    this.#forced.clear()
   }
 
   /** Aborts every execution, whoever waits; resolves when the last has ended. */

@@ -6,6 +6,7 @@ import { asList } from '../redis/reply.ts'
 import { claim, claimInLimit } from '../redis/scripts/claim.ts'
 import { Batches } from '../redis/batches.ts'
 import type { Guard } from '../redis/breaker.ts'
+import { AGAIN } from './notice.ts'
 import type { SlotLine } from './slot-line.ts'
 
 /** One claim of a batch. */
@@ -24,6 +25,8 @@ export interface SentClaim {
   readonly token: string
   /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
   readonly freshBeyond: number | undefined
+  /** Whether it takes the lease from whoever has it; those who wait for him look again. */
+  readonly takesOver: boolean
   /** Whether it asks for a slot to load in, along with the lease. */
   readonly wantsSlot: boolean
 }
@@ -97,15 +100,15 @@ export class ClaimBatches {
     const args: (string | number)[] = [...(slots?.rules ?? [])]
     const sentAt = this.#now()
     for (const request of batch) {
-      const { keys: own, token, freshBeyond, wantsSlot } = request.send(sentAt)
+      const { keys: own, token, freshBeyond, takesOver, wantsSlot } = request.send(sentAt)
       keys.push(own.value, own.lease, own.waiters, own.last)
-      args.push(token, freshBeyond ?? '')
+      args.push(token, freshBeyond ?? '', takesOver ? own.value : '')
       if (slots !== undefined) args.push(wantsSlot ? '1' : '')
     }
     // Where keys lie on several nodes there is one entry.
     const inbox = this.#inboxes.of(keys[0] as string)
     const registered = inbox.ready
-    args.unshift(batch[0]?.lockTtl ?? 0, registered ? inbox.address : '', this.#tagKeys())
+    args.unshift(batch[0]?.lockTtl ?? 0, registered ? inbox.address : '', this.#tagKeys(), AGAIN)
     if (slots !== undefined) keys.push(slots.keys.held, slots.keys.line)
     const endQuestion = inbox.ask()
     let replies: ClaimReply[]

@@ -2,6 +2,7 @@ import { isCrossSlot } from '../redis/client-error.ts'
 import { entryKeys } from '../redis/entry-keys.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import type { ClientPort } from '../redis/client-port.ts'
+import type { Broadcast } from './broadcast.ts'
 import { encodeEnvelope, type Envelope, type Kind, type StoredTag } from './envelope.ts'
 import { AGAIN, failureNotice, LOCAL, PASS, writeFailure, type RemoteFailure } from './notice.ts'
 import type { EndBatches, EndOutcome, Renewal, Settlement } from './settle-batch.ts'
@@ -45,16 +46,20 @@ export class Endings {
     this.#prefix = prefix
   }
 
-  /** Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. */
+  /**
+   * Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. Where
+   * it was, `change` is told to every process.
+   */
   commit(
     key: string,
     possession: Possession & Ended,
     payload: Uint8Array,
     storing: Storing,
     loadTime: number,
+    change?: Broadcast,
   ): Promise<boolean> {
     const noticeOf = (bytes: Buffer): string => (fitsInMessage(bytes) ? '' : AGAIN)
-    return this.#store(key, possession, { kind: 'value', payload, loadTime }, storing, noticeOf)
+    return this.#store(key, possession, { kind: 'value', payload, loadTime }, storing, noticeOf, change)
   }
 
   #store(
@@ -63,11 +68,12 @@ export class Endings {
     content: Pick<Envelope, 'kind' | 'payload' | 'loadTime'>,
     storing: Storing,
     noticeOf: (bytes: Buffer) => string,
+    change?: Broadcast,
   ): Promise<boolean> {
     const storeFor = storedFor(storing)
     const settleWith = (tags: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ ...content, tags })
-      return this.#settle(key, possession, storeFor, bytes, storing, noticeOf(bytes))
+      return this.#settle(key, possession, storeFor, bytes, storing, noticeOf(bytes), change)
     }
     return onceMoreIfSplit(() => {
       const tags = this.#tagsOfLoad(possession, storing, storeFor)
@@ -172,8 +178,9 @@ export class Endings {
     bytes: Buffer | '',
     storing: Storing,
     notice: Buffer | string,
+    change?: Broadcast,
   ): Promise<boolean> {
-    const end = { ...this.#end(key, ended), storeFor, bytes, life: lifeOf(storing), notice }
+    const end = { ...this.#end(key, ended), storeFor, bytes, life: lifeOf(storing), notice, change }
     return (await this.#settlements.add(end)) === 'done'
   }
 

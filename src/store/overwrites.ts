@@ -6,17 +6,12 @@ import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
 import { asList } from '../redis/reply.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
+import type { Broadcast } from './broadcast.ts'
 import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
 import { askTime, type RedisClock } from './redis-clock.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { AnnouncedTag, Tags } from './tags.ts'
-
-/** What every process is told of a change: the channel of the backplane and the message for it. */
-export interface Broadcast {
-  readonly channel: string
-  readonly message: string
-}
 
 /** What changes entries of one Redis from outside a refill. All reject with Redis's error. */
 export class Overwrites {

@@ -62,6 +62,16 @@ export interface Busy<V> {
   readonly registered: boolean
 }
 
+/** What is asked for with a claim. */
+export interface ClaimTerms {
+  /** What is fresh no longer than this local instant counts as stale. */
+  readonly freshBeyond?: number | undefined
+  /** Takes the lease from whoever has it; those who wait for him look again. */
+  readonly takesOver?: boolean | undefined
+  /** A slot to load in with the lease, under the same token. */
+  readonly wantsSlot?: boolean
+}
+
 /** What the store does about a claim. */
 interface Answering {
   sent(key: string, freshBeyond: number | undefined): Pick<SentClaim, 'keys' | 'freshBeyond'>
@@ -73,12 +83,11 @@ interface Answering {
 class Asked<V> implements ClaimRequest {
   readonly #answering: Answering
   readonly #makeToken: () => string
-  readonly freshBeyond: number | undefined
+  readonly terms: ClaimTerms
   readonly #resolve: (claim: Claim<V> | Promise<Claim<V>>) => void
   readonly key: string
   readonly lockTtl: number
   readonly codec: Codec<V>
-  readonly wantsSlot: boolean
   /** These are set when it leaves. */
   token = ''
   sentAt = 0
@@ -89,25 +98,24 @@ class Asked<V> implements ClaimRequest {
     makeToken: () => string,
     lockTtl: number,
     codec: Codec<V>,
-    freshBeyond: number | undefined,
-    wantsSlot: boolean,
+    terms: ClaimTerms,
     resolve: (claim: Claim<V> | Promise<Claim<V>>) => void,
   ) {
-    this.wantsSlot = wantsSlot
     this.#answering = answering
     this.key = key
     this.#makeToken = makeToken
     this.lockTtl = lockTtl
     this.codec = codec
-    this.freshBeyond = freshBeyond
+    this.terms = terms
     this.#resolve = resolve
   }
 
   send(sentAt: number): SentClaim {
     if (this.token === '') this.token = this.#makeToken()
     this.sentAt = sentAt
-    const { keys, freshBeyond } = this.#answering.sent(this.key, this.freshBeyond)
-    return { keys, token: this.token, freshBeyond, wantsSlot: this.wantsSlot }
+    const { takesOver = false, wantsSlot = false } = this.terms
+    const { keys, freshBeyond } = this.#answering.sent(this.key, this.terms.freshBeyond)
+    return { keys, token: this.token, freshBeyond, takesOver, wantsSlot }
   }
 
   onReply(reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
@@ -172,19 +180,17 @@ export class RedisStore {
 
   /**
    * One round trip: reads the entry and, unless it is fresh, takes the lease under a token of `makeToken` or registers as a
-   * waiter. What is fresh no longer than `freshBeyond`, on the local clock, counts as stale. With `wantsSlot` it asks for a
-   * slot to load in, under the same token. Never rejects.
+   * waiter. Never rejects.
    */
   claim<V>(
     key: string,
     makeToken: () => string,
     lockTtl: number,
     codec: Codec<V>,
-    freshBeyond?: number,
-    wantsSlot = false,
+    terms: ClaimTerms = {},
   ): Promise<Claim<V>> {
     return new Promise((resolve) => {
-      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, freshBeyond, wantsSlot, resolve))
+      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, terms, resolve))
     })
   }
 
@@ -205,7 +211,7 @@ export class RedisStore {
   /** What a reply to a claim says; a promise where more has to be asked. */
   #understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
     this.#redisClock.note(reply.now / 1000, asked.sentAt)
-    this.#reads.noteOutcome(reply.state === 'fresh')
+    if (!asked.terms.takesOver) this.#reads.noteOutcome(reply.state === 'fresh')
     if (reply.damaged) this.#report(new Error(`what stood in Redis for ${quote(asked.key)} was no entry of ours`))
     const envelope = reply.bytes === null ? undefined : decodeEnvelope(reply.bytes)
     if (envelope === undefined || envelope.tags.length === 0 || !this.#tags.areOurs) {
@@ -224,11 +230,15 @@ export class RedisStore {
     envelope: Envelope,
     left: Envelope | undefined,
   ): Claim<V> | Promise<Claim<V>> {
-    const { key, token, lockTtl, codec, freshBeyond = -Infinity } = asked
+    const { key, token, lockTtl, codec, terms } = asked
+    const { freshBeyond = -Infinity } = terms
     const staleBefore = Math.max(reply.now / 1000, this.#redisClock.fromLocal(freshBeyond))
     const isEnded = left !== undefined && left !== envelope && left.freshUntil <= staleBefore
     if (reply.state !== 'fresh' || !isEnded) return this.#conclude(asked, reply, left)
-    return this.claim(key, () => token, lockTtl, codec, this.#redisClock.toLocal(envelope.freshUntil))
+    return this.claim(key, () => token, lockTtl, codec, {
+      ...terms,
+      freshBeyond: this.#redisClock.toLocal(envelope.freshUntil),
+    })
   }
 
   #conclude<V>(asked: Asked<V>, reply: ClaimReply, envelope: Envelope | undefined): Claim<V> | Promise<Claim<V>> {
@@ -251,7 +261,7 @@ export class RedisStore {
       return { state: 'fresh', entry: found, payload: envelope.payload }
     // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
     return this.#connection.run(deleteIfSame, [this.valueKey(key)], [reply.bytes as Buffer]).then(
-      () => this.claim(key, () => token, asked.lockTtl, asked.codec, undefined, asked.wantsSlot),
+      () => this.claim(key, () => token, asked.lockTtl, asked.codec, { ...asked.terms, freshBeyond: undefined }),
       (error: unknown) => this.#unavailable(asked, error),
     )
   }
@@ -270,8 +280,8 @@ export class RedisStore {
    * A claim that failed here may yet take the lease over there. On the same connection the release comes after it; a
    * Cluster's client may send it to a new master last, so it is released once more when its late reply comes.
    */
-  #unavailable<V>({ key, token, wantsSlot }: Asked<V>, error: unknown): Claim<V> {
-    if (wantsSlot) this.#slots?.unanswered(token, error)
+  #unavailable<V>({ key, token, terms }: Asked<V>, error: unknown): Claim<V> {
+    if (terms.wantsSlot) this.#slots?.unanswered(token, error)
     if (error instanceof BreakerOpenError) return UNAVAILABLE
     this.#report(error)
     const release = (): void => void this.endings.abandon(key, { token, hasRunOut: false }).catch(() => {})

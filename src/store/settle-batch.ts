@@ -7,6 +7,7 @@ import type { Script } from '../redis/script.ts'
 import { renew } from '../redis/scripts/renew.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from '../redis/batches.ts'
+import type { Broadcast } from './broadcast.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { LARGEST_IN_MESSAGE } from './storing.ts'
@@ -30,6 +31,8 @@ export interface Settlement extends RefillEnd {
   readonly bytes: Buffer | ''
   /** What waiters are sent; '' for the bytes. */
   readonly notice: Buffer | string
+  /** What every process is told once it is stored. */
+  readonly change: Broadcast | undefined
 }
 
 /** One that gives what is stored a new life. */
@@ -50,16 +53,17 @@ type Pending<E> = E & {
 export interface EndFormat<E extends RefillEnd> {
   readonly script: Script
   readonly common: readonly (string | number)[]
-  argsOf(end: E, deadline: number | ''): (string | number | Buffer)[]
+  argsOf(end: E, deadline: number | '', connection: Connection): (string | number | Buffer)[]
   sizeOf(end: E): number
 }
 
 export const SETTLING: EndFormat<Settlement> = {
   script: settle,
   common: [],
-  argsOf({ keys, token, hasRunOut, storeFor, bytes, life, notice }, deadline) {
+  argsOf({ keys, token, hasRunOut, storeFor, bytes, life, notice, change }, deadline, connection) {
     const until = storeFor > 0 ? deadline : ''
-    return [token, storeFor, bytes, life, keys.value, notice, until, hasRunOut ? '1' : '']
+    const told = change === undefined ? ['', ''] : [connection.channel(change.channel), change.message]
+    return [token, storeFor, bytes, life, keys.value, notice, until, hasRunOut ? '1' : '', ...told]
   },
   sizeOf: ({ bytes, notice }) => bytes.length + notice.length,
 }
@@ -134,7 +138,7 @@ export class EndBatches<E extends RefillEnd> {
     for (const end of batch) {
       const { value, lease, waiters, last } = end.keys
       keys.push(value, lease, waiters, last, end.queue)
-      args.push(...argsOf(end, deadline))
+      args.push(...argsOf(end, deadline, this.#connection))
     }
     const asked = this.#redisClock.ask()
     const reply = await this.#connection.run(script, keys, args)

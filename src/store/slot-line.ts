@@ -10,7 +10,7 @@ import { SLOT_TOPIC } from '../redis/scripts/slot-functions.ts'
 import { slots } from '../redis/scripts/slots.ts'
 import { slotKeys, type SlotKeys } from '../redis/slot-keys.ts'
 import { inboxOf } from './holding.ts'
-import type { Broadcast } from './overwrites.ts'
+import type { Broadcast } from './broadcast.ts'
 import type { Guard } from '../redis/breaker.ts'
 
 /** How a wait in line ends: the slot is ours; Redis does not answer; whoever has a slot lends it, because he waits for us. */

@@ -229,6 +229,11 @@ export class Local {
     this.#changed(key)
   }
 
+  /** A load begins that everybody is to have: what was asked for before is not kept any more. */
+  overtake(key: string): void {
+    this.#changes.ofKey(this.#nameOf(key))
+  }
+
   #changed(key: string): void {
     this.#changes.ofKey(this.#nameOf(key))
     this.#passes.delete(key)

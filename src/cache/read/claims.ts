@@ -33,6 +33,7 @@ export class Claims {
   async claim<V>(question: Question<V>): Promise<Claim<V>> {
     const { key, settings } = question
     throwIfAborted(settings.signal)
+    if (settings.forceFresh) return this.#lead(question)
     const { local, clock, events } = this.#core
     const now = clock.coarseNow()
     const entry = local.memory?.get<V>(key)

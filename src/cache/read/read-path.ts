@@ -51,6 +51,7 @@ export class ReadPath {
   resolve<V>(call: Call<V>): Promise<V> {
     const { key, loader, settings } = call
     const { local } = this.#core
+    if (settings.forceFresh) return this.#force(call)
     const now = this.#core.clock.coarseNow()
     const entry = local.memory?.get<V>(key)
     if (entry !== undefined && local.isFresh(entry, now)) return this.#answerFresh(entry, call)
@@ -132,9 +133,25 @@ export class ReadPath {
       const { flight, refill } = this.#start({ ...call, background: false })
       return this.join(flight, settings.signal, refill)
     }
+    return this.#joinCurrent(current, call)
+  }
+
+  /** Nothing stored is an answer, nor is a load that has begun: it joins one that has not, or loads. */
+  #force<V>(call: Call<V>): Promise<V> {
+    const { key } = call
+    const { local, reentrance } = this.#core
+    reentrance.refuseInside(key)
+    const current = local.flights.joinableForced<V>(key)
+    if (current !== undefined) return this.#joinCurrent(current, call)
+    const { flight, refill } = this.#start({ ...call, background: false })
+    return this.join(flight, call.settings.signal, refill)
+  }
+
+  #joinCurrent<V>(flight: Flight<V>, call: Call<V>): Promise<V> {
+    const { key, loader, settings, batch } = call
     batch?.decided(key)
-    events.coalesced(key)
-    return this.join(current, settings.signal, {
+    this.#core.events.coalesced(key)
+    return this.join(flight, settings.signal, {
       alone: () => loadAlone(this.#core, key, loader, settings),
       again: () => this.resolve(call),
     })
@@ -188,7 +205,10 @@ export class ReadPath {
   }
 
   #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
-    const flight = this.#core.local.flights.start<V>(order.key)
+    const { key, settings } = order
+    const { local } = this.#core
+    if (settings.forceFresh) local.overtake(key)
+    const flight = settings.forceFresh ? local.flights.startForced<V>(key) : local.flights.start<V>(key)
     if (order.background) flight.keep()
     else this.#core.limit?.noteWaiter(flight) // its claim is to know
     const refill = new Refill(this.#core, order, flight)

@@ -21,7 +21,7 @@ export class Callers<V> {
   readonly #core: CacheCore
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
-  /** The value to be replaced, as found in memory and then in Redis. */
+  /** The value to be replaced, as found in memory and then in Redis. To a forced call it is no answer. */
   #stale: Stale<V> | undefined
   #staleTier: Tier = 'memory'
   #softTimer: Timer | undefined
@@ -40,6 +40,10 @@ export class Callers<V> {
 
   get stale(): Stale<V> | undefined {
     return this.#stale
+  }
+
+  get #offerable(): Stale<V> | undefined {
+    return this.#order.settings.forceFresh ? undefined : this.#stale
   }
 
   /** What subscribers will be told; the last word counts. */
@@ -77,8 +81,9 @@ export class Callers<V> {
     const now = this.#core.clock.now()
     const { key } = this.#order
     const { memory, backOff } = this.#core.local
-    const stale = this.#stale
-    if (stale !== undefined || memory?.peek(key) !== undefined) backOff.failed(key, now)
+    const stale = this.#offerable
+    const isForced = this.#order.settings.forceFresh
+    if (!isForced && (stale !== undefined || memory?.peek(key) !== undefined)) backOff.failed(key, now)
     if (stale !== undefined && now < usableUntil(stale)) {
       this.#order.claimant?.fail(reason, () => readOf(stale))
       this.#serve(stale)
@@ -114,14 +119,20 @@ export class Callers<V> {
     this.#staleTier = 'redis'
   }
 
+  /** What Redis has, for the loader to compare with. */
+  noteStale(entry: ReadEntry<V>): { stale: Stale<V>; isolated: Isolated<V> | undefined } {
+    const isolated = this.orReport(() => isolateRead(entry, this.#order.settings.codec))
+    const stale = toStale(entry, isolated)
+    this.#stale = stale
+    this.#staleTier = 'redis'
+    return { stale, isolated }
+  }
+
   /** Lets them go with a stale value of Redis, asked for at `since`, that may be served while it is refilled. */
   offerStale(entry: ReadEntry<V>, since: number): Stale<V> {
     const { clock, local } = this.#core
     const { key, settings } = this.#order
-    const isolated = this.orReport(() => isolateRead(entry, settings.codec))
-    const stale = toStale(entry, isolated)
-    this.#stale = stale
-    this.#staleTier = 'redis'
+    const { stale, isolated } = this.noteStale(entry)
     if (isolated !== undefined && local.memory?.get(key) === undefined) this.keep(since, entry, isolated)
     if (clock.now() >= stale.staleUntil) return stale
     this.#flight.keep()
@@ -134,7 +145,7 @@ export class Callers<V> {
   /** Nothing can be loaded at present: lets them go with a stale value if there is one, be it meant for failures. */
   makeDo(): void {
     const { clock } = this.#core
-    const stale = this.#stale
+    const stale = this.#offerable
     if (stale === undefined || clock.now() >= usableUntil(stale)) return
     this.#flight.keep()
     this.#flight.offer(() => (clock.now() < usableUntil(stale) ? readOf(stale) : undefined))

@@ -105,6 +105,16 @@ export class Reentrance {
     return waitFor(waiting, flight, join())
   }
 
+  /**
+   * Throws `ReentrantRefillError` if a loader of `key` has asked for this, directly or through others: a new load would ask
+   * for the next, and so on without end. Here even a suspicion counts.
+   */
+  refuseInside(key: string): void {
+    const waiting = this.#loads === 0 ? undefined : this.#running.getStore()
+    const chain = waiting && this.#pathFromOther(key, waiting)
+    if (chain !== undefined) throw errorOf(chain)
+  }
+
   /** A flight that was started after a change may yet wait for the lease of an older one of its key. */
   #pathFromOther(key: string, waiting: Waiter): Waiter[] | undefined {
     for (let node = this.#loading.get(key); node !== undefined; node = this.#older.get(node)) {

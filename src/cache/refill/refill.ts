@@ -4,7 +4,7 @@ import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 import type { Notice, RemoteFailure } from '../../store/notice.ts'
-import type { Busy, Claim, RememberedFailure } from '../../store/redis-store.ts'
+import type { Busy, Claim, Leased, RememberedFailure } from '../../store/redis-store.ts'
 import { NOT_KEPT } from '../../store/storing.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
@@ -59,7 +59,7 @@ export class Refill<V> {
     this.#core = core
     this.#order = order
     this.#flight = flight
-    this.#freshBeyond = order.freshBeyond
+    this.#freshBeyond = order.settings.forceFresh ? Infinity : order.freshBeyond
     this.#callers = new Callers(core, order, flight)
   }
 
@@ -84,9 +84,12 @@ export class Refill<V> {
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
     return this.#claim(redis, this.#order.invalidUntil).then((claim) => {
       if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
-      const isOurs = claim.state === 'leased' && claim.stale === undefined && !this.#flight.execution.isAborted
-      if (!isOurs) return this.#untilEnd(() => this.#follow(redis, claim))
-      return this.#untilEnd(() => this.#load(redis.lease(this.#order.key, claim.possessions)))
+      const isOurs = claim.state === 'leased' && !this.#flight.execution.isAborted
+      if (!isOurs || (claim.stale !== undefined && !this.#isForced)) {
+        return this.#untilEnd(() => this.#follow(redis, claim))
+      }
+      if (claim.stale !== undefined) this.#callers.noteStale(claim.stale)
+      return this.#untilEnd(() => this.#load(this.#leaseOf(redis, claim), claim.stale !== undefined))
     })
   }
 
@@ -96,8 +99,12 @@ export class Refill<V> {
     this.#since = local.now
     const wantsSlot = limit !== undefined && batch === undefined && !limit.isLent(this.#flight)
     const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> =>
-      redis.claim(key, settings.codec, freshBeyond, wantsSlot)
+      redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced })
     return settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
+  }
+
+  #leaseOf(redis: RedisTier, { possessions }: Leased<V>): Lease {
+    return redis.lease(this.#order.key, possessions, this.#isForced)
   }
 
   #untilEnd(work: () => Promise<void>): Promise<void> {
@@ -126,14 +133,13 @@ export class Refill<V> {
 
   /** With Redis: until the flight is at its end, load if the lease is ours, else wait to be told and claim again. */
   async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
-    const { key } = this.#order
     const waitUntil = this.#mayWaitUntil()
     let claim = first
     for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
       if (claim.state === 'fresh') {
         if (claim !== first && this.#adopt(claim.entry, 'redis')) return
       } else if (claim.state === 'leased') {
-        return this.#lead(redis.lease(key, claim.possessions), claim.stale)
+        return this.#lead(this.#leaseOf(redis, claim), claim.stale)
       } else if (claim.state === 'busy') {
         if (await this.#waitWhileBusy(redis, claim, waitUntil)) return
       } else if (claim.state === 'failed') {
@@ -143,7 +149,7 @@ export class Refill<V> {
       }
     }
     this.#callers.failAll(this.#flight.execution.reason)
-    if (claim.state === 'leased') await redis.lease(key, claim.possessions).abandon() // nobody wants it any more
+    if (claim.state === 'leased') await this.#leaseOf(redis, claim).abandon() // nobody wants it any more
   }
 
   #mayWaitUntil(): number {
@@ -243,7 +249,9 @@ export class Refill<V> {
 
   /** Loads under the lease, in a slot where loads are limited. `isStored`: what is stale is what stands in Redis. */
   #load(lease: Lease, isStored = false): Promise<void> {
-    const { limit } = this.#core
+    const { limit, local } = this.#core
+    // Others find nothing better elsewhere.
+    if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight)
     return limit === undefined ? this.#run(lease, isStored, undefined) : this.#loadInLimit(limit, lease, isStored)
   }
 
@@ -276,7 +284,7 @@ export class Refill<V> {
     }
     const slot = await limit.slotFor(wanting, (stop) => {
       execution.onAbort = stop
-      lease.onLost(stop)
+      if (!this.#isForced) lease.onLost(stop) // a later forced call has it, who would else lose it to this one
     })
     execution.onAbort = undefined
     return slot
@@ -288,6 +296,7 @@ export class Refill<V> {
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
     this.#callers.noteMiss()
+    local.flights.begun(this.#flight)
     const { stale } = this.#callers
     const readStale = stale && ((): V => readOf(stale))
     const pass = (): void => {
@@ -330,7 +339,8 @@ export class Refill<V> {
     const isTold = this.#callers.fail(reason)
     const { isAborted, reason: why } = this.#flight.execution
     if (isAborted && isAbandonment(why)) return lease.abandon()
-    const mayRemember = isTold && record.sharing === 'share'
+    const isAnswered = this.#isForced && this.#callers.stale !== undefined // others are, by what is stored
+    const mayRemember = isTold && !isAnswered && record.sharing === 'share'
     const ttl = mayRemember ? this.#callers.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
     const failure = describeFailure(reason)
     return ttl ? this.#remember(failure, ttl, record, lease) : lease.fail(failure)
@@ -394,7 +404,10 @@ export class Refill<V> {
         : lease.commit(payload, storing, loadTime)
     return ended.then((isAccepted) => {
       if (isAccepted === false) local.drop(key, kept)
-      else if (isAccepted) this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
+      if (!isAccepted) return
+      if (this.#isForced && kept === undefined)
+        local.forget(key) // it is older
+      else this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
     })
   }
 
@@ -423,6 +436,11 @@ export class Refill<V> {
     this.#callers.replace(toStale(entry, isolated))
     this.#freshBeyond = entry.freshUntil
     return false
+  }
+
+  /** Whether nothing stored answers its callers. */
+  get #isForced(): boolean {
+    return this.#order.settings.forceFresh
   }
 
   /** Whether the result goes to one caller, and nowhere else in this process. */

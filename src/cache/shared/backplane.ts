@@ -1,7 +1,7 @@
 import { splitVersion, withVersion } from '../../key-version.ts'
 import type { Random } from '../../random.ts'
 import { fullKey, ownKey, pathOf } from '../../full-key.ts'
-import type { Broadcast } from '../../store/overwrites.ts'
+import type { Broadcast } from '../../store/broadcast.ts'
 
 /**
  * What a process tells the others: an entry was set or invalidated, all that have a tag were, or all of a namespace were

@@ -1,7 +1,7 @@
 import type { Codec } from '../../store/codec.ts'
 import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
-import type { Claim } from '../../store/redis-store.ts'
+import type { Claim, ClaimTerms } from '../../store/redis-store.ts'
 import type { RedisMember } from './member.ts'
 
 /*
@@ -20,9 +20,9 @@ export async function claimAll<V>(
   token: string,
   lockTtl: number,
   codec: Codec<V>,
-  freshBeyond: number | undefined,
+  { freshBeyond, takesOver }: ClaimTerms,
 ): Promise<Claim<V>> {
-  const first = await claimEach(members, key, token, lockTtl, codec, freshBeyond)
+  const first = await claimEach(members, key, token, lockTtl, codec, { freshBeyond, takesOver })
   const refusal = first.find(({ state }) => state !== 'fresh' && state !== 'leased')
   const fresh = first.filter((claim) => claim.state === 'fresh')
   if (refusal === undefined && fresh.length === members.length && agree(fresh)) return fresh[0] as Claim<V>
@@ -30,7 +30,7 @@ export async function claimAll<V>(
   giveBack(members, key, token, first)
   if (refusal !== undefined) return refusal.state === 'busy' ? { ...refusal, stale: undefined } : refusal
   // They differ, or only one has expired. What is fresh in one counts for nothing; what all have may be served as stale.
-  const second = await claimEach(members, key, token, lockTtl, codec, Infinity)
+  const second = await claimEach(members, key, token, lockTtl, codec, { freshBeyond: Infinity, takesOver })
   if (second.every(({ state }) => state === 'leased')) return leaseOf(second)
   giveBack(members, key, token, second)
   const busy = second.at(-1) as Claim<V>
@@ -55,11 +55,11 @@ async function claimEach<V>(
   token: string,
   lockTtl: number,
   codec: Codec<V>,
-  freshBeyond: number | undefined,
+  terms: ClaimTerms,
 ): Promise<Claim<V>[]> {
   const claims: Claim<V>[] = []
   for (const { store } of members) {
-    const claim = await store.claim(key, () => token, lockTtl, codec, freshBeyond)
+    const claim = await store.claim(key, () => token, lockTtl, codec, terms)
     claims.push(claim)
     if (claim.state !== 'fresh' && claim.state !== 'leased') break
   }

@@ -1,6 +1,7 @@
 import type { HeldLock } from '../../lock/held-lock.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
 import type { Ending, Possession } from '../../store/endings.ts'
+import type { Broadcast } from '../../store/broadcast.ts'
 import type { Storing } from '../../store/storing.ts'
 import type { RedisMember } from './member.ts'
 
@@ -41,21 +42,27 @@ export class RedisLease implements Lease {
   readonly #lock: HeldLock
   readonly #key: string
   readonly #onOvertaken: (key: string) => void
+  readonly #change: Broadcast | undefined
   #ended = false
 
-  /** `onOvertaken`: what one of several members has stored may be older than what another one has heard of. */
+  /**
+   * `onOvertaken`: what one of several members has stored may be older than what another one has heard of; `change`: every
+   * process is told so once a value is stored.
+   */
   constructor(
     members: readonly RedisMember[],
     possessions: readonly Possession[],
     lock: HeldLock,
     key: string,
     onOvertaken: (key: string) => void,
+    change: Broadcast | undefined,
   ) {
     this.#members = members
     this.#possessions = possessions
     this.#lock = lock
     this.#key = key
     this.#onOvertaken = onOvertaken
+    this.#change = change
   }
 
   get hasEnded(): boolean {
@@ -74,7 +81,7 @@ export class RedisLease implements Lease {
 
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
     return this.#end(
-      (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime),
+      (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime, this.#change),
       // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
       (endings, key, possession) => endings.deliver(key, possession, payload, storing),
     )
@@ -84,7 +91,7 @@ export class RedisLease implements Lease {
     return this.#end(
       async (endings, key, possession) => {
         const outcome = await endings.renew(key, possession, storing, loadTime)
-        if (outcome === 'absent') return endings.commit(key, possession, encode(), storing, loadTime)
+        if (outcome === 'absent') return endings.commit(key, possession, encode(), storing, loadTime, this.#change)
         return outcome === 'done'
       },
       async (endings, key, possession) => endings.deliver(key, possession, encode(), storing),

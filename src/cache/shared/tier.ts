@@ -12,7 +12,7 @@ import type { HeldLease, Listing } from '../../store/inspector.ts'
 import type { Notice } from '../../store/notice.ts'
 import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
-import type { Busy, Claim } from '../../store/redis-store.ts'
+import type { Busy, Claim, ClaimTerms } from '../../store/redis-store.ts'
 import type { SlotLine } from '../../store/slot-line.ts'
 import type { AnnouncedTag } from '../../store/tags.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
@@ -157,26 +157,24 @@ export class RedisTier {
   readonly makeToken = (): string => this.#locker.createToken()
 
   /**
-   * One round trip a member: the fresh value, the lease, or a place among the waiters. What is fresh no longer than
-   * `freshBeyond` counts as stale. With `wantsSlot` the lease comes with a slot to load in, where that takes no further
-   * command. Never rejects.
+   * One round trip a member: the fresh value, the lease, or a place among the waiters. A slot comes with the lease only
+   * where that takes no further command. Never rejects.
    */
-  claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined, wantsSlot: boolean): Promise<Claim<V>> {
-    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, freshBeyond, wantsSlot)
+  claim<V>(key: string, codec: Codec<V>, terms: ClaimTerms): Promise<Claim<V>> {
+    if (!claimChannel.hasSubscribers) return this.#claim(key, codec, terms)
     const message = this.#describe(key)
     return traced(claimChannel, message, async () => {
-      const claim = await this.#claim(key, codec, freshBeyond, wantsSlot)
+      const claim = await this.#claim(key, codec, terms)
       message.state = claim.state
       return claim
     })
   }
 
-  #claim<V>(key: string, codec: Codec<V>, freshBeyond: number | undefined, wantsSlot: boolean): Promise<Claim<V>> {
+  #claim<V>(key: string, codec: Codec<V>, terms: ClaimTerms): Promise<Claim<V>> {
     this.#listen()
-    if (this.#members.length > 1)
-      return claimAll(this.#members, key, this.makeToken(), this.#lockTtl, codec, freshBeyond)
+    if (this.#members.length > 1) return claimAll(this.#members, key, this.makeToken(), this.#lockTtl, codec, terms)
     const { store } = this.#members[0] as RedisMember
-    return store.claim(key, this.makeToken, this.#lockTtl, codec, freshBeyond, wantsSlot)
+    return store.claim(key, this.makeToken, this.#lockTtl, codec, terms)
   }
 
   stats(): RedisStats[] {
@@ -247,14 +245,17 @@ export class RedisTier {
     return typeof end === 'string' ? undefined : end
   }
 
-  /** The lease that a claim has taken, kept alive until it is ended. */
-  lease(key: string, possessions: readonly Possession[]): Lease {
+  /**
+   * The lease that a claim has taken, kept alive until it is ended. `isChange`: what is stored with it takes the place of
+   * something that others may still keep in memory, and they are told.
+   */
+  lease(key: string, possessions: readonly Possession[], isChange: boolean): Lease {
     const { token, sentAt } = possessions[0] as Possession
     const { store } = this.#members[0] as RedisMember
     const taken = { key: store.leaseKey(key), token, ttl: this.#lockTtl, takenAt: sentAt, autoExtend: true }
-    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key, (overtaken) => {
-      this.remove(overtaken).catch(() => {}) // reported by then, if Redis fails
-    })
+    const undo = (overtaken: string): void => void this.remove(overtaken).catch(() => {}) // reported by then, if Redis fails
+    const change = isChange ? this.#backplane.announce({ kind: 'key', key }) : undefined
+    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key, undo, change)
   }
 
   /** What is stored, fresh or stale; with several members what all of them have. */
