@@ -194,6 +194,21 @@ describe.each(setups)('forceFresh on $name', (setup) => {
     expect(loads.runs).toBe(1)
   })
 
+  test('one in line that a change has overtaken is not joined: the next is stored', async () => {
+    const cache = await filled({ maxLoads: 1 })
+    const load = gated()
+    const first = cache.getOrRefill('other', load.loader)
+    await load.begun
+    const before = cache.getOrRefill('key', () => 'before', FORCED)
+    while (cache.stats().limit?.waiting !== 1) await new Promise((resolve) => setImmediate(resolve))
+    await cache.invalidate('key')
+    const after = cache.getOrRefill('key', () => 'after', FORCED)
+    load.resolve('value')
+    expect(await Promise.all([first, before, after])).toEqual(['value', 'before', 'after'])
+    await settled(cache)
+    expect(await cache.getOrRefill('key', () => 'no')).toBe('after')
+  })
+
   test('as an option of the cache it counts for every call, unless that says otherwise', async () => {
     const cache = cacheWith(FORCED)
     const loads = counter((n) => n)
@@ -202,12 +217,18 @@ describe.each(setups)('forceFresh on $name', (setup) => {
       await settled(cache)
     }
     expect(await cache.getOrRefill('key', loads.loader, { forceFresh: false })).toBe(3)
+    const load = gated()
+    const begun = cache.getOrRefill('other', load.loader, { forceFresh: false })
+    await load.begun
+    expect(await cache.getOrRefill('other', () => 'new')).toBe('new')
+    load.resolve('old')
+    expect(await begun).toBe('old')
   })
 
   test('anything but a boolean is refused', async () => {
     const wrong = { forceFresh: 'yes' as unknown as boolean }
-    expect(() => cacheWith(wrong)).toThrow("forceFresh must be a boolean, received")
+    expect(() => cacheWith(wrong)).toThrow('forceFresh must be a boolean, received')
     const call = cacheWith().getOrRefill('key', () => 'value', wrong)
-    await expect(call).rejects.toThrow("forceFresh must be a boolean, received")
+    await expect(call).rejects.toThrow('forceFresh must be a boolean, received')
   })
 })

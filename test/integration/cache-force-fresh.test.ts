@@ -43,11 +43,12 @@ test('others are served meanwhile, from memory and from Redis', async () => {
 })
 
 test("it takes the lease of another process's load, whose waiters get what it loads", async () => {
-  const [a, b] = await processes()
+  const lockTtl = 60_000 // whoever is not told waits for that long
+  const [a, b] = await processes({ lockTtl })
   const [first, second] = [gatedLoad<string>(), gatedLoad<string>()]
   const overtaken = a.getOrRefill('key', first.loader)
   await first.started
-  const other = lab.cache()
+  const other = lab.cache({ lockTtl })
   await warmUp(lab.redis, other)
   const waiting = other.getOrRefill('key', () => 'no')
   await eventually('it waits', () => other.stats().flights === 1)
@@ -79,6 +80,37 @@ test('those who wait for it are told of its failure; the load that it has overta
   expect(await overtaken).toBe('old')
   await settled(a)
   expect(await other.getOrRefill('key', () => 'loaded')).toBe('loaded')
+})
+
+test('what only Redis has is no answer, stays when the load fails, and is what its loader sees', async () => {
+  const [a, b] = await processes({ failureTtl: 60_000 })
+  await a.getOrRefill('key', () => 'old')
+  await settled(a)
+  await expect(b.getOrRefill('key', () => Promise.reject(new Error('down')), FORCED)).rejects.toThrow('down')
+  await settled(b)
+  const seen: unknown[] = []
+  const value = await b.getOrRefill<string>('key', (context) => (seen.push(context.stale), context.unchanged()), FORCED)
+  expect([value, ...seen]).toEqual(['old', 'old'])
+  await settled(b)
+  for (const cache of [a, b]) expect(await cache.getOrRefill('key', () => 'no')).toBe('old')
+})
+
+test('a failure leaves those be who find the value in Redis', async () => {
+  const [a, b] = await processes({ failureTtl: 60_000 })
+  await a.getOrRefill('key', () => 'old')
+  await settled(a)
+  await expect(b.getOrRefill('key', () => Promise.reject(new Error('down')), FORCED)).rejects.toThrow('down')
+  await settled(b)
+  expect(await b.getOrRefill('key', () => 'no')).toBe('old')
+})
+
+test('a set that Redis has carried out before is replaced, though its answer comes later than the claim leaves', async () => {
+  const [a] = await filled()
+  const set = a.set('key', 'set')
+  expect(await a.getOrRefill('key', () => 'new', FORCED)).toBe('new')
+  await set
+  await settled(a)
+  expect(await a.getOrRefill('key', () => 'no')).toBe('new')
 })
 
 test('two forced calls at once, each in a process of its own, both load; the later lease counts', async () => {
