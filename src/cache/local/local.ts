@@ -229,8 +229,9 @@ export class Local {
     this.#changed(key)
   }
 
-  /** A load begins that everybody is to have: what was asked for before is not kept any more. */
+  /** A load begins that everybody is to have: what was asked for, or set, before is not kept any more. */
   overtake(key: string): void {
+    this.#sets.delete(key)
     this.#changes.ofKey(this.#nameOf(key))
   }
 

@@ -404,10 +404,7 @@ export class Refill<V> {
         : lease.commit(payload, storing, loadTime)
     return ended.then((isAccepted) => {
       if (isAccepted === false) local.drop(key, kept)
-      if (!isAccepted) return
-      if (this.#isForced && kept === undefined)
-        local.forget(key) // it is older
-      else this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
+      else if (isAccepted) this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
     })
   }
 
