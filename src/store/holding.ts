@@ -1,4 +1,5 @@
 import type { Connection } from '../redis/connection.ts'
+import { asList } from '../redis/reply.ts'
 import { TOKEN_PREFIX } from '../redis/scripts/tell.ts'
 import { orWrongType } from '../redis/wrong-type.ts'
 
@@ -9,28 +10,36 @@ export interface Holding {
   readonly isOurs: boolean
   /** ms after which it ends unless it is extended; `undefined` when it never does. */
   readonly remaining: number | undefined
-  /** Members of the set of those who wait. */
+  /** Of a lease the processes that wait, of a lock the waiters. */
   readonly waiting: number
 }
 
 /** What PTTL says of a key that is not there. */
 export const GONE = -2
 
-/** Who holds `key`, if anybody does; `count` is the command for the set under `waitersKey`. Rejects with Redis's error. */
+/** Who holds the lease or lock under `key`, if anybody does. Rejects with Redis's error. */
 export async function readHolding(
   connection: Connection,
   key: string,
-  count: 'scard' | 'zcard',
+  kind: 'lease' | 'lock',
   waitersKey: string,
 ): Promise<Holding | undefined> {
   const [token, pttl, waiting] = await Promise.all([
     connection.command('get', key).catch(orWrongType),
     connection.command('pttl', key),
-    connection.command(count, waitersKey).catch(orWrongType),
+    (kind === 'lock' ? connection.command('zcard', waitersKey) : processesIn(connection, waitersKey)).catch(
+      orWrongType,
+    ),
   ])
   if (typeof token !== 'string' || Number(pttl) === GONE) return undefined
   const remaining = Number(pttl) < 0 ? undefined : Number(pttl)
   return { ...holderOf(token), remaining, waiting: Number(waiting ?? 0) }
+}
+
+/** On a Cluster a process may be there twice: with the address of its inbox, and with that for one shard. */
+async function processesIn(connection: Connection, waitersKey: string): Promise<number> {
+  const addresses = asList(await connection.command('smembers', waitersKey), 0).map(String)
+  return new Set(addresses.map((address) => address.replace(/^\{.*\}/, ''))).size
 }
 
 /** The inbox of the process that made the token; `undefined`: it is none of ours. */

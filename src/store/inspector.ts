@@ -105,7 +105,7 @@ export class Inspector {
 
   async #look(form: string, whole?: string): Promise<HeldLease | undefined> {
     const { lease, waiters } = entryKeysOf(this.#prefix, form)
-    const held = await readHolding(this.#connection, lease, 'scard', waiters)
+    const held = await readHolding(this.#connection, lease, 'lease', waiters)
     if (held === undefined) return undefined
     const { holder, remaining, waiting } = held
     const { key, shortened } = whole === undefined ? original(form) : { key: whole, shortened: false }

@@ -160,6 +160,14 @@ describe('leases', () => {
     await cache.clear()
   })
 
+  test('a process counts once, by whichever of its inboxes it waits', async () => {
+    const cache = cacheWith({ redis: clients.redis, prefix: 'waiting' })
+    await clients.redis.set('waiting:{key}:lease', 'herdlock:holder:token', 'PX', 10_000)
+    await clients.redis.sadd('waiting:{key}:waiters', 'one', '{06S}one', 'another')
+    expect((await cache.examine('key')).lease).toMatchObject({ holder: 'holder', waitingProcesses: 2 })
+    await cache.clear()
+  })
+
   test('are found piece by piece among many keys, and those of own flights at once', { timeout: 60_000 }, async () => {
     const server = await startRedis()
     const redis = new Redis(server.url)

@@ -40,7 +40,7 @@ export interface ListedEntry {
 /** The lease or lock behind a name; `undefined` when it has gone meanwhile, or is none. */
 export async function lookAtLease({ kind, key, redisKey, waitersKey, node }: Found): Promise<ListedLease | undefined> {
   if (kind === 'entry') return undefined
-  const held = await readHolding(node, redisKey, kind === 'lock' ? 'zcard' : 'scard', waitersKey)
+  const held = await readHolding(node, redisKey, kind, waitersKey)
   if (held === undefined) return undefined
   const { holder, isOurs, remaining = -1, waiting } = held
   return { kind, key, holder: isOurs ? holder : undefined, remaining, waiters: waiting }

@@ -28,7 +28,7 @@ test.each(['memory', 'memory and Redis'])(
   async (where) => {
     expect(await runExample('deploy.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
       'before: page 0 of v1, rendered at once: 200',
-      'after: page 0 of v2, rendered at once: a few',
+      'after: page 0 of v2, rendered at once: never all',
       'a visitor waited for a page: never',
     ])
   },
