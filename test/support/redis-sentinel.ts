@@ -12,7 +12,8 @@ import { askRedis } from './resp.ts'
 const HOST = '127.0.0.1'
 const REPLICAS = 2
 const SENTINELS = 3
-const DOWN_AFTER = 500
+/** ms. Above the second between two attempts to connect: else a master that is new to a sentinel is down at the first that fails. */
+const DOWN_AFTER = 1500
 
 export interface RedisSentinels {
   /** The name under which the sentinels watch the master: `new Redis({ sentinels: addresses, name })`. */
@@ -84,7 +85,7 @@ function configuration(name: string, port: number, masterPort: number): string {
     `bind ${HOST}`,
     `sentinel monitor ${name} ${HOST} ${masterPort} 2`,
     `sentinel down-after-milliseconds ${name} ${DOWN_AFTER}`,
-    `sentinel failover-timeout ${name} 3000`,
+    `sentinel failover-timeout ${name} 2000`,
     `sentinel parallel-syncs ${name} 1`,
     '',
   ].join('\n')
