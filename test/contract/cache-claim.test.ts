@@ -191,7 +191,7 @@ describe.each(setups)('claim on $name', (setup) => {
     await again.refill.settle('again', { tags: ['b'] })
     await one.invalidateTags('b')
     await eventually('the other has heard', () => two.peek('key') === undefined)
-    is('leased', await two.claim('key')).refill.abandon()
+    await is('leased', await two.claim('key')).refill.abandon()
     await settled(two)
   })
 

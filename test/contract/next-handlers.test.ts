@@ -80,7 +80,7 @@ describe.each(setups.filter(({ name }) => SETUPS.includes(name)))('the handlers 
       for (const found of [await one.get('key', []), await one.get('key', [])]) {
         const { value: bytes = new Uint8Array() } = (await found?.value.getReader().read()) ?? {}
         expect([bytes.length, bytes[1], bytes.at(-1)]).toEqual([70_002, 255, 7])
-        structuredClone(bytes, { transfer: [bytes.buffer] }) // takes its memory away
+        structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] }) // takes its memory away
       }
     })
 

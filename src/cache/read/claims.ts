@@ -259,8 +259,7 @@ class ClaimedRefill<V> implements Refill<V> {
 
   async #settle(value: V | Promise<V>, terms: Parameters<Refill<V>['settle']>[1]): Promise<void> {
     if (terms !== undefined && !this.#isDecided) this.context.cacheFor(terms)
-    this.#decide(() => this.#resolve(value))
-    await this.#ended
+    await this.#decide(() => this.#resolve(value))
     if (this.failure !== undefined) throw this.failure.reason
   }
 

@@ -45,6 +45,8 @@ export class Refill<V> {
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
   readonly #callers: Callers<V>
+  /** Whether nothing stored answers its callers. */
+  readonly #isForced: boolean
   #freshBeyond: number | undefined
   /** The number of the last change that was known when the present question was asked, or the load began. */
   #since = 0
@@ -59,7 +61,8 @@ export class Refill<V> {
     this.#core = core
     this.#order = order
     this.#flight = flight
-    this.#freshBeyond = order.settings.forceFresh ? Infinity : order.freshBeyond
+    this.#isForced = order.settings.forceFresh
+    this.#freshBeyond = this.#isForced ? Infinity : order.freshBeyond
     this.#callers = new Callers(core, order, flight)
   }
 
@@ -250,8 +253,7 @@ export class Refill<V> {
   /** Loads under the lease, in a slot where loads are limited. `isStored`: what is stale is what stands in Redis. */
   #load(lease: Lease, isStored = false): Promise<void> {
     const { limit, local } = this.#core
-    // Others find nothing better elsewhere.
-    if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight)
+    if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight) // there is nothing better
     return limit === undefined ? this.#run(lease, isStored, undefined) : this.#loadInLimit(limit, lease, isStored)
   }
 
@@ -433,11 +435,6 @@ export class Refill<V> {
     this.#callers.replace(toStale(entry, isolated))
     this.#freshBeyond = entry.freshUntil
     return false
-  }
-
-  /** Whether nothing stored answers its callers. */
-  get #isForced(): boolean {
-    return this.#order.settings.forceFresh
   }
 
   /** Whether the result goes to one caller, and nowhere else in this process. */
