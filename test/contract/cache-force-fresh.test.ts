@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
+import type { LeasedClaim } from '../../src/cache/claim.ts'
 import { RefillFailedError } from '../../src/errors.ts'
 import { deferred } from '../support/deferred.ts'
 import { cachesOn, counter, settled, setups } from './cache-setups.ts'
@@ -177,6 +178,14 @@ describe.each(setups)('forceFresh on $name', (setup) => {
     expect(asked).toEqual([['key', 'b']])
     await settled(cache)
     expect(await cache.getOrRefill('key', () => 'no')).toBe('new key')
+  })
+
+  test('a forced claim is leased though something is stored, and what it settles is stored', async () => {
+    const cache = await filled()
+    const claim = (await cache.claim<string>('key', FORCED)) as LeasedClaim<string>
+    expect(claim.state).toBe('leased')
+    await claim.refill.settle('new')
+    expect(await cache.getOrRefill('key', () => 'no')).toBe('new')
   })
 
   test('in a limit it takes a slot as others do', async () => {
