@@ -266,7 +266,7 @@ class FakedTimer implements Timer {
   #set(delay: number): void {
     this.#setBy = setTimeout
     const clear = clearTimeout
-    const timeout = setTimeout(this.#fire, Math.min(delay, MAX_DELAY))
+    const timeout = setTimeout(this.#fire, Math.min(Math.ceil(delay), MAX_DELAY)) // Node cuts fractions off
     if (!this.#keepAlive) unref(timeout)
     this.#clear = () => clear(timeout)
   }
@@ -298,7 +298,7 @@ export const systemClock: Clock = {
     const keepAlive = options?.keepAlive !== false
     if (isFake(setTimeout)) return runOutside(() => new FakedTimer(callback, delay, keepAlive))
     const clear = clearTimeout // that of fake timers clears none of these
-    const timeout = runOutside(() => setTimeout(callback, Math.min(delay, MAX_DELAY)))
+    const timeout = runOutside(() => setTimeout(callback, Math.min(Math.ceil(delay), MAX_DELAY)))
     if (!keepAlive) unref(timeout)
     return { cancel: () => clear(timeout) }
   },

@@ -244,6 +244,15 @@ export function messageOf(error: unknown): string {
   }
 }
 
+/** `instanceof` for what comes from the application: a proxy may throw at that question, and then is none. */
+export function isInstance<T>(value: unknown, type: abstract new (...given: never[]) => T): value is T {
+  try {
+    return value instanceof type
+  } catch {
+    return false
+  }
+}
+
 /** A full key or other text from outside, shortened and with control characters escaped, for use in messages. */
 export function quote(text: string): string {
   const { key, version } = splitVersion(text)

@@ -1,8 +1,12 @@
 import { createRequire } from 'node:module'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
+import { getRequestListener } from '@hono/node-server'
 import express, { type RequestHandler } from 'express'
+import { Hono } from 'hono'
 import { singleFlight } from 'herdlock/express'
+import { type HonoFlight, singleFlight as honoFlight } from 'herdlock/hono'
 
 import { leastMiddleware, type Middleware } from './limit.ts'
 import { type Load, originOf } from './origin.ts'
@@ -47,6 +51,8 @@ export const inProcess: readonly InProcess[] = [
     needs: 'route-cache',
     make: (load, onRun) => inside(routeCache(load), load, onRun),
   },
+  { name: 'limit in hono', make: fromMap },
+  { name: 'herdlock in hono', limit: 'limit in hono', make: (load, onRun) => inHono(honoFlight(), load, onRun) },
 ]
 
 function inFront(middleware: Middleware, load: Load, onRun: () => void): RequestListener {
@@ -59,6 +65,44 @@ function inside(middleware: Middleware | undefined, load: Load, onRun: () => voi
   if (middleware !== undefined) app.use(middleware as unknown as RequestHandler)
   app.use(originOf(load, onRun) as unknown as RequestHandler)
   return app
+}
+
+function inHono(layer: HonoFlight, load: Load, onRun: () => void): RequestListener {
+  const app = new Hono().use(layer)
+  const page = honoPageOf(load, onRun)
+  app.get('/page', () => page())
+  return getRequestListener(app.fetch) as RequestListener
+}
+
+/** A handler of Hono as one writes it by hand: it answers from a Map. Nobody waits for another's page. */
+function fromMap(load: Load, onRun: () => void): RequestListener {
+  const kept = new Map<string, { body: ArrayBuffer; headers: Record<string, string>; until: number }>()
+  const page = honoPageOf(load, onRun)
+  const app = new Hono().get('/page', async ({ req }) => {
+    let found = kept.get(req.url)
+    if (found === undefined || Date.now() >= found.until) {
+      const response = await page()
+      const headers = { ...Object.fromEntries(response.headers), Age: '0', Date: new Date().toUTCString() }
+      found = { body: await response.arrayBuffer(), headers, until: Date.now() + load.maxAge * 1000 }
+      kept.set(req.url, found)
+    }
+    return new Response(found.body, { headers: found.headers })
+  })
+  return getRequestListener(app.fetch) as RequestListener
+}
+
+function honoPageOf({ bytes, delay: pageDelay, maxAge }: Load, onRun: () => void): () => Promise<Response> {
+  const body = 'x'.repeat(bytes)
+  const headers = {
+    'Cache-Control': `max-age=${maxAge}, stale-while-revalidate=60`,
+    'Content-Type': 'text/plain',
+    'Content-Length': String(bytes),
+  }
+  return async () => {
+    onRun()
+    if (pageDelay > 0) await delay(pageDelay)
+    return new Response(body, { headers })
+  }
 }
 
 const peers = createRequire(new URL('peers/package.json', import.meta.url))

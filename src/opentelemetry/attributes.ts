@@ -1,3 +1,5 @@
+import { isInstance } from '../errors.ts'
+
 /** Names of attributes, in the form of OpenTelemetry's semantic conventions. */
 export const CACHE_NAME = 'herdlock.cache.name'
 export const CACHE_RESULT = 'herdlock.cache.result'
@@ -14,5 +16,5 @@ export const ERROR_TYPE = 'error.type'
 
 /** What `error.type` says of an error: few values, and nothing of its message. */
 export function errorType(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  return isInstance(error, Error) ? error.name : typeof error
 }

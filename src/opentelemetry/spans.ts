@@ -9,6 +9,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import { claimChannel, lockChannel, refillChannel } from '../diagnostics.ts'
+import { isInstance, messageOf } from '../errors.ts'
 import {
   CACHE_NAME,
   CLAIM_STATE,
@@ -31,7 +32,7 @@ export function recordSpans(tracer: Tracer, recordExceptions: boolean): () => vo
   const fail = (span: Span, error: unknown): void => {
     span.setAttribute(ERROR_TYPE, errorType(error))
     span.setStatus({ code: SpanStatusCode.ERROR })
-    if (recordExceptions) span.recordException((error instanceof Error ? error : String(error)) as Exception)
+    if (recordExceptions) span.recordException((isInstance(error, Error) ? error : messageOf(error)) as Exception)
   }
   const stops = [
     followOperations(refillChannel, {

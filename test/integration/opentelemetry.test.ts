@@ -121,6 +121,17 @@ describe('spans', () => {
     expect(events[0]).toMatchObject({ name: 'exception', attributes: { 'exception.message': 'about user:1' } })
   })
 
+  test('of refills that failed by what cannot be looked at say so much', async () => {
+    const cache = lab.cache()
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    instrumented({ recordExceptions: true })
+    await Promise.allSettled([cache.getOrRefill('key', () => Promise.reject(proxy))])
+    const { attributes, events } = await ended('herdlock.refill')
+    expect(attributes).toMatchObject({ 'error.type': 'object' })
+    expect(events[0]).toMatchObject({ attributes: { 'exception.message': 'it cannot be printed' } })
+  })
+
   test('of lock acquisitions say whether they waited and what came of it', async () => {
     const locker = new Locker({ clients: lab.client() })
     lab.atEnd(() => locker.close())

@@ -1,4 +1,4 @@
-import { wrongType } from '../../errors.ts'
+import { isInstance, wrongType } from '../../errors.ts'
 import { withoutVersion } from '../../key-version.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
@@ -75,7 +75,7 @@ export class Batch<V> {
         // Each value has to be copied and stored: the event loop gets its turn in between.
         if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#core.clock.setImmediate(next))
         const value = (values as Map<string, V>).get(key)
-        if (value instanceof Error) reject(value)
+        if (isInstance(value, Error)) reject(value)
         else resolve(value as V)
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../clock.ts'
 import type { RefillMessage } from '../../diagnostics.ts'
-import { ClaimAbandonedError } from '../../errors.ts'
+import { ClaimAbandonedError, isInstance } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { Life, ReadEntry } from '../../store/entry.ts'
 import type { CacheCore } from '../core.ts'
@@ -73,7 +73,7 @@ export class Callers<V> {
    * is the reason. If it is that the load was abandoned, they ask again.
    */
   fail(reason: unknown): boolean {
-    if (reason instanceof ClaimAbandonedError) {
+    if (isInstance(reason, ClaimAbandonedError)) {
       this.failAll(reason)
       return false
     }
@@ -98,7 +98,7 @@ export class Callers<V> {
   failAll(reason: unknown): void {
     this.note('failed', reason)
     this.#order.claimant?.fail(reason)
-    if (reason instanceof ClaimAbandonedError) this.#flight.release('again')
+    if (isInstance(reason, ClaimAbandonedError)) this.#flight.release('again')
     else this.#flight.fail(reason)
   }
 

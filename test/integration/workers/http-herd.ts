@@ -1,27 +1,12 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { getRequestListener } from '@hono/node-server'
-import express from 'express'
-import Fastify from 'fastify'
-import { H3, toNodeHandler } from 'h3'
-import { Hono } from 'hono'
 import { Redis } from 'ioredis'
-import Koa from 'koa'
-import { Controller, Get, Header, type HttpServer } from '@nestjs/common'
-import { NestFactory } from '@nestjs/core'
-import { ExpressAdapter } from '@nestjs/platform-express'
-import { FastifyAdapter } from '@nestjs/platform-fastify'
+import type { HttpServer } from '@nestjs/common'
 
 import { createCache } from '../../../src/cache/create-cache.ts'
-import { herdlock } from '../../../src/fastify.ts'
-import { singleFlight as fetchFlight } from '../../../src/middleware/fetch/single-flight.ts'
-import { singleFlight as honoFlight } from '../../../src/middleware/hono/single-flight.ts'
-import { singleFlight as koaFlight } from '../../../src/middleware/koa/single-flight.ts'
-import { singleFlight as nodeFlight } from '../../../src/middleware/node/single-flight.ts'
-import { HerdlockModule, SingleFlight } from '../../../src/nestjs.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 
 /**
@@ -41,50 +26,53 @@ async function page(): Promise<string> {
 
 const CONTROL = { 'Cache-Control': 'public, max-age=60' }
 
-/** What each framework makes of `page`, as its documentation says. */
-const FRAMEWORKS: Record<string, () => RequestListener | Promise<RequestListener>> = {
-  express() {
-    const app = express().use(nodeFlight({ cache }))
+const onNode = async () => (await import('../../../src/middleware/node/single-flight.ts')).singleFlight({ cache })
+const onFetch = async () => (await import('../../../src/middleware/fetch/single-flight.ts')).singleFlight({ cache })
+const listenerOf = async (handler: (request: Request) => Response | Promise<Response>): Promise<RequestListener> => {
+  const listener = (await import('@hono/node-server')).getRequestListener(handler)
+  return (request, response) => void listener(request, response)
+}
+
+/** What each framework makes of `page`, as its documentation says. Each loads its own packages alone. */
+const FRAMEWORKS: Record<string, () => Promise<RequestListener>> = {
+  async 'express 4'() {
+    const app = (await import('express4')).default().use(await onNode())
+    app.get('/page', (_request, response, next) => {
+      page().then((body) => response.set(CONTROL).send(body), next)
+    })
+    return app
+  },
+  async 'express 5'() {
+    const app = (await import('express')).default().use(await onNode())
     app.get('/page', async (_request, response) => void response.set(CONTROL).send(await page()))
     return app
   },
-  fetch() {
-    const flight = fetchFlight({ cache })
-    const listener = getRequestListener(flight.wrap(async () => new Response(await page(), { headers: CONTROL })))
-    return (request, response) => void listener(request, response)
-  },
-  hono() {
-    const app = new Hono().use(honoFlight({ cache }))
-    app.get('/page', async (context) => context.text(await page(), 200, CONTROL))
-    const listener = getRequestListener(app.fetch)
-    return (request, response) => void listener(request, response)
-  },
-  async fastify() {
-    const app = Fastify()
-    await app.register(herdlock, { cache })
-    app.get('/page', async (_request, reply) => reply.headers(CONTROL).send(await page()))
-    await app.ready()
-    return (request, response) => app.routing(request, response)
-  },
-  h3() {
-    const app = new H3().get('/page', async ({ res }) => {
-      res.headers.set('Cache-Control', CONTROL['Cache-Control'])
-      return page()
+  async connect() {
+    const app = (await import('connect')).default().use(await onNode())
+    app.use('/page', (_request, response, next) => {
+      page().then((body) => response.writeHead(200, CONTROL).end(body), next)
     })
-    const flight = fetchFlight({ cache })
-    const listener = toNodeHandler(new H3().all('/**', ({ req }) => flight(req, (seen) => app.fetch(seen))))
-    return (request, response) => void listener(request, response)
+    return app
   },
-  async 'nest on express'() {
-    return (await nest(new ExpressAdapter())).getInstance()
+  async http() {
+    const flight = await onNode()
+    const answer = async (response: ServerResponse) => response.writeHead(200, CONTROL).end(await page())
+    return (request, response) => flight(request, response, () => void answer(response))
   },
-  async 'nest on fastify'() {
-    const app = (await nest(new FastifyAdapter())).getInstance()
-    await app.ready()
-    return (request, response) => app.routing(request, response)
+  async fetch() {
+    return listenerOf((await onFetch()).wrap(async () => new Response(await page(), { headers: CONTROL })))
   },
-  koa() {
-    const app = new Koa().use(koaFlight({ cache }))
+  async hono() {
+    const { Hono } = await import('hono')
+    const { singleFlight } = await import('../../../src/middleware/hono/single-flight.ts')
+    const app = new Hono().use(singleFlight({ cache }))
+    app.get('/page', async (context) => context.text(await page(), 200, CONTROL))
+    return listenerOf(app.fetch)
+  },
+  async koa() {
+    const Koa = (await import('koa')).default
+    const { singleFlight } = await import('../../../src/middleware/koa/single-flight.ts')
+    const app = new Koa().use(singleFlight({ cache }))
     app.use(async (context) => {
       context.set(CONTROL)
       context.body = await page()
@@ -92,19 +80,50 @@ const FRAMEWORKS: Record<string, () => RequestListener | Promise<RequestListener
     const listener = app.callback()
     return (request, response) => void listener(request, response)
   },
-}
-
-@Controller()
-class Pages {
-  @Get('page')
-  @SingleFlight()
-  @Header('Cache-Control', CONTROL['Cache-Control'])
-  page(): Promise<string> {
-    return page()
-  }
+  async fastify() {
+    const app = (await import('fastify')).default()
+    await app.register((await import('../../../src/fastify.ts')).herdlock, { cache })
+    app.get('/page', async (_request, reply) => reply.headers(CONTROL).send(await page()))
+    await app.ready()
+    return (request, response) => app.routing(request, response)
+  },
+  async h3() {
+    const { H3, toNodeHandler } = await import('h3')
+    const app = new H3().get('/page', async ({ res }) => {
+      res.headers.set('Cache-Control', CONTROL['Cache-Control'])
+      return page()
+    })
+    const flight = await onFetch()
+    const listener = toNodeHandler(new H3().all('/**', ({ req }) => flight(req, (seen) => app.fetch(seen))))
+    return (request, response) => void listener(request, response)
+  },
+  async 'nest on express'() {
+    const { ExpressAdapter } = await import('@nestjs/platform-express')
+    return (await nest(new ExpressAdapter())).getInstance()
+  },
+  async 'nest on fastify'() {
+    const { FastifyAdapter } = await import('@nestjs/platform-fastify')
+    const app = (await nest(new FastifyAdapter())).getInstance()
+    await app.ready()
+    return (request, response) => app.routing(request, response)
+  },
 }
 
 async function nest<A extends HttpServer>(adapter: A): Promise<A> {
+  const { Controller, Get, Header } = await import('@nestjs/common')
+  const { NestFactory } = await import('@nestjs/core')
+  const { HerdlockModule, SingleFlight } = await import('../../../src/nestjs.ts')
+
+  @Controller()
+  class Pages {
+    @Get('page')
+    @SingleFlight()
+    @Header('Cache-Control', CONTROL['Cache-Control'])
+    page(): Promise<string> {
+      return page()
+    }
+  }
+
   const imports = [HerdlockModule.forRoot({ cache })]
   const module = { module: class App {}, imports, controllers: [Pages] }
   const app = await NestFactory.create(module, adapter as never, { logger: ['error', 'warn'] })

@@ -311,6 +311,31 @@ describe('loaders that ask the cache', () => {
   })
 })
 
+describe('a revoked proxy', () => {
+  const revoked = (): object => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    return proxy
+  }
+
+  it('that a loader has thrown goes to its caller', async () => {
+    const reason = revoked()
+    const [outcome] = await Promise.allSettled([cacheWith().getOrRefill('key', () => Promise.reject(reason))])
+    expect(outcome.status === 'rejected' && outcome.reason === reason).toBe(true)
+  })
+
+  it('that a batch loader returns is no concern of its other keys', async () => {
+    const cache = cacheWith()
+    const values = new Map<string, unknown>([
+      ['proxy', revoked()],
+      ['plain', 1],
+    ])
+    const call = cache.getOrRefillMany(['proxy', 'plain'], () => values)
+    await Promise.allSettled([call])
+    expect(await cache.getOrRefill('plain', never)).toBe(1)
+  })
+})
+
 describe('close', () => {
   it('settles what is pending, tells loaders, leaves no timer, and lets nothing in any more', async () => {
     const cache = cacheWith({ staleWhileRevalidate: 5000 })
