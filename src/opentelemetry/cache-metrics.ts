@@ -83,6 +83,18 @@ function readingsOf(meter: Meter): Reading[] {
       read: ({ flights }, observe) => observe(flights),
     },
     {
+      instrument: level('herdlock.cache.loads.running', '{load}', 'Loads of this process now, where maxLoads is set.'),
+      read: ({ limit }, observe) => limit !== undefined && observe(limit.running),
+    },
+    {
+      instrument: level('herdlock.cache.loads.waiting', '{load}', 'Loads in line for a slot, where maxLoads is set.'),
+      read: ({ limit }, observe) => limit !== undefined && observe(limit.waiting),
+    },
+    {
+      instrument: counter('herdlock.cache.loads.refused', '{load}', 'Loads for which no slot became free in time.'),
+      read: ({ limit }, observe) => limit !== undefined && observe(limit.refused),
+    },
+    {
       instrument: counter('herdlock.redis.errors', '{error}', 'Operations on Redis that failed or were not answered.'),
       read({ redis }, observe) {
         for (const { instance, errors } of redis) observe(errors, { [REDIS_INSTANCE]: instance })

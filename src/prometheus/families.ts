@@ -107,6 +107,24 @@ export const families: readonly Family[] = [
     read: ({ flights }) => [{ value: flights }],
   },
   {
+    name: 'herdlock_cache_loads_running',
+    help: 'Loads of this process that run now; only where maxLoads is set.',
+    type: 'gauge',
+    read: ({ limit }) => (limit === undefined ? [] : [{ value: limit.running }]),
+  },
+  {
+    name: 'herdlock_cache_loads_waiting',
+    help: 'Loads of this process that stand in line for a slot; only where maxLoads is set.',
+    type: 'gauge',
+    read: ({ limit }) => (limit === undefined ? [] : [{ value: limit.waiting }]),
+  },
+  {
+    name: 'herdlock_cache_loads_refused_total',
+    help: 'Loads for which no slot became free in time; only where maxLoads is set.',
+    type: 'counter',
+    read: ({ limit }) => (limit === undefined ? [] : [{ value: limit.refused }]),
+  },
+  {
     name: 'herdlock_redis_errors_total',
     help: 'Operations on Redis that failed or were not answered in time.',
     type: 'counter',

@@ -4,6 +4,7 @@ import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { Connection } from './connection.ts'
 import { TRACKING_CHANNEL, type Shard, type Subscription } from './client-port.ts'
+import { inboxAddress } from './inbox-address.ts'
 import { heartbeat } from './scripts/heartbeat.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
 
@@ -74,7 +75,7 @@ interface Kept {
 export class Inbox {
   /** Names this process to others. */
   readonly id: string
-  /** Where they publish to: the id, which a hash tag precedes where that is to be done on one shard of a Cluster. */
+  /** Where they publish to. */
   readonly address: string
   readonly #connection: Connection
   readonly #clock: Clock
@@ -113,7 +114,7 @@ export class Inbox {
     this.id = id
     this.#shard = shard
     this.#onFailure = onFailure ?? broadcast?.onFailure
-    this.address = shard === undefined ? id : `{${shard.tag}}${id}`
+    this.address = inboxAddress(id, shard?.tag)
     this.#connection = connection
     this.#clock = clock
     this.#channel = CHANNEL_PREFIX + this.address

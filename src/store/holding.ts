@@ -1,4 +1,5 @@
 import type { Connection } from '../redis/connection.ts'
+import { processOfInbox } from '../redis/inbox-address.ts'
 import { asList } from '../redis/reply.ts'
 import { TOKEN_PREFIX } from '../redis/scripts/tell.ts'
 import { orWrongType } from '../redis/wrong-type.ts'
@@ -39,7 +40,7 @@ export async function readHolding(
 /** On a Cluster a process may be there twice: with the address of its inbox, and with that for one shard. */
 async function processesIn(connection: Connection, waitersKey: string): Promise<number> {
   const addresses = asList(await connection.command('smembers', waitersKey), 0).map(String)
-  return new Set(addresses.map((address) => address.replace(/^\{.*\}/, ''))).size
+  return new Set(addresses.map(processOfInbox)).size
 }
 
 /** The inbox of the process that made the token; `undefined`: it is none of ours. */

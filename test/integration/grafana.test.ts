@@ -32,7 +32,7 @@ const lab = cacheLab()
 let told: Scraped
 beforeAll(async () => {
   const registry = new Registry()
-  const cache = lab.cache({ prefix: 'grafana', memory: { maxBytes: 1000 } }) // with all that a cache may tell
+  const cache = lab.cache({ prefix: 'grafana', maxLoads: 20, memory: { maxBytes: 1000 } }) // with all that a cache may tell
   const stop = collect(cache, { registry })
   told = parseScrape(await registry.metrics())
   stop()

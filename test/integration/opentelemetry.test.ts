@@ -212,6 +212,15 @@ describe('metrics', () => {
     expect(told.get('herdlock.cache.requests')?.descriptor.unit).toBe('{request}')
   })
 
+  test('tell of a limit to loads, where there is one', async () => {
+    const { meterProvider, read } = newMeter()
+    instrumented({ caches: [lab.cache({ maxLoads: 2 }), lab.cache({ name: 'unlimited' })], meterProvider })
+    const told = await read()
+    for (const what of ['running', 'waiting', 'refused']) {
+      expect(valueOf(told.get(`herdlock.cache.loads.${what}`), {})).toBe(0)
+    }
+  })
+
   test('measure loaders, claims and locks in seconds', async () => {
     const cache = lab.cache({ name: 'users' })
     const locker = new Locker({ clients: lab.client() })

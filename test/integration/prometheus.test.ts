@@ -4,8 +4,10 @@ import { Counter, register, Registry } from 'prom-client'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
+import { OverloadedError } from '../../src/errors.ts'
 import { collect } from '../../src/prometheus/collect.ts'
-import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
+import { cacheLab, gatedLoad, settled, warmUp } from '../support/cache-lab.ts'
+import { eventually } from '../support/eventually.ts'
 import { parseScrape, type Scraped, valueOf } from '../support/parse-scrape.ts'
 
 const lab = cacheLab()
@@ -74,6 +76,30 @@ test('buckets grow to the count, in seconds', async () => {
   expect(values).toEqual(values.toSorted((one, other) => one - other))
   expect(values.at(-1)).toBe(5)
 })
+
+test('a limit to loads is told of: what runs, what stands in line, what was refused', async () => {
+  const cache = lab.cache({ name: 'users', maxLoads: 1, waitTimeout: 50 })
+  const registry = collected(cache)
+  const load = gatedLoad<string>()
+  const first = cache.getOrRefill('first', load.loader)
+  await load.started
+  const refused = cache.getOrRefill('second', () => 'second')
+  const limits = async (): Promise<unknown[]> => {
+    const told = await scrape(registry)
+    return ['running', 'waiting', 'refused_total'].map((what) => valueOf(told, `herdlock_cache_loads_${what}`, {}))
+  }
+  await eventually('it stands in line', async () => (await limits())[1] === 1)
+  expect(await limits()).toEqual([1, 1, 0])
+  await expect(refused).rejects.toThrow(OverloadedError)
+  expect(await limits()).toEqual([1, 0, 1])
+  load.gate.resolve('first')
+  expect(await first).toBe('first')
+  expect(samplesOfLimit(await scrape(collected(lab.cache({ name: 'unlimited' }))))).toEqual([])
+})
+
+function samplesOfLimit({ samples }: Scraped): unknown[] {
+  return samples.filter(({ name }) => name.startsWith('herdlock_cache_loads_'))
+}
 
 describe('the registry', () => {
   test('tells of every cache once, by name, until its collecting stops', async () => {

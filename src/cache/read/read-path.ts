@@ -138,10 +138,7 @@ export class ReadPath {
 
   /** Nothing stored is an answer, nor is a load that has begun: it joins one that has not, or loads. */
   #force<V>(call: Call<V>): Promise<V> {
-    const { key } = call
-    const { local, reentrance } = this.#core
-    reentrance.refuseInside(key)
-    const current = local.flights.joinableForced<V>(key)
+    const current = this.#core.local.flights.joinableForced<V>(call.key)
     if (current !== undefined) return this.#joinCurrent(current, call)
     const { flight, refill } = this.#start({ ...call, background: false })
     return this.join(flight, call.settings.signal, refill)
@@ -206,8 +203,11 @@ export class ReadPath {
 
   #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
     const { key, settings } = order
-    const { local } = this.#core
-    if (settings.forceFresh) local.overtake(key)
+    const { local, reentrance } = this.#core
+    if (settings.forceFresh) {
+      reentrance.refuseInside(key)
+      local.overtake(key)
+    }
     const flight = settings.forceFresh ? local.flights.startForced<V>(key) : local.flights.start<V>(key)
     if (order.background) flight.keep()
     else this.#core.limit?.noteWaiter(flight) // its claim is to know

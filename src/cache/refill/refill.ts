@@ -8,7 +8,7 @@ import type { Busy, Claim, Leased, RememberedFailure } from '../../store/redis-s
 import { NOT_KEPT } from '../../store/storing.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
-import { instantsOf, isDueEarly, storingOf, tagsOf } from '../local/lifetime.ts'
+import { isDueEarly, tagsOf } from '../local/lifetime.ts'
 import { failureTtlOf } from '../options.ts'
 import { claimValid, isValid } from '../schema/found-valid.ts'
 import { checked } from '../schema/made-valid.ts'
@@ -23,21 +23,9 @@ import { describeFailure } from './describe-failure.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord } from './loader-context.ts'
 import { isAbandonment, runLoader } from './run-loader.ts'
-import { asLoaded, storedTags, toStale, usableUntil, type Stale } from './stale.ts'
+import { asLoaded, toStale, usableUntil } from './stale.ts'
+import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
-
-/** What a loader has made, and what is known of it. */
-interface Loaded<V> {
-  readonly value: V
-  /** Absent where it could not be isolated. */
-  readonly isolated: IsolatedLoad<V> | undefined
-  readonly record: LoadRecord<V>
-  readonly loadTime: number
-  /** What it said to be unchanged, if it did. */
-  readonly unchanged: Stale<V> | undefined
-  /** Whether that stands in Redis. */
-  readonly isStored: boolean
-}
 
 /** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */
 export class Refill<V> {
@@ -377,37 +365,8 @@ export class Refill<V> {
         : asLoaded(unchanged, this.#order.settings.codec)
     this.#core.local.endSetbacks(this.#since, this.#order.key)
     this.#callers.settle(isolated, value)
-    return this.#store({ value, isolated, record, loadTime, unchanged, isStored }, lease)
-  }
-
-  /** Puts the value where it belongs. The callers have it already. */
-  #store(loaded: Loaded<V>, lease: Lease): Promise<unknown> | undefined {
-    const { value, isolated, record, unchanged } = loaded
-    const { settings, key } = this.#order
-    const { clock, local, random } = this.#core
-    const storing = storingOf(value, settings, record, random.uniform(), unchanged && storedTags(unchanged))
-    // Where nothing has changed now, the next load may be a whole one again.
-    const loadTime = Math.max(loaded.loadTime, unchanged?.loadTime ?? 0)
-    const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags }
-    const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
-    // Whoever asks from now on finds it there, also while Redis takes its time.
-    const kept = mayKeep ? this.#callers.keep(this.#since, life, isolated) : undefined
-    if (lease === localLease) return undefined
-    this.#callers.goOnUnattended()
-    const isRenewal = mayKeep && unchanged !== undefined && loaded.isStored
-    const payload = isRenewal ? undefined : isolated && this.#callers.orReport(() => isolated.encode())
-    // What others cannot be sent they need not wait for.
-    if (isolated === undefined || (payload === undefined && !isRenewal)) return lease.localise(PASS_DURATION)
-    if (payload !== undefined && !mayKeep) return lease.deliver(payload, storing)
-    const asked = { since: this.#since, sentAt: local.now, kept }
-    const ended =
-      payload === undefined
-        ? lease.renew(storing, loadTime, () => isolated.encode())
-        : lease.commit(payload, storing, loadTime)
-    return ended.then((isAccepted) => {
-      if (isAccepted === false) local.drop(key, kept)
-      else if (isAccepted) this.#callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
-    })
+    const loaded = { value, isolated, record, loadTime, unchanged, isStored, since: this.#since }
+    return storeLoaded(this.#core, this.#order, this.#callers, loaded, lease)
   }
 
   /**

@@ -294,6 +294,17 @@ describe('loaders that ask the cache', () => {
     expect(cache.stats().flights).toBe(0)
   })
 
+  it('for their own key anew get an error at once, by a call and by a claim', async () => {
+    const cache = cacheWith()
+    const again = { forceFresh: true }
+    const call = cache.getOrRefill('key', () => cache.getOrRefill('key', never, again))
+    await expect(call).rejects.toBeInstanceOf(ReentrantRefillError)
+    const claim = cache.getOrRefill('other', () => cache.claim('other', again))
+    await expect(claim).rejects.toBeInstanceOf(ReentrantRefillError)
+    await clock.settle()
+    expect(cache.stats().flights).toBe(0)
+  })
+
   it('by way of a batch, or from within one, for what they load get an error, and no deadlock', async () => {
     const cache = cacheWith()
     const many = async (): Promise<Map<string, number>> => new Map([['inner', await cache.getOrRefill('outer', never)]])
