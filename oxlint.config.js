@@ -20,6 +20,7 @@ const entries = [
   'dashboard',
   'opentelemetry',
   'prometheus',
+  'testing',
   'cli',
 ]
 
@@ -33,6 +34,7 @@ const layers = {
   nestjs: ['cache', 'lock', 'middleware'],
   next: ['cache'],
   redlock: ['lock', 'redis'],
+  testing: ['cache', 'lock', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],

@@ -2,6 +2,7 @@ import { checkArray, checkFunction, checkKey } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
 import { fullKey, pathsAround } from '../full-key.ts'
+import type { Random } from '../random.ts'
 import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { Claim } from './claim.ts'
@@ -20,6 +21,7 @@ import { wrapped } from './wrap.ts'
 export interface Whole {
   readonly cache: Cache
   readonly clock: Clock
+  readonly random: Random
   readonly sync: Sync
   readonly events: Events
   readonly ttl: number
@@ -53,7 +55,7 @@ export class Namespace implements Cache {
   readonly #peek: Cache['peek']
 
   constructor(whole: Whole, name: string, path: string) {
-    const { known, sync, clock, events, ttl, loadTimeout } = whole
+    const { known, sync, clock, random, events, ttl, loadTimeout } = whole
     this.name = name
     this.#whole = whole
     this.#path = path
@@ -74,8 +76,7 @@ export class Namespace implements Cache {
         stale: (key, tier) => events.stale(this.#beginning + key, tier),
         coalesced: (key) => events.coalesced(this.#beginning + key),
       },
-      ttl,
-      loadTimeout,
+      ...{ ttl, loadTimeout, doors: { clock, random } },
     })
   }
 

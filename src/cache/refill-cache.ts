@@ -104,7 +104,7 @@ export class RefillCache implements Cache {
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
     const { ttl, loadTimeout } = options
     this.#whole = {
-      ...{ cache: this, clock, sync: local.sync, events: this.#events, ttl, loadTimeout },
+      ...{ cache: this, clock, random, sync: local.sync, events: this.#events, ttl, loadTimeout },
       ...{ getOrRefill: this.#getOrRefill, peek: this.#peek, known },
       clear: (path) => this.#clear(path),
       stats: (path) => this.#stats(path),
@@ -112,7 +112,7 @@ export class RefillCache implements Cache {
       flights: (path) => this.#inspections.flights(path),
       leases: (previous, path) => this.#inspections.leases(previous, path),
     }
-    shareInside(this, { outcomes: this.#events, ttl, loadTimeout })
+    shareInside(this, { outcomes: this.#events, ttl, loadTimeout, doors: { clock, random } })
   }
 
   #limitOf({ maxLoads, waitTimeout }: ResolvedOptions, redis: RedisTier | undefined): LoadLimit | undefined {

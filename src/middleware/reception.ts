@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
-import { createCache } from '../cache/create-cache.ts'
+import { createCacheOn } from '../cache/create-cache.ts'
 import { insideOf, type Outcomes } from '../cache/watch/inside.ts'
 import type { Clock } from '../clock.ts'
 import { wrongType } from '../errors.ts'
@@ -49,7 +49,7 @@ export interface Passing {
   readonly onAnswer: ((status: number, fields: FieldMap) => void) | undefined
 }
 
-/** Doors of time and chance; tests own them. */
+/** Doors of time and chance; tests own them. Those of the cache come first: the two must agree on what is fresh. */
 export interface Doors {
   readonly clock: Clock
   readonly random: Random
@@ -64,6 +64,7 @@ const GATEWAY_TIMEOUT = 504
 export class Reception<Native extends object> {
   readonly cache: Cache
   readonly settings: Settings<Native>
+  /** That of the cache. */
   readonly clock: Clock
   readonly #options: OptionsFor<Native>
   readonly #flights: HttpFlights
@@ -73,14 +74,15 @@ export class Reception<Native extends object> {
   readonly #keysAreUrls: boolean
 
   /** @throws TypeError or RangeError for options that cannot be honoured */
-  constructor(options: OptionsFor<Native>, { clock, random }: Doors) {
+  constructor(options: OptionsFor<Native>, doors: Doors) {
     const settings = resolveOptions(options)
     const memory = { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 }
     this.#options = options
     this.settings = settings
+    this.cache = options.cache ?? createCacheOn({ ttl: 1, memory }, doors.clock, doors.random)
+    const { outcomes, doors: { clock, random } = doors } = insideOf(this.cache)
     this.clock = clock
-    this.cache = options.cache ?? createCache({ ttl: 1, memory })
-    this.#outcomes = insideOf(this.cache).outcomes
+    this.#outcomes = outcomes
     this.#flights = new HttpFlights(this.cache, settings, clock, random)
     this.#keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
     // Whoever invalidates, in whatever process: nobody joins a fill any more that began before.

@@ -32,6 +32,9 @@ export const NODES = {
 /** Nest's platforms, beside those that are installed. */
 export const NEST_12 = { express: '12.5.1', fastify: '12.5.0' } as const
 
+/** Runs the tests of a project that uses `herdlock/testing`. */
+export const JEST = '30.5.2'
+
 export const BUN = '1.4.5'
 export const DENO = '2.9.6'
 export const ASTRO_NODE = '11.1.6'

@@ -13,6 +13,7 @@ const LAYERS: Record<string, string[]> = {
   nestjs: ['cache', 'lock', 'middleware'],
   next: ['cache'],
   redlock: ['lock', 'redis'],
+  testing: ['cache', 'lock', 'redis'],
   middleware: ['cache'],
   cache: ['flight', 'store', 'lock', 'redis'],
   flight: [],
@@ -37,6 +38,7 @@ const ENTRIES = [
   'cache-manager',
   'redlock',
   'dashboard',
+  'testing',
   'cli',
   ...Object.keys(PEERS),
 ]

@@ -19,7 +19,7 @@ const BORROWED = [
     '@types/express',
     'typescript',
   ],
-  ...['koa', '@types/koa', 'koa2', '@types/koa2', 'next', '@opentelemetry/api', 'prom-client'],
+  ...['koa', '@types/koa', 'koa2', '@types/koa2', 'next', '@opentelemetry/api', 'prom-client', 'vitest'],
 ]
 
 export interface Packed {
@@ -76,10 +76,15 @@ export async function allPackages(): Promise<string[]> {
   return (await Promise.all(names.map(scoped))).flat()
 }
 
-/** Runs a command and resolves with what it printed; rejects with all of it when it fails. */
-export function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+/** Runs a command, with `env` beside what is usual, and resolves with what it printed; rejects with all of it when it fails. */
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { cwd, env: outsideEnvironment() }, (error, stdout, stderr) => {
+    execFile(command, args, { cwd, env: { ...outsideEnvironment(), ...env } }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${command} ${args.join(' ')} failed\n${stdout}\n${stderr}`))
       else resolve(stdout)
     })

@@ -1,11 +1,25 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { JEST } from '../compatibility/versions.ts'
+import { fromRegistry } from '../support/from-registry.ts'
+import { sharedRedis } from '../support/shared-redis.ts'
 import { type Consumer, installed, pack, type Packed, ROOT, run } from './packed.ts'
 
 const TIMEOUT = 120_000
 const PUBLINT = join(ROOT, 'node_modules', 'publint', 'src', 'cli.js')
 const ATTW = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
+
+/** How each runner of tests is told to run those of `consumers/testing/`. */
+const RUNNERS: Record<string, () => Promise<string[]>> = {
+  vitest: async () => [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', 'testing/on-vitest.test.mjs'],
+  jest: async () => [
+    '--experimental-vm-modules',
+    join(await fromRegistry('jest', JEST), 'jest/bin/jest.js'),
+    ...['--config', JSON.stringify({ transform: {}, testMatch: ['**/on-jest.test.mjs'] })],
+  ],
+  'node:test': async () => ['--test', 'testing/on-node.test.mjs'],
+}
 
 describe('the package as published', { timeout: TIMEOUT }, () => {
   let packed: Packed
@@ -84,6 +98,14 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
   it('is taken by frameworks with types of their own', async () => {
     await consumer.node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.frameworks.json')
   })
+
+  it.each(Object.keys(RUNNERS))('lets a project test with %s, which sees what goes wrong', async (name) => {
+    const args = (await RUNNERS[name]?.()) as string[]
+    const env = { REDIS_URL: sharedRedis().url }
+    await run(process.execPath, args, consumer.folder, env)
+    const broken = run(process.execPath, args, consumer.folder, { ...env, BROKEN: '1' })
+    await expect(broken).rejects.toThrow('expected one load of "key", saw 2 (at 0 ms, 60500 ms)')
+  })
 })
 
 type Entry =
@@ -101,6 +123,7 @@ type Entry =
   | 'dashboard'
   | 'opentelemetry'
   | 'prometheus'
+  | 'testing'
 
 function expectPublicNames(json: string | undefined): void {
   const names = JSON.parse(json ?? '') as Record<Entry, string[]> & { same: boolean }
@@ -124,6 +147,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.next).toEqual(['createIncrementalCacheHandler', 'createUseCacheHandler'])
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
+  expect(names.testing).toEqual(['createTestbed'])
   expect(names.dashboard).toEqual(['dashboard'])
   expect(names.cacheManager).toEqual(['cacheManager'])
   expect(names.redlock.sort()).toEqual(['ExecutionError', 'Redlock', 'ResourceLockedError'])

@@ -1,3 +1,5 @@
+import type { Clock } from '../../clock.ts'
+import type { Random } from '../../random.ts'
 import type { Cache } from '../cache.ts'
 import type { Events } from './events.ts'
 
@@ -14,6 +16,8 @@ interface Inside {
   /** ms, both. */
   readonly ttl: number
   readonly loadTimeout: number
+  /** Its doors of time and chance, by which those go who build on it. */
+  readonly doors: { readonly clock: Clock; readonly random: Random }
 }
 
 const byCache = new WeakMap<Cache, Inside>()

@@ -11,12 +11,10 @@ import type { Route } from './route.ts'
 export class FetchDesk {
   readonly cache: Cache
   readonly #reception: Reception<Request>
-  readonly #doors: Doors
 
   /** @throws TypeError or RangeError for options that cannot be honoured */
   constructor(options: OptionsFor<Request>, doors: Doors) {
     this.#reception = new Reception(options, doors)
-    this.#doors = doors
     this.cache = this.#reception.cache
   }
 
@@ -27,7 +25,7 @@ export class FetchDesk {
     const stored = host === undefined ? undefined : this.#reception.plainHit(request, host)
     if (stored === undefined) return undefined
     const { status, statusMessage: message, body } = stored
-    const fields = stored.hitFields(this.#doors.clock.wallNow())
+    const fields = stored.hitFields(this.#reception.clock.wallNow())
     return responseOf({ status, message, fields, body: body.length === 0 ? undefined : body })
   }
 

@@ -42,7 +42,7 @@ export function createKoaFlight(options: SingleFlightOptions, doors: Doors): Koa
     const host = req.httpVersionMajor === 1 ? plainHost(req) : undefined
     const stored = host === undefined ? undefined : reception.plainHit(request, host)
     if (stored === undefined) return false
-    const fields = besideFieldsOf(res, stored, stored.hitFields(doors.clock.wallNow()))
+    const fields = besideFieldsOf(res, stored, stored.hitFields(reception.clock.wallNow()))
     const { status, statusMessage: message, body } = stored
     answerStored(context, { status, message, fields, body })
     return true

@@ -59,7 +59,7 @@ export function createMiddleware(options: SingleFlightOptions, doors: Doors): Mi
     const host = plainHost(req)
     const stored = host === undefined ? undefined : reception.plainHit(request, host)
     if (stored === undefined) return false
-    const own = stored.hitFields(doors.clock.wallNow())
+    const own = stored.hitFields(reception.clock.wallNow())
     const fields = stored.standsAlone ? own : besideFieldsOf(res, stored, own)
     const { status, statusMessage: message, body } = stored
     send(res, { status, message, fields, body })

@@ -22,6 +22,13 @@ function portOf(option: string, client: RedisClient): ClientPort {
   return port
 }
 
+/** Lets a port stand for a client: whoever stands between a client and herdlock hands it on so. */
+export function asClient(port: ClientPort): RedisClient {
+  const client = port as object as RedisClient
+  ports.set(client, port)
+  return client
+}
+
 function newPort(client: RedisClient): ClientPort | undefined {
   if (isIoredis(client)) return new IoredisPort(client)
   if (isGlide(client)) return new GlidePort(client)

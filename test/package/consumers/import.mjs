@@ -12,6 +12,7 @@ import * as next from 'herdlock/next'
 import * as opentelemetry from 'herdlock/opentelemetry'
 import * as prometheus from 'herdlock/prometheus'
 import * as dashboard from 'herdlock/dashboard'
+import * as testing from 'herdlock/testing'
 
 console.log(
   JSON.stringify({
@@ -29,6 +30,7 @@ console.log(
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),
+    testing: Object.keys(testing),
     same: root.Locker === lock.Locker,
   }),
 )

@@ -12,6 +12,7 @@ const next = require('herdlock/next')
 const opentelemetry = require('herdlock/opentelemetry')
 const prometheus = require('herdlock/prometheus')
 const dashboard = require('herdlock/dashboard')
+const testing = require('herdlock/testing')
 
 console.log(
   JSON.stringify({
@@ -29,6 +30,7 @@ console.log(
     opentelemetry: Object.keys(opentelemetry),
     prometheus: Object.keys(prometheus),
     dashboard: Object.keys(dashboard),
+    testing: Object.keys(testing),
     same: root.Locker === lock.Locker,
   }),
 )

@@ -19,6 +19,7 @@ import { Locker as LockerAlone } from 'herdlock/lock'
 import { instrument } from 'herdlock/opentelemetry'
 import { collect } from 'herdlock/prometheus'
 import { ExecutionError, Redlock } from 'herdlock/redlock'
+import { createTestbed, type Testbed, type TestProcess } from 'herdlock/testing'
 import { Registry } from 'prom-client'
 
 const options: CacheOptions = { ttl: 30_000, staleWhileRevalidate: 60_000, redis: new Redis() }
@@ -107,3 +108,11 @@ await flight(new Request('http://a.example/'), () => answered, { waitUntil: none
 // @ts-expect-error a handler answers with a Response
 await flight(new Request('http://a.example/'), () => 'page')
 await cache.close()
+
+const testbed: Testbed = createTestbed({ redis: new Redis(), seed: 7 })
+const otherProcess: TestProcess = testbed.process()
+const inTests: Cache = otherProcess.createCache({ ttl: 1000 })
+export const elapsed: Promise<number> = testbed.advance(1000).then(() => testbed.now)
+export const asked: Promise<string> = inTests.getOrRefill('key', () => 'value')
+// @ts-expect-error its Redis is that of the testbed
+testbed.createCache({ ttl: 1000, redis: new Redis() })

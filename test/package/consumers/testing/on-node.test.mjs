@@ -1,0 +1,5 @@
+import { test } from 'node:test'
+import { inMemory, overRedis } from './recipe.mjs'
+
+test('in memory', inMemory)
+test('over Redis', overRedis)
