@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -14,14 +14,14 @@ import { median, rotated } from '../measure/statistics.ts'
  * not decide alike in each. `--against`: beside another build, too. Figures are shares of the first one's rate.
  */
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const HITS = 'hit(key) {'
-const ASKS = /if \(this\.#tellsHits \|\| HIT\.hasSubscribers\)\s*this\.#tell\('hit', \{ key, tier: 'memory' \}\);/
+const HITS = /hit\(key\) \{(?=\s*this\.counts\.hit\+\+)/
+const ASKS = /if \(this\.#tellsHits \|\| HIT\.hasSubscribers\) this\.#tell\("hit", \{\s*key,\s*tier: "memory"\s*\}\);/
 const ROUNDS = 60
 const HITS_A_ROUND = 100_000
 
-/** A copy of a build, by what has become of its `dist/cache/watch/events.js`. */
+/** A copy of a build, by what has become of the file of dist/ that counts hits. */
 const builds: readonly { name: string; edit: (events: string) => string }[] = [
-  { name: 'without telemetry, counts included', edit: (events) => cut(events, HITS, `${HITS} return;`) },
+  { name: 'without telemetry, counts included', edit: (events) => cut(events, HITS, 'hit(key) { return;') },
   { name: 'counts only', edit: (events) => cut(events, ASKS, '') },
   { name: 'as built', edit: (events) => events },
 ]
@@ -40,16 +40,19 @@ export async function rate(count) {
 }
 `
 
-function cut(source: string, what: string | RegExp, replacement: string): string {
+function cut(source: string, what: RegExp, replacement: string): string {
   const edited = source.replace(what, replacement)
-  if (edited === source) throw new Error(`dist/cache/watch/events.js has no ${String(what)}`)
+  if (edited === source) throw new Error(`no file of dist/ has ${String(what)}`)
   return edited
 }
 
 async function copyOf(dist: string, folder: string, edit: (events: string) => string): Promise<string> {
   await cp(dist, folder, { recursive: true })
-  const events = join(folder, 'cache', 'watch', 'events.js')
-  await writeFile(events, edit(await readFile(events, 'utf8')))
+  const shared = (await readdir(join(folder, 'shared'))).filter((name) => name.endsWith('.js'))
+  const texts = await Promise.all(shared.map((name) => readFile(join(folder, 'shared', name), 'utf8')))
+  const counting = texts.findIndex((text) => HITS.test(text))
+  if (counting === -1) throw new Error(`no file of ${dist} has ${String(HITS)}`)
+  await writeFile(join(folder, 'shared', shared[counting] as string), edit(texts[counting] as string))
   await writeFile(join(folder, 'loop.js'), LOOP)
   return join(folder, 'loop.js')
 }

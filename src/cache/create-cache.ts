@@ -1,10 +1,12 @@
 import { systemClock, type Clock } from '../clock.ts'
 import { systemRandom, type Random } from '../random.ts'
+import { listPorts } from '../redis/clients/port-of.ts'
 import type { Cache } from './cache.ts'
 import { RefillCache } from './refill-cache.ts'
 import type { StandardSchemaV1, ValueOf } from './schema/standard-schema.ts'
 import type { TypedCache } from './typed-cache.ts'
-import { resolveOptions, type CacheOptions } from './options.ts'
+import { resolveOptions, type CacheOptions, type ResolvedOptions } from './options.ts'
+import { RedisTier } from './shared/tier.ts'
 
 /** A cache in memory and, with `redis`, in all processes that share it. Throws when an option cannot be honoured. */
 export function createCache<T extends StandardSchemaV1>(options: CacheOptions & { schema: T }): TypedCache<ValueOf<T>>
@@ -15,5 +17,10 @@ export function createCache(options: CacheOptions): Cache {
 
 /** For tests, which own time and chance. */
 export function createCacheOn(options: CacheOptions, clock: Clock, random: Random): Cache {
-  return new RefillCache(resolveOptions(options), clock, random)
+  return new RefillCache(resolveWithClients(options), clock, random, (...parts) => new RedisTier(...parts))
+}
+
+/** Its options, checked and completed, with the ports of its clients. */
+export function resolveWithClients(options: CacheOptions): ResolvedOptions {
+  return resolveOptions(options, (redis) => (redis === undefined ? [] : listPorts('redis', redis)))
 }

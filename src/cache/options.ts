@@ -20,7 +20,7 @@ import { outOfRange, wrongType } from '../errors.ts'
 import { shownKey } from '../full-key.ts'
 import { resolveRedactKey } from '../lock/options.ts'
 import type { ClientPort } from '../redis/client-port.ts'
-import { listPorts, type RedisClient } from '../redis/clients/port-of.ts'
+import type { RedisClient } from '../redis/clients/port-of.ts'
 import { defaultCodec, type Codec } from '../store/codec.ts'
 import { checkSchema, type StandardSchemaV1, type ValueOf } from './schema/standard-schema.ts'
 
@@ -221,10 +221,16 @@ const MAX_TAGS = 100
 const DEFAULT_MAX_ENTRIES = 10_000
 export const DEFAULT_UNSYNCED_TTL = 1000
 
-/** Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. */
-export function resolveOptions(options: CacheOptions): ResolvedOptions {
+/**
+ * Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. `portsOf`: the
+ * ports of `options.redis`; none where it is absent.
+ */
+export function resolveOptions(
+  options: CacheOptions,
+  portsOf: (redis: CacheOptions['redis']) => readonly ClientPort[],
+): ResolvedOptions {
   checkObject('options', options, 'an object with a ttl')
-  const redis = options.redis === undefined ? [] : listPorts('redis', options.redis)
+  const redis = portsOf(options.redis)
   const prefix = resolvePrefix(options.prefix ?? 'herdlock')
   return {
     signal: undefined,

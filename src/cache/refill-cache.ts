@@ -37,7 +37,7 @@ import { refuseInvalid } from './schema/made-valid.ts'
 import { optional } from './schema/standard-schema.ts'
 import type { Change } from './shared/backplane.ts'
 import { LoadLimit } from './shared/load-limit.ts'
-import { RedisTier } from './shared/tier.ts'
+import type { RedisTier, RedisTierHooks } from './shared/tier.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import { shareInside } from './watch/inside.ts'
@@ -46,6 +46,9 @@ import { wrapped } from './wrap.ts'
 
 /** Keys of one call that are asked for in one turn of the event loop. */
 const KEYS_A_TURN = 250
+
+/** Makes what shares the cache with other processes. */
+export type OpenTier = (options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) => RedisTier
 
 export class RefillCache implements Cache {
   readonly name: string
@@ -61,7 +64,8 @@ export class RefillCache implements Cache {
   readonly #inspections: Inspections
   readonly #whole: Whole
 
-  constructor(options: ResolvedOptions, clock: Clock, random: Random) {
+  /** `openTier` may be absent where the options name no Redis. */
+  constructor(options: ResolvedOptions, clock: Clock, random: Random, openTier?: OpenTier) {
     this.#clock = clock
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
@@ -77,7 +81,7 @@ export class RefillCache implements Cache {
     const redis =
       options.redis.length === 0
         ? undefined
-        : new RedisTier(options, clock, random, {
+        : openTier?.(options, clock, random, {
             report: (error) => this.#events.report(error),
             onChange: (change) => this.#apply(change),
             onTracked: (forms) => forms.forEach((form) => local.forgetForm(form)),

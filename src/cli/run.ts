@@ -14,14 +14,17 @@ import { type Output, printable } from './output.ts'
 import { UsageError } from './usage-error.ts'
 import { comesFromInstance, isErrorReply } from '../redis/client-error.ts'
 
-/** Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause. */
-export async function run(args: readonly string[]): Promise<ExitCode> {
+/**
+ * Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause.
+ * `manifest`: our package.json, which knows the version.
+ */
+export async function run(args: readonly string[], manifest: URL): Promise<ExitCode> {
   const { env, stdout, stderr } = process
   stdout.on('error', () => {}) // whoever reads has read enough, as `head` does
   const colours = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '' ? stdout.isTTY : false
   const output: Output = { write: (text) => void stdout.write(text), colours }
   try {
-    return await answer(readArguments(args, env), output)
+    return await answer(readArguments(args, env), output, manifest)
   } catch (error) {
     const exitCode = exitCodeOf(error)
     if (exitCode === undefined) throw error
@@ -31,13 +34,13 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-async function answer(request: Request, output: Output): Promise<ExitCode> {
+async function answer(request: Request, output: Output, manifest: URL): Promise<ExitCode> {
   switch (request.command) {
     case 'help':
       output.write(HELP)
       return EXIT.ok
     case 'version':
-      output.write(`${await ownVersion()}\n`)
+      output.write(`${await versionIn(manifest)}\n`)
       return EXIT.ok
     case 'doctor':
       return reportDiagnoses(await diagnose(request, findClient(process.cwd())), request, output)
@@ -53,7 +56,6 @@ function exitCodeOf(error: unknown): ExitCode | undefined {
   return error instanceof Unreachable || comesFromInstance(error) ? EXIT.unreachable : undefined
 }
 
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+async function versionIn(manifest: URL): Promise<string> {
+  return (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version
 }

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 const FOLDER = new URL('page/', import.meta.url)
 
 /**
- * The page's files by name. This module is for the sources alone: the build puts one in its place that holds the files
- * (embed-page.js), because a bundle leaves behind what lies beside its code.
+ * The page's files by name. This module is for the sources alone: the build (release/build.ts) puts one in its place that
+ * holds the files, because a bundle leaves behind what lies beside its code.
  */
 export const pageSource: Readonly<Record<string, string>> = Object.fromEntries(
   readdirSync(FOLDER)

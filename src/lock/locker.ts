@@ -28,7 +28,7 @@ import { traceAcquisition, traceEnd } from './trace-lock.ts'
 import { validityEnd } from './validity.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
-/** What the cache shares with its locker, and tests replace. Not part of the public face. */
+/** What the cache shares with its locker, and tests replace. @internal */
 export interface LockerParts {
   readonly clock?: Clock
   readonly random?: Random
@@ -54,6 +54,9 @@ export class Locker {
   #closing: Promise<void> | undefined
 
   /** Throws `TypeError` or `RangeError` that names the option at fault: no client, a client named twice, … */
+  constructor(options: LockerOptions)
+  /** @internal */
+  constructor(options: LockerOptions, parts: LockerParts)
   constructor(options: LockerOptions, parts: LockerParts = {}) {
     checkObject('options', options, 'an object with clients')
     const { clock = systemClock, random = systemRandom } = parts
@@ -155,12 +158,12 @@ export class Locker {
     return (this.#closing ??= this.#end())
   }
 
-  /** A new token, under which the lock may be taken by others' means and then adopted. Internal. */
+  /** A new token, under which the lock may be taken by others' means and then adopted. @internal */
   createToken(): string {
     return createToken(this.#inboxId, this.#random)
   }
 
-  /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. Internal. */
+  /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. @internal */
   adopt(taken: { key: string; token: string; ttl: number; takenAt: number; autoExtend?: boolean }): HeldLock {
     const { key, token, ttl, takenAt, autoExtend = false } = taken
     const lock = new HeldLock(this.#host, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })

@@ -1,5 +1,5 @@
 import type { Cache } from '../cache/cache.ts'
-import { createCacheOn } from '../cache/create-cache.ts'
+import { createMemoryCache } from '../cache/memory-cache.ts'
 import { insideOf, type Outcomes } from '../cache/watch/inside.ts'
 import type { Clock } from '../clock.ts'
 import { wrongType } from '../errors.ts'
@@ -79,7 +79,7 @@ export class Reception<Native extends object> {
     const memory = { maxEntries: 10_000, maxBytes: 256 * 1024 * 1024 }
     this.#options = options
     this.settings = settings
-    this.cache = options.cache ?? createCacheOn({ ttl: 1, memory }, doors.clock, doors.random)
+    this.cache = options.cache ?? createMemoryCache({ ttl: 1, memory }, doors.clock, doors.random)
     const { outcomes, doors: { clock, random } = doors } = insideOf(this.cache)
     this.clock = clock
     this.#outcomes = outcomes

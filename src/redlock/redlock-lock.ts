@@ -15,9 +15,10 @@ export class RedlockLock {
   readonly attempts: readonly Promise<ExecutionStats>[]
   /** When it ends, in ms since 1970, on this host's clock; 0 once it was released, or replaced by `extend`. */
   expiration: number
-  /** One a resource. */
+  /** One a resource. @internal */
   readonly held: readonly HeldLock[]
 
+  /** @internal */
   constructor(
     redlock: LockKeeper,
     resources: readonly string[],

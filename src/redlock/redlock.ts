@@ -27,6 +27,13 @@ export class Redlock extends EventEmitter {
   readonly #random: Random
 
   /** Throws `TypeError` or `RangeError` that names what is wrong: no client, a setting out of range. */
+  constructor(clients: Iterable<RedisClient>, settings?: Partial<RedlockSettings>)
+  /** @internal */
+  constructor(
+    clients: Iterable<RedisClient>,
+    settings: Partial<RedlockSettings> | undefined,
+    doors: { clock?: Clock; random?: Random },
+  )
   constructor(
     clients: Iterable<RedisClient>,
     settings?: Partial<RedlockSettings>,

@@ -49,11 +49,12 @@ describe('the package as published', { timeout: TIMEOUT }, () => {
       expect.arrayContaining([
         'package/LICENSE',
         'package/README.md',
-        'package/CHANGELOG.md',
+        'package/SECURITY.md',
         'package/dist/index.d.ts',
-        'package/dist/dashboard/page-source.js',
+        'package/dist/dashboard.js',
       ]),
     )
+    expect(files.filter((file) => file.endsWith('.map'))).toEqual([])
     expect(files.filter((file) => !/^package\/(dist\/|[A-Z]+(\.md)?$|package\.json$)/.test(file))).toEqual([])
   })
 

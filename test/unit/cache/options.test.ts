@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { createCacheOn } from '../../../src/cache/create-cache.ts'
+import { createCacheOn, resolveWithClients } from '../../../src/cache/create-cache.ts'
 import {
   cap,
   checkCallOptions,
   checkTags,
   failureTtlOf,
-  resolveOptions,
   settingsOf,
   type CacheOptions,
   type CallOptions,
@@ -36,7 +35,7 @@ const outOfRange: [value: unknown, shown: string][] = [
 ]
 
 function resolve(options: Record<string, unknown>): unknown {
-  return resolveOptions({ ttl: 1000, ...options } as unknown as CacheOptions)
+  return resolveWithClients({ ttl: 1000, ...options } as unknown as CacheOptions)
 }
 
 /** The message names the option, what was expected and what came. */
@@ -86,9 +85,9 @@ describe('options of createCache', () => {
   })
 
   it('requires a ttl, and an object to hold it', () => {
-    expectRefusal(() => resolveOptions({} as CacheOptions), 'TypeError', 'ttl', 'undefined')
+    expectRefusal(() => resolveWithClients({} as CacheOptions), 'TypeError', 'ttl', 'undefined')
     for (const options of [undefined, null, 7] as unknown as CacheOptions[]) {
-      expect(() => resolveOptions(options)).toThrow(/^options must be an object with a ttl/)
+      expect(() => resolveWithClients(options)).toThrow(/^options must be an object with a ttl/)
     }
   })
 
@@ -175,7 +174,7 @@ describe('options of createCache', () => {
 
   it('does not change what it was given', () => {
     const options = Object.freeze({ ttl: Infinity, memory: Object.freeze({ maxEntries: 5 }) })
-    expect(resolveOptions(options)).toMatchObject({ ttl: MAX_DURATION, memory: { maxEntries: 5 } })
+    expect(resolveWithClients(options)).toMatchObject({ ttl: MAX_DURATION, memory: { maxEntries: 5 } })
   })
 })
 
@@ -206,7 +205,7 @@ describe('options of a call', () => {
   })
 
   it('overrides that of the cache, where it is given', () => {
-    const defaults = resolveOptions({ ttl: 1000, staleIfError: 5 })
+    const defaults = resolveWithClients({ ttl: 1000, staleIfError: 5 })
     expect(settingsOf(undefined, defaults)).toMatchObject({ ttl: 1000, staleIfError: 5 })
     expect(settingsOf({ ttl: 7, staleIfError: 0 }, defaults)).toMatchObject({ ttl: 7, staleIfError: 0 })
     expect(settingsOf({ ttl: Infinity }, defaults)).toMatchObject({ ttl: MAX_DURATION })

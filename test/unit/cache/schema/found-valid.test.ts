@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { CacheCore } from '../../../../src/cache/core.ts'
-import { resolveOptions, settingsOf, type CallSettings } from '../../../../src/cache/options.ts'
+import { resolveWithClients } from '../../../../src/cache/create-cache.ts'
+import { settingsOf, type CallSettings } from '../../../../src/cache/options.ts'
 import { claimValid, isValid } from '../../../../src/cache/schema/found-valid.ts'
 import type { StandardSchemaV1 } from '../../../../src/cache/schema/standard-schema.ts'
 import { Events } from '../../../../src/cache/watch/events.ts'
@@ -23,7 +24,7 @@ beforeEach(() => {
   const events = new Events('name', (key) => key)
   invalid = []
   events.on('invalid', (event) => invalid.push(event))
-  core = { events, clock, options: resolveOptions({ ttl: 1, commandTimeout: 50 }) } as unknown as CacheCore
+  core = { events, clock, options: resolveWithClients({ ttl: 1, commandTimeout: 50 }) } as unknown as CacheCore
 })
 const settings = (schema: StandardSchemaV1): CallSettings<string> =>
   settingsOf({ schema: schema as never }, core.options)

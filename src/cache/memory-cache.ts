@@ -1,0 +1,17 @@
+import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
+import type { Cache } from './cache.ts'
+import { resolveOptions, type CacheOptions } from './options.ts'
+import { RefillCache } from './refill-cache.ts'
+
+/**
+ * A cache in this process alone. Apart from `createCache`, so that whoever bundles the middleware without Redis gets
+ * nothing that speaks to one. Throws when an option cannot be honoured.
+ */
+export function createMemoryCache(options: Omit<CacheOptions, 'redis'>): Cache {
+  return new RefillCache(
+    resolveOptions(options, () => []),
+    systemClock,
+    systemRandom,
+  )
+}
