@@ -261,7 +261,7 @@ it('what answers a Request with a Response reaches no module of a server', async
   const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
   const nodes = [...new Set(outside)].filter((path) => path.startsWith('node:')).toSorted()
   // Bun and Deno have these.
-  const known = ['async_hooks', 'crypto', 'diagnostics_channel', 'events', 'os', 'util']
+  const known = ['async_hooks', 'crypto', 'diagnostics_channel', 'os', 'util']
   expect(nodes).toEqual(known.map((name) => `node:${name}`))
 })
 
