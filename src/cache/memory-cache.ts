@@ -8,10 +8,7 @@ import { RefillCache } from './refill-cache.ts'
  * A cache in this process alone. Apart from `createCache`, so that whoever bundles the middleware without Redis gets
  * nothing that speaks to one. Throws when an option cannot be honoured.
  */
-export function createMemoryCache(options: Omit<CacheOptions, 'redis'>): Cache {
-  return new RefillCache(
-    resolveOptions(options, () => []),
-    systemClock,
-    systemRandom,
-  )
+export function createMemoryCache(options: Omit<CacheOptions, 'redis'>, clock: Clock, random: Random): Cache {
+  const resolved = resolveOptions(options, () => [])
+  return new RefillCache(resolved, clock, random)
 }
