@@ -36,9 +36,8 @@ export interface Shard {
   readonly tag: string
 }
 
-/** What a connection for messages listens to. */
-export interface Subscription {
-  readonly channels: readonly string[]
+/** What kind of messages a connection is for. */
+export interface MessageKind {
   /** Where it listens to SPUBLISH, of Redis 7, and not to PUBLISH. */
   readonly shard?: Shard | undefined
   /** Also Redis's own messages about changed keys that begin so (CLIENT TRACKING). */
@@ -52,11 +51,19 @@ export interface Subscription {
 
 /** What a connection for messages tells of itself. */
 export interface MessageHooks {
-  /** From now on messages arrive. Called once at most. */
+  /** It is connected: from now on channels can be subscribed to. Called once at most. */
   onReady(): void
   onMessage(channel: Buffer, message: Buffer): void
   /** It is over, and nothing follows. Called once, but not after `close`. */
   onEnd(error: unknown): void
+}
+
+/** One connection for messages, from `onReady` on. */
+export interface MessageLink {
+  /** Resolves when messages on these channels arrive. Rejects where Redis refuses that; then none of them does. */
+  subscribe(channels: readonly string[]): Promise<unknown>
+  unsubscribe(channels: readonly string[]): void
+  close(): void
 }
 
 /** Where Redis tells a client of protocol 2 what has changed. */
@@ -95,7 +102,7 @@ export interface ClientPort {
    * told, and whoever wants another opens another. `attempt`: its number, from 0. Throws what the client throws at being
    * duplicated.
    */
-  openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void }
+  openMessages(attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink
 }
 
 /**

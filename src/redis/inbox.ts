@@ -3,7 +3,7 @@ import { ClosedError } from '../errors.ts'
 import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { Connection } from './connection.ts'
-import { TRACKING_CHANNEL, type Shard, type Subscription } from './client-port.ts'
+import { TRACKING_CHANNEL, type MessageKind, type Shard } from './client-port.ts'
 import { inboxAddress } from './inbox-address.ts'
 import { heartbeat } from './scripts/heartbeat.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
@@ -100,10 +100,8 @@ export class Inbox {
   #heartbeat: Timer | undefined
   /** The instant for which that timer is set. */
   #heartbeatAt = Infinity
-  /** When the first of those who wait now began to, or the inbox was last known to be in order. */
-  #quietSince = -Infinity
-  /** Set when a heartbeat leaves, cleared by whatever message arrives. */
-  #awaitsHeartbeat = false
+  /** When the first of those who wait now began to, or it was last found that nothing can be heard. */
+  #restsSince = -Infinity
 
   constructor(
     connection: Connection,
@@ -119,7 +117,7 @@ export class Inbox {
     this.#clock = clock
     this.#channel = CHANNEL_PREFIX + this.address
     this.#broadcast = broadcast
-    this.#subscriber = new Subscriber(connection, clock, this.#subscription, {
+    this.#subscriber = new Subscriber(connection, clock, this.#channels, this.#kind, {
       onReady: () => this.#noteReady(),
       onLost: () => this.#noteLost(),
       onMessage: (channel, message) => this.#receive(channel, message),
@@ -127,13 +125,16 @@ export class Inbox {
     })
   }
 
-  get #subscription(): Subscription {
-    const channels = [this.#channel]
-    const { channel, tracking, onFailure } = this.#broadcast ?? {}
-    if (channel !== undefined) channels.push(channel)
-    if (this.#shard !== undefined) return { channels, shard: this.#shard }
-    if (tracking === undefined) return { channels }
-    return { channels, tracking: { prefix: tracking.prefix, onFailure: (error) => onFailure?.(error) } }
+  get #channels(): string[] {
+    const { channel } = this.#broadcast ?? {}
+    return channel === undefined ? [this.#channel] : [this.#channel, channel]
+  }
+
+  get #kind(): MessageKind {
+    const { tracking, onFailure } = this.#broadcast ?? {}
+    if (this.#shard !== undefined) return { shard: this.#shard }
+    if (tracking === undefined) return {}
+    return { tracking: { prefix: tracking.prefix, onFailure: (error) => onFailure?.(error) } }
   }
 
   /** Whether messages of other processes arrive, for people to see. */
@@ -176,7 +177,7 @@ export class Inbox {
    */
   listen(topic: string, listener: Listener, since: number = Infinity): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set()
-    if (this.#listeners.size === 0) this.#quietSince = this.#clock.now()
+    if (this.#listeners.size === 0) this.#restsSince = this.#clock.now()
     this.#listeners.set(topic, listeners.add(listener))
     this.#scheduleHeartbeat()
     const kept = this.#kept.get(topic)
@@ -231,7 +232,6 @@ export class Inbox {
   }
 
   #noteReady(): void {
-    this.#hear()
     this.#resolveOpening?.()
     this.#opening = undefined
     this.#resolveOpening = undefined
@@ -255,7 +255,6 @@ export class Inbox {
 
   /** A message is the length of its topic, a colon, the topic, and the payload. */
   #receive(channel: Buffer, message: Buffer): void {
-    this.#hear()
     if (this.#broadcast !== undefined) {
       const name = channel.toString()
       if (name === TRACKING_CHANNEL) return this.#broadcast.tracking?.onChange(changedKeys(message))
@@ -305,11 +304,6 @@ export class Inbox {
     return !this.#closed && (this.#listeners.size > 0 || this.#broadcast !== undefined)
   }
 
-  #hear(): void {
-    this.#awaitsHeartbeat = false
-    this.#quietSince = this.#clock.now()
-  }
-
   /** A timer that is set too early is left alone: it finds nothing to do and goes on. */
   #scheduleHeartbeat(): void {
     const at = this.#heartbeatDueAt
@@ -320,7 +314,8 @@ export class Inbox {
   }
 
   get #heartbeatDueAt(): number {
-    return this.#quietSince + (this.#listeners.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT)
+    const since = Math.max(this.#subscriber.line.quietSince, this.#restsSince)
+    return since + (this.#listeners.size > 0 ? HEARTBEAT : IDLE_HEARTBEAT)
   }
 
   #wake(): void {
@@ -331,12 +326,14 @@ export class Inbox {
   }
 
   #beat(): void {
-    this.#quietSince = this.#clock.now()
+    const { line } = this.#subscriber
+    this.#restsSince = this.#clock.now()
     if (!this.ready) return
-    if (this.#awaitsHeartbeat) return this.#subscriber.reopen('a message to ourselves did not arrive')
-    this.#awaitsHeartbeat = true
+    line.quietSince = this.#clock.now()
+    if (line.awaitsHeartbeat) return line.reopen('a message to ourselves did not arrive')
+    line.awaitsHeartbeat = true
     this.#sendHeartbeat().catch((error: unknown) => {
-      this.#awaitsHeartbeat = false // it was not sent, perhaps for want of the right: nothing has shown
+      line.awaitsHeartbeat = false // it was not sent, perhaps for want of the right: nothing has shown
       if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than by the shard
     })
   }

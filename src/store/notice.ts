@@ -1,4 +1,7 @@
+import { AGAIN } from '../redis/scripts/wake-waiters.ts'
 import type { ReadEntry } from './entry.ts'
+
+export { AGAIN }
 
 /** What a waiter hears when the refill that it waits for ends. */
 export type Notice<V> =
@@ -8,8 +11,14 @@ export type Notice<V> =
   | { readonly kind: 'pass' }
   /** Load in your process, for all who wait there: the value cannot be sent. */
   | { readonly kind: 'local' }
-  /** Look again: the value was too large for the message, or the refill was revoked. */
-  | { readonly kind: 'again' }
+  /**
+   * Look again: the value was too large for the message, or there were too many to send it to, or the refill was revoked.
+   * `within`: ms over which those who are told so spread, so that they do not all come at once.
+   */
+  | { readonly kind: 'again'; readonly within: number }
+
+/** Look again, at once. */
+export const LOOK: Notice<never> = { kind: 'again', within: 0 }
 
 /** The failure of a loader as it is told to other processes. */
 export interface RemoteFailure {
@@ -24,7 +33,6 @@ const ENVELOPE = 'h'
 const FAILED = 'f'
 export const PASS = 'p'
 export const LOCAL = 'l'
-export const AGAIN = 'a'
 
 /** Characters of a failure that are told to others; the whole of it goes to the callers in the leader's process. */
 const LONGEST_NAME = 200
@@ -47,7 +55,7 @@ export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => Rea
   switch (bytes.toString('latin1', 0, 1)) {
     case ENVELOPE: {
       const entry = decodeEntry(bytes)
-      return entry === undefined ? { kind: 'again' } : { kind: 'entry', entry }
+      return entry === undefined ? LOOK : { kind: 'entry', entry }
     }
     case FAILED:
       return { kind: 'failed', failure: readFailure(bytes.toString('utf8', 1)) }
@@ -55,8 +63,10 @@ export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => Rea
       return { kind: 'pass' }
     case LOCAL:
       return { kind: 'local' }
+    case AGAIN:
+      return bytes.length === 1 ? LOOK : { kind: 'again', within: Number(bytes.toString('latin1', 1)) || 0 }
     default:
-      return { kind: 'again' }
+      return LOOK
   }
 }
 

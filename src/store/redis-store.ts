@@ -10,7 +10,7 @@ import type { Codec } from './codec.ts'
 import { Endings, type Possession } from './endings.ts'
 import type { ReadEntry } from './entry.ts'
 import { decodeEnvelope, type Envelope, type Kind } from './envelope.ts'
-import { readFailure, readNotice, type Notice, type RemoteFailure } from './notice.ts'
+import { LOOK, readFailure, readNotice, type Notice, type RemoteFailure } from './notice.ts'
 import { Overwrites } from './overwrites.ts'
 import { PlainReads, type PlainRead } from './plain-reads.ts'
 import { askTime, RedisClock } from './redis-clock.ts'
@@ -345,8 +345,8 @@ export class RedisStore {
       }
       // A tag may have been changed on its way here, on another node.
       this.#tags.leftOf(told, key, 0).then(
-        (left) => onNotice(left === told ? notice : { kind: 'again' }),
-        () => onNotice({ kind: 'again' }),
+        (left) => onNotice(left === told ? notice : LOOK),
+        () => onNotice(LOOK),
       )
     }
     const valueKey = this.valueKey(key)

@@ -1,11 +1,13 @@
+import { systemClock } from '../clock.ts'
 import type {
   Argument,
   ClientPort,
   ClientStatus,
   MessageHooks,
+  MessageKind,
+  MessageLink,
   PortListener,
   ReplyKind,
-  Subscription,
 } from '../redis/client-port.ts'
 import type { RedisTime } from './redis-time.ts'
 
@@ -16,8 +18,10 @@ type State = 'connected' | 'away' | 'dead'
 interface Messages {
   readonly hooks: MessageHooks
   /** The real one; absent where none could be opened. */
-  connection: { close(): void } | undefined
+  connection: MessageLink | undefined
   isReady: boolean
+  /** Subscriptions that are asked for. */
+  asking: number
   isOver: boolean
 }
 
@@ -81,7 +85,7 @@ export class TestPort implements ClientPort {
   /** Whether a command or a connection is under way. */
   get isBusy(): boolean {
     if (this.#state !== 'connected') return false
-    return this.#underWay.size > 0 || [...this.#messages].some(({ isReady }) => !isReady)
+    return this.#underWay.size > 0 || [...this.#messages].some(({ isReady, asking }) => !isReady || asking > 0)
   }
 
   /** Resolves when nothing is. */
@@ -155,32 +159,55 @@ export class TestPort implements ClientPort {
     }
   }
 
-  openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
-    const messages: Messages = { hooks, connection: undefined, isReady: false, isOver: false }
+  openMessages(attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink {
+    const messages: Messages = { hooks, connection: undefined, isReady: false, asking: 0, isOver: false }
     const close = (): void => {
       messages.isOver = true
       this.#messages.delete(messages)
       messages.connection?.close()
       this.#noteLess()
     }
-    if (this.#state === 'dead') return { close }
+    const link: MessageLink = {
+      subscribe: (channels) => this.#subscribe(messages, channels),
+      unsubscribe: (channels) => messages.connection?.unsubscribe(channels),
+      close,
+    }
+    if (this.#state === 'dead') return link
     if (this.#state === 'away') {
       queueMicrotask(() => messages.isOver || hooks.onEnd(this.#unreachable()))
-      return { close }
+      return link
     }
     this.#messages.add(messages)
-    const channels = [...subscription.channels, this.#barrier]
-    messages.connection = this.#port.openMessages(attempt, { ...subscription, channels }, this.#guarded(messages))
-    return { close }
+    messages.connection = this.#port.openMessages(attempt, kind, this.#guarded(messages))
+    return link
+  }
+
+  async #subscribe(messages: Messages, channels: readonly string[]): Promise<void> {
+    messages.asking++
+    try {
+      await messages.connection?.subscribe(channels)
+    } finally {
+      // Whoever has asked hears of it first.
+      systemClock.setImmediate(() => {
+        messages.asking--
+        this.#noteLess()
+      })
+    }
   }
 
   #guarded(messages: Messages): MessageHooks {
     const { hooks } = messages
     return {
       onReady: () => {
-        messages.isReady = true
-        if (!messages.isOver) hooks.onReady()
-        this.#noteLess()
+        const begun = messages.connection?.subscribe([this.#barrier]) ?? Promise.resolve()
+        begun.then(
+          () => {
+            messages.isReady = true
+            if (!messages.isOver) hooks.onReady()
+            this.#noteLess()
+          },
+          (error: unknown) => this.#noteEnd(messages, error),
+        )
       },
       onMessage: (channel, message) => {
         if (messages.isOver) return
@@ -189,12 +216,16 @@ export class TestPort implements ClientPort {
         if (this.#toLose > 0) this.#toLose--
         else hooks.onMessage(channel, message)
       },
-      onEnd: (error) => {
-        this.#messages.delete(messages)
-        if (!messages.isOver) hooks.onEnd(error)
-        this.#noteLess()
-      },
+      onEnd: (error) => this.#noteEnd(messages, error),
     }
+  }
+
+  #noteEnd(messages: Messages, error: unknown): void {
+    this.#messages.delete(messages)
+    messages.connection?.close()
+    if (!messages.isOver) messages.hooks.onEnd(error)
+    messages.isOver = true
+    this.#noteLess()
   }
 
   #tellBarrier(message: string, messages: Messages): void {

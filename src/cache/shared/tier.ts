@@ -241,8 +241,14 @@ export class RedisTier {
     // Not registered, because the inbox was not open yet: its opening resets it, and so interrupts this wait.
     const leaseEndsIn = claim.leaseEndsIn * (isPatient ? PATIENCE : 1)
     const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
+    const startedAt = this.#clock.now()
     const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
-    return typeof end === 'string' ? undefined : end
+    if (typeof end === 'string') return undefined
+    if (end.kind !== 'again' || end.within === 0) return end
+    // Where waiting must end soon, half of the time is left for looking.
+    const left = Math.max(ms - (this.#clock.now() - startedAt), 0) / 2
+    const later = await mailbox.next(Math.min(end.within * this.#random.uniform(), left))
+    return typeof later === 'string' ? end : later
   }
 
   /**

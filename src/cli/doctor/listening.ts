@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts'
-import type { ClientPort, Subscription } from '../../redis/client-port.ts'
+import type { ClientPort, MessageKind } from '../../redis/client-port.ts'
 
 /** What arrives on a connection for messages. */
 interface Messages {
@@ -11,16 +11,16 @@ interface Messages {
 }
 
 /** Opens one, and says what has not arrived on it within `timeout` ms. */
-export function listen(client: ClientPort, subscription: Subscription, timeout: number): Messages {
-  const missing = new Set(subscription.channels)
+export function listen(client: ClientPort, channels: readonly string[], kind: MessageKind, timeout: number): Messages {
+  const missing = new Set(channels)
   let noteArrival = (): void => {}
   const arrived = new Promise<void>((resolve) => (noteArrival = resolve))
   const late = (): Promise<void> =>
     new Promise((resolve) => void systemClock.setTimeout(resolve, timeout, { keepAlive: false }))
   let close = (): void => {}
   const begun = new Promise<unknown>((resolve) => {
-    const connection = client.openMessages(0, subscription, {
-      onReady: () => resolve(undefined),
+    const connection = client.openMessages(0, kind, {
+      onReady: () => void connection.subscribe(channels).then(() => resolve(undefined), resolve),
       onEnd: resolve,
       onMessage(channel) {
         missing.delete(channel.toString())

@@ -14,7 +14,7 @@ export async function tryMessages(
   const check = 'messages'
   const channels = [`herdlock:inbox:doctor-${id}`, connection.channel(`${prefix}:backplane`)]
   const rights = `+subscribe +publish &herdlock:inbox:* &${prefix}:*`
-  const messages = listen(connection.client, { channels }, timeout)
+  const messages = listen(connection.client, channels, {}, timeout)
   try {
     const failure = await messages.begun
     if (isReply(failure, 'NOPERM')) return refused(check, 'SUBSCRIBE', failure, rights)

@@ -21,7 +21,7 @@ export async function tryShard(
   }
   const channel = `herdlock:inbox:{${tag}}doctor-${id}`
   const shard = { node: `${address.host}:${address.port}`, tag }
-  const messages = listen(connection.client, { channels: [channel], shard }, timeout)
+  const messages = listen(connection.client, [channel], { shard }, timeout)
   try {
     const failure = await messages.begun
     if (failure !== undefined) throw failure

@@ -1,5 +1,5 @@
 import { runOutside } from '../../outside.ts'
-import type { MessageHooks, Subscription } from '../client-port.ts'
+import type { MessageHooks, MessageKind, MessageLink } from '../client-port.ts'
 import { BYTES, type GlideLikeClient, hiddenMembers, RESP3 } from './glide-client.ts'
 import { asReplyError } from './glide-error.ts'
 
@@ -29,17 +29,21 @@ const OVERRIDDEN = {
  */
 export function openGlideMessages(
   client: GlideLikeClient,
-  { channels, tracking }: Subscription,
+  { tracking }: MessageKind,
   hooks: MessageHooks,
-): { close(): void } {
+): MessageLink {
   const { config } = hiddenMembers(client)
   if (config === undefined) throw new Error('the configuration of the GLIDE client is not known')
   let subscriber: GlideLikeClient | undefined
   let isOver = false
+  const subscribed = new Set<string>()
+  /** Confirmations of Redis that have come, and those that were asked for. */
   let confirmed = 0
+  let expected = 0
+  let onAllConfirmed = (): void => {}
   const close = (): void => {
     isOver = true
-    if (subscriber !== undefined) retire(subscriber, channels)
+    if (subscriber !== undefined) retire(subscriber, [...subscribed])
     subscriber = undefined
   }
   const end = (error: unknown): void => {
@@ -51,10 +55,9 @@ export function openGlideMessages(
     if (!isOver) hooks.onMessage(channel, message)
   }
   const onConfirmed = (): void => {
-    if (isOver || ++confirmed < channels.length) return
-    if (confirmed > channels.length) return end(new Error('the connection was lost'))
-    tracking?.onFailure(new Error('tracking is not possible with GLIDE'))
-    hooks.onReady()
+    if (isOver) return
+    if (++confirmed > expected) return end(new Error('the connection was lost'))
+    if (confirmed === expected) onAllConfirmed()
   }
   const open = async (): Promise<void> => {
     const pubsubSubscriptions = { channelsAndPatterns: {}, callback: onMessage }
@@ -65,15 +68,39 @@ export function openGlideMessages(
     if (isOver) return close()
     watch(subscriber, onConfirmed)
     subscriber.customCommand(['client', 'setname', 'herdlock-inbox']).catch(() => {}) // it may lack the right
-    await subscriber.customCommand(['subscribe', ...channels])
-    // Why a subscription is refused GLIDE tells only its log. The right to publish goes by the same channels.
-    await subscriber.customCommand(['publish', channels[0], '']).catch((error: unknown) => {
-      const reason = asReplyError(error)
-      if (String(reason).includes('channel')) throw reason
-    })
+    tracking?.onFailure(new Error('tracking is not possible with GLIDE'))
+    hooks.onReady()
+  }
+  const subscribe = async (channels: readonly string[]): Promise<void> => {
+    if (subscriber === undefined) return
+    expected += channels.length
+    const areConfirmed = new Promise<void>((resolve) => (onAllConfirmed = resolve))
+    try {
+      await subscriber.customCommand(['subscribe', ...channels])
+      // Why a subscription is refused GLIDE tells only its log. The right to publish goes by the same channels.
+      await subscriber.customCommand(['publish', channels[0] as string, '']).catch((error: unknown) => {
+        const reason = asReplyError(error)
+        if (String(reason).includes('channel')) throw reason
+      })
+    } catch (error) {
+      expected -= channels.length
+      throw asReplyError(error)
+    }
+    for (const channel of channels) subscribed.add(channel)
+    await areConfirmed
   }
   open().catch((error: unknown) => end(asReplyError(error)))
-  return { close }
+  // One after the other, for confirmations do not say of what they are.
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    subscribe(channels) {
+      const asked = last.then(() => subscribe(channels))
+      last = asked.catch(() => {})
+      return asked
+    },
+    unsubscribe() {}, // what still comes is for nobody; GLIDE would be told in a way that cannot be told from a loss
+    close,
+  }
 }
 
 /** Closed while it is subscribed, GLIDE would log an error. */

@@ -3,9 +3,10 @@ import type {
   ClientPort,
   ClientStatus,
   MessageHooks,
+  MessageKind,
+  MessageLink,
   PortListener,
   ReplyKind,
-  Subscription,
 } from '../client-port.ts'
 import { numberInSlots } from '../hash-slot.ts'
 import { asList } from '../reply.ts'
@@ -104,8 +105,8 @@ export class GlidePort implements ClientPort {
     return () => void socket?.off('close', onClose)
   }
 
-  openMessages(_attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
-    return openGlideMessages(this.#client, subscription, hooks)
+  openMessages(_attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink {
+    return openGlideMessages(this.#client, kind, hooks)
   }
 
   /** Whether the client has options by which it would treat this command in its own way. */

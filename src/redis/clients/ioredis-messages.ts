@@ -1,5 +1,5 @@
 import { runOutside } from '../../outside.ts'
-import { TRACKING_CHANNEL, type MessageHooks, type Shard, type Subscription } from '../client-port.ts'
+import { TRACKING_CHANNEL, type MessageHooks, type MessageKind, type MessageLink, type Shard } from '../client-port.ts'
 import type { IoredisClient } from './ioredis-client.ts'
 import { IoredisSender } from './ioredis-sender.ts'
 
@@ -7,10 +7,10 @@ import { IoredisSender } from './ioredis-sender.ts'
 export function openIoredisMessages(
   client: IoredisClient,
   attempt: number,
-  subscription: Subscription,
+  { shard, tracking }: MessageKind,
   hooks: MessageHooks,
-): { close(): void } {
-  const subscriber = runOutside(() => duplicate(client, attempt, subscription.shard))
+): MessageLink {
+  const subscriber = runOutside(() => duplicate(client, attempt, shard))
   const sender = new IoredisSender(subscriber)
   let isOver = false
   let lastError: unknown = new Error('the connection was closed')
@@ -23,11 +23,15 @@ export function openIoredisMessages(
   subscriber.on('error', (error: unknown) => (lastError = error))
   subscriber.on('end', () => end(lastError))
   subscriber.on('ready', () => {
-    subscribe(sender, subscription).then(() => isOver || hooks.onReady(), end)
+    const begun = tracking === undefined ? Promise.resolve() : track(sender, tracking)
+    begun.then(() => isOver || hooks.onReady(), end)
   })
   const onMessage = (channel: Buffer, message: Buffer): unknown => isOver || hooks.onMessage(channel, message)
-  subscriber.on(subscription.shard === undefined ? 'messageBuffer' : 'smessageBuffer', onMessage)
+  subscriber.on(shard === undefined ? 'messageBuffer' : 'smessageBuffer', onMessage)
+  const sharded = shard === undefined ? '' : 's'
   return {
+    subscribe: (channels) => sender.send('text', `${sharded}subscribe`, channels),
+    unsubscribe: (channels) => void sender.send('text', `${sharded}unsubscribe`, channels).catch(() => {}),
     close() {
       isOver = true
       subscriber.disconnect()
@@ -35,27 +39,20 @@ export function openIoredisMessages(
   }
 }
 
-async function subscribe(sender: IoredisSender, { channels, shard, tracking }: Subscription): Promise<void> {
-  if (shard !== undefined) return void (await sender.send('text', 'ssubscribe', channels))
-  const isTracked = tracking !== undefined && (await track(sender, tracking))
-  await sender.send('text', 'subscribe', isTracked ? [...channels, TRACKING_CHANNEL] : channels)
-}
-
 /**
  * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come as
- * pushes in protocol 3, ioredis 6 tells nobody.
+ * pushes in protocol 3, ioredis 6 tells nobody. In protocol 2 it can be asked only before the first subscription.
  */
 async function track(
   sender: IoredisSender,
-  { prefix, onFailure }: NonNullable<Subscription['tracking']>,
-): Promise<boolean> {
+  { prefix, onFailure }: NonNullable<MessageKind['tracking']>,
+): Promise<void> {
   try {
     const id = String(await sender.send('text', 'client', ['id']))
     await sender.send('text', 'client', ['tracking', 'on', 'redirect', id, 'bcast', 'prefix', prefix])
-    return true
+    await sender.send('text', 'subscribe', [TRACKING_CHANNEL])
   } catch (error) {
     onFailure(error)
-    return false
   }
 }
 

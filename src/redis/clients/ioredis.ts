@@ -5,10 +5,11 @@ import type {
   ClientPort,
   ClientStatus,
   MessageHooks,
+  MessageKind,
+  MessageLink,
   PortListener,
   ReplyKind,
   Shard,
-  Subscription,
 } from '../client-port.ts'
 import type { Corkable } from '../gather-writes.ts'
 import type { IoredisClient } from './ioredis-client.ts'
@@ -150,7 +151,7 @@ export class IoredisPort implements ClientPort {
     return this.#shards.of(slot)
   }
 
-  openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
-    return openIoredisMessages(this.#client, attempt, subscription, hooks)
+  openMessages(attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink {
+    return openIoredisMessages(this.#client, attempt, kind, hooks)
   }
 }

@@ -1,26 +1,25 @@
 import { runOutside } from '../../outside.ts'
-import type { MessageHooks, Subscription } from '../client-port.ts'
+import type { MessageHooks, MessageKind, MessageLink } from '../client-port.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
 
-type Subscribe = (
-  channels: readonly string[],
-  listener: (message: Buffer, channel: Buffer) => void,
-  bufferMode: true,
-) => Promise<void>
+type Listener = (message: Buffer, channel: Buffer) => void
+type Subscribe = (channels: readonly string[], listener: Listener, bufferMode: true) => Promise<void>
 
 interface Subscriber extends NodeRedisClient {
   connect(): Promise<unknown>
   destroy(): void
   subscribe: Subscribe
   sSubscribe: Subscribe
+  unsubscribe: Subscribe
+  sUnsubscribe: Subscribe
 }
 
 /** One connection for messages: a duplicate of `model`, as soon as that is known, which does not connect again. */
 export function openNodeRedisMessages(
   model: () => NodeRedisClient | Promise<NodeRedisClient>,
-  { channels, shard, tracking }: Subscription,
+  { shard, tracking }: MessageKind,
   hooks: MessageHooks,
-): { close(): void } {
+): MessageLink {
   let isOver = false
   let subscriber: Subscriber | undefined
   const close = (): void => {
@@ -32,7 +31,7 @@ export function openNodeRedisMessages(
     close()
     hooks.onEnd(error)
   }
-  const subscribe = async (): Promise<void> => {
+  const open = async (): Promise<void> => {
     const known = await model()
     if (isOver) return
     subscriber = duplicate(known)
@@ -40,13 +39,20 @@ export function openNodeRedisMessages(
     subscriber.on('end', () => end(new Error('the connection was closed')))
     await subscriber.connect()
     subscriber.sendCommand(['CLIENT', 'SETNAME', 'herdlock-inbox']).catch(() => {}) // it may lack the right
-    const onMessage = (message: Buffer, channel: Buffer): unknown => isOver || hooks.onMessage(channel, message)
-    await subscriber[shard === undefined ? 'subscribe' : 'sSubscribe'](channels, onMessage, true)
     tracking?.onFailure(new Error('tracking is not possible with node-redis'))
     if (!isOver) hooks.onReady()
   }
-  runOutside(subscribe).catch(end)
-  return { close }
+  const onMessage: Listener = (message, channel) => isOver || hooks.onMessage(channel, message)
+  runOutside(open).catch(end)
+  const isSharded = shard !== undefined
+  return {
+    subscribe: async (channels) => subscriber?.[isSharded ? 'sSubscribe' : 'subscribe'](channels, onMessage, true),
+    unsubscribe(channels) {
+      if (isOver) return
+      subscriber?.[isSharded ? 'sUnsubscribe' : 'unsubscribe'](channels, onMessage, true).catch(() => {})
+    },
+    close,
+  }
 }
 
 function duplicate(client: NodeRedisClient): Subscriber {

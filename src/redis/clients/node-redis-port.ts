@@ -5,10 +5,11 @@ import type {
   ClientPort,
   ClientStatus,
   MessageHooks,
+  MessageKind,
+  MessageLink,
   PortListener,
   ReplyKind,
   Shard,
-  Subscription,
 } from '../client-port.ts'
 import type { NodeRedisClient } from './node-redis-client.ts'
 import { openNodeRedisMessages } from './node-redis-messages.ts'
@@ -75,8 +76,8 @@ export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
     }
   }
 
-  openMessages(attempt: number, subscription: Subscription, hooks: MessageHooks): { close(): void } {
-    return openNodeRedisMessages(() => this.single(attempt, subscription.shard), subscription, hooks)
+  openMessages(attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink {
+    return openNodeRedisMessages(() => this.single(attempt, kind.shard), kind, hooks)
   }
 
   /** Sends words as they are. `firstKey`: what decides about the node, if anything does. */

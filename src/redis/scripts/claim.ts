@@ -70,7 +70,7 @@ local function takeOver(leaseKey, waitersKey, token, topic)
   local holder = redis.pcall('GET', leaseKey)
   if not holder or holder == token then return end
   redis.call('DEL', leaseKey)
-  if type(holder) == 'string' then wakeWaiters(waitersKey, topic .. holder, again) end
+  if type(holder) == 'string' then wakeWaiters(waitersKey, topic .. holder, again, 0) end
 end
 
 local function claimOne(keys, token, freshBeyond, topic, wantsSlot)

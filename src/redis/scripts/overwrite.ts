@@ -36,7 +36,7 @@ if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) else redi
 local holder = redis.pcall('GET', KEYS[2])
 redis.call('DEL', KEYS[4])
 if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
-if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and bytes or ARGV[5]) end
+if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and bytes or ARGV[5], #bytes) end
 redis.pcall('PUBLISH', ARGV[6], ARGV[7])
 return { micros, 1 }
 `)

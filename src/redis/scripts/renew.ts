@@ -41,7 +41,7 @@ local function renewOne(keys, args)
   if not isEnvelope(old) or string.sub(old, 4, 4) ~= 'v' then return 4 end
   if areTagsChanged(head, tagKeys, storeFor) then
     freeLease(leaseKey, lastKey, queueKey, counts)
-    wakeWaiters(waitersKey, topic, again)
+    wakeWaiters(waitersKey, topic, again, 0)
     return 2
   end
   local oldLength = 64 + tonumber(string.sub(old, 59, 63))
@@ -58,7 +58,7 @@ local function renewOne(keys, args)
     end
   end
   freeLease(leaseKey, lastKey, queueKey, counts)
-  wakeWaiters(waitersKey, topic, isSent and whole or again)
+  wakeWaiters(waitersKey, topic, isSent and whole or again, storeFor > 0 and redis.call('STRLEN', valueKey) or 0)
   return 1
 end
 

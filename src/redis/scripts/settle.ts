@@ -41,7 +41,7 @@ local function settleOne(keys, args)
   if deadline ~= '' and now > tonumber(deadline) then return 3 end
   if bytes ~= '' and areTagsChanged(bytes, tagKeys, storeFor) then
     freeLease(leaseKey, lastKey, queueKey, counts)
-    wakeWaiters(waitersKey, topic, again)
+    wakeWaiters(waitersKey, topic, again, 0)
     return 2
   end
   if bytes ~= '' then bytes = timed(bytes, now, life) end
@@ -50,7 +50,7 @@ local function settleOne(keys, args)
   end
   freeLease(leaseKey, lastKey, queueKey, counts)
   if ARGV[args + 8] ~= '' then redis.pcall('PUBLISH', ARGV[args + 8], ARGV[args + 9]) end
-  wakeWaiters(waitersKey, topic, notice == '' and bytes or notice)
+  wakeWaiters(waitersKey, topic, notice == '' and bytes or notice, storeFor > 0 and #bytes or 0)
   return 1
 end
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ClientPort, MessageHooks, Shard, Subscription } from '../../../src/redis/client-port.ts'
+import type { ClientPort, MessageHooks, MessageKind, Shard } from '../../../src/redis/client-port.ts'
 import { Connection } from '../../../src/redis/connection.ts'
 import { hashedPart, hashSlot } from '../../../src/redis/hash-slot.ts'
 import { Inboxes } from '../../../src/redis/inboxes.ts'
@@ -11,7 +11,8 @@ const KEY = 'app:{user}'
 const SLOT = hashSlot(hashedPart(KEY))
 
 interface Opened {
-  readonly subscription: Subscription
+  readonly kind: MessageKind
+  readonly channels: string[]
   readonly hooks: MessageHooks
   isClosed: boolean
 }
@@ -27,10 +28,14 @@ function makeCluster() {
     masters: () => [port],
     listen: () => () => {},
     shardOf: (slot) => (slot === SLOT ? cluster.shard : undefined),
-    openMessages(_attempt, subscription, hooks) {
-      const opened: Opened = { subscription, hooks, isClosed: false }
+    openMessages(_attempt, kind, hooks) {
+      const opened: Opened = { kind, channels: [], hooks, isClosed: false }
       cluster.opened.push(opened)
-      return { close: () => void (opened.isClosed = true) }
+      return {
+        subscribe: async (channels) => opened.channels.push(...channels),
+        unsubscribe() {},
+        close: () => void (opened.isClosed = true),
+      }
     },
   }
   return { cluster, port }
@@ -58,17 +63,18 @@ describe('the inboxes of a Cluster', () => {
       (payload) => void heard.push(payload.toString()),
       () => void resets++,
     )
-  const ofShards = (): Opened[] => made.cluster.opened.filter(({ subscription }) => subscription.shard !== undefined)
-  const publish = ({ subscription, hooks }: Opened, payload: string): void =>
-    hooks.onMessage(Buffer.from(subscription.channels[0] as string), Buffer.from(`5:topic${payload}`))
+  const ofShards = (): Opened[] => made.cluster.opened.filter(({ kind }) => kind.shard !== undefined)
+  const publish = ({ channels, hooks }: Opened, payload: string): void =>
+    hooks.onMessage(Buffer.from(channels[0] as string), Buffer.from(`5:topic${payload}`))
 
   it('are one until somebody has waited for a key of a shard, and that can be heard', async () => {
     expect(inboxes.of(KEY)).toBe(inboxes.main)
     wait()()
     expect(inboxes.of(KEY)).toBe(inboxes.main)
     ofShards()[0]?.hooks.onReady()
+    await clock.settle()
     expect(inboxes.of(KEY).address).toBe(`{0}${inboxes.main.id}`)
-    expect(ofShards()[0]?.subscription.channels).toEqual([`herdlock:inbox:{0}${inboxes.main.id}`])
+    expect(ofShards()[0]?.channels).toEqual([`herdlock:inbox:{0}${inboxes.main.id}`])
     expect(inboxes.of('app:{another}')).toBe(inboxes.main)
     wait()()
     expect(ofShards()).toHaveLength(1)
@@ -77,9 +83,11 @@ describe('the inboxes of a Cluster', () => {
   it('hand on what comes by the shard to those who have asked since it is heard, and to those before by the main one', async () => {
     wait()
     void inboxes.main.open()
-    made.cluster.opened.find(({ subscription }) => subscription.shard === undefined)?.hooks.onReady()
+    made.cluster.opened.find(({ kind }) => kind.shard === undefined)?.hooks.onReady()
+    await clock.settle()
     const [shard] = ofShards() as [Opened]
     shard.hooks.onReady()
+    await clock.settle()
     publish(made.cluster.opened.find((each) => each !== shard) as Opened, 'by all')
     expect(heard).toEqual(['by all'])
     await clock.advance(10)
@@ -92,6 +100,7 @@ describe('the inboxes of a Cluster', () => {
     wait()()
     const [shard] = ofShards() as [Opened]
     shard.hooks.onReady()
+    await clock.settle()
     await clock.advance(10)
     wait()
     expect(resets).toBe(0)
@@ -117,6 +126,7 @@ describe('the inboxes of a Cluster', () => {
     wait()()
     const [before] = ofShards() as [Opened]
     before.hooks.onReady()
+    await clock.settle()
     await clock.advance(10)
     wait()
     made.cluster.shard = { node: 'a:1', tag: '1' }
@@ -125,13 +135,15 @@ describe('the inboxes of a Cluster', () => {
     expect(before.isClosed).toBe(true)
     expect(resets).toBe(1)
     ofShards()[1]?.hooks.onReady()
+    await clock.settle()
     expect(inboxes.of(KEY).address).toBe(`{1}${inboxes.main.id}`)
   })
 
-  it('are closed together', () => {
+  it('are closed together', async () => {
     wait()()
     void inboxes.main.open()
     for (const { hooks } of made.cluster.opened) hooks.onReady()
+    await clock.settle()
     inboxes.close()
     expect(made.cluster.opened.map(({ isClosed }) => isClosed)).toEqual([true, true])
     wait()()

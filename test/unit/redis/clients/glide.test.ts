@@ -213,7 +213,7 @@ describe('an error that Redis has answered', () => {
 it('messages need what the client was made of', () => {
   const { client } = make()
   const port = new GlidePort({ ...client, config: undefined } as never)
-  const open = () => port.openMessages(0, { channels: ['a'] }, { onReady() {}, onMessage() {}, onEnd() {} })
+  const open = () => port.openMessages(0, {}, { onReady() {}, onMessage() {}, onEnd() {} })
   expect(open).toThrow(/configuration of the GLIDE client/)
 })
 

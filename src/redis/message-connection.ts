@@ -1,0 +1,338 @@
+import type { Clock, Timer } from '../clock.ts'
+import { SubscriberError } from '../errors.ts'
+import { clientError } from './client-error.ts'
+import { TRACKING_CHANNEL, type ClientPort, type MessageKind, type MessageLink } from './client-port.ts'
+import type { Connection } from './connection.ts'
+
+/** Who listens to some channels of a connection that others use, too. */
+export interface Member {
+  readonly channels: readonly string[]
+  /** Messages on its channels arrive from now on. */
+  onReady(): void
+  /** From now on none arrive, though some have. */
+  onLost(): void
+  onMessage(channel: Buffer, message: Buffer): void
+  /** The connection cannot be opened or does not last, or its channels are refused, although Redis answers. */
+  onFailure(error: SubscriberError): void
+  /** The client has ended, and the connection with it. */
+  onEnd(): void
+}
+
+/**
+ * `out`: there is no connection; `asking`: its channels are asked for; `in`: it hears them; `refused`: Redis does not let
+ * it, though it lets others.
+ */
+type Phase = 'out' | 'asking' | 'in' | 'refused'
+
+interface Membership {
+  phase: Phase
+  /** Refusals in a row. */
+  refusals: number
+  /** Ends the pause after one. */
+  timer: Timer | undefined
+}
+
+/** ms from a failure to the next attempt, doubled each time. */
+const FIRST_PAUSE = 50
+const LONGEST_PAUSE = 5000
+/** ms that an attempt may take, doubled each time: a frozen server accepts connections and says nothing. */
+const FIRST_PATIENCE = 2000
+const LONGEST_PATIENCE = 20_000
+/** ms after which a connection counts as one that lasts. */
+const LASTING = 5000
+
+const connections = new WeakMap<ClientPort, Map<string, MessageConnection>>()
+
+/**
+ * The one connection for messages of a client, for all caches and lockers that use it: open while any of them needs it.
+ * It is opened anew whenever it is lost, until the user's client ends: each time as a duplicate of that client, which the
+ * application may have given other credentials since.
+ */
+export class MessageConnection {
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #kind: MessageKind
+  readonly #members = new Map<Member, Membership>()
+  /** By channel; forgotten whenever members come or go. */
+  readonly #told = new Map<string, readonly Member[]>()
+  /** Channels that Redis was asked for on the present connection, and its answer. */
+  readonly #asked = new Map<string, Promise<unknown>>()
+  /** The connection, or the attempt at one. */
+  #link: MessageLink | undefined
+  /** Whether channels can be asked for. */
+  #isUp = false
+  /** Whether anybody hears anything, or has on the present connection. */
+  #hasServed = false
+  /** Members whose channels are asked for, and those who were refused since the last time that there were none. */
+  #asking = 0
+  readonly #refused = new Map<Member, unknown>()
+  /** Ends the attempt, or begins the next. */
+  #timer: Timer | undefined
+  #attempts = 0
+  /** In a row. */
+  #failures = 0
+  #servesSince = -Infinity
+  #stopWatching: (() => void) | undefined
+  /** Whether an attempt has failed, or a connection did not last, until one does. */
+  isFailing = false
+  /** When something was last heard, or asked in order to hear it. Local instant. */
+  quietSince: number = -Infinity
+  /** Whether a message that somebody has sent to himself has not arrived yet, nor any other since. */
+  awaitsHeartbeat = false
+
+  private constructor(connection: Connection, clock: Clock, kind: MessageKind) {
+    this.#connection = connection.to(connection.client)
+    this.#clock = clock
+    this.#kind = kind
+  }
+
+  /** Caches with tracking share one with those alone that have the same prefix: it must be asked for before all else. */
+  static of(connection: Connection, clock: Clock, kind: MessageKind): MessageConnection {
+    const ofClient = connections.get(connection.client) ?? new Map<string, MessageConnection>()
+    connections.set(connection.client, ofClient)
+    const name = JSON.stringify([kind.shard?.node, kind.shard?.tag, kind.tracking?.prefix])
+    const known = ofClient.get(name) ?? new MessageConnection(connection, clock, kind)
+    ofClient.set(name, known)
+    return known
+  }
+
+  /** Connects if need be. The client must not have ended. */
+  join(member: Member): void {
+    const membership: Membership = { phase: 'out', refusals: 0, timer: undefined }
+    this.#members.set(member, membership)
+    this.#told.clear()
+    if (this.#stopWatching === undefined) this.#open()
+    else if (this.#isUp) this.#ask(member, membership)
+    else this.#hurry()
+  }
+
+  leave(member: Member): void {
+    this.#members.get(member)?.timer?.cancel()
+    if (!this.#members.delete(member)) return
+    this.#told.clear()
+    this.#refused.delete(member)
+    if (this.#members.size === 0) return this.#close()
+    const left = member.channels.filter((channel) => this.#asked.has(channel) && !this.#isWanted(channel))
+    for (const channel of left) this.#asked.delete(channel)
+    if (left.length > 0) this.#link?.unsubscribe(left)
+  }
+
+  hears(member: Member): boolean {
+    return this.#members.get(member)?.phase === 'in'
+  }
+
+  isRefused(member: Member): boolean {
+    return this.#members.get(member)?.phase === 'refused'
+  }
+
+  /** Gives the present connection up for another. */
+  reopen(why: string): void {
+    this.#end(new Error(why))
+  }
+
+  /** Whatever arrives shows that the connection is in order. */
+  noteLife(): void {
+    this.quietSince = this.#clock.now()
+    this.awaitsHeartbeat = false
+  }
+
+  #open(): void {
+    this.#stopWatching = this.#connection.watch({ onReady: () => this.#hurry(), onEnd: () => this.#noteClientEnd() })
+    this.#attempt()
+  }
+
+  #close(): void {
+    this.#stopWatching?.()
+    this.#stopWatching = undefined
+    this.#timer?.cancel()
+    this.#failures = 0
+    this.isFailing = false
+    this.#drop()
+  }
+
+  #noteClientEnd(): void {
+    const members = [...this.#members]
+    for (const [, { timer }] of members) timer?.cancel()
+    this.#members.clear()
+    this.#told.clear()
+    this.#close()
+    tellAll(members, ([member, { phase }]) => {
+      member.onEnd()
+      if (phase === 'in') member.onLost()
+    })
+  }
+
+  #attempt(): void {
+    const { client } = this.#connection
+    // A Cluster names its nodes once it is connected, which `watch` tells.
+    if (client.isCluster && client.status !== 'ready' && client.status !== 'unknown') return
+    this.#limitPatience()
+    try {
+      const link = client.openMessages(this.#attempts++, this.#kind, {
+        onReady: () => link === this.#link && this.#noteUp(),
+        onMessage: (channel, message) => link === this.#link && this.#receive(channel, message),
+        onEnd: (error) => link === this.#link && this.#end(error),
+      })
+      this.#link = link
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  #limitPatience(): void {
+    const patience = doubled(FIRST_PATIENCE, this.#failures, LONGEST_PATIENCE)
+    this.#setTimer(patience, () => this.reopen(`it was not ready within ${patience} ms`))
+  }
+
+  #noteUp(): void {
+    this.#isUp = true
+    this.noteLife()
+    for (const [member, membership] of [...this.#members]) this.#ask(member, membership)
+  }
+
+  #ask(member: Member, membership: Membership): void {
+    const link = this.#link as MessageLink
+    const added = member.channels.filter((channel) => !this.#asked.has(channel))
+    if (added.length > 0) {
+      const answer = link.subscribe(added)
+      for (const channel of added) this.#asked.set(channel, answer)
+    }
+    membership.phase = 'asking'
+    if (this.#asking++ === 0) this.#limitPatience()
+    const isPresent = (): boolean => link === this.#link
+    Promise.all(member.channels.map((channel) => this.#asked.get(channel) as Promise<unknown>)).then(
+      () => isPresent() && this.#noteAnswer(member, membership, undefined),
+      (error: unknown) => isPresent() && this.#noteAnswer(member, membership, { error }),
+    )
+  }
+
+  /** What Redis says to the channels of a member. Who is refused alone need not trouble the others. */
+  #noteAnswer(member: Member, membership: Membership, refusal: { readonly error: unknown } | undefined): void {
+    const isMember = this.#members.get(member) === membership
+    if (refusal !== undefined) {
+      if (isMember) this.#refused.set(member, refusal.error)
+      for (const channel of member.channels) if (!this.#isHeard(channel)) this.#asked.delete(channel)
+    } else if (isMember) {
+      this.#noteHears(membership)
+    }
+    if (--this.#asking === 0) this.#concludeRound()
+    if (isMember && refusal === undefined) member.onReady()
+  }
+
+  #noteHears(membership: Membership): void {
+    if (!this.#hasServed) this.#servesSince = this.#clock.now()
+    this.#hasServed = true
+    this.isFailing = false
+    membership.phase = 'in'
+    membership.refusals = 0
+  }
+
+  /** All have their answers. */
+  #concludeRound(): void {
+    this.#timer?.cancel()
+    const refused = [...this.#refused]
+    this.#refused.clear()
+    const [first] = refused
+    // Where all are refused, other credentials may help.
+    if (first !== undefined && ![...this.#members.values()].some(({ phase }) => phase === 'in'))
+      return this.#end(first[1])
+    for (const [member, error] of refused) this.#pause(member, error)
+  }
+
+  #pause(member: Member, error: unknown): void {
+    const membership = this.#members.get(member)
+    if (membership === undefined) return
+    membership.phase = 'refused'
+    const ms = doubled(FIRST_PAUSE, ++membership.refusals, LONGEST_PAUSE)
+    const ask = (): void => void (membership.phase === 'refused' && this.#ask(member, membership))
+    membership.timer = this.#clock.setTimeout(ask, ms, { keepAlive: false })
+    void this.#report([member], error)
+  }
+
+  #isWanted(channel: string): boolean {
+    for (const { channels } of this.#members.keys()) if (channels.includes(channel)) return true
+    return false
+  }
+
+  #isHeard(channel: string): boolean {
+    for (const [{ channels }, { phase }] of this.#members) if (phase === 'in' && channels.includes(channel)) return true
+    return false
+  }
+
+  #receive(channel: Buffer, message: Buffer): void {
+    this.noteLife()
+    const name = channel.toString()
+    let told = this.#told.get(name)
+    if (told === undefined) {
+      const isOfAll = name === TRACKING_CHANNEL
+      told = [...this.#members.keys()].filter(({ channels }) => isOfAll || channels.includes(name))
+      this.#told.set(name, told)
+    }
+    tellAll(told, (member) => member.onMessage(channel, message))
+  }
+
+  #end(error: unknown): void {
+    const hasServed = this.#hasServed
+    const hasLasted = hasServed && this.#clock.now() - this.#servesSince >= LASTING
+    const lost = [...this.#members].filter(([, { phase }]) => phase === 'in')
+    this.#drop()
+    this.#failures = hasLasted ? 0 : this.#failures + 1
+    // One that is lost for the first time is replaced before anybody need know.
+    this.isFailing = this.#failures > (hasServed ? 1 : 0)
+    this.#setTimer(doubled(FIRST_PAUSE, this.#failures, LONGEST_PAUSE), () => this.#attempt())
+    tellAll(lost, ([member]) => member.onLost())
+    if (this.isFailing) void this.#report([...this.#members.keys()], error)
+  }
+
+  /** The link is no longer; nobody hears anything. */
+  #drop(): void {
+    this.#link?.close()
+    this.#link = undefined
+    this.#isUp = false
+    this.#hasServed = false
+    this.#asking = 0
+    this.#asked.clear()
+    this.#refused.clear()
+    this.awaitsHeartbeat = false
+    for (const membership of this.#members.values()) {
+      membership.timer?.cancel()
+      membership.phase = 'out'
+    }
+  }
+
+  /** Where Redis does not answer at all, operations tell. */
+  async #report(members: readonly Member[], error: unknown): Promise<void> {
+    const { label } = this.#connection
+    if (!(await this.#connection.answers())) return
+    const failing = members.filter((member) => this.#members.has(member) && !this.hears(member))
+    tellAll(failing, (member) => member.onFailure(new SubscriberError(label, clientError(error, label))))
+  }
+
+  /** What kept the client from connecting may have kept this from it, too. */
+  #hurry(): void {
+    if (this.#link === undefined && this.#stopWatching !== undefined) this.#setTimer(0, () => this.#attempt())
+  }
+
+  /** The user's client is what keeps a process alive. */
+  #setTimer(ms: number, callback: () => void): void {
+    this.#timer?.cancel()
+    this.#timer = this.#clock.setTimeout(callback, ms, { keepAlive: false })
+  }
+}
+
+/** One that throws keeps nothing from the others. */
+function tellAll<T>(all: readonly T[], tell: (each: T) => void): void {
+  const errors: unknown[] = []
+  for (const each of all) {
+    try {
+      tell(each)
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+function doubled(first: number, times: number, longest: number): number {
+  return Math.min(first * 2 ** times, longest)
+}
