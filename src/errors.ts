@@ -117,6 +117,31 @@ export class ClaimAbandonedError extends HerdlockError {
   }
 }
 
+/**
+ * The producer of a stream is gone, and what this reader has had of it cannot be gone on with: its process died or froze, or
+ * Redis does not answer.
+ */
+export class ProducerLostError extends HerdlockError {
+  override readonly name = 'ProducerLostError'
+
+  constructor(key: string, why: string) {
+    super('PRODUCER_LOST', `the producer of stream ${quote(key)} was lost: ${why}`)
+  }
+}
+
+/** The producer of a stream has gone beyond one of its bounds, of which `option` is the name. */
+export class StreamLimitError extends HerdlockError {
+  override readonly name = 'StreamLimitError'
+  readonly option: string
+  readonly bound: number
+
+  constructor(key: string, option: string, bound: number) {
+    super('STREAM_LIMIT', `stream ${quote(key)} went beyond ${option} (${bound})`)
+    this.option = option
+    this.bound = bound
+  }
+}
+
 /** A loader asked, directly or through other loaders, for the very key that it is refilling. */
 export class ReentrantRefillError extends HerdlockError {
   override readonly name = 'ReentrantRefillError'

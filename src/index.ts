@@ -6,6 +6,8 @@
 export { createCache } from './cache/create-cache.ts'
 export type { AnyCache, Cache, WrapOptions } from './cache/cache.ts'
 export type { BusyClaim, Claim, FreshClaim, LeasedClaim, Refill } from './cache/claim.ts'
+export type { Producer, ProducerContext, StreamOptions } from './cache/stream/options.ts'
+export type { SharedStream } from './cache/stream/shared-stream.ts'
 export type { TypedCache } from './cache/typed-cache.ts'
 export type { CacheEvent, CacheEvents, CacheListener } from './cache/watch/events.ts'
 export type { CacheStats, Histogram, RedisStats, Tier, TierStats } from './cache/watch/stats.ts'
@@ -46,10 +48,12 @@ export {
   LockNotHeldError,
   LockReleaseError,
   OverloadedError,
+  ProducerLostError,
   RedisTimeoutError,
   ReentrantRefillError,
   RefillFailedError,
   SerializationError,
+  StreamLimitError,
   SubscriberError,
   UnexpectedReplyError,
   WaitTimeoutError,

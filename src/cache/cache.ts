@@ -4,6 +4,8 @@ import type { CacheEvent, CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { Loader } from './refill/loader-context.ts'
 import type { CallOptions, CallOptionsWith, ExpireOptions, VersionOptions } from './options.ts'
+import type { Producer, StreamOptions } from './stream/options.ts'
+import type { SharedStream } from './stream/shared-stream.ts'
 import type { StandardSchemaV1, ValueOf } from './schema/standard-schema.ts'
 import type { CacheStats } from './watch/stats.ts'
 
@@ -44,6 +46,12 @@ export interface Cache extends AnyCache {
    */
   claim<T extends StandardSchemaV1>(key: string, options: CallOptionsWith<T>): Promise<Claim<ValueOf<T>>>
   claim<V>(key: string, options?: CallOptions<V>): Promise<Claim<V>>
+  /**
+   * A stream that is produced once for all who ask for it, in all processes: each gets at once what has come, and the rest as
+   * it comes. When it has ended it is an entry like any other, whose value is the list of its chunks. Throws for options that
+   * cannot be honoured, and after `close`.
+   */
+  stream<C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C>
   /** `fn` behind `getOrRefill`. */
   wrap<A extends unknown[], T extends StandardSchemaV1>(
     fn: (...args: A) => unknown,

@@ -12,6 +12,8 @@ import { hitsFirst, peeksFirst, type KnownInMemory } from './read/hit-path.ts'
 import type { BatchLoader } from './refill/batch.ts'
 import type { Loader } from './refill/loader-context.ts'
 import type { CacheEvent, CacheListener, Events } from './watch/events.ts'
+import type { Producer, StreamOptions } from './stream/options.ts'
+import type { SharedStream } from './stream/shared-stream.ts'
 import { shareInside } from './watch/inside.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { CacheStats } from './watch/stats.ts'
@@ -106,6 +108,9 @@ export class Namespace implements Cache {
   readonly claim = async <V>(key: string, options?: CallOptions<V>): Promise<Claim<V>> =>
     this.#whole.cache.claim(this.#full(key), this.#withFullTags(options))
 
+  readonly stream = <C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C> =>
+    this.#whole.cache.stream(this.#full(key), producer, this.#withFullTags(options))
+
   readonly wrap = <A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,
     options: WrapOptions<A, V>,
@@ -192,10 +197,10 @@ export class Namespace implements Cache {
     return all.map((tag) => this.#full(tag, 'tag'))
   }
 
-  #withFullTags<V>(options: CallOptions<V> | undefined): CallOptions<V> | undefined {
+  #withFullTags<O extends Pick<CallOptions, 'tags'>>(options: O | undefined): O | undefined {
     const tags: unknown = options?.tags
-    if (!Array.isArray(tags)) return options // absent, or refused by the cache
-    return { ...options, tags: tags.map((tag: unknown) => this.#beginning + checkKey(tag, 'tag')) }
+    if (options === undefined || !Array.isArray(tags)) return options // absent, or refused by the cache
+    return { ...options, tags: tags.map((tag: unknown) => this.#beginning + checkKey(tag, 'tag')) } as O
   }
 
   #assertOpen(): void {

@@ -38,6 +38,9 @@ import { optional } from './schema/standard-schema.ts'
 import type { Change } from './shared/backplane.ts'
 import { LoadLimit } from './shared/load-limit.ts'
 import type { RedisTier, RedisTierHooks } from './shared/tier.ts'
+import type { Producer, StreamOptions } from './stream/options.ts'
+import type { SharedStream } from './stream/shared-stream.ts'
+import { SharedStreams } from './stream/shared-streams.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import { shareInside } from './watch/inside.ts'
@@ -61,6 +64,7 @@ export class RefillCache implements Cache {
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
   readonly #claims: Claims
+  readonly #streams: SharedStreams
   readonly #inspections: Inspections
   readonly #whole: Whole
 
@@ -102,6 +106,7 @@ export class RefillCache implements Cache {
     }
     this.#reads = new ReadPath(this.#core)
     this.#claims = new Claims(this.#core, this.#reads)
+    this.#streams = new SharedStreams(this.#core, this.#claims)
     this.#inspections = new Inspections(this.#core)
     const known = memory && !options.forceFresh ? inVersion(memory, options.version) : undefined
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
@@ -186,6 +191,9 @@ export class RefillCache implements Cache {
     const key = this.#keyOf(asked, options)
     return this.#claims.claim({ key, settings: settingsOf(options, this.#core.options) })
   }
+
+  readonly stream = <C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C> =>
+    this.#streams.stream(this.#keyOf(key, options), producer, options)
 
   readonly wrap = <A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,

@@ -6,6 +6,7 @@ import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
 import { asList } from '../redis/reply.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
+import { PRESENT_STREAM } from '../redis/stream-keys.ts'
 import type { Broadcast } from './broadcast.ts'
 import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
@@ -86,7 +87,8 @@ export class Overwrites {
       // What deletes or expires may come late: at worst something is loaded once more.
       const deadline = bytes !== '' ? this.#redisClock.deadlineIn(this.#connection.commandTimeout) : ''
       const asked = this.#redisClock.ask()
-      const reply = await this.#connection.run(overwrite, [value, lease, waiters, last, queue], [...args, deadline])
+      const keys = [value, lease, waiters, last, queue, value + PRESENT_STREAM]
+      const reply = await this.#connection.run(overwrite, keys, [...args, deadline])
       const [now, outcome] = asList(reply, 2).map(Number)
       asked((now as number) / 1000)
       return outcome === 1

@@ -46,7 +46,7 @@ function encodable<V>(value: V, make: () => Uint8Array): IsolatedLoad<V> {
 }
 
 /** Isolates what was decoded from Redis: it is ours, and so it is frozen in place or decoded anew for each reader. */
-export function isolateRead<V>(entry: ReadEntry<V>, codec: Codec<V>): Isolated<V> {
+export function isolateRead<V>(entry: Pick<ReadEntry<V>, 'value' | 'bytes' | 'again'>, codec: Codec<V>): Isolated<V> {
   const { value, bytes } = entry
   const isShareable = codec.immutable === true || freezePlain(value, 0)
   return { value, copy: isShareable ? undefined : () => entry.again(), size: () => bytes }

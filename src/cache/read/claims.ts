@@ -6,15 +6,17 @@ import type { CacheCore } from '../core.ts'
 import type { CallSettings, Lifetime } from '../options.ts'
 import type { Claimant } from '../refill/call.ts'
 import { loadAlone } from '../refill/load-alone.ts'
-import type { Loader, LoaderContext, LoadRecord } from '../refill/loader-context.ts'
+import type { Loader, LoadRecord } from '../refill/loader-context.ts'
 import type { ReadPath } from './read-path.ts'
 
 type Decided<V> = FreshClaim<V> | LeasedClaim<V>
 
 /** What a claim is asked for. */
-interface Question<V> {
+export interface Question<V> {
   readonly key: string
   readonly settings: CallSettings<V>
+  /** Told of the token by which another process refills, each time another one does. */
+  readonly onHolder?: (holder: string) => void
 }
 
 /**
@@ -196,7 +198,8 @@ class Turn<V> implements Claimant<V> {
     result.then(settle, (reason: unknown) => this.fail(reason)).finally(() => this.end())
   }
 
-  busy(): void {
+  busy(holder?: string): void {
+    if (holder !== undefined) this.#question.onHolder?.(holder)
     if (this.#hasToldBusy) return
     this.#hasToldBusy = true
     const answer = this.#answer
@@ -209,7 +212,7 @@ class Turn<V> implements Claimant<V> {
   }
 
   fail(reason: unknown, instead?: () => V): void {
-    if (this.#refill !== undefined) this.#refill.failure = { reason }
+    if (this.#refill !== undefined) this.#refill.failure = { reason, instead }
     else if (instead !== undefined) this.settle(instead)
     else this.begin(() => Promise.reject(reason))
   }
@@ -224,13 +227,12 @@ class Turn<V> implements Claimant<V> {
   }
 }
 
-class ClaimedRefill<V> implements Refill<V> {
-  readonly context: LoaderContext<V>
+export class ClaimedRefill<V> implements Refill<V> {
+  readonly context: LoadRecord<V>
   /** What the loader makes. */
   readonly loaded: Promise<V>
-  /** Why others did not get the value, if they did not. Set by the turn. */
-  failure: { readonly reason: unknown } | undefined
-  readonly #record: LoadRecord<V>
+  /** Why others did not get the value, if they did not, and what callers are served in place of it. Set by the turn. */
+  failure: { readonly reason: unknown; readonly instead: (() => V) | undefined } | undefined
   readonly #ended: Promise<void>
   #isDecided = false
   // Set by the constructor.
@@ -240,7 +242,6 @@ class ClaimedRefill<V> implements Refill<V> {
 
   constructor(record: LoadRecord<V>) {
     this.context = record
-    this.#record = record
     this.loaded = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -266,7 +267,7 @@ class ClaimedRefill<V> implements Refill<V> {
   readonly fail = (reason: unknown): Promise<void> => this.#decide(() => this.#reject(reason))
 
   readonly abandon = (): Promise<void> =>
-    this.#decide(() => this.#record.execution.abort(new ClaimAbandonedError(this.#record.fullKey)))
+    this.#decide(() => this.context.execution.abort(new ClaimAbandonedError(this.context.fullKey)))
 
   #decide(act: () => void): Promise<void> {
     if (!this.#isDecided) {

@@ -16,8 +16,8 @@ export interface Call<V> {
  * is told, apart from the callers, what comes of the flight.
  */
 export interface Claimant<V> {
-  /** Its loader is not run yet, for another refills or all slots are taken. */
-  busy(): void
+  /** Its loader is not run yet, for another process refills, by the token `holder`, or all slots are taken. */
+  busy(holder?: string): void
   /** There is a value, which `read` makes. */
   settle(read: () => V): void
   /** There is none; `instead`: what callers are served in place of it, if they are. */

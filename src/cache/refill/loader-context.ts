@@ -4,6 +4,7 @@ import { duration } from '../../check.ts'
 import { fullKey, ownKey, pathOf } from '../../full-key.ts'
 import { withoutVersion } from '../../key-version.ts'
 import { checkTags, type Lifetime } from '../options.ts'
+import type { Lease } from '../shared/lease.ts'
 
 /**
  * Produces the value of a key. It may return the value or a promise of it. `S` is the type of the stale value, by default
@@ -59,6 +60,8 @@ export class LoadRecord<V> implements LoaderContext<V> {
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
   /** Not for loaders, nor is the next. */
   readonly execution: Execution
+  /** The lease under which the result is stored, if it is. Set when the load begins. */
+  lease: Lease | undefined = undefined
   /** The flight that gets the result, if one does. */
   readonly flight: Waiter | undefined
   readonly #onDoNotShare: () => void

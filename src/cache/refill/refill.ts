@@ -176,7 +176,7 @@ export class Refill<V> {
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
     if (limit?.isFull) this.#callers.makeDo() // he may be in line
     this.#callers.noteMiss()
-    this.#order.claimant?.busy()
+    this.#order.claimant?.busy(claim.holder)
     const startedAt = clock.now()
     const stopLending = limit?.lendOn(this.#flight, claim.holder)
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
@@ -295,6 +295,7 @@ export class Refill<V> {
     }
     const inBackground = background || this.#flight.settled
     const record = new LoadRecord<V>(key, execution, readStale, inBackground, pass, this.#flight)
+    record.lease = lease
     lease.onLost((reason) => {
       events.leaseLost(key)
       execution.abort(reason)

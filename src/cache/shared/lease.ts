@@ -14,6 +14,10 @@ export interface Lease {
   readonly hasEnded: boolean
   /** Absent where no other process takes part. */
   readonly token: string | undefined
+  /** µs on Redis's clock at which it was granted. */
+  readonly grantedAt: number
+  /** What is stored has been begun at that instant, by somebody who had the lease before: its tags count from then on. */
+  backdate(grantedAt: number): void
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
@@ -38,7 +42,7 @@ export interface Lease {
 /** A lease in every Redis of the cache, extended while the loader runs, so that a crash of its owner is noticed soon. */
 export class RedisLease implements Lease {
   readonly #members: readonly RedisMember[]
-  readonly #possessions: readonly Possession[]
+  #possessions: readonly Possession[]
   readonly #lock: HeldLock
   readonly #key: string
   readonly #onOvertaken: (key: string) => void
@@ -71,6 +75,20 @@ export class RedisLease implements Lease {
 
   get token(): string {
     return this.#lock.token
+  }
+
+  get grantedAt(): number {
+    return (this.#possessions[0] as Possession).grantedAt
+  }
+
+  backdate(grantedAt: number): void {
+    const by = this.grantedAt - grantedAt
+    if (by <= 0) return
+    this.#possessions = this.#possessions.map((possession) => ({
+      ...possession,
+      sentAt: possession.sentAt - by / 1000,
+      grantedAt: possession.grantedAt - by,
+    }))
   }
 
   onLost(listener: (reason: unknown) => void): void {
@@ -169,6 +187,8 @@ const held = (): Promise<boolean> => HELD
 export const localLease: Lease = {
   hasEnded: true,
   token: undefined,
+  grantedAt: 0,
+  backdate: () => {},
   onLost: () => {},
   commit: held,
   renew: held,

@@ -13,6 +13,7 @@ import { Inspector } from '../../store/inspector.ts'
 import type { Ended, Ending, Possession } from '../../store/endings.ts'
 import { RedisStore } from '../../store/redis-store.ts'
 import { SlotLine } from '../../store/slot-line.ts'
+import { type LogParts, StreamLog } from '../../stream/stream-log.ts'
 import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { RedisStats } from '../watch/stats.ts'
@@ -39,6 +40,7 @@ export class RedisMember {
   /** Where loads are limited. */
   readonly slots: SlotLine | undefined
   readonly #connection: Connection
+  readonly #logs: LogParts
   readonly inspector: Inspector
   readonly #report: (error: unknown) => void
 
@@ -79,9 +81,15 @@ export class RedisMember {
       const parts = { connection, inbox: this.inbox, clock, random }
       this.slots = new SlotLine(parts, { ...options, maxLoads }, backplane.announceLost(), guard, report)
     }
+    this.#logs = { connection, inboxes: this.inboxes, clock, guard, prefix: options.prefix, lockTtl: options.lockTtl }
     this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, guard, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
     this.#report = report
+  }
+
+  /** The run of a stream under that token. */
+  streamLog(key: string, token: string): StreamLog {
+    return new StreamLog(this.#logs, key, token)
   }
 
   /** For all messages but those that come by shards. */
@@ -110,9 +118,14 @@ export class RedisMember {
     return this.#orReport(this.run(operation))
   }
 
+  /** Reports what failed, once in a while. */
+  readonly report = (error: unknown): void => {
+    if (!(error instanceof BreakerOpenError)) this.#report(error)
+  }
+
   #orReport<T>(work: Promise<T>): Promise<T | undefined> {
     return work.catch((error: unknown) => {
-      if (!(error instanceof BreakerOpenError)) this.#report(error)
+      this.report(error)
       return undefined
     })
   }

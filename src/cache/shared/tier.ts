@@ -17,6 +17,7 @@ import type { SlotLine } from '../../store/slot-line.ts'
 import type { AnnouncedTag } from '../../store/tags.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
 import type { Storing } from '../../store/storing.ts'
+import type { StreamLog } from '../../stream/stream-log.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { CacheLease, LeaseListing } from '../watch/inspection.ts'
 import type { RedisStats } from '../watch/stats.ts'
@@ -262,6 +263,16 @@ export class RedisTier {
     const undo = (overtaken: string): void => void this.remove(overtaken).catch(() => {}) // reported by then, if Redis fails
     const change = isChange ? this.#backplane.announce({ kind: 'key', key }) : undefined
     return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key, undo, change)
+  }
+
+  /** The run of a stream under that token. With several members all is in the first. */
+  streamLog(key: string, token: string): StreamLog {
+    return (this.#members[0] as RedisMember).streamLog(key, token)
+  }
+
+  /** Reports a failure of a stream's Redis, once in a while. */
+  reportOfStream(error: unknown): void {
+    ;(this.#members[0] as RedisMember).report(error)
   }
 
   /** What is stored, fresh or stale; with several members what all of them have. */

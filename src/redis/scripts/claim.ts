@@ -1,4 +1,5 @@
 import { defineScript, type Script } from '../script.ts'
+import { PRESENT_STREAM } from '../stream-keys.ts'
 import { entryHeader } from './entry-header.ts'
 import { slotFunctions } from './slot-functions.ts'
 import { wakeWaiters } from './wake-waiters.ts'
@@ -66,10 +67,10 @@ local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 local lockTtl, inbox, tagKeys, again = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local function takeOver(leaseKey, waitersKey, token, topic)
+local function takeOver(valueKey, leaseKey, waitersKey, token, topic)
   local holder = redis.pcall('GET', leaseKey)
   if not holder or holder == token then return end
-  redis.call('DEL', leaseKey)
+  redis.call('DEL', leaseKey, valueKey .. '${PRESENT_STREAM}')
   if type(holder) == 'string' then wakeWaiters(waitersKey, topic .. holder, again, 0) end
 end
 
@@ -93,7 +94,7 @@ local function claimOne(keys, token, freshBeyond, topic, wantsSlot)
     local freshUntil = freshUntilOf(value)
     if now < freshUntil and (freshBeyond == '' or freshUntil > tonumber(freshBeyond)) then return { value, 'fresh', damaged } end
   end
-  if topic ~= '' then takeOver(leaseKey, waitersKey, token, topic) end
+  if topic ~= '' then takeOver(valueKey, leaseKey, waitersKey, token, topic) end
   if redis.call('SET', leaseKey, token, 'NX', 'PX', lockTtl) or redis.call('GET', leaseKey) == token then
     redis.call('SET', lastKey, token, 'PX', ${LAST_TTL})
     ${onLease ?? ''}

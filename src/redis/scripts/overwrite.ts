@@ -7,7 +7,7 @@ import { wakeWaiters } from './wake-waiters.ts'
  * Sets, deletes or expires an entry from outside a refill. A refill that runs loses its lease in the same step, so that
  * what it read before cannot come back; every process hears of it on the backplane.
  *
- *     KEYS  1 value   2 lease   3 waiters   4 last   5 queue of the lease
+ *     KEYS  1 value   2 lease   3 waiters   4 last   5 queue of the lease   6 present stream
  *     ARGV  1 ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a window after that
  *             it is deleted, too   2 bytes of the envelope
  *           3 its life: ms of ttl, staleWhileRevalidate and staleIfError   4 topic, which the token of the lease follows
@@ -34,7 +34,7 @@ elseif storeFor > 0 then
 end
 if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) else redis.call('DEL', KEYS[1]) end
 local holder = redis.pcall('GET', KEYS[2])
-redis.call('DEL', KEYS[4])
+redis.call('DEL', KEYS[4], KEYS[6])
 if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
 if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and bytes or ARGV[5], #bytes) end
 redis.pcall('PUBLISH', ARGV[6], ARGV[7])

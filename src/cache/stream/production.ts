@@ -1,0 +1,229 @@
+import { onAbort, reasonOf } from '../../abort.ts'
+import type { Timer } from '../../clock.ts'
+import { LockLostError, ProducerLostError, StreamLimitError, wrongType } from '../../errors.ts'
+import { Appender } from '../../stream/appender.ts'
+import { writeChunk } from '../../stream/frames.ts'
+import type { StreamLog } from '../../stream/stream-log.ts'
+import type { WholeTape } from '../../stream/tape.ts'
+import type { CacheCore } from '../core.ts'
+import type { ClaimedRefill } from '../read/claims.ts'
+import { describeFailure } from '../refill/describe-failure.ts'
+import { makeChunk } from './chunks.ts'
+import type { Caller, ProducerContext } from './options.ts'
+
+export interface ProductionParts {
+  readonly core: CacheCore
+  /** Whose producer runs. */
+  readonly caller: Caller
+  readonly refill: ClaimedRefill<readonly unknown[]>
+  /** Begins with what is published already. */
+  readonly tape: WholeTape
+  /** Where it is published; absent where no other process takes part. */
+  readonly log: StreamLog | undefined
+  /** Whether anybody reads here. */
+  isRead(): boolean
+  /** Something has come onto the tape, or it has ended. */
+  onChange(): void
+  /** The producer has failed before the first chunk: readers get this in place of an error. */
+  onStale(chunks: readonly unknown[]): void
+  report(error: unknown): void
+}
+
+/** Runs the producer of a stream, for all processes: puts what it yields onto a tape, into Redis, and at its end into the cache. */
+export class Production {
+  readonly #parts: ProductionParts
+  readonly #controller = new AbortController()
+  readonly #appender: Appender | undefined
+  readonly #stops: (() => void)[] = []
+  #bytes: number
+  /** `leaving`: it is found out whether anybody reads elsewhere. Nobody joins then. */
+  #phase: 'running' | 'leaving' | 'over' = 'running'
+  /** Set while the last reader here has left, until the producer is to be stopped. */
+  #linger: Timer | undefined
+  /** Ends the wait for the next chunk. */
+  #interrupt: (() => void) | undefined
+
+  constructor(parts: ProductionParts) {
+    this.#parts = parts
+    const { core, caller, tape, log, refill, report } = parts
+    this.#bytes = tape.chunks.reduce((bytes, { frame }) => bytes + frame.length - 1, 0)
+    if (log !== undefined) {
+      const onUnread = (): void => this.#noteUnread()
+      const onLost = (): void => this.#noteLost()
+      this.#appender = new Appender(log, tape, core.clock, caller.settings, { onUnread, onLost, report })
+      this.#stops.push(log.listenToReaders(onUnread))
+    }
+    this.#watch(core.closing)
+    this.#watch(refill.context.signal)
+  }
+
+  /** Whether who asks now is to read this: it has not failed, and is not about to stop. */
+  get isJoinable(): boolean {
+    return this.#phase === 'running' && this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
+  }
+
+  /** Resolves when all is done; never rejects. */
+  async run(): Promise<void> {
+    const { caller } = this.#parts
+    const { maxDuration } = caller.settings
+    const tooLong = (): void => this.#abort(new StreamLimitError(caller.key, 'maxDuration', maxDuration))
+    const timer = this.#parts.core.clock.setTimeout(tooLong, maxDuration)
+    try {
+      await this.#produce()
+      this.#phase = 'over'
+      await this.#finish()
+    } catch (reason) {
+      const isLeft = this.#phase === 'leaving'
+      this.#phase = 'over'
+      await this.#fail(reason, isLeft)
+    } finally {
+      timer.cancel()
+      this.#linger?.cancel()
+      for (const stop of this.#stops) stop()
+    }
+  }
+
+  /** A reader has come here, or has left. */
+  readersChanged(): void {
+    if (!this.#parts.isRead()) return this.#noteUnread()
+    this.#linger?.cancel()
+    this.#linger = undefined
+  }
+
+  async #produce(): Promise<void> {
+    const { caller } = this.#parts
+    const iterator = iteratorOf(caller.producer(this.#context()))
+    try {
+      for (;;) {
+        const { done, value } = await this.#orAbort(iterator.next())
+        if (done === true) return
+        this.#publish(value)
+      }
+    } catch (reason) {
+      letGo(iterator)
+      throw reason
+    }
+  }
+
+  #context(): ProducerContext {
+    const { context } = this.#parts.refill
+    return {
+      key: context.key,
+      signal: this.#controller.signal,
+      resumeFrom: this.#parts.tape.length,
+      cacheFor: context.cacheFor,
+      doNotStore: context.doNotStore,
+    }
+  }
+
+  /** What comes next; rejects when the producer is to stop, whatever it does. */
+  #orAbort<T>(next: Promise<T>): Promise<T> {
+    const { signal } = this.#controller
+    return new Promise((resolve, reject) => {
+      this.#interrupt = () => reject(reasonOf(signal) as Error)
+      if (signal.aborted) this.#interrupt()
+      next.then(resolve, reject)
+    })
+  }
+
+  #publish(value: unknown): void {
+    const { tape, caller, onChange } = this.#parts
+    const { maxChunkBytes, maxBytes, maxChunks } = caller.settings
+    const frame = writeChunk(value)
+    const bytes = frame.length - 1
+    this.#bytes += bytes
+    this.#bound('maxChunkBytes', maxChunkBytes, bytes)
+    this.#bound('maxBytes', maxBytes, this.#bytes)
+    this.#bound('maxChunks', maxChunks, tape.length + 1)
+    tape.chunks.push(makeChunk(frame))
+    this.#appender?.added(bytes)
+    onChange()
+  }
+
+  #bound(option: string, bound: number, value: number): void {
+    if (value > bound) throw new StreamLimitError(this.#parts.caller.key, option, bound)
+  }
+
+  /** The stream is whole: told to those who read, and stored. */
+  async #finish(): Promise<void> {
+    const { tape, refill, onChange } = this.#parts
+    tape.end = {}
+    onChange()
+    await this.#appender?.end({})
+    if (tape.start > 0) return refill.abandon() // the beginning is not at hand
+    await refill.settle(tape.chunks.map((chunk) => chunk.read())).catch(() => {}) // its readers have it
+  }
+
+  async #fail(reason: unknown, isLeft: boolean): Promise<void> {
+    const { tape, refill, core, onChange, onStale } = this.#parts
+    if (core.closing.aborted) this.#appender?.release()
+    if (isLeft || core.closing.aborted) {
+      tape.end = { failure: { reason } }
+      onChange()
+      return refill.abandon()
+    }
+    const limit = reason instanceof StreamLimitError ? ([reason.option, reason.bound] as const) : undefined
+    const ended = this.#appender?.end({ failure: { ...describeFailure(reason), limit } })
+    if (tape.length === 0 && refill.context.stale !== undefined) {
+      await ended
+      await refill.fail(reason)
+      const stale = refill.failure?.instead?.()
+      if (stale !== undefined) return onStale(stale)
+    }
+    tape.end = { failure: { reason } }
+    onChange()
+    await ended
+    await refill.fail(reason)
+  }
+
+  #watch(signal: AbortSignal): void {
+    const abort = (): void => {
+      const reason = reasonOf(signal)
+      // Of a lease that was lost the log tells what that means: those who read may go on.
+      if (!(reason instanceof LockLostError)) this.#abort(reason)
+    }
+    if (signal.aborted) abort()
+    else this.#stops.push(onAbort(signal, abort))
+  }
+
+  #abort(reason: unknown): void {
+    this.#controller.abort(reason)
+    this.#interrupt?.()
+  }
+
+  /** Nobody reads here, or nobody elsewhere. If both, the producer ends after `linger`. */
+  #noteUnread(): void {
+    const { core, caller, isRead } = this.#parts
+    const { keep, linger } = caller.settings
+    if (keep || isRead() || this.#phase !== 'running' || this.#linger !== undefined) return
+    const leave = (): void => void this.#leave()
+    this.#linger = core.clock.setTimeout(leave, linger)
+  }
+
+  async #leave(): Promise<void> {
+    this.#linger = undefined
+    if (this.#phase !== 'running' || this.#parts.isRead()) return
+    this.#phase = 'leaving'
+    const isLeft = this.#appender === undefined || (await this.#appender.endIfUnread().catch(() => true))
+    if (!isLeft && this.#phase === 'leaving') this.#phase = 'running'
+    else if (isLeft) this.#abort(new DOMException('nobody reads the stream any more', 'AbortError'))
+  }
+
+  /** Nothing is published any more. The readers here go on. */
+  #noteLost(): void {
+    const { caller, isRead } = this.#parts
+    if (isRead() || this.#phase !== 'running') return
+    this.#abort(new ProducerLostError(caller.key, 'its lease is another’s'))
+  }
+}
+
+function iteratorOf(made: unknown): AsyncIterator<unknown> {
+  const iterate = (made as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator]
+  if (typeof iterate !== 'function') throw wrongType('what producer returns', 'an async iterable', made)
+  return iterate.call(made)
+}
+
+/** Lets the producer clean up, which nobody waits for. */
+function letGo(iterator: AsyncIterator<unknown>): void {
+  void (async () => iterator.return?.())().catch(() => {})
+}

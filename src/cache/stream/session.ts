@@ -1,0 +1,273 @@
+import { onAbort, reasonOf } from '../../abort.ts'
+import { ProducerLostError, RefillFailedError, StreamLimitError } from '../../errors.ts'
+import type { Flight } from '../../flight/flight.ts'
+import type { End } from '../../stream/frames.ts'
+import { Pulse } from '../../stream/pulse.ts'
+import type { StreamLog } from '../../stream/stream-log.ts'
+import { WholeTape, type Tape } from '../../stream/tape.ts'
+import { Window } from '../../stream/window.ts'
+import type { BusyClaim, Claim } from '../claim.ts'
+import type { CacheCore } from '../core.ts'
+import type { ClaimedRefill, Question } from '../read/claims.ts'
+import type { RedisTier } from '../shared/tier.ts'
+import { makeChunk } from './chunks.ts'
+import { Following } from './following.ts'
+import { Production } from './production.ts'
+import type { Caller } from './options.ts'
+import type { Place, Reader } from './reader.ts'
+import { Replay } from './replay.ts'
+
+type Chunks = readonly unknown[]
+
+/** What a session needs of all streams of its cache. */
+export interface SessionHost {
+  readonly core: CacheCore
+  claim(question: Question<Chunks>): Promise<Claim<Chunks>>
+  /** The session that produces or follows the stream in this process, if one may be joined. */
+  joinable(key: string): Session | undefined
+  /** A session without readers, for a stream that is produced anew while they have an older one. */
+  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void
+  ended(session: Session): void
+}
+
+/**
+ * One stream in one process, with all its readers: replayed, produced here, or followed while another process produces it. It
+ * asks by a claim, as a refill does, so that one process of all produces; while that lives, its log tells what comes.
+ */
+export class Session implements Place {
+  readonly key: string
+  readonly changes: Pulse = new Pulse()
+  readonly #host: SessionHost
+  readonly #core: CacheCore
+  /** Who has begun it. */
+  readonly #caller: Caller
+  readonly #readers = new Set<Reader>()
+  readonly #controller = new AbortController()
+  /** What the readers read. Absent until that is known; another one after a producer was lost. */
+  tape: Tape | undefined
+  /** What readers are told when they have read all that is on the tape. */
+  failure: { readonly reason: unknown } | undefined
+  /** Whether the producer is lost, and no other one known yet. */
+  isLost = false
+  #isOver = false
+  #production: Production | undefined
+  /** The flight of its key in this process: no longer joined once a change has followed it. */
+  #flight: Flight<unknown> | undefined
+  /** The token by which another process refills, as far as is known. */
+  #holder: string | undefined
+  /** Tells of all that the following of another process has to consider. */
+  readonly #news = new Pulse()
+
+  constructor(host: SessionHost, caller: Caller) {
+    this.#host = host
+    this.#core = host.core
+    this.#caller = caller
+    this.key = caller.key
+  }
+
+  /** Asks for the stream. */
+  start(): void {
+    this.#run(async () => this.#decide(await this.#claim()))
+    this.#noteFlight()
+  }
+
+  /** Produces it at once. */
+  startWith(refill: ClaimedRefill<Chunks>): void {
+    this.#run(() => this.#produce(refill))
+    this.#noteFlight()
+  }
+
+  get isJoinable(): boolean {
+    if (this.#isOver || this.failure !== undefined || this.#flight === undefined) return false
+    if (this.#core.local.flights.underWay(this.key) !== this.#flight) return false
+    return this.#production?.isJoinable !== false
+  }
+
+  get hasFlight(): boolean {
+    return this.#flight !== undefined
+  }
+
+  get isRead(): boolean {
+    return this.#readers.size > 0
+  }
+
+  add(reader: Reader): void {
+    this.#readers.add(reader)
+    if (this.#readers.size === 1) this.#production?.readersChanged()
+  }
+
+  leave(reader: Reader): void {
+    this.#readers.delete(reader)
+    if (this.isRead) return
+    this.#production?.readersChanged()
+    this.#news.beat()
+  }
+
+  whyLost(why = 'its process is gone, or it does not reach Redis'): ProducerLostError {
+    return new ProducerLostError(this.key, why)
+  }
+
+  #noteFlight(): void {
+    this.#flight = this.#core.local.flights.underWay(this.key)
+  }
+
+  #run(work: () => Promise<void>): void {
+    const { closing } = this.#core
+    const unwatch = onAbort(closing, () => this.#fail(reasonOf(closing)))
+    const end = (): void => {
+      unwatch()
+      this.#isOver = true
+      this.#host.ended(this)
+    }
+    work().then(end, (reason: unknown) => {
+      this.#fail(reason)
+      end()
+    })
+  }
+
+  /** Readers are told so when they have read what is on the tape. */
+  #fail(reason: unknown): void {
+    this.failure ??= { reason }
+    this.changes.beat()
+    this.#news.beat()
+  }
+
+  #claim(): Promise<Claim<Chunks>> {
+    const settings = { ...this.#caller.settings.entry, signal: this.#controller.signal }
+    const onHolder = (holder: string): void => {
+      this.#holder = holder
+      this.#news.beat()
+    }
+    return this.#host.claim({ key: this.key, settings, onHolder })
+  }
+
+  async #decide(claim: Claim<Chunks>, former?: Tape): Promise<void> {
+    if (claim.state === 'fresh') return this.#replay(claim.value)
+    if (claim.stale !== undefined) this.#replay(claim.stale)
+    if (claim.state === 'busy') return claim.stale === undefined ? this.#follow(claim, former) : undefined
+    const refill = claim.refill as ClaimedRefill<Chunks>
+    if (claim.stale !== undefined) return this.#host.produceApart(this.#caller, refill)
+    return this.#produce(refill, former)
+  }
+
+  #replay(chunks: unknown): void {
+    if (!Array.isArray(chunks)) {
+      throw new TypeError(`the entry of this key was stored by set or a loader, and is no list of chunks`)
+    }
+    this.#play(new Replay(chunks))
+  }
+
+  #play(tape: Tape): void {
+    this.tape = tape
+    this.isLost = false
+    this.changes.beat()
+  }
+
+  // ─── produced here
+
+  async #produce(refill: ClaimedRefill<Chunks>, former?: Tape): Promise<void> {
+    const reader = this.#readers.values().next().value
+    const caller = reader?.caller ?? this.#caller
+    const { tape, log } = await this.#tapeFor(refill, caller, former)
+    this.#production = new Production({
+      ...{ core: this.#core, caller, refill, tape, log },
+      isRead: () => this.isRead,
+      onChange: () => this.changes.beat(),
+      onStale: (chunks) => this.#replay(chunks),
+      report: (error) => this.#core.redis?.reportOfStream(error),
+    })
+    this.#play(tape)
+    if (!this.isRead) this.#production.readersChanged()
+    return this.#production.run()
+  }
+
+  /** The tape that a producer is to go on with, and where it is published. */
+  async #tapeFor(
+    refill: ClaimedRefill<Chunks>,
+    { settings: { onProducerLost } }: Caller,
+    former: Tape | undefined,
+  ): Promise<{ tape: WholeTape; log: StreamLog | undefined }> {
+    const begun = await this.#begin(refill, onProducerLost)
+    if (begun !== undefined) return begun
+    const isKnown = former instanceof Window && former.length > 0
+    if (isKnown && onProducerLost === 'resume') {
+      return { tape: this.#tapeOf(former.run, former.chunks, former.from), log: undefined }
+    }
+    return { tape: this.#tapeOf(this.#core.random.token()), log: undefined }
+  }
+
+  #tapeOf(run: string, chunks: WholeTape['chunks'] = [], start = 0): WholeTape {
+    return new WholeTape(run, () => this.whyLost('what it has published is gone'), chunks, start)
+  }
+
+  /** Begins a run in Redis, or takes one over; `undefined` where Redis takes no part. */
+  async #begin(
+    refill: ClaimedRefill<Chunks>,
+    mode: 'restart' | 'resume',
+  ): Promise<{ tape: WholeTape; log: StreamLog } | undefined> {
+    const { lease } = refill.context
+    const token = lease?.token
+    if (lease === undefined || token === undefined) return undefined
+    const redis = this.#core.redis as RedisTier
+    const log = redis.streamLog(this.key, token)
+    try {
+      const begun = await log.begin(mode, lease.grantedAt)
+      if (begun === undefined) return undefined
+      lease.backdate(begun.head.beganAt)
+      const tape = this.#tapeOf(begun.head.run)
+      while (tape.length < begun.chunks) {
+        const { frames } = await log.read(tape.length, undefined)
+        if (frames.length === 0) return undefined
+        tape.chunks.push(...frames.map(makeChunk))
+      }
+      return { tape, log }
+    } catch (error) {
+      redis.reportOfStream(error)
+      return undefined
+    }
+  }
+
+  // ─── produced elsewhere
+
+  /** Another refills the entry, in this process or another one, or all slots are taken. */
+  async #follow(busy: BusyClaim<Chunks>, former: Tape | undefined): Promise<void> {
+    const here = this.#host.joinable(this.key)
+    if (here !== undefined && here !== this) return this.#moveTo(here)
+    const following = new Following(busy, former instanceof Window ? former : undefined, {
+      ...{ core: this.#core, key: this.key, news: this.#news },
+      isRead: () => this.isRead && !this.#core.closing.aborted,
+      holder: () => this.#holder,
+      onTape: (tape) => {
+        if (tape === this.tape && !this.isLost) this.changes.beat()
+        else this.#play(tape)
+      },
+      onLost: () => this.#noteLost(),
+      failureOf: (end) => this.#failureOf(end),
+      whyLost: (why) => this.whyLost(why),
+    })
+    const next = await following.run()
+    if (next.kind === 'left') return this.#controller.abort(new DOMException('nobody reads the stream', 'AbortError'))
+    if (next.kind === 'failed') throw next.reason
+    if (next.kind === 'over') return
+    return this.#decide(next.kind === 'decided' ? next.claim : await this.#claim(), following.tape)
+  }
+
+  #noteLost(): void {
+    this.isLost = true
+    this.changes.beat()
+  }
+
+  #failureOf({ failure }: End): { readonly reason: unknown } | undefined {
+    if (failure === undefined) return undefined
+    const { limit } = failure
+    return { reason: limit ? new StreamLimitError(this.key, ...limit) : new RefillFailedError(this.key, failure) }
+  }
+
+  #moveTo(other: Session): void {
+    for (const reader of this.#readers) {
+      other.add(reader)
+      reader.moveTo(other)
+    }
+    this.#readers.clear()
+  }
+}

@@ -1,0 +1,37 @@
+import { defineScript, type Script } from '../script.ts'
+import { tellReaders } from './tell-readers.ts'
+
+/**
+ * Begins a run of a stream under the lease of its entry. The run before it, if that was the entry's present one, is over
+ * from now on: its producer has lost the lease, and appends no more. With 'resume' its chunks are taken over.
+ *
+ *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
+ *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
+ *           7 '1' where PUBLISH counts every subscriber
+ *
+ * Replies { head, chunks }, or { } where the lease is not the caller's. Sent twice, it changes nothing the second time.
+ */
+export const streamBegin: Script = defineScript(`
+${tellReaders}
+local token, logFor = ARGV[1], ARGV[5]
+if redis.pcall('GET', KEYS[1]) ~= token then return {} end
+local former = redis.call('GET', KEYS[2])
+local counts, isTakenOver = ARGV[7] == '1', false
+if former and former ~= token then
+  local formerLog = string.sub(KEYS[3], 1, #KEYS[3] - #token) .. former
+  redis.call('DEL', formerLog .. ':alive')
+  if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 then
+    redis.call('RENAME', formerLog, KEYS[3])
+    isTakenOver = true
+  else
+    redis.call('UNLINK', formerLog)
+  end
+  tellReaders(formerLog .. ':readers', string.sub(ARGV[6], 1, #ARGV[6] - #token) .. former, '', counts)
+end
+if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('RPUSH', KEYS[3], ARGV[3]) end
+redis.call('PEXPIRE', KEYS[3], logFor)
+redis.call('SET', KEYS[2], token, 'PX', logFor)
+redis.call('SET', KEYS[4], '1', 'PX', ARGV[4])
+if isTakenOver then tellReaders(KEYS[5], ARGV[6], '', counts) end
+return { redis.call('LINDEX', KEYS[3], 0), redis.call('LLEN', KEYS[3]) - 1 }
+`)

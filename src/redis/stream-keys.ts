@@ -1,0 +1,26 @@
+import { entryKeysOf, readable } from './entry-keys.ts'
+
+/** The keys of one run of a shared stream. All lie in the Cluster slot of the entry. */
+export interface StreamKeys {
+  /** The lease under which the entry is refilled. */
+  readonly lease: string
+  /** The token of the run that is the entry's present one. Every change of the entry deletes it. */
+  readonly present: string
+  /** List: the head, the chunks, and once the run is over, its end. */
+  readonly log: string
+  /** There as long as the producer lives. */
+  readonly alive: string
+  /** Sorted set of the inboxes that read, by the end of their registration in ms on Redis's clock. */
+  readonly readers: string
+}
+
+/** What follows the key of an entry in that of its present stream. */
+export const PRESENT_STREAM = ':stream'
+
+/** Those of the run under `token`. The first two are keys of the entry; the others `clear` leaves alone. */
+export function streamKeys(prefix: string, key: string, token: string): StreamKeys {
+  const form = readable(key)
+  const { value, lease } = entryKeysOf(prefix, form)
+  const log = `${prefix}:stream:{${form}}:${token}`
+  return { lease, present: value + PRESENT_STREAM, log, alive: `${log}:alive`, readers: `${log}:readers` }
+}

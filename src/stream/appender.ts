@@ -1,0 +1,181 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { Over, StreamLog } from './stream-log.ts'
+import { type End, writeEnd } from './frames.ts'
+import type { WholeTape } from './tape.ts'
+
+/** A producer gives a sign of life when this share of its time is gone. */
+const SIGN_OF_LIFE_AFTER = 1 / 3
+/** ms after which a command that failed is sent again. */
+const RETRY_AFTER = 100
+/** Of one command at most; what is more follows at once. */
+const MOST_FRAMES = 1000
+const ENOUGH_BYTES = 256 * 1024
+
+export interface Gathering {
+  /** ms from one command to the next. */
+  readonly gatherFor: number
+  /** With so many bytes it leaves at once. */
+  readonly gatherBytes: number
+}
+
+export interface AppenderHooks {
+  /** Nobody has read in another process when the last command was carried out. */
+  onUnread(): void
+  /** Nothing is appended any more: another has the lease, or Redis has not answered for too long. */
+  onLost(): void
+  /** Redis failed, which costs nothing yet. */
+  report(error: unknown): void
+}
+
+/**
+ * Puts the chunks of a tape into Redis as they come, gathered: the first at once, and then no more than one command in
+ * `gatherFor` ms. One command is under way at a time, so that chunks keep their order; what fails is sent again.
+ */
+export class Appender {
+  readonly #log: StreamLog
+  readonly #tape: WholeTape
+  readonly #clock: Clock
+  readonly #gathering: Gathering
+  readonly #hooks: AppenderHooks
+  /** Chunks that are in Redis. */
+  #appended: number
+  /** Bytes of chunks that are not. */
+  #waitingBytes = 0
+  #state: 'open' | 'ending' | 'over' | 'lost' = 'open'
+  /** Set with `ending`. */
+  #lastFrame: Buffer | undefined
+  #resolveEnd: (() => void) | undefined
+  #isSending = false
+  #sentAt = -Infinity
+  /** Since when no command has succeeded, if the last has failed. */
+  #failingSince: number | undefined
+  #timer: Timer | undefined
+  #timerAt = Infinity
+
+  /** `tape` begins with what is in Redis already. */
+  constructor(log: StreamLog, tape: WholeTape, clock: Clock, gathering: Gathering, hooks: AppenderHooks) {
+    this.#log = log
+    this.#tape = tape
+    this.#clock = clock
+    this.#gathering = gathering
+    this.#hooks = hooks
+    this.#appended = tape.length
+    this.#wakeAt(clock.now() + log.lockTtl * SIGN_OF_LIFE_AFTER)
+  }
+
+  get isLost(): boolean {
+    return this.#state === 'lost'
+  }
+
+  /** A chunk of so many bytes has come onto the tape. */
+  added(bytes: number): void {
+    this.#waitingBytes += bytes
+    this.#schedule()
+  }
+
+  /** Resolves when all that is on the tape is in Redis and that run is over there, or cannot be put there. */
+  end(end: End): Promise<void> {
+    if (this.#state !== 'open') return Promise.resolve()
+    this.#state = 'ending'
+    this.#lastFrame = writeEnd(end)
+    const ended = new Promise<void>((resolve) => (this.#resolveEnd = resolve))
+    this.#schedule()
+    return ended
+  }
+
+  /** Whether nobody reads in another process; then the run is over, and somebody may resume it. Rejects with Redis's error. */
+  async endIfUnread(): Promise<boolean> {
+    if (this.#state !== 'open') return true
+    const reading = await this.#log.append(this.#appended, [], 'if-unread')
+    if (reading !== undefined && reading > 0) return false
+    this.#stop(reading === undefined ? 'lost' : 'over')
+    return true
+  }
+
+  /** Gives the run up at once: somebody may resume it. */
+  release(): void {
+    if (this.#state !== 'open') return
+    this.#stop('over')
+    this.#log.append(this.#appended, [], 'release').catch(() => {}) // its life runs out
+  }
+
+  #schedule(): void {
+    if (this.#isSending || this.#state === 'over' || this.#state === 'lost') return
+    const { gatherFor, gatherBytes } = this.#gathering
+    const now = this.#clock.now()
+    if (this.#failingSince !== undefined) return this.#wakeAt(this.#sentAt + RETRY_AFTER)
+    const mayGo = this.#state === 'ending' || this.#waitingBytes >= gatherBytes || now >= this.#sentAt + gatherFor
+    if (mayGo && this.#hasWork) void this.#send()
+    else if (this.#hasWork) this.#wakeAt(this.#sentAt + gatherFor)
+    else this.#wakeAt(this.#sentAt + this.#log.lockTtl * SIGN_OF_LIFE_AFTER)
+  }
+
+  get #hasWork(): boolean {
+    return this.#state === 'ending' || this.#appended < this.#tape.length
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#timer !== undefined && this.#timerAt <= at) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    const wake = (): void => {
+      this.#timer = undefined
+      if (!this.#isSending) void this.#send()
+    }
+    this.#timer = this.#clock.setTimeout(wake, Math.max(at - this.#clock.now(), 0), { keepAlive: false })
+  }
+
+  async #send(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const { frames, chunks, over } = this.#next()
+    this.#isSending = true
+    this.#sentAt = this.#clock.now()
+    try {
+      const reading = await this.#log.append(this.#appended, frames, over)
+      this.#isSending = false
+      this.#failingSince = undefined
+      if (reading === undefined) return this.#stop('lost')
+      this.#appended += chunks
+      if (over === 'end') return this.#stop('over')
+      if (reading === 0) this.#hooks.onUnread()
+    } catch (error) {
+      this.#isSending = false
+      this.#noteFailure(error)
+    }
+    this.#schedule()
+  }
+
+  /** Frames for one command: chunks, and after the last of all the end. */
+  #next(): { frames: Buffer[]; chunks: number; over: Over } {
+    const frames: Buffer[] = []
+    let bytes = 0
+    for (let i = this.#appended; i < this.#tape.length && frames.length < MOST_FRAMES && bytes < ENOUGH_BYTES; i++) {
+      const { frame } = this.#tape.at(i) as { frame: Buffer }
+      frames.push(frame)
+      bytes += frame.length
+    }
+    const chunks = frames.length
+    this.#waitingBytes = Math.max(this.#waitingBytes - bytes, 0)
+    const isLast = this.#state === 'ending' && this.#appended + chunks === this.#tape.length
+    if (isLast) frames.push(this.#lastFrame as Buffer)
+    return { frames, chunks, over: isLast ? 'end' : '' }
+  }
+
+  #noteFailure(error: unknown): void {
+    if (this.#state === 'over' || this.#state === 'lost') return
+    const now = this.#clock.now()
+    this.#failingSince ??= now
+    this.#hooks.report(error)
+    // By then Redis counts the producer as lost, too.
+    if (now - this.#failingSince > this.#log.lockTtl * 2) this.#stop('lost')
+  }
+
+  #stop(state: 'over' | 'lost'): void {
+    if (this.#state === 'over' || this.#state === 'lost') return
+    this.#state = state
+    this.#timer?.cancel()
+    this.#resolveEnd?.()
+    if (state === 'lost') this.#hooks.onLost()
+  }
+}

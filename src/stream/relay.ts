@@ -1,0 +1,223 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { Random } from '../random.ts'
+import type { MakeChunk } from './chunk.ts'
+import { type End, type Message, readEnd, readMessage } from './frames.ts'
+import { type Piece, READ_AT_LEAST_EVERY, type StreamLog } from './stream-log.ts'
+import { Window } from './window.ts'
+
+/** Those who read look this many ms after a producer should have given a sign of life, plus up to JITTER more at random. */
+const AFTER_LIFE = 5
+const JITTER = 40
+/** ms after which a read that failed is tried again. */
+const RETRY_AFTER = 250
+/** How often those look who cannot be told, because the inbox is not open. */
+const POLL = 100
+
+/**
+ * How a run stands, as far as is known: not begun; produced; over; or without a producer, or out of reach for as long as
+ * that takes to be noticed.
+ */
+export type RelayState = 'unknown' | 'live' | 'ended' | 'lost'
+
+export interface RelayParts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly makeChunk: MakeChunk
+  /** Whether anybody reads here. */
+  isRead(): boolean
+  /** What a failure of the run is to those who read. */
+  failureOf(end: End): { readonly reason: unknown } | undefined
+  /** Why chunks that are not at hand are out of reach. */
+  whyLost(why: string): Error
+  /** Something has come, or the state is another one. */
+  onChange(): void
+  report(error: unknown): void
+}
+
+/** Follows a run that another process produces: by its messages, and by reading it where one is missing. */
+export class Relay {
+  readonly log: StreamLog
+  readonly #parts: RelayParts
+  readonly #former: Window | undefined
+  /** Absent until the run has begun. */
+  tape: Window | undefined
+  state: RelayState = 'unknown'
+  /** Whether the run was the entry's present one when it was last read. */
+  isPresent = true
+  #isStopped = false
+  /** The read that is under way, and whether there is reason for another. */
+  #reading: Promise<void> | undefined
+  #isReadAgain = false
+  #readAt = -Infinity
+  /** Local instant after which the producer counts as lost, unless it gives a sign of life. */
+  #lifeEndsAt = Infinity
+  /** Since when no read has succeeded, if the last has failed. */
+  #failingSince: number | undefined
+  #timer: Timer | undefined
+
+  /** `former`: what is at hand of a run that this one may resume. */
+  constructor(log: StreamLog, parts: RelayParts, former?: Window) {
+    this.log = log
+    this.#parts = parts
+    this.#former = former
+    void this.#read()
+  }
+
+  /** Looks how the run stands now; one that is not there, or cannot be reached, is `lost` then. */
+  async check(): Promise<void> {
+    await this.#reading
+    await this.#read()
+    if (this.state === 'unknown' || this.#failingSince !== undefined) this.#become('lost')
+  }
+
+  /** Nobody reads here any more. */
+  stop(): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    this.#timer?.cancel()
+    if (this.state === 'ended' || this.state === 'lost') this.log.stopListening()
+    else this.log.leave().catch(() => {}) // its registration runs out
+  }
+
+  readonly #hearing = {
+    onMessage: (payload: Buffer): void => this.#hear(readMessage(payload)),
+    onReset: (): void => void this.#read(),
+  }
+
+  #hear(message: Message | undefined): void {
+    if (this.#isStopped || this.state === 'ended' || this.state === 'lost') return
+    const { tape } = this
+    if (tape === undefined || message === undefined || message.index > tape.length) return void this.#read()
+    this.#lifeEndsAt = this.#parts.clock.now() + this.log.lockTtl
+    this.#take(tape, message.index, message.frames)
+    this.#parts.onChange()
+  }
+
+  #take(tape: Window, index: number, frames: readonly Buffer[]): void {
+    for (const frame of frames.slice(Math.max(tape.length - index, 0))) {
+      const end = readEnd(frame)
+      if (end === undefined) tape.push(frame)
+      else this.#end(tape, end)
+    }
+  }
+
+  #end(tape: Window, end: End): void {
+    tape.end = { failure: this.#parts.failureOf(end) }
+    this.state = 'ended'
+  }
+
+  /** Reads what is new. If that is asked for meanwhile, once more. */
+  #read(): Promise<void> {
+    this.#isReadAgain = true
+    this.#reading ??= this.#readOn().finally(() => {
+      this.#reading = undefined
+      this.#schedule()
+    })
+    return this.#reading
+  }
+
+  async #readOn(): Promise<void> {
+    while (this.#isReadAgain && !this.#isStopped && this.state !== 'ended' && this.state !== 'lost') {
+      this.#isReadAgain = false
+      const from = this.tape?.length ?? this.#former?.length ?? 0
+      this.#readAt = this.#parts.clock.now()
+      try {
+        this.#understand(await this.log.read(from, this.#hearing), from)
+        this.#failingSince = undefined
+      } catch (error) {
+        this.#noteFailure(error)
+      }
+      this.#parts.onChange()
+    }
+  }
+
+  #understand({ head, life, length, frames, isPresent }: Piece, from: number): void {
+    this.isPresent = isPresent
+    if (head === undefined) {
+      if (this.tape !== undefined) this.#become('lost')
+      return
+    }
+    this.#lifeEndsAt = life === undefined ? Infinity : this.#parts.clock.now() + life
+    if (this.tape === undefined) {
+      this.tape = this.#tapeOf(head.run)
+      this.state = 'live'
+      if (this.tape.length !== from) return void (this.#isReadAgain = true) // it resumes nothing that is known here
+    }
+    this.#take(this.tape, from, frames)
+    if (from + frames.length < length) this.#isReadAgain = true
+    else if (life === undefined) this.#become('lost')
+  }
+
+  #tapeOf(run: string): Window {
+    const fetch = (index: number): Promise<readonly Buffer[]> => this.#fetch(index)
+    if (this.#former?.run !== run) return new Window(run, this.#parts.makeChunk, fetch)
+    this.#former.fetchBy(fetch)
+    return this.#former
+  }
+
+  /** Chunks that are not at hand any more. */
+  async #fetch(index: number): Promise<readonly Buffer[]> {
+    const frames = await this.#readInTime(index)
+    const chunks = frames.filter((frame) => readEnd(frame) === undefined)
+    if (chunks.length === 0) throw this.#parts.whyLost('what it has published is gone')
+    return chunks
+  }
+
+  /** Tries again while Redis does not answer, for as long as a lease lasts. */
+  async #readInTime(index: number): Promise<readonly Buffer[]> {
+    const { clock, report, whyLost } = this.#parts
+    const until = clock.now() + this.log.lockTtl
+    for (;;) {
+      try {
+        return (await this.log.read(index, this.#hearing)).frames
+      } catch (error) {
+        report(error)
+        if (this.#isStopped || clock.now() > until) throw whyLost('Redis does not answer')
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_AFTER))
+      }
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    const now = this.#parts.clock.now()
+    this.#failingSince ??= now
+    this.#parts.report(error)
+    if (now - this.#failingSince > this.log.lockTtl) this.#become('lost')
+  }
+
+  #become(state: 'lost'): void {
+    if (this.state === 'ended') return
+    this.state = state
+    this.#parts.onChange()
+  }
+
+  /** The next look: in time for the registration, and when a sign of life has failed to come. */
+  #schedule(): void {
+    this.#timer?.cancel()
+    if (this.#isStopped || this.state === 'lost') return
+    const { clock, random } = this.#parts
+    const now = clock.now()
+    const due = this.#failingSince === undefined ? this.#dueAt + JITTER * random.uniform() : now + RETRY_AFTER
+    this.#timer = clock.setTimeout(() => this.#wake(), Math.max(due - now, 1), { keepAlive: false })
+  }
+
+  get #dueAt(): number {
+    const nextRead = this.#readAt + (this.log.isTold ? READ_AT_LEAST_EVERY : POLL)
+    return Math.min(nextRead, this.#lifeEndsAt + AFTER_LIFE)
+  }
+
+  #wake(): void {
+    if (this.state === 'ended') return this.#keepForReaders()
+    // Messages may have come since: then there is time.
+    if (this.#failingSince === undefined && this.#parts.clock.now() < this.#dueAt) return this.#schedule()
+    void this.#read()
+  }
+
+  /** The log of a run that is over stays as long as somebody here has not read it all. */
+  #keepForReaders(): void {
+    if (!this.#parts.isRead()) return this.stop()
+    this.#readAt = this.#parts.clock.now()
+    this.log.read(0, this.#hearing, 0).catch(() => {})
+    this.#schedule()
+  }
+}
