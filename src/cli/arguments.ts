@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { type Address, parseAddress } from './address.ts'
+import type { Columns } from './tune/line.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What the command line asks for. */
-export type Request = { readonly command: 'help' | 'version' } | DoctorRequest | InspectRequest
+export type Request = { readonly command: 'help' | 'version' } | DoctorRequest | InspectRequest | TuneRequest
 
 interface Common {
   readonly addresses: readonly Address[]
@@ -27,9 +28,30 @@ export interface InspectRequest extends Common {
   readonly locks: string | undefined
 }
 
-const COMMANDS = ['doctor', 'inspect'] as const
+export interface TuneRequest {
+  readonly command: 'tune'
+  /** An access log or a capture; `-`: standard input. */
+  readonly file: string
+  /** ms, whole, above 0 */
+  readonly ttls: readonly number[]
+  /** ms, whole; 0 for none */
+  readonly stales: readonly number[]
+  readonly processes: readonly number[]
+  /** ms that a load takes of which the log says nothing. */
+  readonly load: number
+  readonly columns: Columns
+  /** Where the plot is written to. */
+  readonly plot: string | undefined
+  readonly json: boolean
+}
+
+const COMMANDS = ['doctor', 'inspect', 'tune'] as const
 const DEFAULT_TIMEOUT = 2000
 const DEFAULT_LIMIT = 100
+const DEFAULT_TTLS = [1000, 5000, 10_000, 30_000, 60_000, 300_000]
+const DEFAULT_STALES = [0, 60_000]
+const DEFAULT_PROCESSES = [1, 4]
+const DEFAULT_LOAD = 200
 
 /** Throws `UsageError` for what cannot be meant. */
 export function readArguments(args: readonly string[], environment: NodeJS.ProcessEnv): Request {
@@ -40,6 +62,8 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
   if (name === undefined || name === 'help') return { command: 'help' }
   const command = COMMANDS.find((each) => each === name)
   if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`)
+  if (command === 'tune') return readTune(urls, values)
+  refuse(command, named(values, TUNE_OPTIONS))
   if (urls.length === 0 && environment['REDIS_URL'] !== undefined) urls.push(environment['REDIS_URL'])
   if (urls.length === 0) throw new UsageError(`${command} needs the URL of a Redis, or REDIS_URL in the environment`)
   const common = {
@@ -55,6 +79,47 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
   }
   refuse(command, { '--strict': values.strict })
   return { command, ...common, limit: wholeNumber('--limit', values.limit, DEFAULT_LIMIT), locks: values.locks }
+}
+
+const REDIS_OPTIONS = ['prefix', 'timeout', 'limit', 'locks', 'strict'] as const
+const TUNE_OPTIONS = ['ttl', 'stale', 'processes', 'load', 'key', 'time', 'bytes', 'duration', 'plot'] as const
+
+type Values = ReturnType<typeof parseOptions>['values']
+
+function readTune(files: readonly string[], values: Values): TuneRequest {
+  refuse('tune', named(values, REDIS_OPTIONS))
+  const [file] = files
+  if (file === undefined || files.length > 1) throw new UsageError('tune needs one access log, or - for standard input')
+  return {
+    ...{ command: 'tune', file, json: values.json === true, plot: values.plot },
+    ttls: wholeNumbers('--ttl', values.ttl, DEFAULT_TTLS, 1),
+    stales: wholeNumbers('--stale', values.stale, DEFAULT_STALES, 0),
+    processes: wholeNumbers('--processes', values.processes, DEFAULT_PROCESSES, 1),
+    load: wholeNumber('--load', values.load, DEFAULT_LOAD),
+    columns: { key: values.key, time: values.time, bytes: values.bytes, duration: values.duration },
+  }
+}
+
+function named(values: Values, names: readonly (keyof Values)[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [`--${name}`, values[name]]))
+}
+
+function wholeNumbers(
+  option: string,
+  value: string | undefined,
+  otherwise: readonly number[],
+  least: number,
+): number[] {
+  if (value === undefined) return [...otherwise]
+  const texts = value.split(',')
+  const numbers = texts.map(Number)
+  if (texts.some((text) => !/^\d{1,10}$/.test(text)) || numbers.some((each) => each < least || each > 2 ** 31 - 1)) {
+    const above = least === 0 ? 'from 0 on' : 'above 0'
+    throw new UsageError(
+      `${option} must be whole numbers ${above}, with commas between, received ${JSON.stringify(value)}`,
+    )
+  }
+  return [...new Set(numbers)]
 }
 
 function parse(args: readonly string[]): ReturnType<typeof parseOptions> {
@@ -77,6 +142,15 @@ function parseOptions(args: readonly string[]) {
       locks: { type: 'string' },
       json: { type: 'boolean' },
       strict: { type: 'boolean' },
+      ttl: { type: 'string' },
+      stale: { type: 'string' },
+      processes: { type: 'string' },
+      load: { type: 'string' },
+      key: { type: 'string' },
+      time: { type: 'string' },
+      bytes: { type: 'string' },
+      duration: { type: 'string' },
+      plot: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
     },

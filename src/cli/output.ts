@@ -1,6 +1,8 @@
 /** Where a command writes to. */
 export interface Output {
-  write(text: string): void
+  readonly write: (text: string) => void
+  /** Tells a person who waits what is being done; each note takes the place of the one before where it can. */
+  readonly note: (text: string) => void
   /** Whether to colour it. */
   readonly colours: boolean
 }

@@ -11,6 +11,8 @@ import { inspect } from './inspect/inspect.ts'
 import { reportInventories } from './inspect/report.ts'
 import { Unreachable } from './node.ts'
 import { type Output, printable } from './output.ts'
+import { reportTuning } from './tune/report.ts'
+import { tune } from './tune/tune.ts'
 import { UsageError } from './usage-error.ts'
 import { comesFromInstance, isErrorReply } from '../redis/client-error.ts'
 
@@ -22,7 +24,11 @@ export async function run(args: readonly string[], manifest: URL): Promise<ExitC
   const { env, stdout, stderr } = process
   stdout.on('error', () => {}) // whoever reads has read enough, as `head` does
   const colours = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '' ? stdout.isTTY : false
-  const output: Output = { write: (text) => void stdout.write(text), colours }
+  const output: Output = {
+    write: (text) => void stdout.write(text),
+    note: (text) => void stderr.write(stderr.isTTY ? `\u001b[K${text}\r` : `${text}\n`),
+    colours,
+  }
   try {
     return await answer(readArguments(args, env), output, manifest)
   } catch (error) {
@@ -41,6 +47,9 @@ async function answer(request: Request, output: Output, manifest: URL): Promise<
       return EXIT.ok
     case 'version':
       output.write(`${await versionIn(manifest)}\n`)
+      return EXIT.ok
+    case 'tune':
+      reportTuning(await tune(request, output.note), request.json, output)
       return EXIT.ok
     case 'doctor':
       return reportDiagnoses(await diagnose(request, findClient(process.cwd())), request, output)

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type LintCase, lintCases } from './lint-case.ts'
 
 const LAYERS: Record<string, string[]> = {
-  cli: ['store', 'redis'],
+  cli: ['store', 'redis', 'middleware'],
   opentelemetry: ['cache'],
   prometheus: ['cache'],
   dashboard: ['cache'],

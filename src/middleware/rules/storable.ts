@@ -83,7 +83,7 @@ export const ONLY_NOW: Shared = {
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501])
 
 /** Statuses that mean the same for some time. Errors about the one request at hand are left out on purpose. */
-const DEFAULT_TTL_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 410])
+export const DEFAULT_TTL_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
 /** Statuses for which RFC 9110 section 15.1 allows heuristics; only with a Last-Modified, which errors rarely have. */
 const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
