@@ -1,3 +1,4 @@
+import { apacheTime, instant } from './instants.ts'
 import { DEFAULT_TTL_STATUSES } from '../../middleware/rules/storable.ts'
 
 /** One request of the past. */
@@ -40,8 +41,6 @@ const USUAL = {
 
 /** The formats Common and Combined of Apache and nginx: host, ident, user, time, request, status, bytes, and what follows. */
 const COMMON = /^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)(.*)$/
-const APACHE_TIME = /^(\d{2})\/([A-Z][a-z]{2})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})$/
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 /** Channels whose messages are requests: each call of a cache makes one. */
 const REQUESTS = /^herdlock:(hit|stale|miss|coalesced)$/
 
@@ -60,14 +59,6 @@ function parseCommon(text: string, columns: Columns): Line {
   const key = columns.key === undefined ? url : fields[columns.key]
   if (key === undefined) return 'bad'
   return asRequest({ method, key, at, bytes: Number(bytes) || 0, load: undefined, status: Number(status) })
-}
-
-function apacheTime(text: string): number {
-  const [, day, month, year, hours, minutes, seconds, sign, offHours, offMinutes] = APACHE_TIME.exec(text) ?? []
-  const at = MONTHS.indexOf(month ?? '')
-  if (at === -1) return NaN
-  const offset = (Number(offHours) * 60 + Number(offMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
-  return Date.UTC(Number(year), at, Number(day), Number(hours), Number(minutes), Number(seconds)) - offset
 }
 
 function parseJson(text: string, columns: Columns): Line {
@@ -117,12 +108,4 @@ function found(
 ): { name: string; value: unknown } | undefined {
   const name = column ?? usual.find((each) => fields[each] !== undefined)
   return name === undefined || fields[name] === undefined ? undefined : { name, value: fields[name] }
-}
-
-/** Of a number, seconds or milliseconds since 1970; of a text, a date of ISO 8601 or such a number. */
-function instant(value: unknown): number {
-  if (value === undefined || value === null || value === '') return NaN
-  const number = Number(value)
-  if (Number.isNaN(number)) return Date.parse(String(value))
-  return number < 100_000_000_000 ? number * 1000 : number
 }

@@ -1,6 +1,6 @@
+import { duration, secondsOf } from './figures.ts'
 import type { Cell } from './grid.ts'
 import type { Recording } from './recording.ts'
-import { duration, secondsOf } from './report.ts'
 
 const WIDTH = 800
 const HEIGHT = 440

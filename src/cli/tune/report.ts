@@ -1,7 +1,7 @@
 import { type Output, paint, printable, table } from '../output.ts'
 import { bytes } from '../doctor/memory.ts'
-import type { Cell } from './grid.ts'
-import { ENOUGH } from './grid.ts'
+import { duration, secondsOf } from './figures.ts'
+import { type Cell, ENOUGH } from './grid.ts'
 import type { Tuning } from './tune.ts'
 
 /** Prints what a log has come to. */
@@ -64,18 +64,6 @@ function asJson({ log, cells, advised }: Tuning): object {
       ...{ with: kind, processes: processes ?? null, ...rest, loadsPerSecond: rest.loads / seconds },
     })),
   }
-}
-
-/** A log of one instant counts as one of a second. */
-export function secondsOf(span: number): number {
-  return span === 0 ? 1 : span / 1000
-}
-
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 120_000) return `${Number((ms / 1000).toFixed(1))} s`
-  if (ms < 7_200_000) return `${Number((ms / 60_000).toFixed(1))} min`
-  return `${Number((ms / 3_600_000).toFixed(1))} h`
 }
 
 function rate(perSecond: number): string {
