@@ -1,5 +1,6 @@
 import { startRedis } from '../../test/support/redis-server.ts'
 import { optionAfter, Report } from '../measure/report.ts'
+import { measureBatches } from './batches.ts'
 import { measureCrowd } from './crowd.ts'
 import { measureEntries, measureWaiters } from './footprint.ts'
 import { measureCold, measureDistance, measureStale } from './herds.ts'
@@ -8,7 +9,7 @@ import { measureClientHits, measureRedisHits, measureRedisTraffic } from './redi
 import { endWorkers } from './workers.ts'
 
 /**
- *     npm run bench -- cache [--quick] [--only memory,redis,clients,traffic,cold,stale,distance,crowd,entries,waiters]
+ *     npm run bench -- cache [--quick] [--only memory,redis,clients,traffic,cold,stale,distance,crowd,batches,entries,waiters]
  *
  * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
  * Figures are medians, of contenders that took turns; where it says so, shares of another's.
@@ -30,6 +31,7 @@ try {
   if (asks('stale')) await measureStale(report, url, quick)
   if (asks('distance')) await measureDistance(report, url, quick)
   if (asks('crowd')) await measureCrowd(report, url, quick)
+  if (asks('batches')) await measureBatches(report, url, quick)
   if (asks('entries')) await measureEntries(report, quick)
   if (asks('waiters')) await measureWaiters(report, quick)
 } finally {

@@ -1,5 +1,6 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { batches, type BatchSetup } from './batch-worker.ts'
 import type { Opened, Setup } from './contender.ts'
 import { contender } from './contenders.ts'
 import { crowd, openCrowd, type CrowdSetup } from './crowd-worker.ts'
@@ -18,6 +19,7 @@ export type Order =
   | { do: 'time'; key: string }
   | { do: 'entries'; contender: string; setup: Omit<Setup, 'load'>; count: number }
   | { do: 'waiters'; waiters: number; flights: number }
+  | { do: 'batches'; setup: BatchSetup }
   | { do: 'crowd-open'; setup: CrowdSetup }
   | { do: 'crowd'; at: string }
   | { do: 'close' }
@@ -98,6 +100,8 @@ async function obey(order: Order): Promise<unknown> {
       return await bytesPerEntry(order.contender, order.setup, order.count)
     case 'waiters':
       return await waitersOf(order.waiters, order.flights)
+    case 'batches':
+      return await batches(order.setup)
     case 'crowd-open':
       return await openCrowd(order.setup)
     case 'crowd':

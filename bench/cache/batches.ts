@@ -1,0 +1,38 @@
+import type { Report } from '../measure/report.ts'
+import { median } from '../measure/statistics.ts'
+import type { Batched } from './batch-worker.ts'
+import { flush } from './redis-hits.ts'
+import { Worker } from './workers.ts'
+
+const KEYS = 10_000
+
+/** CPU of one call for so many cold keys, and of MGET and a pipeline of SETs: the first call of a process, and later ones. */
+export async function measureBatches(report: Report, url: string, quick: boolean): Promise<void> {
+  const first: Batched[] = []
+  const later: Batched[] = []
+  for (let round = 0; round < (quick ? 1 : 5); round++) {
+    const worker = new Worker()
+    const { herdlock, plain } = await worker.obey<Batched>({ do: 'batches', setup: { url, keys: KEYS, rounds: 8 } })
+    worker.end()
+    await flush(url)
+    first.push({ herdlock: herdlock.slice(0, 1), plain: plain.slice(0, 1) })
+    later.push({ herdlock: herdlock.slice(3), plain: plain.slice(3) })
+  }
+  const add = (what: string, figures: readonly Batched[]): void => {
+    const of = (name: keyof Batched): number => median(figures.flatMap((each) => each[name]))
+    const title = `${KEYS} cold keys in one call, ${what}`
+    report.add(
+      `${title}: CPU, µs a key`,
+      new Map([
+        ['herdlock', (of('herdlock') * 1000) / KEYS],
+        ['MGET and pipelined SETs', (of('plain') * 1000) / KEYS],
+      ]),
+    )
+    report.add(
+      `${title}: CPU, times that of MGET and pipelined SETs`,
+      new Map([['herdlock', of('herdlock') / of('plain')]]),
+    )
+  }
+  add('the first of a process', first)
+  add('warmed', later)
+}
