@@ -13,7 +13,7 @@ import { fromRegistry } from '../support/from-registry.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
 import { nodeBinary } from './binaries.ts'
 import { expectOneRun } from './fetch/one-run.ts'
-import { ASTRO_NODE, NODES } from './versions.ts'
+import { ASTRO, ASTRO_NODE, NODES } from './versions.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const PROCESSES = 2
@@ -59,7 +59,7 @@ test(
 async function makeProject(): Promise<void> {
   await cp(join(ROOT, 'test', 'compatibility', 'fetch', 'astro'), folder, { recursive: true })
   await writeFile(join(folder, 'src', 'middleware.js'), await documentedMiddleware())
-  const fetched = await fromRegistry('@astrojs/node', ASTRO_NODE)
+  const fetched = await fromRegistry('@astrojs/node', ASTRO_NODE, [`astro@${ASTRO}`])
   const packages = {
     ...{ astro: join(fetched, 'astro'), '@astrojs/node': join(fetched, '@astrojs', 'node') },
     ...{ herdlock: ROOT, ioredis: join(ROOT, 'node_modules', 'ioredis') },

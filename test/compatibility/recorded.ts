@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { pageOf } from './page.ts'
-import { CLIENTS, FRAMEWORKS, type Recorded } from './tested.ts'
+import { CLIENTS, FRAMEWORKS, type Recorded, type Tested } from './tested.ts'
 
 const RECORD = fileURLToPath(new URL('recorded.json', import.meta.url))
 export const PAGE = fileURLToPath(new URL('../../docs/compatibility.md', import.meta.url))
@@ -37,8 +37,9 @@ async function write(record: Recorded): Promise<void> {
   await writeFile(PAGE, await formattedPage(record))
 }
 
-async function versionsOf(packages: readonly { name: string; package: string }[]): Promise<Record<string, string>> {
-  const versions = packages.map(async ({ name, package: folder }) => {
+async function versionsOf(packages: readonly Tested[]): Promise<Record<string, string>> {
+  const versions = packages.map(async ({ name, package: folder, version }) => {
+    if (version !== undefined) return [name, version] as const
     const manifest = new URL(`../../node_modules/${folder}/package.json`, import.meta.url)
     return [name, (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version] as const
   })

@@ -1,11 +1,15 @@
-/** What of others the tests run with, beside what is said in versions.ts. Each is installed by `npm ci`. */
-interface Tested {
+import { ASTRO, NEST_12 } from './versions.ts'
+
+/** What of others the tests run with. */
+export interface Tested {
   readonly name: string
   readonly package: string
   /** How it is used. */
   readonly as: string
   /** The file by which the tests get it. */
   readonly by: string
+  /** Of what the tests fetch. The others are installed by `npm ci`, and say it themselves. */
+  readonly version?: string
 }
 
 const LIBRARIES = 'test/contract/libraries.ts'
@@ -33,8 +37,22 @@ export const FRAMEWORKS: readonly Tested[] = [
   { name: 'Koa 3', package: 'koa', as: '`singleFlight`', by: KOA },
   { name: 'Koa 2', package: 'koa2', as: '`singleFlight`', by: KOA },
   { name: 'Next 16', package: 'next', as: '`herdlock/next`', by: NEXT },
-  { name: 'NestJS on Express', package: '@nestjs/platform-express', as: '`herdlock/nestjs`', by: NEST },
-  { name: 'NestJS on Fastify', package: '@nestjs/platform-fastify', as: '`herdlock/nestjs`', by: NEST },
+  { name: 'NestJS 11 on Express', package: '@nestjs/platform-express', as: '`herdlock/nestjs`', by: NEST },
+  { name: 'NestJS 11 on Fastify', package: '@nestjs/platform-fastify', as: '`herdlock/nestjs`', by: NEST },
+  {
+    name: 'NestJS 12 on Express',
+    package: '@nestjs/platform-express',
+    as: '`herdlock/nestjs`',
+    by: NEST,
+    version: NEST_12.express,
+  },
+  {
+    name: 'NestJS 12 on Fastify',
+    package: '@nestjs/platform-fastify',
+    as: '`herdlock/nestjs`',
+    by: NEST,
+    version: NEST_12.fastify,
+  },
   { name: 'Fastify', package: 'fastify', as: '`singleFlight`', by: 'test/http/fastify.test.ts' },
   { name: 'Hono', package: 'hono', as: '`singleFlight`', by: 'test/http/hono.test.ts' },
   { name: 'H3', package: 'h3', as: '`singleFlight` of `herdlock/fetch`', by: 'test/integration/workers/http-herd.ts' },
@@ -43,6 +61,13 @@ export const FRAMEWORKS: readonly Tested[] = [
     package: 'elysia',
     as: '`singleFlight` of `herdlock/fetch`',
     by: 'test/compatibility/fetch/main.js',
+  },
+  {
+    name: 'Astro 7',
+    package: 'astro',
+    as: '`singleFlight` of `herdlock/fetch`',
+    by: 'test/compatibility/fetch/astro/astro.config.mjs',
+    version: ASTRO,
   },
   { name: 'cache-manager 7', package: 'cache-manager', as: '`herdlock/cache-manager`', by: CACHE_MANAGER },
   { name: 'redlock 5', package: 'redlock', as: '`herdlock/redlock`', by: REDLOCK },

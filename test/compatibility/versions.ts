@@ -37,6 +37,7 @@ export const JEST = '30.5.2'
 
 export const BUN = '1.4.5'
 export const DENO = '2.9.6'
+export const ASTRO = '7.3.5'
 export const ASTRO_NODE = '11.1.6'
 
 /** Servers that can be had: packages of Debian, whose exact versions are those of the day. */

@@ -7,19 +7,20 @@ import { exists, homeOf, keepCopy } from './kept-copy.ts'
 const run = promisify(execFile)
 
 /**
- * The `node_modules` folder with exactly this version of a package and what it depends on, from the package registry.
- * Scripts of packages are not run.
+ * The `node_modules` folder with exactly this version of a package and what it depends on, from the package registry, and of
+ * its peers those in `beside`, as `name@version`. Scripts of packages are not run.
  */
-export async function fromRegistry(name: string, version: string): Promise<string> {
-  const home = homeOf(`${name.replace('/', '+')}@${version}`)
-  if (!(await exists(home))) await keepCopy(home, (work) => install(`${name}@${version}`, join(work, 'project')))
+export async function fromRegistry(name: string, version: string, beside: readonly string[] = []): Promise<string> {
+  const wanted = [`${name}@${version}`, ...beside]
+  const home = homeOf(wanted.join('+').replaceAll('/', '+'))
+  if (!(await exists(home))) await keepCopy(home, (work) => install(wanted, join(work, 'project')))
   return join(home, 'node_modules')
 }
 
-async function install(wanted: string, folder: string): Promise<string> {
+async function install(wanted: readonly string[], folder: string): Promise<string> {
   await mkdir(folder)
   await writeFile(join(folder, 'package.json'), '{"private":true}')
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline']
-  await run('npm', ['install', ...quiet, wanted], { cwd: folder })
+  await run('npm', ['install', ...quiet, ...wanted], { cwd: folder })
   return folder
 }
