@@ -13,7 +13,7 @@ export function explain(results: readonly PhaseResult[], several: boolean): stri
   if (expiring.waited > 0) throw new Error(`${expiring.waited} requests waited for the handler, expected none`)
   const inAll = several ? ' in all processes together' : ''
   return [
-    `Without singleFlight the handler ran for each of the ${without.requests} requests.`,
+    `Without singleFlight the handler ran for each of the ${without.requests} requests, and the database made them queue.`,
     `With it the handler ran once${inAll}, and every request got that answer.`,
     `When the stored answer expired, the handler ran once more${inAll}, and no request waited for it.`,
   ].join('\n')

@@ -1,28 +1,10 @@
 // What the two lanes of the demo's page count, and the slow thing behind each.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Response } from 'express'
+import { Database } from './database.ts'
 
 /** ms that a query takes, and how many the database runs at a time: more have to queue, as everywhere. */
 const QUERY_TIME = 400
 const CONNECTIONS = 25
-
-/** A slow database. It counts its queries. */
-class Database {
-  queries = 0
-  #free = CONNECTIONS
-  readonly #queue: (() => void)[] = []
-
-  async query(): Promise<{ madeOn: number }> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#queue.push(resolve))
-    else this.#free--
-    this.queries++
-    await delay(QUERY_TIME)
-    const next = this.#queue.shift()
-    if (next === undefined) this.#free++
-    else next()
-    return { madeOn: Date.now() }
-  }
-}
 
 /** As the page is told of it. */
 export interface LaneState {
@@ -38,7 +20,7 @@ export interface LaneState {
 }
 
 export class Lane {
-  #database = new Database()
+  #database = new Database(CONNECTIONS, QUERY_TIME)
   #waiting = 0
   #answered = 0
   #slowest = 0
@@ -47,7 +29,7 @@ export class Lane {
 
   /** Before the next stampede. */
   reset(): void {
-    this.#database = new Database()
+    this.#database = new Database(CONNECTIONS, QUERY_TIME)
     this.#answered = this.#slowest = this.#startedAt = this.#endedAt = 0
   }
 

@@ -8,7 +8,7 @@ import { channelTo } from '../../test/support/message-channel.ts'
 /** Connections opened at a time: more than the backlog of a listening socket takes would be refused. */
 const OPENED_AT_A_TIME = 100
 /** ms after which a request counts as failed. */
-const TIMEOUT = 15_000
+const TIMEOUT = 40_000
 const PROGRESS_EVERY = 100
 /** All processes are one site, as behind a load balancer: the host is part of what identifies a response. */
 const HOST = 'demo.test'

@@ -1,11 +1,12 @@
-// Run: npm run demo                (add `-- --redis` for four processes that share a Redis, `-- --serve` for a page, `-- --help` for help)
+// Run: npm run demo                (add `-- --redis` for four processes that share a Redis, `-- --scene redis`, `-- --serve` for a page, `-- --help` for help)
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { explain } from './expectations.ts'
 import { help } from './help.ts'
 import { stopProcesses } from './processes.ts'
-import { type DemoRedis, provideRedis } from './redis.ts'
+import { type DemoRedis, ownRedis, provideRedis } from './redis.ts'
 import { runPhases } from './scenario.ts'
+import { SCENES, type SceneName } from './scenes.ts'
 import { type DemoServer, serveDemo } from './serve.ts'
 import { table } from './table.ts'
 
@@ -18,6 +19,8 @@ function parseArguments() {
   const options = {
     redis: { type: 'boolean' },
     serve: { type: 'boolean' },
+    scene: { type: 'string' },
+    requests: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   } as const
   try {
@@ -28,10 +31,27 @@ function parseArguments() {
   }
 }
 
+/** Requests of each herd. */
+function requestsAsked(): number {
+  const requests = Number(values.requests ?? 1000)
+  if (requests >= 100 && requests <= 10_000 && requests % 100 === 0) return requests
+  throw new Error(`--requests must be a multiple of 100, up to 10000, received ${JSON.stringify(values.requests)}`)
+}
+
+async function scene(name: string): Promise<void> {
+  if (!(name in SCENES)) {
+    throw new Error(`--scene must be ${Object.keys(SCENES).join(' or ')}, received ${JSON.stringify(name)}`)
+  }
+  const own = await ownRedis()
+  redis = own
+  console.log(await SCENES[name as SceneName](own, requestsAsked()))
+}
+
 async function demo(): Promise<void> {
+  if (values.scene !== undefined) return scene(values.scene)
   if (values.redis) redis = await provideRedis()
   if (values.serve) return serve()
-  const results = await runPhases(redis)
+  const results = await runPhases(redis, requestsAsked())
   const several = redis !== undefined
   console.log(`\n${table(results, several)}\n`)
   console.log(explain(results, several))

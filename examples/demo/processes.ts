@@ -19,7 +19,7 @@ const running = new Set<Process>()
 export async function startProcess(
   kind: Kind,
   args: readonly string[] = [],
-): Promise<{ channel: Channel; greeting: Message }> {
+): Promise<{ channel: Channel; greeting: Message; kill(): Promise<void> }> {
   const file = fileURLToPath(new URL(`${kind}.ts`, import.meta.url))
   const child = own(fork(file, args, { execArgv: ['--import', import.meta.resolve('tsx')] }))
   const channel = channelTo(child, `the ${kind} process`)
@@ -32,7 +32,11 @@ export async function startProcess(
       clearTimeout(timer)
     },
   })
-  return { channel, greeting: await channel.next('ready') }
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await ended(child)
+  }
+  return { channel, greeting: await channel.next('ready'), kill }
 }
 
 /** Ends every process that was started: the one that sends requests before those that answer them. */

@@ -1,5 +1,5 @@
 import { findRedis } from '../../test/support/redis-binary.ts'
-import { startRedis } from '../../test/support/redis-server.ts'
+import { type RedisServer, startRedis } from '../../test/support/redis-server.ts'
 import { addressOf, askRedis } from '../../test/support/resp.ts'
 
 export interface DemoRedis {
@@ -11,6 +11,11 @@ export interface DemoRedis {
 export async function provideRedis(): Promise<DemoRedis> {
   const given = process.env['REDIS_URL']
   if (given) return useGiven(given)
+  return ownRedis()
+}
+
+/** One of the demo's own, which may be treated badly. */
+export async function ownRedis(): Promise<RedisServer> {
   const { server, version, source } = await findRedis(console.log)
   console.log(`Redis: ${server} ${version} (${source})`)
   return startRedis()

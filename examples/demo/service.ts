@@ -1,15 +1,16 @@
 // One server process of the demo: an Express app with one slow handler, mounted with and without singleFlight.
 import type { AddressInfo } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import express, { type Request, type Response } from 'express'
 import { createCache } from 'herdlock'
 import { singleFlight } from 'herdlock/express'
 import { Redis } from 'ioredis'
 import { channelTo } from '../../test/support/message-channel.ts'
-import { HANDLER_TIME, STALE_PHASE_TTL } from './timing.ts'
+import { Database } from './database.ts'
+import { LONG_QUERY_TIME, QUERY_TIME, STALE_PHASE_TTL } from './timing.ts'
 
-const [redisUrl, prefix] = process.argv.slice(2)
+const [connections, redisUrl, prefix] = process.argv.slice(2)
 const redis = redisUrl === undefined ? undefined : new Redis(redisUrl)
+redis?.on('error', () => {}) // one of the scenes takes Redis away
 const cache = createCache({
   ttl: 60_000,
   redis,
@@ -17,11 +18,12 @@ const cache = createCache({
 })
 
 let runs = 0
-async function report(_request: Request, response: Response): Promise<void> {
+const reportFrom = (database: Database) => async (_request: Request, response: Response) => {
   runs++
-  await delay(HANDLER_TIME) // the query, the rendering, the call of another service
-  response.json({ madeOn: Date.now() })
+  response.json(await database.query())
 }
+const report = reportFrom(new Database(Number(connections), QUERY_TIME))
+const longReport = reportFrom(new Database(Number(connections), LONG_QUERY_TIME))
 
 const app = express()
 app.use((_request, response, next) => {
@@ -31,6 +33,8 @@ app.use((_request, response, next) => {
 app.get('/without', report)
 app.get('/warm-up', singleFlight({ cache, ttl: 60_000 }), report)
 app.get('/with', singleFlight({ cache, ttl: 60_000 }), report)
+app.get('/page/:name', singleFlight({ cache, ttl: 60_000 }), report)
+app.get('/long/:name', singleFlight({ cache, ttl: 60_000 }), longReport)
 app.get('/expiring', singleFlight({ cache, ttl: STALE_PHASE_TTL, staleWhileRevalidate: 60_000 }), report)
 
 const parent = channelTo(process, 'the demo')
@@ -44,7 +48,7 @@ void answerCounts()
 await parent.next('stop')
 server.close()
 server.closeAllConnections()
-if (redis !== undefined) await cache.clear()
+if (redis !== undefined) await cache.clear().catch(() => {})
 await cache.close()
 redis?.disconnect()
 process.exit()

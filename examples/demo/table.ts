@@ -2,14 +2,14 @@ import type { PhaseResult } from './scenario.ts'
 
 /** The results, one line a phase; with several processes also how the runs are spread over them. */
 export function table(results: readonly PhaseResult[], several: boolean): string {
-  const head = ['', 'requests', 'handler runs', 'waited', 'p50', 'p99', 'errors']
+  const head = ['', 'requests', 'handler runs', 'waited', 'p50', 'slowest', 'errors']
   const rows = results.map((result) => [
     result.name,
     String(result.requests),
     several ? `${total(result.runs)} (${result.runs.join('+')})` : String(total(result.runs)),
     String(result.waited),
-    milliseconds(percentile(result.latencies, 0.5)),
-    milliseconds(percentile(result.latencies, 0.99)),
+    readable(percentile(result.latencies, 0.5)),
+    readable(percentile(result.latencies, 1)),
     String(result.errors.length),
   ])
   const lines = [head, ...rows]
@@ -27,7 +27,8 @@ export function percentile(values: readonly number[], share: number): number {
   return ascending[Math.ceil(share * ascending.length) - 1] ?? Number.NaN
 }
 
-function milliseconds(duration: number): string {
+function readable(duration: number): string {
+  if (duration >= 1000) return `${(duration / 1000).toFixed(1)} s`
   return `${duration < 10 ? duration.toFixed(1) : Math.round(duration)} ms`
 }
 
