@@ -63,6 +63,8 @@ ${table(
   ['TypeScript', '`@types/node`', 'resolution'],
   TYPE_CHECKS.map(({ typescript, types, resolution }) => [typescript, types, `\`${resolution}\``]),
 )}
+
+Next: [what stays stable](stability.md) between versions, [what is guaranteed](guarantees.md).
 `
 }
 

@@ -36,9 +36,10 @@ describe('the site of the docs', () => {
     expect(pages.filter((page) => !new RegExp(`^- .*\\(${page}\\)`, 'm').test(index))).toEqual([])
   })
 
-  it('leads on from every page of the docs', async () => {
-    const pages = (await readPages()).filter(({ path }) => path.startsWith('docs/'))
-    expect(pages.filter(({ text }) => !/\]\((?!https?:)[^)#]+\)/.test(text)).map(({ path }) => path)).toEqual([])
+  it('says at the end of every page where to go on', async () => {
+    const pages = (await readPages()).filter(({ path }) => path.startsWith('docs/') && path !== 'docs/index.md')
+    const leadsOn = /^(## Next\n\n- .*|Next: .*)\]\((?!https?:)[^)#]+/m
+    expect(pages.filter(({ text }) => !leadsOn.test(text)).map(({ path }) => path)).toEqual([])
   })
 
   it('has no link to a page, a picture or a section that is not there', () => {
