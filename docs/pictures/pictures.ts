@@ -6,5 +6,15 @@ import { invalidation } from './invalidation.ts'
 import { layers } from './layers.ts'
 import { migration } from './migration.ts'
 import { stale } from './stale.ts'
+import { states } from './states.ts'
 
-export const pictures: readonly Picture[] = [architecture, layers, coldHerd, stale, crash, invalidation, migration]
+export const pictures: readonly Picture[] = [
+  architecture,
+  layers,
+  coldHerd,
+  stale,
+  states,
+  crash,
+  invalidation,
+  migration,
+]

@@ -18,6 +18,10 @@ export interface DoctorRequest extends Common {
   readonly command: 'doctor'
   /** Whether warnings count as failures. */
   readonly strict: boolean
+  /** How many processes of the application there will be; `undefined`: nobody says. */
+  readonly processes: number | undefined
+  /** ms: the `commandTimeout` of the application. */
+  readonly commandTimeout: number
 }
 
 export interface InspectRequest extends Common {
@@ -48,6 +52,8 @@ export interface TuneRequest {
 const COMMANDS = ['doctor', 'inspect', 'tune'] as const
 const DEFAULT_TIMEOUT = 2000
 const DEFAULT_LIMIT = 100
+/** That of caches and lockers. */
+const DEFAULT_COMMAND_TIMEOUT = 1000
 const DEFAULT_TTLS = [1000, 5000, 10_000, 30_000, 60_000, 300_000]
 const DEFAULT_STALES = [0, 60_000]
 const DEFAULT_PROCESSES = [1, 4]
@@ -63,7 +69,13 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
   const command = COMMANDS.find((each) => each === name)
   if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`)
   if (command === 'tune') return readTune(urls, values)
-  refuse(command, named(values, TUNE_OPTIONS))
+  refuse(
+    command,
+    named(
+      values,
+      TUNE_OPTIONS.filter((name) => name !== 'processes'),
+    ),
+  )
   if (urls.length === 0 && environment['REDIS_URL'] !== undefined) urls.push(environment['REDIS_URL'])
   if (urls.length === 0) throw new UsageError(`${command} needs the URL of a Redis, or REDIS_URL in the environment`)
   const common = {
@@ -75,13 +87,17 @@ export function readArguments(args: readonly string[], environment: NodeJS.Proce
   if (common.prefix === '') throw new UsageError('--prefix must not be empty')
   if (command === 'doctor') {
     refuse(command, { '--limit': values.limit, '--locks': values.locks })
-    return { command, ...common, strict: values.strict === true }
+    return {
+      ...{ command, ...common, strict: values.strict === true },
+      processes: values.processes === undefined ? undefined : wholeNumber('--processes', values.processes, 1),
+      commandTimeout: wholeNumber('--command-timeout', values['command-timeout'], DEFAULT_COMMAND_TIMEOUT),
+    }
   }
-  refuse(command, { '--strict': values.strict })
+  refuse(command, named(values, ['strict', 'processes', 'command-timeout']))
   return { command, ...common, limit: wholeNumber('--limit', values.limit, DEFAULT_LIMIT), locks: values.locks }
 }
 
-const REDIS_OPTIONS = ['prefix', 'timeout', 'limit', 'locks', 'strict'] as const
+const REDIS_OPTIONS = ['prefix', 'timeout', 'limit', 'locks', 'strict', 'command-timeout'] as const
 const TUNE_OPTIONS = ['ttl', 'stale', 'processes', 'load', 'key', 'time', 'bytes', 'duration', 'plot'] as const
 
 type Values = ReturnType<typeof parseOptions>['values']
@@ -142,6 +158,7 @@ function parseOptions(args: readonly string[]) {
       locks: { type: 'string' },
       json: { type: 'boolean' },
       strict: { type: 'boolean' },
+      'command-timeout': { type: 'string' },
       ttl: { type: 'string' },
       stale: { type: 'string' },
       processes: { type: 'string' },

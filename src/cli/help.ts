@@ -14,6 +14,8 @@ doctor and inspect:
   --json           print JSON; tune, too
 doctor:
   --strict         let warnings fail, too
+  --processes N    how many processes will connect: checks maxclients
+  --command-timeout MS  that of your cache: checks latency                 (default: 1000)
 inspect:
   --limit N        list so many leases and so many entries at most      (default: 100)
   --locks TEXT     list locks of Locker whose keys begin so, not only those that somebody waits for

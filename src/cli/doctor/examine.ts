@@ -2,6 +2,7 @@ import { systemClock } from '../../clock.ts'
 import { systemRandom } from '../../random.ts'
 import { isErrorReply } from '../../redis/client-error.ts'
 import { hashSlot } from '../../redis/hash-slot.ts'
+import type { DoctorRequest } from '../arguments.ts'
 import type { SlotRange } from '../cluster-nodes.ts'
 import type { RedisNode } from '../node.ts'
 import { judgeCluster } from './cluster.ts'
@@ -9,6 +10,7 @@ import { type Finding, type Reading } from './finding.ts'
 import { type Info, parseInfo } from './info.ts'
 import { judgeMemory } from './memory.ts'
 import { tryMessages } from './messages.ts'
+import { tryKeys, tryReads } from './routing.ts'
 import { isLogInRefused, messageOf, refused } from './refusal.ts'
 import { tryClearing, tryEntries, tryLocks, tryScripts } from './rights.ts'
 import { judgeConnections, judgeRole, judgeVersion } from './server.ts'
@@ -29,7 +31,15 @@ export interface Examination {
 /** Checks one node from the outside. Ends at the first command that is not answered within `timeout` ms. */
 export async function examine(
   node: RedisNode,
-  { prefix, timeout, slots }: { prefix: string; timeout: number; slots: readonly SlotRange[] | undefined },
+  {
+    prefix,
+    timeout,
+    slots,
+    processes,
+    commandTimeout,
+  }: Pick<DoctorRequest, 'prefix' | 'timeout' | 'processes' | 'commandTimeout'> & {
+    slots: readonly SlotRange[] | undefined
+  },
 ): Promise<Examination> {
   const findings: Finding[] = []
   let runId: string | undefined
@@ -47,14 +57,16 @@ export async function examine(
       findings.push(judgeCluster(reading))
     }
     if (isSentinel(info)) return { findings, runId, isUnreachable: false }
-    findings.push(judgeMemory(info), judgeConnections(info), await measureLatency(node), await measureClock(node))
+    findings.push(judgeMemory(info), judgeConnections(info, processes))
+    findings.push(await measureLatency(node, commandTimeout), await measureClock(node))
     const trial = { connection, prefix, key: keyIn(slots), token: systemRandom.token() }
     if (role.level !== 'fail') {
       const scripts = await tryScripts(trial)
       findings.push(scripts)
       // Without scripts, they could say nothing else.
       if (scripts.level !== 'fail') findings.push(await tryEntries(trial), await tryLocks(trial))
-      findings.push(await tryClearing(trial))
+      findings.push(await tryClearing(trial), await tryReads(trial))
+      if (slots === undefined) findings.push(await tryKeys(trial))
     }
     findings.push(await tryMessages(node, prefix, trial.token, timeout))
     if (slots !== undefined) findings.push(await tryShard(node, trial.key, trial.token, timeout))
@@ -104,7 +116,7 @@ async function read<T>(reply: Promise<unknown>, parse: (reply: unknown) => T): P
   }
 }
 
-async function measureLatency({ connection }: RedisNode): Promise<Finding> {
+async function measureLatency({ connection }: RedisNode, commandTimeout: number): Promise<Finding> {
   const samples: number[] = []
   try {
     for (let count = 0; count < PINGS; count++) {
@@ -116,7 +128,7 @@ async function measureLatency({ connection }: RedisNode): Promise<Finding> {
     if (!isErrorReply(error)) throw error
     return refused('latency', 'PING', error, '+ping', 'unknown')
   }
-  return judgeLatency(samples)
+  return judgeLatency(samples, commandTimeout)
 }
 
 async function measureClock({ connection }: RedisNode): Promise<Finding> {

@@ -22,6 +22,11 @@ const REFUSALS: Readonly<Record<string, { readonly means: string; readonly chang
   },
 }
 
+/** Checks that run scripts over several keys, which proxies refuse in words of their own. */
+const SCRIPTED = ['scripts', 'entries', 'locks']
+const NO_PROXY =
+  'if a proxy stands between: connect to Redis itself, or let it pass EVAL and EVALSHA with several keys of one hash tag'
+
 /** A finding about an operation that Redis has refused; `rights` are those that a user needs for it. */
 export function refused(check: string, what: string, error: unknown, rights: string, level: Level = 'fail'): Finding {
   const message = messageOf(error)
@@ -30,7 +35,10 @@ export function refused(check: string, what: string, error: unknown, rights: str
     return { check, level, said: `${what} is not allowed: ${message}`, change: `ACL SETUSER <user> ${rights}` }
   }
   const known = REFUSALS[code]
-  if (known === undefined) return { check, level, said: `${what} failed: ${message}` }
+  if (known === undefined) {
+    const said = `${what} failed: ${message}`
+    return SCRIPTED.includes(check) ? { check, level, said, change: NO_PROXY } : { check, level, said }
+  }
   return { check, level, said: `${what} failed, ${known.means}: ${message}`, change: known.change }
 }
 

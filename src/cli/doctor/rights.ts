@@ -8,6 +8,7 @@ import { lockAcquire } from '../../redis/scripts/lock-acquire.ts'
 import { lockRelease } from '../../redis/scripts/lock-release.ts'
 import { overwrite } from '../../redis/scripts/overwrite.ts'
 import { settle } from '../../redis/scripts/settle.ts'
+import { PRESENT_STREAM } from '../../redis/stream-keys.ts'
 import { encodeEnvelope } from '../../store/envelope.ts'
 import { AGAIN } from '../../store/notice.ts'
 import { lifeOf, NOT_KEPT } from '../../store/storing.ts'
@@ -51,14 +52,14 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   const changed = [value, lease, waiters, last, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
   const bytes = encodeEnvelope({ kind: 'value', loadTime: 0, tags: [], payload: new Uint8Array() })
-  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '']
+  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '', '', '']
   const removal = [0, '', lifeOf(NOT_KEPT), value, AGAIN, `${prefix}:backplane`, '', '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
     ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', owner, ''])],
     ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, ...ending])],
     ['reading an entry', '+get', () => connection.commandBuffer('get', value)],
     ['reading several', '+mget', () => connection.commandBuffer('mget', value)],
-    ['removing an entry', '', () => connection.run(overwrite, changed, removal)],
+    ['removing an entry', '', () => connection.run(overwrite, [...changed, value + PRESENT_STREAM], removal)],
   ]
   for (const [what, right, run] of steps) {
     const error = await failureOf(run())

@@ -44,14 +44,25 @@ export function judgeRole(info: Reading<Info>): Finding {
 
 /** Share of the connections that may be used before it is told. */
 const CROWDED = 0.8
+/** One for commands, one for messages. */
+const CONNECTIONS_A_PROCESS = 2
 
-export function judgeConnections(info: Reading<Info>): Finding {
+/** `processes`: how many there will be, where that is known. */
+export function judgeConnections(info: Reading<Info>, processes?: number): Finding {
   const check = 'clients'
   if ('refused' in info) return unread(check, info.refused)
   const used = numberIn(info.value, 'connected_clients')
   const most = numberIn(info.value, 'maxclients')
   if (used === undefined || most === undefined) return unread(check, 'INFO names no maxclients')
   const said = `${used} of ${most} connections are in use; a process of yours takes two`
+  if (processes !== undefined) {
+    const needed = processes * CONNECTIONS_A_PROCESS
+    const plan = `${said}: ${processes} would take ${needed}`
+    const change = `raise maxclients above ${used + needed}: a client above it is turned away`
+    if (needed > most) return { check, level: 'fail', said: plan, change }
+    if (used + needed > most) return { check, level: 'warn', said: `${plan}, beside those in use`, change }
+    return { check, level: 'ok', said: plan }
+  }
   if (used < most * CROWDED) return { check, level: 'ok', said }
   return { check, level: 'warn', said, change: 'raise maxclients: a client above it is turned away' }
 }

@@ -3,28 +3,32 @@ import type { Finding } from './finding.ts'
 /** ms: a median above it makes a hit in Redis dear; one PING in a hundred above it is near `commandTimeout`. */
 const SLOW_MEDIAN = 5
 const SLOW_TAIL = 100
-const DEFAULT_COMMAND_TIMEOUT = 1000
 
-/** `samples`: ms of PINGs, one after the other. */
-export function judgeLatency(samples: readonly number[]): Finding {
+/** `samples`: ms of PINGs, one after the other; `commandTimeout`: ms. */
+export function judgeLatency(samples: readonly number[], commandTimeout: number): Finding {
   const check = 'latency'
   const sorted = [...samples].sort((one, other) => one - other)
   const at = (share: number): number => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? NaN
   const [median, tail] = [at(0.5), at(0.99)]
   const said = `p50 ${ms(median)}, p99 ${ms(tail)} of ${samples.length} PINGs`
-  if (tail >= DEFAULT_COMMAND_TIMEOUT) {
+  if (tail >= commandTimeout) {
     return {
       ...{
         check,
         level: 'fail',
-        said: `${said}: longer than commandTimeout (${DEFAULT_COMMAND_TIMEOUT} ms by default)`,
+        said: `${said}: longer than commandTimeout (${commandTimeout} ms)`,
       },
       change: 'find out what keeps Redis busy (SLOWLOG GET, LATENCY DOCTOR), or bring it nearer',
     }
   }
-  if (tail > SLOW_TAIL) {
+  if (tail > Math.min(SLOW_TAIL, commandTimeout / 2)) {
     const change = 'look at SLOWLOG GET and LATENCY DOCTOR; keep commandTimeout well above p99'
-    return { check, level: 'warn', said: `${said}: every operation ends at commandTimeout`, change }
+    return {
+      check,
+      level: 'warn',
+      said: `${said}: every operation ends at commandTimeout (${commandTimeout} ms)`,
+      change,
+    }
   }
   if (median > SLOW_MEDIAN) {
     const change =

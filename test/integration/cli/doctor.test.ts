@@ -47,11 +47,17 @@ describe('herdlock doctor', () => {
   it('finds nothing to change in a Redis that is fit, and leaves nothing behind in it', async () => {
     const found = await doctor(redis.url)
     expect(levels(found).filter((line) => !/ ok$|^latency/.test(line))).toEqual([])
-    expect(levels(found)).toHaveLength(11)
+    expect(levels(found)).toHaveLength(13)
     expect(found.code).toBe(0)
     expect(found.told).toMatchObject({ ok: true, exitCode: 0 })
     expect(await redis.command('DBSIZE')).toBe(0)
     expect(String(await redis.command('CLIENT', 'LIST'))).not.toContain('herdlock-cli')
+  })
+
+  it('judges by what the application will need', async () => {
+    const crowd = await doctor(redis.url, '--processes', '100000')
+    expect([crowd.code, crowd.level('clients')]).toEqual([1, 'fail'])
+    expect((await doctor(redis.url, '--processes', '10')).level('clients')).toBe('ok')
   })
 
   it('prints a line a check, without colours where that is no terminal', async () => {
@@ -246,7 +252,7 @@ describe('herdlock doctor', () => {
 describe('herdlock', () => {
   it('helps', async () => {
     expect((await herdlock(['--help'])).out).toContain('herdlock doctor')
-    expect((await herdlock(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect((await herdlock(['--version'])).out).toMatch(/^\d+\.\d+\.\d+(-rc\.\d+)?\n$/)
   })
 
   it('ends with 2 when it is misused', async () => {

@@ -3,6 +3,7 @@ import { judgeCluster } from '../../../src/cli/doctor/cluster.ts'
 import { type Finding, type Level } from '../../../src/cli/doctor/finding.ts'
 import { parseInfo } from '../../../src/cli/doctor/info.ts'
 import { bytes, judgeMemory } from '../../../src/cli/doctor/memory.ts'
+import { judgeReads } from '../../../src/cli/doctor/routing.ts'
 import { refused } from '../../../src/cli/doctor/refusal.ts'
 import { exitCodeOf } from '../../../src/cli/doctor/report.ts'
 import { judgeConnections, judgeRole, judgeVersion } from '../../../src/cli/doctor/server.ts'
@@ -69,6 +70,12 @@ describe('clients', () => {
     expect(judgeConnections(info('connected_clients:10 maxclients:100')).level).toBe('ok')
     expect(judgeConnections(info('connected_clients:85 maxclients:100'))).toMatchObject({ level: 'warn' })
   })
+
+  it('that are planned are told where they do not fit', () => {
+    const planned = (processes: number) => judgeConnections(info('connected_clients:10 maxclients:100'), processes)
+    expect([45, 46, 50, 51].map((count) => planned(count).level)).toEqual(['ok', 'warn', 'warn', 'fail'])
+    expect(planned(51).change).toContain('raise maxclients above 112')
+  })
 })
 
 describe('latency', () => {
@@ -78,12 +85,26 @@ describe('latency', () => {
     ['warn', Array.from({ length: 100 }, (_, index) => (index < 98 ? 0.3 : 200))],
     ['fail', Array.from({ length: 100 }, (_, index) => (index < 98 ? 0.3 : 1500))],
   ])('is %s', (level, samples) => {
-    expect(judgeLatency(samples).level).toBe(level)
+    expect(judgeLatency(samples, 1000).level).toBe(level)
   })
 
   it('of one slow answer in a hundred is seen in p99 alone', () => {
     const samples = Array.from({ length: 100 }, (_, index) => (index === 7 ? 90 : 1))
-    expect(judgeLatency(samples)).toMatchObject({ level: 'ok', said: 'p50 1 ms, p99 90 ms of 100 PINGs' })
+    expect(judgeLatency(samples, 1000)).toMatchObject({ level: 'ok', said: 'p50 1 ms, p99 90 ms of 100 PINGs' })
+  })
+
+  it('is judged by the commandTimeout that is said', () => {
+    const samples = Array.from({ length: 100 }, () => 4)
+    expect([1000, 7, 4].map((timeout) => judgeLatency(samples, timeout).level)).toEqual(['ok', 'warn', 'fail'])
+  })
+})
+
+describe('reads', () => {
+  it('that show what was there before come from a replica', () => {
+    expect(judgeReads(['0', '1', '2']).level).toBe('ok')
+    expect(judgeReads([null, '0', '2'])).toMatchObject({
+      ...{ level: 'warn', said: '2 of 3 reads did not show what had just been written' },
+    })
   })
 })
 
@@ -120,7 +141,9 @@ describe('a refusal', () => {
     expect(because('NOPERM no rights')).toMatchObject({ change: 'ACL SETUSER <user> +eval' })
     expect(because("OOM command not allowed when used memory > 'maxmemory'.").said).toContain('Redis is full')
     expect(because('MISCONF Redis is configured to save').change).toContain('stop-writes-on-bgsave-error')
-    expect(because('SOMETHING new')).toEqual({ check: 'entries', level: 'fail', said: 'storing failed: SOMETHING new' })
+    expect(because('SOMETHING new')).toMatchObject({ level: 'fail', said: 'storing failed: SOMETHING new' })
+    expect(because("ERR proxy: 'EVALSHA' is not supported").change).toContain('if a proxy stands between')
+    expect(refused('clearing', 'SCAN', new Error('SOMETHING new'), '+scan').change).toBeUndefined()
   })
 })
 
