@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest'
+import { check, type Bounds } from './checker.ts'
+import type { Call, Change, Fault, Hearing, History, Load } from './history.ts'
+
+const BOUNDS: Bounds = { longestCall: 1000, grace: 5000, recovery: 500, longestLoad: 100 }
+const KEY = 'key'
+
+const history = (parts: Partial<History>): History => ({
+  ...{ calls: [], loads: [], changes: [], hearings: [], lapses: [], stalls: [], faults: [] },
+  ...parts,
+})
+const call = (from: number, version: number | undefined, more: Partial<Call> = {}): Call => ({
+  ...{
+    process: 'a',
+    key: KEY,
+    method: 'getOrRefill',
+    from,
+    to: from + 10,
+    how: 'own',
+    of: version === undefined ? undefined : KEY,
+    version,
+  },
+  ...more,
+})
+const load = (process: string, from: number, to: number, more: Partial<Load> = {}): Load => ({
+  ...{ process, key: KEY, claimedAt: from, from, to, failed: false, forced: false },
+  ...more,
+})
+const change = (version: number, from: number, to: number, more: Partial<Change> = {}): Change => ({
+  ...{ process: 'b', key: KEY, version, from, to, isDone: true },
+  ...more,
+})
+const hearing = (version: number, at: number): Hearing => ({ process: 'a', key: KEY, version, at })
+const fault = (from: number, to: number, more: Partial<Fault> = {}): Fault => ({
+  ...{ kind: 'partition', from, to, harms: true },
+  ...more,
+})
+const complaints = (parts: Partial<History>): string[] =>
+  check(history(parts), BOUNDS).wrong.map((each) => each.split(':', 1)[0] as string)
+
+describe('fresh', () => {
+  const changes = [change(1, 0, 10), change(2, 100, 110)]
+
+  it.each(['memory', 'joined', 'own'] as const)('refuses what is older than a change that was heard of (%s)', (how) => {
+    const hearings = [hearing(1, 20), hearing(2, 120)]
+    expect(complaints({ changes, hearings, calls: [call(121, 1, { how })] })).toEqual(['fresh'])
+    expect(complaints({ changes, hearings, calls: [call(121, 2, { how })] })).toEqual([])
+    expect(complaints({ changes, hearings, calls: [call(121, 3, { how })] })).toEqual([])
+  })
+
+  it('lets a process have from memory what it has not heard of yet', () => {
+    const hearings = [hearing(1, 20), hearing(2, 200)]
+    expect(complaints({ changes, hearings, calls: [call(150, 1, { how: 'memory' })] })).toEqual([])
+    expect(complaints({ changes, hearings, calls: [call(150, 1, { how: 'joined' })] })).toEqual([])
+    expect(complaints({ changes, hearings, calls: [call(150, 0, { how: 'memory' })] })).toEqual(['fresh'])
+  })
+
+  it('does not let an older message make it forget what it knew', () => {
+    const hearings = [hearing(2, 120), hearing(1, 130)]
+    expect(complaints({ changes, hearings, calls: [call(140, 1, { how: 'memory' })] })).toEqual(['fresh'])
+  })
+
+  it('binds whoever has made the change, from when it was done', () => {
+    expect(complaints({ changes, calls: [call(111, 1, { process: 'b', how: 'memory' })] })).toEqual(['fresh'])
+    expect(complaints({ changes, calls: [call(109, 1, { process: 'b', how: 'memory' })] })).toEqual([])
+  })
+
+  it('refuses what has been old for longer than grace, heard of or not', () => {
+    expect(complaints({ changes, calls: [call(5111, 1, { how: 'memory' })] })).toEqual(['fresh'])
+    expect(complaints({ changes, calls: [call(5109, 1, { how: 'memory' })] })).toEqual([])
+  })
+
+  it('looks at each key and each process for itself', () => {
+    const hearings = [
+      { ...hearing(2, 120), key: 'another' },
+      { ...hearing(2, 120), process: 'c' },
+    ]
+    expect(complaints({ changes, hearings, calls: [call(150, 1, { how: 'memory' })] })).toEqual([])
+  })
+})
+
+describe('resurrection', () => {
+  it('refuses what is older than a change that was done before, to whoever found nothing in memory', () => {
+    const changes = [change(1, 0, 10)]
+    expect(complaints({ changes, calls: [call(11, 0)] })).toEqual(['resurrection'])
+    expect(complaints({ changes, calls: [call(9, 0)] })).toEqual([])
+  })
+
+  it('expects nothing of a change that may not have been carried out', () => {
+    const changes = [change(1, 0, 10, { isDone: false })]
+    expect(complaints({ changes, calls: [call(11, 0)] })).toEqual([])
+  })
+})
+
+describe('one load', () => {
+  const twice = [load('a', 0, 100), load('b', 50, 150)]
+
+  it('refuses two at a time', () => {
+    expect(complaints({ loads: twice })).toEqual(['one load'])
+    expect(complaints({ loads: twice.toReversed() })).toEqual(['one load'])
+    expect(complaints({ loads: [load('a', 0, 100), load('a', 50, 60)] })).toEqual(['one load'])
+  })
+
+  it('takes one after the other, and those of different keys', () => {
+    expect(complaints({ loads: [load('a', 0, 100), load('b', 100, 150)] })).toEqual([])
+    expect(complaints({ loads: [load('a', 0, 100), load('b', 50, 150, { key: 'another' })] })).toEqual([])
+  })
+
+  it('refuses each of several', () => {
+    expect(complaints({ loads: [load('a', 0, 100), load('b', 10, 20), load('c', 30, 40)] })).toHaveLength(2)
+  })
+
+  it.each<[string, Partial<History>]>([
+    ['a change in between', { changes: [change(1, 20, 30)] }],
+    ['a change that goes on', { changes: [change(1, -50, 500)] }],
+    ['a fault of one of them', { faults: [fault(10, 20, { process: 'a' })] }],
+    ['a fault of the other', { faults: [fault(10, 20, { process: 'b' })] }],
+    ['a fault of all', { faults: [fault(10, 20)] }],
+    ['one of which they recover', { faults: [fault(-400, -300)] }],
+    ['a stall', { stalls: [{ from: 10, to: 20 }] }],
+    ['a lost lease', { lapses: [{ process: 'a', key: KEY, at: 40 }] }],
+  ])('excuses %s', (_, parts) => {
+    expect(complaints({ loads: twice, ...parts })).toEqual([])
+  })
+
+  it('excuses a change that was done between the claim and the load', () => {
+    const changes = [change(1, -30, -10)]
+    expect(complaints({ changes, loads: [load('a', 0, 100, { claimedAt: -15 }), load('b', 50, 150)] })).toEqual([])
+    expect(complaints({ changes, loads: [load('a', 0, 100, { claimedAt: -5 }), load('b', 50, 150)] })).toEqual([
+      'one load',
+    ])
+  })
+
+  it.each<[string, Partial<History>]>([
+    ['a change after both had begun', { changes: [change(1, 60, 70)] }],
+    ['a change before', { changes: [change(1, -20, -10)] }],
+    ['a change of another key', { changes: [change(1, 20, 30, { key: 'another' })] }],
+    ['a fault of a third', { faults: [fault(10, 20, { process: 'c' })] }],
+    ['one that does no harm', { faults: [fault(10, 20, { harms: false })] }],
+    ['one that is long over', { faults: [fault(-2000, -1000)] }],
+    ['a lease of another key', { lapses: [{ process: 'a', key: 'another', at: 40 }] }],
+  ])('does not excuse %s', (_, parts) => {
+    expect(complaints({ loads: twice, ...parts })).toEqual(['one load'])
+  })
+
+  it('lets forced loads run beside others', () => {
+    expect(complaints({ loads: [load('a', 0, 100), load('b', 50, 150, { forced: true })] })).toEqual([])
+  })
+
+  it('counts what nothing excused from being alone', () => {
+    const { judged } = check(history({ loads: [...twice, load('a', 5000, 5010)], faults: [fault(0, 200)] }), BOUNDS)
+    expect(judged).toMatchObject({ loads: 3, exclusive: 1 })
+  })
+})
+
+describe('end', () => {
+  it('refuses a call that was never answered, and one that was too late', () => {
+    expect(complaints({ calls: [call(0, undefined, { to: null })] })).toEqual(['end'])
+    expect(complaints({ calls: [call(0, 1, { to: 1001 })] })).toEqual(['end'])
+    expect(complaints({ calls: [call(0, 1, { to: 1000 })] })).toEqual([])
+  })
+
+  it('takes off what its process was stopped for, and nothing else', () => {
+    const calls = [call(0, 1, { to: 1500 })]
+    expect(complaints({ calls, faults: [fault(100, 700, { process: 'a', froze: true })] })).toEqual([])
+    expect(complaints({ calls, faults: [fault(100, 700, { process: 'b', froze: true })] })).toEqual(['end'])
+    expect(complaints({ calls, faults: [fault(100, 700, { process: 'a' })] })).toEqual(['end'])
+  })
+
+  it('refuses the value of another key', () => {
+    expect(complaints({ calls: [call(0, 1, { of: 'another' })] })).toEqual(['end'])
+  })
+
+  it('refuses errors that no failed load explains', () => {
+    const failed = call(0, undefined, { error: 'LoaderError: no' })
+    expect(complaints({ calls: [failed] })).toEqual(['end'])
+    expect(complaints({ calls: [failed], loads: [load('b', 0, 5)] })).toEqual(['end'])
+    expect(complaints({ calls: [failed], loads: [load('b', 0, 5, { failed: true })] })).toEqual([])
+    expect(complaints({ calls: [failed], faults: [fault(-10, 2, { process: 'b', silenced: true })] })).toEqual([])
+    expect(complaints({ calls: [failed], faults: [fault(-10, 2, { process: 'b' })] })).toEqual(['end'])
+    const other = call(0, undefined, { error: 'WaitTimeoutError: no' })
+    expect(complaints({ calls: [other], loads: [load('b', 0, 5, { failed: true })] })).toEqual(['end'])
+  })
+
+  it('knows that of keys that are asked for together one fails all', () => {
+    const failed = call(0, undefined, { error: 'LoaderError: no', together: [KEY, 'another'] })
+    expect(complaints({ calls: [failed], loads: [load('b', 0, 5, { failed: true, key: 'another' })] })).toEqual([])
+  })
+})

@@ -1,0 +1,67 @@
+import type { CacheOptions } from '../../src/cache/options.ts'
+import { LIBRARIES, type Library } from '../support/clients-by-library.ts'
+import type { FakeRandom } from '../support/fake-random.ts'
+
+/** What one process of a run is started with. */
+export interface ChaosSetup {
+  /** By which it is told from others, also from those that had its place before. */
+  readonly name: string
+  /** Its place, by which it owns keys, and how many there are. */
+  readonly place: number
+  readonly places: number
+  readonly seed: number
+  readonly library: Library
+  readonly client: object
+  /** Where it finds Redis. */
+  readonly port: number
+  readonly originUrl: string
+  readonly keys: number
+  readonly callers: number
+  readonly options: Omit<CacheOptions, 'redis'>
+}
+
+export const KEYS = 12
+/** ms that a loader runs at most. */
+export const LONGEST_LOAD = 60
+const LOCK_TTLS = [1500, 3000]
+const TTLS = [300, 1500, 60_000]
+
+export const pick = <T>(random: FakeRandom, choices: readonly T[]): T =>
+  choices[Math.floor(random.uniform() * choices.length)] as T
+export const between = (random: FakeRandom, least: number, most: number): number =>
+  Math.floor(least + random.uniform() * (most - least))
+
+/** Options of a cache, whatever a user may have chosen. */
+export function drawOptions(random: FakeRandom): Omit<CacheOptions, 'redis'> {
+  const memory = pick(random, [false, {}, {}, { maxEntries: 4 }, { tracking: true }, { unsyncedTtl: 200 }] as const)
+  return {
+    prefix: 'chaos',
+    ttl: pick(random, TTLS),
+    lockTtl: pick(random, LOCK_TTLS),
+    commandTimeout: pick(random, [300, 1000]),
+    memory,
+    jitter: pick(random, [0, 0.3]),
+    staleWhileRevalidate: pick(random, [0, 0, 1000]),
+    staleIfError: pick(random, [0, 2000]),
+    failureTtl: pick(random, [0, 0, 100]),
+    softTimeout: pick(random, [0, 0, 20]),
+    ...(random.uniform() < 0.3 && { earlyExpiration: { beta: 1 } }),
+  }
+}
+
+/** A client, likewise. Each place has its library, so that all take part. */
+export function drawClient(random: FakeRandom, place: number): { library: Library; client: object } {
+  const library = LIBRARIES[place % LIBRARIES.length] as Library
+  const ofIoredis = [
+    {},
+    { enableAutoPipelining: true },
+    { enableOfflineQueue: false },
+    { enableReadyCheck: false },
+    { autoResendUnfulfilledCommands: false },
+    { lazyConnect: true },
+    { commandTimeout: 500 },
+  ]
+  const ofNodeRedis = [{}, { disableOfflineQueue: true }, { RESP: 3 }, { commandOptions: { timeout: 500 } }]
+  if (library === 'GLIDE') return { library, client: {} }
+  return { library, client: pick<object>(random, library === 'node-redis' ? ofNodeRedis : ofIoredis) }
+}
