@@ -46,6 +46,7 @@ export const defaultCodec: Codec = {
     }
   },
   decode(bytes) {
+    if (bytes.byteLength === 0) throw new SerializationError('there are no bytes')
     const body = Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1)
     switch (bytes[0]) {
       case JSON_TEXT:

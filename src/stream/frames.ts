@@ -1,5 +1,5 @@
 import { defaultCodec } from '../store/codec.ts'
-import type { RemoteFailure } from '../store/notice.ts'
+import { readFailure, type RemoteFailure } from '../store/notice.ts'
 
 // A frame is one element of a run's log: the head, a chunk, or the end. Its first byte says which. A chunk that is a text
 // stands there as it is; any other is written by the default codec, whose first byte is a capital letter.
@@ -45,10 +45,21 @@ export function writeHead({ run, beganAt }: Head): string {
   return `h${JSON.stringify([run, beganAt])}`
 }
 
+/** `undefined` for any other frame, and for what is damaged. */
 export function readHead(frame: Buffer): Head | undefined {
   if (frame[0] !== HEAD) return undefined
-  const [run, beganAt] = JSON.parse(frame.toString('utf8', 1)) as [string, number]
-  return { run, beganAt }
+  const told = parsed(frame)
+  const [run, beganAt] = Array.isArray(told) ? (told as unknown[]) : []
+  return typeof run === 'string' && typeof beganAt === 'number' ? { run, beganAt } : undefined
+}
+
+/** What follows the first byte, as JSON; `undefined` where it is none. */
+function parsed(frame: Buffer): unknown {
+  try {
+    return JSON.parse(frame.toString('utf8', 1))
+  } catch {
+    return undefined
+  }
 }
 
 export function writeEnd({ failure }: End): Buffer {
@@ -58,7 +69,10 @@ export function writeEnd({ failure }: End): Buffer {
 /** `undefined` for any other frame. */
 export function readEnd(frame: Buffer): End | undefined {
   if (frame[0] !== END) return undefined
-  return frame.length === 1 ? {} : { failure: JSON.parse(frame.toString('utf8', 1)) as StreamFailure }
+  if (frame.length === 1) return {}
+  const told = parsed(frame) as Partial<StreamFailure> | null | undefined
+  const isFailure = [told?.name, told?.message, told?.origin].every((text) => typeof text === 'string')
+  return { failure: isFailure ? (told as StreamFailure) : readFailure(frame.toString('utf8', 1)) }
 }
 
 /** What a message to those who read carries: frames, and the number of the first. */
@@ -67,18 +81,26 @@ export interface Message {
   readonly frames: readonly Buffer[]
 }
 
-/** `undefined` where the message only says that there is something to be asked for. */
+/** `undefined` where the message only says that there is something to be asked for, and where it cannot be understood. */
 export function readMessage(payload: Buffer): Message | undefined {
   const space = payload.indexOf(0x20)
   if (space === -1) return undefined
   const frames: Buffer[] = []
   for (let at = space + 1; at < payload.length;) {
     const colon = payload.indexOf(0x3a, at)
-    const end = colon + 1 + Number(payload.toString('latin1', at, colon))
+    const end = colon + 1 + numberIn(payload, at, colon)
+    if (!(end <= payload.length)) return undefined
     frames.push(payload.subarray(colon + 1, end))
     at = end
   }
-  return { index: Number(payload.toString('latin1', 0, space)), frames }
+  const index = numberIn(payload, 0, space)
+  return Number.isNaN(index) ? undefined : { index, frames }
+}
+
+/** NaN where there stands none. */
+function numberIn(payload: Buffer, from: number, to: number): number {
+  const text = to < from ? '' : payload.toString('latin1', from, to)
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

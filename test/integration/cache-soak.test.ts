@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { SoakReport, SoakSetup } from '../support/cache-soak.ts'
+import type { SoakFootprint, SoakReport, SoakSetup } from '../support/cache-soak.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeRandom } from '../support/fake-random.ts'
 import { connectedClients } from '../support/leaks.ts'
@@ -10,6 +10,15 @@ import { startWorkers, stopWorkers, type Worker } from '../support/workers.ts'
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 60)
 const SEED = Number(process.env['SOAK_SEED'] ?? Date.now() % 2 ** 31)
 const PROCESSES = 3
+/** ms between two looks at what processes hold, and without a fault before each. */
+const COMPARE_EVERY = 15_000
+const QUIET = 1000
+/** What may differ by chance: how much is under way at the moment of each look. */
+const HEAP_MAY_GROW = 6 * 1024 * 1024
+const LISTENERS_MAY_GROW = 40
+const HANDLES_MAY_GROW = 60
+/** One that is closing beside each that has taken its place. */
+const SOCKETS_MAY_GROW = 4
 const KEYS = 20
 const TTL = 500
 const OPTIONS = { ttl: TTL, staleIfError: 5000, lockTtl: 800, commandTimeout: 300 }
@@ -76,14 +85,38 @@ test(
         workers[index] = await start(index)
       },
     }
+    /** Of those that run now, by process: in a quiet moment, as what is under way counts as well. */
+    async function footprints(): Promise<Map<number, SoakFootprint>> {
+      await after(QUIET)
+      const taken = workers.map(async (worker) => {
+        worker.send({ type: 'footprint' })
+        return (await worker.next('footprint'))['footprint'] as SoakFootprint
+      })
+      return new Map((await Promise.all(taken)).map((footprint) => [footprint.pid, footprint]))
+    }
+    /** The first of each process that has warmed up, and the last. */
+    const first = new Map<number, SoakFootprint>()
+    const last = new Map<number, SoakFootprint>()
+    async function compare(): Promise<void> {
+      for (const [pid, footprint] of await footprints()) {
+        if (first.has(pid)) last.set(pid, footprint)
+        else first.set(pid, footprint)
+      }
+    }
+
     const names = Object.keys(faults) as (keyof typeof counts)[]
     const startedAt = performance.now()
+    let comparedAt = startedAt
     while (performance.now() - startedAt < SECONDS * 1000) {
       const name = names[Math.floor(random.uniform() * names.length)] as keyof typeof counts
       counts[name]++
       await faults[name]()
       await after(300 + random.uniform() * 600)
+      if (performance.now() - comparedAt < COMPARE_EVERY) continue
+      await compare()
+      comparedAt = performance.now()
     }
+    await compare()
     const seconds = (performance.now() - startedAt) / 1000
 
     for (const worker of workers) worker.send({ type: 'stop' })
@@ -111,6 +144,18 @@ test(
     const alone = (PROCESSES * KEYS * outages) / TTL
     const bound = expiries + PROCESSES * changes + KEYS * counts.flush + PROCESSES * KEYS * counts.kill + alone
     expect(loads).toBeLessThan(bound)
+
+    // What a process holds does not grow with the time that it runs and the faults that it lives through.
+    expect(last.size).toBeGreaterThan(0)
+    for (const [pid, after] of last) {
+      const before = first.get(pid) as SoakFootprint
+      expect(after.heap - before.heap, 'bytes of heap').toBeLessThan(HEAP_MAY_GROW)
+      expect(after.listeners - before.listeners, 'listeners').toBeLessThan(LISTENERS_MAY_GROW)
+      for (const [kind, count] of Object.entries(after.handles)) {
+        const most = kind === 'TCPSocketWrap' ? SOCKETS_MAY_GROW : HANDLES_MAY_GROW
+        expect(count - (before.handles[kind] ?? 0), kind).toBeLessThan(most)
+      }
+    }
 
     // Nothing is left: the processes ended by themselves, with all their connections, and gave back every lease.
     for (const worker of workers) expect(await worker.exited).toEqual({ code: 0, signal: null })

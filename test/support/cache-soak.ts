@@ -19,6 +19,17 @@ export interface SoakSetup {
   grace: number
 }
 
+/** What such a process holds, at a moment when all garbage is collected. */
+export interface SoakFootprint {
+  pid: number
+  /** Bytes of its heap. */
+  heap: number
+  /** What keeps it alive, counted by kind: sockets, timers and the like. */
+  handles: Record<string, number>
+  /** Listeners on its client and on the process. */
+  listeners: number
+}
+
 /** What such a process has seen. */
 export interface SoakReport {
   calls: number

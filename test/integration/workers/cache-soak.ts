@@ -2,7 +2,9 @@ import { Redis } from 'ioredis'
 import { createCache } from '../../../src/cache/create-cache.ts'
 import { parent, ready } from '../../support/worker-side.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
-import type { SoakReport, SoakSetup } from '../../support/cache-soak.ts'
+import { collectGarbage } from '../../support/collect-garbage.ts'
+import { snapshotResources } from '../../support/leaks.ts'
+import type { SoakFootprint, SoakReport, SoakSetup } from '../../support/cache-soak.ts'
 
 /**
  * One process of the soak: asks, sets and invalidates at random, and judges every answer. The origin is a Redis of its
@@ -85,6 +87,22 @@ async function change(): Promise<void> {
     )
   }, grace)
 }
+
+/** Answers whenever it is asked. */
+async function showFootprints(): Promise<void> {
+  for (;;) {
+    await parent.next('footprint')
+    collectGarbage()
+    const listeners = [redis, process].reduce(
+      (sum, emitter) => sum + emitter.eventNames().reduce((all, name) => all + emitter.listenerCount(name), 0),
+      0,
+    )
+    const handles = Object.fromEntries(snapshotResources())
+    const footprint: SoakFootprint = { pid: process.pid, heap: process.memoryUsage().heapUsed, handles, listeners }
+    parent.send({ type: 'footprint', footprint })
+  }
+}
+showFootprints().catch(() => {}) // the other end has gone
 
 let running = true
 async function caller(): Promise<void> {
