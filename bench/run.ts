@@ -9,7 +9,7 @@ import { type Figures, keepFigures } from './measure/results.ts'
 
 /**
  *     npm run bench                                        measures everything; takes a quarter of an hour and more
- *     npm run bench -- cache lock http [--quick]           these alone; --quick: fewer rounds
+ *     npm run bench -- cache lock http streams [--quick]   these alone; --quick: fewer rounds
  *     npm run bench -- cache --only cold                   further flags go to the bench; figures of others are kept
  *     npm run bench -- [cache …] --plot                    draws the plots of the docs; without names measures nothing
  *
@@ -18,10 +18,11 @@ import { type Figures, keepFigures } from './measure/results.ts'
 const root = fileURLToPath(new URL('../', import.meta.url))
 
 /** Each with the folder of its peers' package and what it must be compiled from. */
-const benches: Record<string, { readonly peers: string; readonly compile?: string }> = {
+const benches: Record<string, { readonly peers?: string; readonly compile?: string }> = {
   cache: { peers: 'bench/cache/peers', compile: 'bench/cache/tsconfig.json' },
   lock: { peers: 'bench/lock' },
   http: { peers: 'bench/http/peers' },
+  streams: {},
 }
 
 const words = process.argv.slice(2)
@@ -39,7 +40,7 @@ if (plot) await drawPlots()
 
 async function measure(name: string): Promise<void> {
   const { peers, compile } = benches[name] as (typeof benches)[string]
-  if (!existsSync(join(root, peers, 'node_modules'))) run('npm', ['ci', '--prefix', peers])
+  if (peers !== undefined && !existsSync(join(root, peers, 'node_modules'))) run('npm', ['ci', '--prefix', peers])
   run('npm', ['run', '--silent', 'build'])
   if (compile !== undefined) run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', compile])
   const folder = await mkdtemp(join(tmpdir(), 'herdlock-bench-'))

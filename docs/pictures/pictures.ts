@@ -5,6 +5,7 @@ import type { Picture } from './drawing/paper.ts'
 import { invalidation } from './invalidation.ts'
 import { layers } from './layers.ts'
 import { migration } from './migration.ts'
+import { sharedStream } from './shared-stream.ts'
 import { stale } from './stale.ts'
 import { states } from './states.ts'
 
@@ -17,4 +18,5 @@ export const pictures: readonly Picture[] = [
   crash,
   invalidation,
   migration,
+  sharedStream,
 ]

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../clock.ts'
-import type { Over, StreamLog } from './stream-log.ts'
+import type { Over, Resumption, StreamLog } from './stream-log.ts'
 import { type End, writeEnd } from './frames.ts'
 import type { WholeTape } from './tape.ts'
 
@@ -11,11 +11,13 @@ const RETRY_AFTER = 100
 const MOST_FRAMES = 1000
 const ENOUGH_BYTES = 256 * 1024
 
-export interface Gathering {
+export interface Publishing {
   /** ms from one command to the next. */
   readonly gatherFor: number
   /** With so many bytes it leaves at once. */
   readonly gatherBytes: number
+  /** Whether another may go on when the producer is gone. */
+  readonly onProducerLost: 'restart' | 'resume'
 }
 
 export interface AppenderHooks {
@@ -35,7 +37,7 @@ export class Appender {
   readonly #log: StreamLog
   readonly #tape: WholeTape
   readonly #clock: Clock
-  readonly #gathering: Gathering
+  readonly #publishing: Publishing
   readonly #hooks: AppenderHooks
   /** Chunks that are in Redis. */
   #appended: number
@@ -53,11 +55,11 @@ export class Appender {
   #timerAt = Infinity
 
   /** `tape` begins with what is in Redis already. */
-  constructor(log: StreamLog, tape: WholeTape, clock: Clock, gathering: Gathering, hooks: AppenderHooks) {
+  constructor(log: StreamLog, tape: WholeTape, clock: Clock, publishing: Publishing, hooks: AppenderHooks) {
     this.#log = log
     this.#tape = tape
     this.#clock = clock
-    this.#gathering = gathering
+    this.#publishing = publishing
     this.#hooks = hooks
     this.#appended = tape.length
     this.#wakeAt(clock.now() + log.lockTtl * SIGN_OF_LIFE_AFTER)
@@ -86,7 +88,7 @@ export class Appender {
   /** Whether nobody reads in another process; then the run is over, and somebody may resume it. Rejects with Redis's error. */
   async endIfUnread(): Promise<boolean> {
     if (this.#state !== 'open') return true
-    const reading = await this.#log.append(this.#appended, [], 'if-unread')
+    const reading = await this.#log.append(this.#appended, [], 'if-unread', this.#resumption)
     if (reading !== undefined && reading > 0) return false
     this.#stop(reading === undefined ? 'lost' : 'over')
     return true
@@ -96,12 +98,16 @@ export class Appender {
   release(): void {
     if (this.#state !== 'open') return
     this.#stop('over')
-    this.#log.append(this.#appended, [], 'release').catch(() => {}) // its life runs out
+    this.#log.append(this.#appended, [], 'release', this.#resumption).catch(() => {}) // its life runs out
+  }
+
+  get #resumption(): Resumption {
+    return this.#publishing.onProducerLost === 'resume' ? 'resumable' : 'final'
   }
 
   #schedule(): void {
     if (this.#isSending || this.#state === 'over' || this.#state === 'lost') return
-    const { gatherFor, gatherBytes } = this.#gathering
+    const { gatherFor, gatherBytes } = this.#publishing
     const now = this.#clock.now()
     if (this.#failingSince !== undefined) return this.#wakeAt(this.#sentAt + RETRY_AFTER)
     const mayGo = this.#state === 'ending' || this.#waitingBytes >= gatherBytes || now >= this.#sentAt + gatherFor

@@ -137,7 +137,8 @@ export class Relay {
       if (this.tape !== undefined) this.#become('lost')
       return
     }
-    this.#lifeEndsAt = life === undefined ? Infinity : this.#parts.clock.now() + life
+    if (life < 0) return this.#become('lost') // what it has published is of use to a producer only who goes on with it
+    this.#lifeEndsAt = this.#parts.clock.now() + life
     if (this.tape === undefined) {
       this.tape = this.#tapeOf(head.run)
       this.state = 'live'
@@ -145,7 +146,6 @@ export class Relay {
     }
     this.#take(this.tape, from, frames)
     if (from + frames.length < length) this.#isReadAgain = true
-    else if (life === undefined) this.#become('lost')
   }
 
   #tapeOf(run: string): Window {

@@ -24,13 +24,15 @@ const ENOUGH_BYTES = 128 * 1024
 
 /** How a run is over; see the script `streamAppend`. */
 export type Over = '' | 'end' | 'release' | 'if-unread'
+/** Whether a run that is given up may be resumed: then its log is kept. */
+export type Resumption = 'resumable' | 'final'
 
 /** One read of a log. */
 export interface Piece {
   /** `undefined` where there is no log. */
   readonly head: Head | undefined
-  /** ms after which the producer counts as lost; `undefined` where it is, or is done. */
-  readonly life: number | undefined
+  /** ms after which the producer counts as lost; Infinity where the run is over as it should be, negative where it is lost. */
+  readonly life: number
   /** Frames in the log, the end counted, the head not. */
   readonly length: number
   /** Whether no change of the entry, and no other run, has taken its place. */
@@ -91,8 +93,13 @@ export class StreamLog {
   }
 
   /** Resolves with how many other processes read; `undefined`: nothing was appended, and nothing ever will be. */
-  async append(index: number, frames: readonly Buffer[], over: Over = ''): Promise<number | undefined> {
-    const fixed = [this.token, index, this.lockTtl, this.#keptFor, this.#topic, this.#counts, over]
+  async append(
+    index: number,
+    frames: readonly Buffer[],
+    over: Over = '',
+    resumption: Resumption = 'resumable',
+  ): Promise<number | undefined> {
+    const fixed = [this.token, index, this.lockTtl, this.#keptFor, this.#topic, this.#counts, over, resumption]
     const reading = Number(await this.#run(streamAppend, this.#ofRun, [...fixed, ...frames]))
     return reading < 0 ? undefined : reading
   }
@@ -106,7 +113,7 @@ export class StreamLog {
     const [life, length, isPresent, head, ...frames] = asList(reply, 3)
     return {
       head: Buffer.isBuffer(head) ? readHead(head) : undefined,
-      life: Number(life) < 0 ? undefined : Number(life),
+      life: Number(life) || Infinity,
       length: Number(length),
       isPresent: Number(isPresent) === 1,
       frames: frames as Buffer[],

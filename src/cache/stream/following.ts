@@ -29,6 +29,8 @@ export interface FollowingParts {
   isRead(): boolean
   /** The token by which another process refills the entry, as far as is known. */
   holder(): string | undefined
+  /** The run under that token is followed from now on. */
+  onRun(token: string): void
   /** Something has come onto that tape. */
   onTape(tape: Window): void
   /** The producer is lost, and no other one is known yet. */
@@ -116,6 +118,7 @@ export class Following {
     const { core, news, isRead, onTape, failureOf, whyLost } = this.#parts
     this.#relay?.stop()
     if (core.redis === undefined) return
+    this.#parts.onRun(holder)
     const relay: Relay = new Relay(
       core.redis.streamLog(this.#parts.key, holder),
       {

@@ -25,6 +25,9 @@ export interface SessionHost {
   claim(question: Question<Chunks>): Promise<Claim<Chunks>>
   /** The session that produces or follows the stream in this process, if one may be joined. */
   joinable(key: string): Session | undefined
+  /** The session that produces or follows the run under that token in this process. */
+  runOf(token: string): Session | undefined
+  noteRun(token: string, session: Session): void
   /** A session without readers, for a stream that is produced anew while they have an older one. */
   produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void
   ended(session: Session): void
@@ -43,6 +46,8 @@ export class Session implements Place {
   readonly #caller: Caller
   readonly #readers = new Set<Reader>()
   readonly #controller = new AbortController()
+  /** Of the runs that it has produced or followed. */
+  readonly tokens: Set<string> = new Set()
   /** What the readers read. Absent until that is known; another one after a producer was lost. */
   tape: Tape | undefined
   /** What readers are told when they have read all that is on the tape. */
@@ -77,10 +82,14 @@ export class Session implements Place {
     this.#noteFlight()
   }
 
+  /** Whether who asks now may join: it goes on, and no change has followed it. */
   get isJoinable(): boolean {
-    if (this.#isOver || this.failure !== undefined || this.#flight === undefined) return false
-    if (this.#core.local.flights.underWay(this.key) !== this.#flight) return false
-    return this.#production?.isJoinable !== false
+    const isPresent = this.#flight !== undefined && this.#core.local.flights.underWay(this.key) === this.#flight
+    return isPresent && this.isGoingOn
+  }
+
+  get isGoingOn(): boolean {
+    return !this.#isOver && this.failure === undefined && this.#production?.isJoinable !== false
   }
 
   get hasFlight(): boolean {
@@ -176,6 +185,7 @@ export class Session implements Place {
       onStale: (chunks) => this.#replay(chunks),
       report: (error) => this.#core.redis?.reportOfStream(error),
     })
+    if (log !== undefined) this.#noteRun(log.token)
     this.#play(tape)
     if (!this.isRead) this.#production.readersChanged()
     return this.#production.run()
@@ -231,12 +241,14 @@ export class Session implements Place {
 
   /** Another refills the entry, in this process or another one, or all slots are taken. */
   async #follow(busy: BusyClaim<Chunks>, former: Tape | undefined): Promise<void> {
-    const here = this.#host.joinable(this.key)
+    const here =
+      (this.#holder === undefined ? undefined : this.#host.runOf(this.#holder)) ?? this.#host.joinable(this.key)
     if (here !== undefined && here !== this) return this.#moveTo(here)
     const following = new Following(busy, former instanceof Window ? former : undefined, {
       ...{ core: this.#core, key: this.key, news: this.#news },
       isRead: () => this.isRead && !this.#core.closing.aborted,
       holder: () => this.#holder,
+      onRun: (token) => this.#noteRun(token),
       onTape: (tape) => {
         if (tape === this.tape && !this.isLost) this.changes.beat()
         else this.#play(tape)
@@ -250,6 +262,11 @@ export class Session implements Place {
     if (next.kind === 'failed') throw next.reason
     if (next.kind === 'over') return
     return this.#decide(next.kind === 'decided' ? next.claim : await this.#claim(), following.tape)
+  }
+
+  #noteRun(token: string): void {
+    this.tokens.add(token)
+    this.#host.noteRun(token, this)
   }
 
   #noteLost(): void {

@@ -4,20 +4,20 @@
  * `ProducerLostError`, `StreamLimitError`, `signal.reason`, or `ClosedError`.
  */
 export interface SharedStream<C> extends AsyncIterable<C> {
-  [Symbol.asyncIterator](): AsyncIterableIterator<C, undefined>
+  [Symbol.asyncIterator](): AsyncIterableIterator<C>
   /** As bytes: texts as UTF-8, bytes as they are, other values as lines of JSON. */
   readable(): ReadableStream<Uint8Array>
 }
 
 export class RepeatableStream<C> implements SharedStream<C> {
-  readonly #read: () => AsyncIterableIterator<C, undefined>
+  readonly #read: () => AsyncIterableIterator<C>
 
   /** `read` makes a reader. */
-  constructor(read: () => AsyncIterableIterator<C, undefined>) {
+  constructor(read: () => AsyncIterableIterator<C>) {
     this.#read = read
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<C, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<C> {
     return this.#read()
   }
 

@@ -13,6 +13,8 @@ export class SharedStreams implements SessionHost {
   readonly core: CacheCore
   readonly #claims: Claims
   readonly #joinable = new Map<string, Session>()
+  /** By the token of the run that it produces or follows. */
+  readonly #byToken = new Map<string, Session>()
   /** Those that have no readers of their own: who may have something stale does not wait for them. */
   readonly #apart = new WeakSet<Session>()
 
@@ -26,7 +28,7 @@ export class SharedStreams implements SessionHost {
     const settings = streamSettingsOf(producer, options, this.core.options)
     const caller = { key, producer, settings, signal: options.signal }
     const read = (): Reader => new Reader(caller, (reader) => this.#open(reader))
-    return new RepeatableStream(read as () => AsyncIterableIterator<C, undefined>)
+    return new RepeatableStream(read as () => AsyncIterableIterator<C>)
   }
 
   #open(reader: Reader): Session {
@@ -43,6 +45,15 @@ export class SharedStreams implements SessionHost {
     session.start()
     if (session.hasFlight && known === undefined) this.#joinable.set(caller.key, session)
     return session
+  }
+
+  runOf(token: string): Session | undefined {
+    const session = this.#byToken.get(token)
+    return session?.isGoingOn === true ? session : undefined
+  }
+
+  noteRun(token: string, session: Session): void {
+    this.#byToken.set(token, session)
   }
 
   joinable(key: string): Session | undefined {
@@ -63,6 +74,7 @@ export class SharedStreams implements SessionHost {
   }
 
   ended(session: Session): void {
+    for (const token of session.tokens) if (this.#byToken.get(token) === session) this.#byToken.delete(token)
     if (this.#joinable.get(session.key) === session) this.#joinable.delete(session.key)
   }
 }

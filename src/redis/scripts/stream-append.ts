@@ -9,16 +9,17 @@ import { tellReaders } from './tell-readers.ts'
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 number of the first chunk   3 ms of life   4 ms for which the log is kept   5 topic
  *           6 '1' where PUBLISH counts every subscriber
- *           7 '', or how the run is over: 'end', the last frame tells how; 'release', somebody may resume it; 'if-unread',
- *             the same unless a process reads it
- *           8… frames
+ *           7 '', or how the run is over: 'end', the last frame tells how; 'release', it is given up; 'if-unread', the same
+ *             unless a process reads it
+ *           8 'resumable' or 'final', where it is given up   9… frames
  *
  * Replies how many processes read, or -1 where nothing was appended, now or earlier. What an earlier attempt has appended
  * is not appended again.
  */
 export const streamAppend: Script = defineScript(`
 ${tellReaders}
-local token, index, lifetime, logFor, topic, counts, over = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7]
+local token, index, lifetime, logFor, topic, counts = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
+local over, isFinal = ARGV[7], ARGV[8] == 'final'
 local isPresent = redis.pcall('GET', KEYS[2]) == token
 local isAlive = redis.call('EXISTS', KEYS[4]) == 1
 if not isAlive or (isPresent and redis.pcall('GET', KEYS[1]) ~= token) then
@@ -30,7 +31,7 @@ if length < index then
   redis.call('DEL', KEYS[4])
   return -1
 end
-local first = 8 + length - index
+local first = 9 + length - index
 for i = first, #ARGV, 500 do redis.call('RPUSH', KEYS[3], unpack(ARGV, i, math.min(i + 499, #ARGV))) end
 redis.call('PEXPIRE', KEYS[3], logFor)
 redis.call('PEXPIRE', KEYS[4], lifetime)
@@ -38,9 +39,10 @@ if isPresent then redis.call('PEXPIRE', KEYS[2], logFor) end
 local message = first <= #ARGV and messageOf(length, first, #ARGV)
 if over == 'release' then message = '' end
 local reading = tellReaders(KEYS[5], topic, message, counts)
-if over == 'end' or over == 'release' or (over == 'if-unread' and reading == 0) then
-  redis.call('DEL', KEYS[4])
-  if over == 'end' and isPresent then redis.call('DEL', KEYS[2]) end
-end
+local isGivenUp = over == 'release' or (over == 'if-unread' and reading == 0)
+if isGivenUp or over == 'end' then redis.call('DEL', KEYS[4]) end
+if isPresent and (over == 'end' or (isGivenUp and isFinal)) then redis.call('DEL', KEYS[2]) end
+-- How a stream has failed its log alone says in full; a whole one is an entry.
+if (over == 'end' and reading == 0 and ARGV[#ARGV] == 'e') or (isGivenUp and isFinal) then redis.call('UNLINK', KEYS[3], KEYS[5]) end
 return reading
 `)

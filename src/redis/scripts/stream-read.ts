@@ -9,7 +9,8 @@ import { defineScript, type Script } from '../script.ts'
  *           4 ms for which the log is kept at least   5 number of the first chunk   6 most frames   7 bytes that are enough
  *           8 token of the run
  *
- * Replies { ms of life, frames in the log, 1 if it is the entry's present run, frames… }: the life is -2 where the producer is gone or done; the frames in the
+ * Replies { ms of life, frames in the log, 1 if it is the entry's present run, frames… }: the life is 0 where the run is over as it should be, and
+ * negative where its producer is gone; the frames in the
  * log, its head not counted, are -1 where there is none. The first frame of the reply is the head.
  */
 export const streamRead: Script = defineScript(`
@@ -20,7 +21,8 @@ if ARGV[1] ~= '' then
   redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end
 local length = redis.call('LLEN', KEYS[1])
-local reply = { redis.call('PTTL', KEYS[2]), length - 1, redis.pcall('GET', KEYS[4]) == ARGV[8] and 1 or 0 }
+local isOver = length > 0 and string.sub(redis.call('LINDEX', KEYS[1], -1), 1, 1) == 'e'
+local reply = { isOver and 0 or redis.call('PTTL', KEYS[2]), length - 1, redis.pcall('GET', KEYS[4]) == ARGV[8] and 1 or 0 }
 if length == 0 then return reply end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
 reply[4] = redis.call('LINDEX', KEYS[1], 0)

@@ -34,6 +34,21 @@ test.each(['memory', 'memory and Redis'])(
   },
 )
 
+test.each(['memory', 'memory and Redis'])(
+  'shared-stream.ts asks a model once for 100 readers, in %s',
+  async (where) => {
+    const text = 'Once upon a time a herd was told a story '
+    expect(await runExample('shared-stream.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
+      'the first word comes first: Once ',
+      `100 readers: 1 text: ${text}`,
+      'asked: 1',
+      `later: ${text}`,
+      'asked: 1',
+      'asked: 2 | paid for all words of the second: false',
+    ])
+  },
+)
+
 test.each(['memory', 'memory and Redis'])('failures.ts asks once for what there is none of, in %s', async (where) => {
   expect(await runExample('failures.ts', where === 'memory' ? {} : { REDIS_URL: redis.url })).toEqual([
     'Ada | requests: 1',

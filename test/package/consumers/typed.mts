@@ -10,6 +10,7 @@ import {
   type Cache,
   type CacheOptions,
   type Lock,
+  type SharedStream,
 } from 'herdlock'
 import { dashboard, type Dashboard } from 'herdlock/dashboard'
 import { cacheManager, type CacheManager } from 'herdlock/cache-manager'
@@ -55,6 +56,29 @@ export const user: { name: string } = await cache.getOrRefill('user:1', async ({
 })
 // @ts-expect-error the loader decides the type
 export const wrong: number = await cache.getOrRefill('user:2', () => 'text')
+
+for await (const chunk of cache.stream('stream:1', async function* ({ signal, resumeFrom }) {
+  signal.throwIfAborted()
+  yield { token: resumeFrom }
+})) {
+  chunk.token satisfies number
+}
+export const streamed: SharedStream<string> = cache.stream(
+  'stream:2',
+  async function* () {
+    yield 'text'
+  },
+  {
+    onProducerLost: 'resume',
+    linger: 1000,
+    keep: none,
+  },
+)
+export const body: ReadableStream<Uint8Array> = streamed.readable()
+// @ts-expect-error what does not come piece by piece is no stream
+cache.stream('stream:3', () => 1)
+// @ts-expect-error there are two ways
+cache.stream('stream:4', () => streamed, { onProducerLost: 'other' })
 
 const manager: CacheManager = cacheManager(cache.namespace('managed'))
 export const managed: number = await manager.wrap('key', () => 1, {
