@@ -4,8 +4,8 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, type Packed, ROOT } from './packed.ts'
 
-/** Bytes of the tarball, a tenth above what it was when this was written: whoever needs more says why. */
-const TARBALL = 245_000
+/** Bytes of the tarball, some hundredths above what it is. Whoever needs more raises it, and says why in the commit. */
+const TARBALL = 265_000
 
 /** Of each entry, how large it may be when an application bundles it, as a share of the root. */
 const SHARES = {

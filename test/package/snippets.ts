@@ -9,7 +9,7 @@ import { ROOT, run } from './packed.ts'
 /**
  * The code in our pages, run as a reader would run it. Every block in ts or js is a program of its own, unless the word
  * `continues` follows its language: then what it continues, the block before it in the page, comes first. With the word
- * `bun` or `deno` that runs it, else Node.
+ * `bun` or `deno` that runs it, else Node; with `commonjs` it is a module of that kind.
  *
  * Two things stand for the reader's own and are replaced here: the Redis at `redis://localhost:6379`, which is also that
  * of `new Redis()` and of `{ host: 'localhost', port: 6379 }`, and port 3000.
@@ -50,9 +50,10 @@ export interface Snippets {
   remove(): Promise<void>
 }
 
-export async function prepareSnippets(pages: readonly Page[], redisUrl: string): Promise<Snippets> {
-  await mkdir(HOME, { recursive: true })
-  const folder = await mkdtemp(join(HOME, 'run-'))
+/** `home`: in which folder; there they must find herdlock by its name. */
+export async function prepareSnippets(pages: readonly Page[], redisUrl: string, home = HOME): Promise<Snippets> {
+  await mkdir(home, { recursive: true })
+  const folder = await mkdtemp(join(home, 'run-'))
   const port = await freePort()
   const list: Snippet[] = []
   for (const page of pages) {
@@ -72,7 +73,7 @@ export async function prepareSnippets(pages: readonly Page[], redisUrl: string):
     },
     async remove() {
       await rm(folder, { recursive: true, force: true })
-      await rmdir(HOME).catch(() => {}) // another run may have its folder there
+      await rmdir(home).catch(() => {}) // another run may have its folder there
     },
   }
 }
@@ -84,7 +85,7 @@ const tsconfig = {
     ...{ experimentalDecorators: true, emitDecoratorMetadata: true }, // those of Nest
     ...{ allowJs: true, skipLibCheck: true, rootDir: '.', outDir: 'out' },
   },
-  include: ['*.ts', '*.js'],
+  include: ['*.ts', '*.js', '*.mjs', '*.cjs'],
 }
 
 /** Each block with what it continues, at the lines where they stand in the page: errors name the right ones. */
@@ -97,7 +98,9 @@ function programsOf({ path, blocks }: Page): { name: string; text: string; exten
     while (lines.length < line - 1) lines.push('')
     lines.push(...own)
     const runtime: Runtime = (['bun', 'deno'] as const).find((name) => words.includes(name)) ?? 'node'
-    programs.push({ name: `${path}:${line}`, text: `${lines.join('\n')}\nexport {}\n`, extension: language, runtime })
+    const isCommon = words.includes('commonjs')
+    const text = `${lines.join('\n')}\n${isCommon ? '' : 'export {}\n'}`
+    programs.push({ name: `${path}:${line}`, text, extension: isCommon ? 'cjs' : language, runtime })
   }
   return programs
 }
