@@ -39,7 +39,8 @@ for (; wrong.length === 0 && performance.now() < endsAt; seed++) {
 const report = {
   node: process.version,
   cores: availableParallelism(),
-  seeds: [firstSeed, seed - 1],
+  firstSeed,
+  lastSeed: seed - 1,
   ...total,
   judged,
   wrong,
