@@ -1,4 +1,4 @@
-import { atEndOfTurn } from '../clock.ts'
+import { atEndOfTurn, type Clock, type Timer } from '../clock.ts'
 
 /** Batches that may be under way at once. More would only wait inside the client, while their deadlines run. */
 const WINDOW = 4
@@ -14,6 +14,8 @@ export interface Batching<T> {
   readonly window?: number
   /** Bytes of an item, and of one batch. */
   readonly size?: { of(item: T): number; largest: number }
+  /** Items wait for company as long as a batch is under way, and so many ms at most; where each is a batch by itself, never. */
+  readonly gathering?: { readonly ms: number; readonly clock: Clock }
 }
 
 /**
@@ -31,6 +33,8 @@ export class Batches<T> {
   #isFlushDue = false
   /** Whether the item that was last gathered found no company. */
   #cameAlone = true
+  /** Ends the gathering. */
+  #timer: Timer | undefined
 
   constructor(batching: Batching<T>) {
     this.#batching = batching
@@ -45,11 +49,23 @@ export class Batches<T> {
     atEndOfTurn(() => {
       this.#isFlushDue = false
       this.#cameAlone = this.#pending.length - this.#next === 1
-      this.#flush()
+      if (this.#gathers) this.#gather()
+      else this.#flush()
     })
   }
 
+  get #gathers(): boolean {
+    return this.#batching.gathering !== undefined && this.#underWay > 0 && this.#batching.largest() > 1
+  }
+
+  #gather(): void {
+    const { ms, clock } = this.#batching.gathering as NonNullable<Batching<T>['gathering']>
+    this.#timer ??= clock.setTimeout(() => this.#flush(), ms)
+  }
+
   #flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
     const window = this.#batching.largest() === 1 ? WINDOW_OF_SINGLES : (this.#batching.window ?? WINDOW)
     while (this.#next < this.#pending.length && this.#underWay < window) void this.#send(this.#take())
     if (this.#next === this.#pending.length) {

@@ -25,8 +25,8 @@ type Listener = (payload: Buffer) => void
 
 /** What an inbox hears besides its own messages. */
 export interface Broadcast {
-  /** A channel that all processes listen to. */
-  readonly channel: string
+  /** Channels that all processes listen to. */
+  readonly channels: readonly string[]
   onMessage(message: Buffer): void
   /**
    * Whether messages arrive: `lost` when they no longer do, `first` when they do from now on for the first time, `again`
@@ -126,8 +126,7 @@ export class Inbox {
   }
 
   get #channels(): string[] {
-    const { channel } = this.#broadcast ?? {}
-    return channel === undefined ? [this.#channel] : [this.#channel, channel]
+    return [this.#channel, ...(this.#broadcast?.channels ?? [])]
   }
 
   get #kind(): MessageKind {

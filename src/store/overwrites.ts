@@ -1,18 +1,16 @@
-import { RedisTimeoutError } from '../errors.ts'
-import { countsSubscribers } from '../redis/counts-subscribers.ts'
+import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
-import { asList } from '../redis/reply.ts'
 import { lockKeys } from '../redis/lock-keys.ts'
-import { overwrite } from '../redis/scripts/overwrite.ts'
-import { PRESENT_STREAM } from '../redis/stream-keys.ts'
-import type { Broadcast } from './broadcast.ts'
+import { announceOne } from '../redis/scripts/announce-one.ts'
+import { announcingArgs, type Broadcast } from './broadcast.ts'
 import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
+import { OverwriteBatches } from './overwrite-batch.ts'
 import { askTime, type RedisClock } from './redis-clock.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
-import type { AnnouncedTag, Tags } from './tags.ts'
+import type { Announced, AnnouncedTag, Tags } from './tags.ts'
 
 /** What changes entries of one Redis from outside a refill. All reject with Redis's error. */
 export class Overwrites {
@@ -20,12 +18,14 @@ export class Overwrites {
   readonly #redisClock: RedisClock
   readonly #tags: Tags
   readonly #prefix: string
+  readonly #batches: OverwriteBatches
 
-  constructor(connection: Connection, redisClock: RedisClock, tags: Tags, prefix: string) {
+  constructor(connection: Connection, redisClock: RedisClock, tags: Tags, prefix: string, clock: Clock) {
     this.#connection = connection
     this.#redisClock = redisClock
     this.#tags = tags
     this.#prefix = prefix
+    this.#batches = new OverwriteBatches(connection, redisClock, clock)
   }
 
   /**
@@ -51,50 +51,38 @@ export class Overwrites {
   }
 
   /** Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. */
-  invalidateTags(tags: readonly AnnouncedTag[], channel: string): Promise<void> {
-    return this.#tags.invalidate(tags, channel)
+  invalidateTags(tags: readonly AnnouncedTag[], backplane: Announced): Promise<void> {
+    return this.#tags.invalidate(tags, backplane)
   }
 
   /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
-  expireTags(tags: readonly AnnouncedTag[], over: number, channel: string): Promise<void> {
-    return this.#tags.expire(tags, over, channel)
+  expireTags(tags: readonly AnnouncedTag[], over: number, backplane: Announced): Promise<void> {
+    return this.#tags.expire(tags, over, backplane)
   }
 
   /**
    * Deletes all keys of the prefix, or only those of the namespace of that path, then tells every process. Refills that run lose their lease. What one of them has
    * stored during the first pass, before its lease was met, goes with the second.
    */
-  async removeAll(path: string, { channel, message }: Broadcast): Promise<void> {
+  async removeAll(path: string, backplane: Broadcast): Promise<void> {
     for (let pass = 0; pass < 2; pass++) {
       await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix, path))
     }
-    await this.#connection.command('publish', this.#connection.channel(channel), message)
+    const [channel, , counter] = announcingArgs(this.#connection, backplane)
+    if (counter === '') await this.#connection.command('publish', channel, backplane.message)
+    else await this.#connection.run(announceOne, [], [channel, counter, backplane.message])
   }
 
-  async #overwrite(
+  #overwrite(
     key: string,
     storeFor: number | 'expire',
     bytes: Buffer | '',
     storing: Storing,
     notice: Buffer | string,
-    { channel, message }: Broadcast,
+    backplane: Broadcast,
   ): Promise<void> {
-    const { value, lease, waiters, last } = entryKeys(this.#prefix, key)
-    const { queue } = lockKeys(this.#connection.client, lease)
-    const told = this.#connection.channel(channel)
-    const args = [storeFor, bytes, lifeOf(storing), value, notice, told, message, countsSubscribers(this.#connection)]
-    const send = async (): Promise<boolean> => {
-      // What deletes or expires may come late: at worst something is loaded once more.
-      const deadline = bytes !== '' ? this.#redisClock.deadlineIn(this.#connection.commandTimeout) : ''
-      const asked = this.#redisClock.ask()
-      const keys = [value, lease, waiters, last, queue, value + PRESENT_STREAM]
-      const reply = await this.#connection.run(overwrite, keys, [...args, deadline])
-      const [now, outcome] = asList(reply, 2).map(Number)
-      asked((now as number) / 1000)
-      return outcome === 1
-    }
-    // Our idea of Redis's clock may be wrong, as after the host was suspended: the first answer has set it right.
-    if ((await send()) || (await send())) return
-    throw new RedisTimeoutError(this.#connection.label, this.#connection.commandTimeout)
+    const keys = entryKeys(this.#prefix, key)
+    const { queue } = lockKeys(this.#connection.client, keys.lease)
+    return this.#batches.add({ keys, queue, storeFor, bytes, life: lifeOf(storing), notice, backplane })
   }
 }

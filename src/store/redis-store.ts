@@ -170,7 +170,7 @@ export class RedisStore {
     const settlements = new EndBatches(SETTLING, connection, this.#redisClock, tagKeys)
     const renewals = new EndBatches(RENEWING, connection, this.#redisClock, tagKeys)
     this.endings = new Endings(settlements, renewals, this.#tags, connection.client, prefix)
-    this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix)
+    this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix, clock)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
 

@@ -7,7 +7,7 @@ import type { Script } from '../redis/script.ts'
 import { renew } from '../redis/scripts/renew.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from '../redis/batches.ts'
-import type { Broadcast } from './broadcast.ts'
+import { announcingArgs, type Broadcast } from './broadcast.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { LARGEST_IN_MESSAGE } from './storing.ts'
@@ -62,7 +62,8 @@ export const SETTLING: EndFormat<Settlement> = {
   common: [],
   argsOf({ keys, token, hasRunOut, storeFor, bytes, life, notice, change }, deadline, connection) {
     const until = storeFor > 0 ? deadline : ''
-    const told = change === undefined ? ['', ''] : [connection.channel(change.channel), change.message]
+    const [channel, , counter] = change === undefined ? ['', '', ''] : announcingArgs(connection, change)
+    const told = [channel, counter, change?.message ?? '']
     return [token, storeFor, bytes, life, keys.value, notice, until, hasRunOut ? '1' : '', ...told]
   },
   sizeOf: ({ bytes, notice }) => bytes.length + notice.length,

@@ -7,6 +7,7 @@ import { expireTags } from '../redis/scripts/expire-tags.ts'
 import { invalidateTags } from '../redis/scripts/invalidate-tags.ts'
 import { needTag } from '../redis/scripts/need-tag.ts'
 import type { Script } from '../redis/script.ts'
+import { announcingArgs, type Broadcast } from './broadcast.ts'
 import type { Envelope, StoredTag } from './envelope.ts'
 import { leftBy } from './tag-record.ts'
 
@@ -93,37 +94,44 @@ export class Tags {
 
   /**
    * Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. Each
-   * tag has its own message on the channel.
+   * tag has its own message.
    */
-  invalidate(tags: readonly AnnouncedTag[], channel: string): Promise<void> {
-    return this.#change(invalidateTags, [REMEMBERED_FOR, this.#connection.channel(channel)], tags)
+  invalidate(tags: readonly AnnouncedTag[], backplane: Announced): Promise<void> {
+    return this.#change(invalidateTags, [REMEMBERED_FOR], backplane, tags)
   }
 
   /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
-  expire(tags: readonly AnnouncedTag[], over: number, channel: string): Promise<void> {
-    return this.#change(expireTags, [REMEMBERED_FOR, over, this.#connection.channel(channel)], tags)
+  expire(tags: readonly AnnouncedTag[], over: number, backplane: Announced): Promise<void> {
+    return this.#change(expireTags, [REMEMBERED_FOR, over], backplane, tags)
   }
 
-  async #change(script: Script, args: readonly (string | number)[], tags: readonly AnnouncedTag[]): Promise<void> {
+  async #change(
+    script: Script,
+    args: readonly (string | number)[],
+    backplane: Announced,
+    tags: readonly AnnouncedTag[],
+  ): Promise<void> {
     const largest = this.areOurs ? 1 : LARGEST_BATCH
     for (let from = 0; from < tags.length; from += largest * WINDOW) {
       const batches = Array.from({ length: WINDOW }, (_, i) => tags.slice(from + i * largest, from + (i + 1) * largest))
-      await Promise.all(batches.map((batch) => this.#changeTogether(script, args, batch)))
+      await Promise.all(batches.map((batch) => this.#changeTogether(script, args, backplane, batch)))
     }
   }
 
   async #changeTogether(
     script: Script,
     args: readonly (string | number)[],
+    backplane: Announced,
     batch: readonly AnnouncedTag[],
   ): Promise<void> {
     if (batch.length === 0) return
     const keys = batch.map(({ name }) => this.#key(readable(name)))
     try {
-      await this.#connection.run(script, keys, [...args, ...batch.map(({ message }) => message)])
+      const announcing = announcingArgs(this.#connection, backplane)
+      await this.#connection.run(script, keys, [...args, ...announcing, ...batch.map(({ message }) => message)])
     } catch (error) {
       if (!isCrossSlot(error) || batch.length === 1) throw error
-      await Promise.all(batch.map((tag) => this.#changeTogether(script, args, [tag])))
+      await Promise.all(batch.map((tag) => this.#changeTogether(script, args, backplane, [tag])))
     }
   }
 
@@ -136,6 +144,9 @@ export class Tags {
     return keyOf(tag, this.#prefix)
   }
 }
+
+/** Where changes are announced. */
+export type Announced = Pick<Broadcast, 'channel' | 'counter'>
 
 /** A tag that is changed, and what every process is told of that. */
 export interface AnnouncedTag {

@@ -90,7 +90,9 @@ export class TestRedis implements Outside {
 
   /** Deletes all that was written through it. */
   async cleanUp(): Promise<void> {
-    for (const key of this.#time.keys) await this.lose(key)
+    const keys = [...this.#time.keys]
+    const counters = keys.map((key) => `${key.slice(0, key.indexOf(':{'))}:changes`)
+    for (const key of new Set([...keys, ...counters])) await this.lose(key)
   }
 }
 

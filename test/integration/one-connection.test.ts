@@ -52,10 +52,10 @@ describe('30 caches and 5 lockers of one client', () => {
     for (const locker of lockers) await expectHandOver(lockers[0] as Locker, locker)
     const [only, ...more] = await forMessages()
     expect(more).toEqual([])
-    expect(only?.sub).toBe(30 * 2 + 5) // an inbox each, and the channel of each prefix
+    expect(only?.sub).toBe(30 * 3 + 5) // an inbox each, and the two channels of each prefix
 
     await Promise.all([...caches.slice(1), ...lockers].map((each) => each.close()))
-    await eventually('the others have left', async () => (await forMessages())[0]?.sub === 2)
+    await eventually('the others have left', async () => (await forMessages())[0]?.sub === 3)
     expect((await forMessages())[0]?.id).toBe(only?.id)
     await expectToHear(caches[0] as Cache, prefixes[0] as string)
     await caches[0]?.close()

@@ -1,7 +1,7 @@
 import { splitVersion, withVersion } from '../../key-version.ts'
 import type { Random } from '../../random.ts'
 import { fullKey, ownKey, pathOf } from '../../full-key.ts'
-import type { Broadcast } from '../../store/broadcast.ts'
+import { type Broadcast, JOINED, NUMBER_AT, NUMBER_LENGTH } from '../../store/broadcast.ts'
 
 /**
  * What a process tells the others: an entry was set or invalidated, all that have a tag were, or all of a namespace were
@@ -29,9 +29,33 @@ const EXPIRED_TAG = 'x'
 /** Stands between a namespace's path and a name in it. Paths have no control characters. */
 const PATH_END = '\0'
 
+/** A message begins with so many characters that name its sender, of processes of this release with its number among them. */
+const HEAD_LENGTH = 22
+/** What the head of a message with a number begins with. Tokens, of which earlier releases make theirs, never do. */
+const NUMBERED = '.'
+const NO_NUMBER = '0'.repeat(NUMBER_LENGTH)
+
+/** What a message tells. */
+export interface Heard {
+  /** One more than that of the message before; `undefined` where the sender does not number them. */
+  readonly number: number | undefined
+  /** Nothing, where the message is our own or cannot be understood. */
+  readonly changes: readonly HeardChange[]
+  /** The inbox of a process that is gone. */
+  readonly lost: string | undefined
+}
+
+interface HeardChange {
+  readonly change: Change
+  /** Whether it was made in all instances of a migration. */
+  readonly isEverywhere: boolean
+}
+
 /** How the processes that share a prefix keep what they hold in memory in step. */
 export class Backplane {
   readonly channel: string
+  /** Key of the number of the last message. */
+  readonly counter: string
   /** Tells our own messages, which come back to us, from those of others. */
   readonly #sender: string
   readonly #isEverywhere: boolean
@@ -39,33 +63,60 @@ export class Backplane {
   /** `isEverywhere`: changes are made in several instances. */
   constructor(prefix: string, random: Random, isEverywhere: boolean) {
     this.channel = `${prefix}:backplane`
-    this.#sender = random.token()
+    this.counter = `${prefix}:changes`
+    this.#sender = NUMBERED + random.token().slice(1 - NUMBER_AT)
     this.#isEverywhere = isEverywhere
   }
 
   announce(change: Change): Broadcast {
     const [kind, name] = write(change)
-    return { channel: this.channel, message: this.#sender + (this.#isEverywhere ? kind.toUpperCase() : kind) + name }
+    const letter = this.#isEverywhere ? kind.toUpperCase() : kind
+    const { channel, counter } = this
+    return { channel, counter, message: this.#sender + NO_NUMBER + letter + name }
   }
 
   /** How it is told that a process is gone, whose inbox ends the message. We are to hear it, too: its sender is nobody. */
   announceLost(): Broadcast {
-    return { channel: this.channel, message: '-'.repeat(this.#sender.length) + LOST }
+    const { channel, counter } = this
+    return { channel, counter, message: '-'.repeat(HEAD_LENGTH) + LOST }
   }
 
-  /** What another process tells, and whether of all instances; `undefined` for our own messages and what is none. */
-  read(
-    bytes: Buffer,
-  ): { readonly change: Change; readonly isEverywhere: boolean } | { readonly lost: string } | undefined {
+  read(bytes: Buffer): Heard {
     const text = bytes.toString()
-    if (text.startsWith(this.#sender)) return undefined
-    const letter = text.charAt(this.#sender.length)
-    const kind = letter.toLowerCase()
-    const name = text.slice(this.#sender.length + 1)
-    if (kind === LOST) return { lost: name }
-    const change = read(kind, name)
-    return change && { change, isEverywhere: letter !== kind }
+    const number = numberOf(text)
+    const letter = text.charAt(HEAD_LENGTH)
+    const rest = text.slice(HEAD_LENGTH + 1)
+    if (letter.toLowerCase() === LOST) return { number, changes: [], lost: rest }
+    if (text.startsWith(this.#sender)) return { number, changes: [], lost: undefined }
+    const told = letter === JOINED ? split(bytes.subarray(HEAD_LENGTH + 1)) : [letter + rest]
+    return { number, changes: told.flatMap((each) => readChange(each) ?? []), lost: undefined }
   }
+}
+
+function numberOf(text: string): number | undefined {
+  if (!text.startsWith(NUMBERED)) return undefined
+  const digits = text.slice(NUMBER_AT, NUMBER_AT + NUMBER_LENGTH)
+  return /^[\da-f]+$/.test(digits) && digits !== NO_NUMBER ? Number.parseInt(digits, 16) : undefined
+}
+
+/** The parts of a message that tells several changes; lengths are those of bytes. */
+function split(bytes: Buffer): string[] {
+  const parts: string[] = []
+  for (let at = 0; at < bytes.length;) {
+    const colon = bytes.indexOf(':', at)
+    const length = Number(bytes.toString('latin1', at, colon))
+    if (colon === -1 || !Number.isSafeInteger(length) || length < 1) return parts
+    at = colon + 1 + length
+    parts.push(bytes.toString('utf8', colon + 1, at))
+  }
+  return parts
+}
+
+function readChange(told: string): HeardChange | undefined {
+  const letter = told.charAt(0)
+  const kind = letter.toLowerCase()
+  const change = read(kind, told.slice(1))
+  return change && { change, isEverywhere: letter !== kind }
 }
 
 function read(kind: string, name: string): Change | undefined {

@@ -11,6 +11,7 @@ import { Inboxes } from '../../redis/inboxes.ts'
 import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
 import type { Ended, Ending, Possession } from '../../store/endings.ts'
+import { joinedChannel } from '../../store/broadcast.ts'
 import { RedisStore } from '../../store/redis-store.ts'
 import { SlotLine } from '../../store/slot-line.ts'
 import { type LogParts, StreamLog } from '../../stream/stream-log.ts'
@@ -64,7 +65,7 @@ export class RedisMember {
     }
     const isTracked = options.memory !== false && options.memory.tracking
     const broadcast = {
-      channel: connection.channel(backplane.channel),
+      channels: channelsOf(connection, backplane),
       onMessage: hooks.onBackplane,
       onSync: hooks.onSync,
       onFailure: report,
@@ -129,6 +130,12 @@ export class RedisMember {
       return undefined
     })
   }
+}
+
+/** Where changes are told: one by one, or several by one message. */
+function channelsOf(connection: Connection, { channel }: Backplane): string[] {
+  const told = connection.channel(channel)
+  return connection.splitsKeys ? [told] : [told, joinedChannel(connection, channel)]
 }
 
 /** The readable forms of the users' keys whose values are among these keys of Redis. */

@@ -75,6 +75,8 @@ export class RedisTier {
   readonly #inboxId: string
   /** Where loads are limited: by the inbox of the process that they wait for, those who wait. */
   readonly #waitsByInbox = new Map<string, Set<() => void>>()
+  /** Of each member, the number of the last message on its backplane since messages arrive. */
+  readonly #lastNumbers: (number | undefined)[] = []
   /** Whether every inbox receives messages. */
   #isSynced = false
   #wasEverSynced = false
@@ -100,7 +102,7 @@ export class RedisTier {
           {
             report: hooks.report,
             onBackplane: (message) => this.#heard(index, message),
-            onSync: (state) => this.#noteSync(state),
+            onSync: (state) => this.#noteSync(index, state),
             onTracked: (forms) => (forms === undefined ? hooks.onTrackedAll() : hooks.onTracked(forms)),
           },
         ),
@@ -112,13 +114,23 @@ export class RedisTier {
 
   /** A message on the backplane of one member. */
   #heard(index: number, message: Buffer): void {
-    const heard = this.#backplane.read(message)
-    if (heard === undefined) return
-    if ('lost' in heard) return this.#interruptWaitsFor(heard.lost)
-    const { change, isEverywhere } = heard
-    this.#hooks.onChange(change)
-    if (change.kind === 'all') this.#interruptWaits()
-    if (!isEverywhere && this.#members.length > 1) void this.#passOn(change, index)
+    const { number, changes, lost } = this.#backplane.read(message)
+    if (number !== undefined) this.#noteNumber(index, number)
+    if (lost !== undefined) this.#interruptWaitsFor(lost)
+    for (const { change, isEverywhere } of changes) {
+      this.#hooks.onChange(change)
+      if (change.kind === 'all') this.#interruptWaits()
+      if (!isEverywhere && this.#members.length > 1) void this.#passOn(change, index)
+    }
+  }
+
+  /** A message that did not come is as bad as an interruption: nobody knows what it told. */
+  #noteNumber(index: number, number: number): void {
+    const last = this.#lastNumbers[index]
+    this.#lastNumbers[index] = number
+    if (last === undefined || number === last + 1 || !this.#isSynced) return
+    this.#hooks.onSync(false)
+    this.#interruptWaits()
   }
 
   /** Who has made this change knows only one of our instances. In the others, too, nobody may find what was before. */
@@ -128,23 +140,25 @@ export class RedisTier {
   }
 
   #undo(change: Change, overwrites: Overwrites): Promise<void> {
-    const { channel, message } = this.#backplane.announce(change)
+    const announced = this.#backplane.announce(change)
+    const { message } = announced
     switch (change.kind) {
       case 'key':
-        return overwrites.remove(change.key, { channel, message })
+        return overwrites.remove(change.key, announced)
       case 'expired-key':
-        return overwrites.expire(change.key, { channel, message })
+        return overwrites.expire(change.key, announced)
       case 'tag':
-        return overwrites.invalidateTags([{ name: change.tag, message }], channel)
+        return overwrites.invalidateTags([{ name: change.tag, message }], announced)
       case 'expired-tag':
-        return overwrites.expireTags([{ name: change.tag, message }], change.over, channel)
+        return overwrites.expireTags([{ name: change.tag, message }], change.over, announced)
       case 'all':
-        return overwrites.removeAll(change.path, { channel, message })
+        return overwrites.removeAll(change.path, announced)
     }
   }
 
   /** An inbox receives messages from now on, or does not; `again`: some may have been missed. */
-  #noteSync(state: 'lost' | 'first' | 'again'): void {
+  #noteSync(index: number, state: 'lost' | 'first' | 'again'): void {
+    this.#lastNumbers[index] = undefined
     const wasSynced = this.#isSynced
     this.#isSynced = this.#members.every(({ inbox }) => inbox.ready)
     if (!this.#isSynced) {
@@ -312,15 +326,13 @@ export class RedisTier {
   }
 
   invalidateTags(tags: readonly string[]): Promise<void> {
-    const { channel } = this.#backplane
     const announced = tags.map((tag) => this.#announced(tag, { kind: 'tag', tag }))
-    return this.#onAll((overwrites) => overwrites.invalidateTags(announced, channel))
+    return this.#onAll((overwrites) => overwrites.invalidateTags(announced, this.#backplane))
   }
 
   expireTags(tags: readonly string[], over: number): Promise<void> {
-    const { channel } = this.#backplane
     const announced = tags.map((tag) => this.#announced(tag, { kind: 'expired-tag', tag, over }))
-    return this.#onAll((overwrites) => overwrites.expireTags(announced, over, channel))
+    return this.#onAll((overwrites) => overwrites.expireTags(announced, over, this.#backplane))
   }
 
   #announced(name: string, change: Change): AnnouncedTag {

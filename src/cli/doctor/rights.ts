@@ -4,11 +4,11 @@ import { entryKeys } from '../../redis/entry-keys.ts'
 import { lockKeys } from '../../redis/lock-keys.ts'
 import { claim } from '../../redis/scripts/claim.ts'
 import { TOKEN_PREFIX } from '../../redis/scripts/tell.ts'
+import { PRESENT_STREAM } from '../../redis/stream-keys.ts'
 import { lockAcquire } from '../../redis/scripts/lock-acquire.ts'
 import { lockRelease } from '../../redis/scripts/lock-release.ts'
 import { overwrite } from '../../redis/scripts/overwrite.ts'
 import { settle } from '../../redis/scripts/settle.ts'
-import { PRESENT_STREAM } from '../../redis/stream-keys.ts'
 import { encodeEnvelope } from '../../store/envelope.ts'
 import { AGAIN } from '../../store/notice.ts'
 import { lifeOf, NOT_KEPT } from '../../store/storing.ts'
@@ -52,8 +52,8 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   const changed = [value, lease, waiters, last, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
   const bytes = encodeEnvelope({ kind: 'value', loadTime: 0, tags: [], payload: new Uint8Array() })
-  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '', '', '']
-  const removal = [0, '', lifeOf(NOT_KEPT), value, AGAIN, `${prefix}:backplane`, '', '', '']
+  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '', '', '', '']
+  const removal = ['', `${prefix}:backplane`, '', '', 0, '', lifeOf(NOT_KEPT), value, AGAIN, '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
     ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', owner, ''])],
     ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, ...ending])],

@@ -1,4 +1,5 @@
 import { defineScript, type Script } from '../script.ts'
+import { announcing } from './announce.ts'
 
 /** Expiries of a tag that are remembered. */
 const REMEMBERED = 8
@@ -12,12 +13,13 @@ const REMEMBERED = 8
  * oldest would have ended.
  *
  *     KEYS  the tags
- *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire   3 channel of the backplane
- *           4… a message for it for each tag
+ *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire   3 to 5 channel, joined and counter, see
+ *           `announcing`   6… a message for each tag
  *
  * Replies 1.
  */
 export const expireTags: Script = defineScript(`
+${announcing}
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local function instant(micros) return string.format('%.0f', micros) end
@@ -35,10 +37,10 @@ local function withExpiry(text)
   return invalidatedAt .. table.concat(kept)
 end
 
-for i, tag in ipairs(KEYS) do
+for _, tag in ipairs(KEYS) do
   local lives = math.max(redis.call('PTTL', tag), tonumber(ARGV[1]))
   redis.call('SET', tag, withExpiry(redis.call('GET', tag)), 'PX', lives)
-  redis.pcall('PUBLISH', ARGV[3], ARGV[i + 3])
 end
+announceAll(ARGV[3], ARGV[4], ARGV[5], { unpack(ARGV, 6) })
 return 1
 `)

@@ -1,20 +1,23 @@
 import { defineScript, type Script } from '../script.ts'
+import { announcing } from './announce.ts'
 
 /**
  * Invalidates all entries that have one of the tags and were loaded, or began to be loaded, before now.
  *
  *     KEYS  the tags
- *     ARGV  1 ms for which loads that run now may last   2 channel of the backplane   3… a message for it for each tag
+ *     ARGV  1 ms for which loads that run now may last   2 to 4 channel, joined and counter, see `announcing`
+ *           5… a message for each tag
  *
  * Replies 1.
  */
 export const invalidateTags: Script = defineScript(`
+${announcing}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
-for i, tag in ipairs(KEYS) do
+for _, tag in ipairs(KEYS) do
   local lives = math.max(redis.call('PTTL', tag), tonumber(ARGV[1]))
   redis.call('SET', tag, now, 'PX', lives)
-  redis.pcall('PUBLISH', ARGV[2], ARGV[i + 2])
 end
+announceAll(ARGV[2], ARGV[3], ARGV[4], { unpack(ARGV, 5) })
 return 1
 `)

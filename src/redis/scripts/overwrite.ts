@@ -1,42 +1,59 @@
 import { defineScript, type Script } from '../script.ts'
+import { announcing } from './announce.ts'
 import { entryHeader } from './entry-header.ts'
 import { handOff } from './hand-off.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Sets, deletes or expires an entry from outside a refill. A refill that runs loses its lease in the same step, so that
- * what it read before cannot come back; every process hears of it on the backplane.
+ * Sets, deletes or expires entries from outside a refill. A refill that runs loses its lease in the same step, so that
+ * what it read before cannot come back; every process hears of it on the backplane, of several by one message.
  *
- *     KEYS  1 value   2 lease   3 waiters   4 last   5 queue of the lease   6 present stream
- *     ARGV  1 ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a window after that
- *             it is deleted, too   2 bytes of the envelope
- *           3 its life: ms of ttl, staleWhileRevalidate and staleIfError   4 topic, which the token of the lease follows
- *           5 payload for waiters, '' for the bytes   6 channel of the backplane   7 message for it
- *           8 '1' where PUBLISH counts every subscriber   9 '' or the instant in ms after which nothing is done any more
+ *     KEYS  for each entry   value   lease   waiters   last   queue of the lease   present stream
+ *     ARGV  1 '1' where PUBLISH counts every subscriber   2 to 4 channel, joined and counter, see `announcing`
+ *           for each entry   ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a
+ *             window after that it is deleted, too   bytes of the envelope
+ *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic, which the token of the lease follows
+ *           payload for waiters, '' for the bytes   message for the backplane
+ *           '' or the instant in ms after which nothing is done any more
  *
- * Replies { now, 1 }, or { now, 3 } when it was too late: \`now\` in µs on Redis's clock.
+ * Replies { now, and for each entry 1, or 3 when it was too late }: \`now\` in µs on Redis's clock.
  */
 export const overwrite: Script = defineScript(`
 ${entryHeader}
 ${handOff}
 ${wakeWaiters}
+${announcing}
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
-if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return { micros, 3 } end
-local bytes, storeFor = ARGV[2], tonumber(ARGV[1])
-if not storeFor then
-  local value = redis.pcall('GET', KEYS[1])
-  bytes = isEnvelope(value) and endedAt(value, now) or ''
-  storeFor = bytes == '' and 0 or math.max(usableUntil(bytes) - now, 0)
-elseif storeFor > 0 then
-  bytes = timed(bytes, now, ARGV[3])
+local counts = ARGV[1] == '1'
+
+local function overwriteOne(keys, args)
+  local valueKey, leaseKey, waitersKey, lastKey, queueKey, streamKey = unpack(KEYS, keys, keys + 5)
+  local storeFor, bytes, life, topic, notice, deadline = tonumber(ARGV[args]), ARGV[args + 1], ARGV[args + 2], ARGV[args + 3], ARGV[args + 4], ARGV[args + 6]
+  if deadline ~= '' and now > tonumber(deadline) then return 3 end
+  if not storeFor then
+    local value = redis.pcall('GET', valueKey)
+    bytes = isEnvelope(value) and endedAt(value, now) or ''
+    storeFor = bytes == '' and 0 or math.max(usableUntil(bytes) - now, 0)
+  elseif storeFor > 0 then
+    bytes = timed(bytes, now, life)
+  end
+  if storeFor > 0 then redis.call('SET', valueKey, bytes, 'PX', storeFor) else redis.call('DEL', valueKey) end
+  local holder = redis.pcall('GET', leaseKey)
+  redis.call('DEL', lastKey, streamKey)
+  if not handOff(leaseKey, queueKey, counts) then redis.call('DEL', leaseKey) end
+  if type(holder) == 'string' then wakeWaiters(waitersKey, topic .. holder, notice == '' and bytes or notice, #bytes) end
+  return 1
 end
-if storeFor > 0 then redis.call('SET', KEYS[1], bytes, 'PX', storeFor) else redis.call('DEL', KEYS[1]) end
-local holder = redis.pcall('GET', KEYS[2])
-redis.call('DEL', KEYS[4], KEYS[6])
-if not handOff(KEYS[2], KEYS[5], ARGV[8] == '1') then redis.call('DEL', KEYS[2]) end
-if type(holder) == 'string' then wakeWaiters(KEYS[3], ARGV[4] .. holder, ARGV[5] == '' and bytes or ARGV[5], #bytes) end
-redis.pcall('PUBLISH', ARGV[6], ARGV[7])
-return { micros, 1 }
+
+local reply, messages = { micros }, {}
+for i = 0, #KEYS / 6 - 1 do
+  local args = 7 * i + 5
+  local outcome = overwriteOne(6 * i + 1, args)
+  reply[i + 2] = outcome
+  if outcome == 1 then messages[#messages + 1] = ARGV[args + 5] end
+end
+announceAll(ARGV[2], ARGV[3], ARGV[4], messages)
+return reply
 `)

@@ -1,4 +1,5 @@
 import { defineScript, type Script } from '../script.ts'
+import { announcing } from './announce.ts'
 import { endRefill } from './end-refill.ts'
 import { entryHeader } from './entry-header.ts'
 import { handOff } from './hand-off.ts'
@@ -18,7 +19,8 @@ import { wakeWaiters } from './wake-waiters.ts'
  *           for each entry   token   ms until the stored bytes expire, 0 to store nothing   bytes of the envelope or ''
  *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message, which the token follows
  *           payload of the message, '' for the bytes   '' or the instant in ms after which nothing is done any more
- *           '1' where by the caller's clock the lease has run out   '' or the channel of the backplane   message for it
+ *           '1' where by the caller's clock the lease has run out   '' or the channel of the backplane   key of its
+ *           last number   message for it
  *
  * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
  *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
@@ -29,6 +31,7 @@ ${handOff}
 ${touchTag}
 ${wakeWaiters}
 ${endRefill}
+${announcing}
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
@@ -49,12 +52,12 @@ local function settleOne(keys, args)
     redis.call('SET', valueKey, bytes, 'PX', storeFor)
   end
   freeLease(leaseKey, lastKey, queueKey, counts)
-  if ARGV[args + 8] ~= '' then redis.pcall('PUBLISH', ARGV[args + 8], ARGV[args + 9]) end
+  if ARGV[args + 8] ~= '' then announce(ARGV[args + 8], ARGV[args + 9], ARGV[args + 10]) end
   wakeWaiters(waitersKey, topic, notice == '' and bytes or notice, storeFor > 0 and #bytes or 0)
   return 1
 end
 
 local reply = { micros }
-for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 10 * i + 4) end
+for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 11 * i + 4) end
 return reply
 `)

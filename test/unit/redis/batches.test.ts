@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import type { Clock } from '../../../src/clock.ts'
 import { Batches } from '../../../src/redis/batches.ts'
 import { deferred, type Deferred } from '../../support/deferred.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 
-function recorder(largest = 3, size?: number) {
+function recorder(largest = 3, size?: number, clock?: Clock) {
   const sent: number[][] = []
   const answers: Deferred<void>[] = []
   const batches = new Batches<number>({
@@ -14,11 +16,59 @@ function recorder(largest = 3, size?: number) {
     },
     largest: () => largest,
     ...(size === undefined ? {} : { size: { of: (item) => item, largest: size } }),
+    ...(clock === undefined ? {} : { gathering: { ms: 2, clock } }),
   })
   return { sent, answers, batches }
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('Batches that gather', () => {
+  it('let one after the other leave at once', async () => {
+    const { sent, answers, batches } = recorder(3, undefined, new FakeClock())
+    for (const item of [1, 2, 3]) {
+      batches.add(item)
+      expect(sent.at(-1)).toEqual([item])
+      answers.at(-1)?.resolve()
+      await nextTurn()
+    }
+  })
+
+  it('keep what comes while one is under way until that is answered', async () => {
+    const clock = new FakeClock()
+    const { sent, answers, batches } = recorder(9, undefined, clock)
+    for (const item of [1, 2]) batches.add(item)
+    await nextTurn()
+    batches.add(3)
+    await nextTurn()
+    expect(sent).toEqual([[1]])
+    answers[0]?.resolve()
+    await nextTurn()
+    expect(sent).toEqual([[1], [2, 3]])
+    await clock.advance(10)
+    expect(sent).toHaveLength(2)
+  })
+
+  it('keep it so many ms at most, counted from the first of them', async () => {
+    const clock = new FakeClock()
+    const { sent, batches } = recorder(9, undefined, clock)
+    for (const item of [1, 2]) batches.add(item)
+    await nextTurn()
+    await clock.advance(1)
+    batches.add(3)
+    await nextTurn()
+    expect(sent).toEqual([[1]])
+    await clock.advance(1)
+    expect(sent).toEqual([[1], [2, 3]])
+  })
+
+  it('keep nothing where each item is a batch by itself', async () => {
+    const { sent, batches } = recorder(1, undefined, new FakeClock())
+    for (const item of [1, 2, 3]) batches.add(item)
+    await nextTurn()
+    expect(sent).toEqual([[1], [2], [3]])
+  })
+})
 
 describe('Batches', () => {
   it('sends one that comes alone at once, and gathers the rest of its turn', async () => {

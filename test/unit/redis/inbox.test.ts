@@ -32,7 +32,7 @@ async function openInbox() {
   const told: string[] = []
   const inbox = new Inbox(new Connection(new IoredisPort(user), clock, 100), clock, new FakeRandom(), {
     broadcast: {
-      channel: 'all',
+      channels: ['all'],
       onMessage: (message) => void told.push(`message ${message.toString()}`),
       onSync: (state) => void told.push(state),
     },
