@@ -9,7 +9,7 @@ import { type Figures, keepFigures } from './measure/results.ts'
 
 /**
  *     npm run bench                                        measures everything; takes a quarter of an hour and more
- *     npm run bench -- cache lock http streams [--quick]   these alone; --quick: fewer rounds
+ *     npm run bench -- cache lock http scale streams [--quick]   these alone; --quick: fewer rounds
  *     npm run bench -- cache --only cold                   further flags go to the bench; figures of others are kept
  *     npm run bench -- [cache …] --plot                    draws the plots of the docs; without names measures nothing
  *
@@ -22,6 +22,7 @@ const benches: Record<string, { readonly peers?: string; readonly compile?: stri
   cache: { peers: 'bench/cache/peers', compile: 'bench/cache/tsconfig.json' },
   lock: { peers: 'bench/lock' },
   http: { peers: 'bench/http/peers' },
+  scale: {},
   streams: {},
 }
 

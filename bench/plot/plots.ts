@@ -16,6 +16,8 @@ interface Plot {
   readonly bench: string
   readonly title: string
   readonly questions: readonly Question[]
+  /** How it was measured, where contenders did not take turns. */
+  readonly measured?: string
 }
 
 const plots: readonly Plot[] = [
@@ -97,6 +99,29 @@ const plots: readonly Plot[] = [
       },
     ],
   },
+  {
+    name: 'scale',
+    bench: 'scale',
+    title: 'What a change costs Redis, by processes that listen',
+    measured: 'a Redis of its own; ms of its thread by INFO cpu',
+    questions: [
+      {
+        asked: "one change that comes alone: ms of Redis's thread",
+        heading: "one change that comes alone: ms of Redis's thread, logarithmic scale; fewer is better",
+        isLogarithmic: true,
+      },
+      {
+        asked: "one of 100 changes at once: ms of Redis's thread",
+        heading: 'one of 100 changes that a process makes at once, likewise',
+        isLogarithmic: true,
+      },
+      {
+        asked: "ways to tell of a change, 10000 processes: ms of Redis's thread",
+        heading: 'one change, at the level of commands, 10 000 processes, likewise',
+        isLogarithmic: true,
+      },
+    ],
+  },
 ]
 
 /** The plots for which something was measured. A plot without any figure is none. */
@@ -139,13 +164,17 @@ function kindOf(contender: string): Panel['bars'][number]['kind'] {
   return /^(limit|the least)/.test(contender) ? 'least' : 'plain'
 }
 
-function pictureOf({ name, title }: Plot, panels: readonly Panel[], { node, cores, quick }: Results): Picture {
+function pictureOf(
+  { name, title, measured }: Plot,
+  panels: readonly Panel[],
+  { node, cores, quick }: Results,
+): Picture {
   const lines = panels.map(
     ({ heading, bars }) => `${heading}: ${bars.map(({ label, value }) => `${label} ${value}`).join(', ')}.`,
   )
   const rounds = quick ? ', few rounds' : ''
   return barChart({
     ...{ name: `bench-${name}`, title, description: `${title}. ${lines.join(' ')}`, panels },
-    footnote: `Node ${node.slice(1)}, ${cores} cores, a Redis of its own; medians of contenders that took turns${rounds}.`,
+    footnote: `Node ${node.slice(1)}, ${cores} cores, ${measured ?? 'a Redis of its own; medians of contenders that took turns'}${rounds}.`,
   })
 }
