@@ -72,7 +72,7 @@ export function createTestbed(options: TestbedOptions = {}): Testbed {
   const { redis: client, prefix = `herdlock-test-${systemRandom.token()}`, seed = 1 } = options
   const random = seededChance(checkNumber('seed', seed, 'a whole number', Number.isInteger))
   const redis = client === undefined ? undefined : new TestRedis(client, () => time.ahead)
-  const time = new VirtualTime(redis)
+  const time: VirtualTime = new VirtualTime(redis)
   const witness = new Witness(() => time.now)
   const processes: OneProcess[] = []
 
