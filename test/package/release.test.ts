@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type * as WorkflowParser from '@actions/workflow-parser'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { missingFacts } from '../../release/owner-facts.ts'
+import { missingFacts } from '../../.ci/release/owner-facts.ts'
 import { ROOT, run } from './packed.ts'
 
 const WORKFLOWS = join(ROOT, '.github', 'workflows')
@@ -148,7 +148,7 @@ describe('changesets', { timeout: 60_000 }, () => {
 })
 
 function check(folder: string): Promise<string> {
-  return run(process.execPath, ['--import', 'tsx', join(ROOT, 'release', 'check.ts'), folder], ROOT)
+  return run(process.execPath, ['--import', 'tsx', join(ROOT, '.ci', 'release', 'check.ts'), folder], ROOT)
 }
 
 async function edit(folder: string, name: string, change: (text: string) => string): Promise<void> {

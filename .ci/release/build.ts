@@ -5,7 +5,7 @@ import { transform } from 'esbuild'
 import { rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 import { entries, ROOT } from './entries.ts'
-import { pageSource } from '../src/dashboard/page-source.ts'
+import { pageSource } from '../../src/dashboard/page-source.ts'
 
 /**
  *     npm run build
