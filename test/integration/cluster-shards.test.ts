@@ -138,6 +138,7 @@ test('when a master dies its shard is heard at its successor', async () => {
       }
       return (await shardChannels()).length === 3
     },
-    { within: 20_000, every: 50 },
+    // Until the failover each key of that master waits for a command's deadline.
+    { within: 60_000, every: 50 },
   )
-})
+}, 70_000)

@@ -69,7 +69,7 @@ describe.each([
   it('the doctor finds a Redis fit, leaves nothing behind and ends', async () => {
     const { code, levels, text } = await doctor([redis.url])
     expect(unless(/ ok$|^latency/, levels), text).toEqual([])
-    expect(levels).toHaveLength(11)
+    expect(levels).toHaveLength(13)
     expect(code).toBe(0)
     expect(await redis.command('DBSIZE')).toBe(0)
   })
