@@ -16,7 +16,8 @@ const QUIET = 1000
 /** What may differ by chance: how much is under way at the moment of each look. */
 const HEAP_MAY_GROW = 6 * 1024 * 1024
 const LISTENERS_MAY_GROW = 40
-const HANDLES_MAY_GROW = 60
+/** Timers above all: of loads and waits that are under way. One left by each load would be thousands. */
+const HANDLES_MAY_GROW = 300
 /** One that is closing beside each that has taken its place. */
 const SOCKETS_MAY_GROW = 4
 const KEYS = 20

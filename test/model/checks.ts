@@ -114,7 +114,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: both(set(0, 110), set(1, 111)),
     defines: [...TWO, ...CHANGES_ONLY, 'NFAIL=1', 'NREFUSE=1'],
     about: 'a set whose reply is lost, and another',
-    quick: true,
   },
   'tags-declared': {
     changes: 'run TagInv(1)',
@@ -135,7 +134,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: 'run TagInv(1)',
     defines: [...THREE, ...CLUSTER, FILLED, NOBODY_JOINS],
     about: 'invalidateTags on a Cluster, calls name the tag',
-    quick: true,
   },
   'cluster-tags-undeclared': {
     changes: 'run TagInv(0)',
@@ -172,7 +170,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: both(set(0, 110), 'run Expire(1)'),
     defines: [...TWO, ...CHANGES_ONLY, 'EXPIRES', NOTHING_EVICTED],
     about: 'expire beside a set',
-    quick: true,
   },
   'expire-tags': {
     changes: 'run TagExp(1)',
@@ -193,7 +190,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: 'run Expire(1)',
     defines: [...TWO, 'NLOADFAIL=2', 'EXPIRES', NOTHING_EVICTED],
     about: 'loads that fail and are remembered, and expire',
-    quick: true,
   },
   'failures-set': {
     changes: set(0, 110),
@@ -215,7 +211,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: 'run Inval(1)',
     defines: [...TWO, ...GAP, FILLED, 'LOOKS'],
     about: 'the same with plain reads',
-    quick: true,
   },
   'gap-tags': {
     changes: 'run TagInv(1)',
@@ -268,7 +263,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: 'run Hand()',
     defines: [...THREE, FILLED, 'TRACKING', NOTHING_EVICTED],
     about: 'a DEL by hand, with tracking',
-    quick: true,
   },
   'tracking-plain-reads': {
     changes: 'run Hand()',
@@ -314,7 +308,6 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   M_EXPLEASE: {
     check: 'expire',
     without: 'expire revokes the lease in the step in which it ends the ttl',
-    quick: true,
   },
   M_EXPKEEP: { check: 'expire', without: 'what was asked for before an expiry is not kept' },
   M_EXPJOIN: { check: 'expire', without: 'after an expiry nobody joins a flight from before it' },
@@ -332,7 +325,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     check: 'gap-cluster',
     without: 'on a Cluster the question for the tags has left after the gap, too',
   },
-  M_LASTKEPT: { check: 'lease-untaken', without: 'set and invalidate delete `last`', quick: true },
+  M_LASTKEPT: { check: 'lease-untaken', without: 'set and invalidate delete `last`' },
   M_REPLICA: { check: 'plain-reads', without: 'plain reads go to the master, not to a replica that lags' },
   M_TRACKREAD: { check: 'tracking', without: 'a message of tracking revokes flights and looks' },
 }
