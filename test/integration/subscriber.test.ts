@@ -315,7 +315,7 @@ test('1000 results that come before the replies which say that others refill: ev
   const redis = lab.client(`redis://127.0.0.1:${proxy.port}`)
   // Replies take a while, messages do not.
   redis.duplicate = (options) => new Redis({ ...redis.options, ...options, port: lab.redis.port } as object)
-  const leader = lab.cache()
+  const leader = lab.cache({ lockTtl: 30_000 })
   const waiter = lab.cache({ redis, lockTtl: 30_000, commandTimeout: 5000 })
   await warmUp(lab.redis, leader, waiter)
   const keys = Array.from({ length: 1000 }, (_, i) => `key ${i}`)
@@ -335,5 +335,5 @@ test('1000 results that come before the replies which say that others refill: ev
   await led
   const { value, took } = await waited
   expect(new Set(value)).toEqual(new Set(['led']))
-  expect(took).toBeLessThan(2500)
+  expect(took).toBeLessThan(10_000) // else they would sit out the lease
 })
