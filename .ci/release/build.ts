@@ -49,7 +49,7 @@ async function code(): Promise<void> {
 async function smallPage(): Promise<Record<string, string>> {
   const small = async ([name, text]: [string, string]): Promise<[string, string]> => {
     const loader = /\.(js|css)$/.exec(name)?.[1] as 'js' | 'css' | undefined
-    if (loader === undefined) return [name, text]
+    if (loader === undefined) return [name, text.replaceAll(/\n\s+/g, '\n')]
     return [name, (await transform(text, { loader, minify: true, target: 'es2022' })).code]
   }
   return Object.fromEntries(await Promise.all(Object.entries(pageSource).map(small)))

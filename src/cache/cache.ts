@@ -49,7 +49,7 @@ export interface Cache extends AnyCache {
   /**
    * A stream that is produced once for all who ask for it, in all processes: each gets at once what has come, and the rest as
    * it comes. When it has ended it is an entry like any other, whose value is the list of its chunks. Throws for options that
-   * cannot be honoured, and after `close`.
+   * cannot be honoured, after `close`, and on the cache that a middleware has made for itself.
    */
   stream<C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C>
   /** `fn` behind `getOrRefill`. */

@@ -7,6 +7,7 @@ import type { StandardSchemaV1, ValueOf } from './schema/standard-schema.ts'
 import type { TypedCache } from './typed-cache.ts'
 import { resolveOptions, type CacheOptions, type ResolvedOptions } from './options.ts'
 import { RedisTier } from './shared/tier.ts'
+import { SharedStreams } from './stream/shared-streams.ts'
 
 /** A cache in memory and, with `redis`, in all processes that share it. Throws when an option cannot be honoured. */
 export function createCache<T extends StandardSchemaV1>(options: CacheOptions & { schema: T }): TypedCache<ValueOf<T>>
@@ -17,7 +18,10 @@ export function createCache(options: CacheOptions): Cache {
 
 /** For tests, which own time and chance. */
 export function createCacheOn(options: CacheOptions, clock: Clock, random: Random): Cache {
-  return new RefillCache(resolveWithClients(options), clock, random, (...parts) => new RedisTier(...parts))
+  return new RefillCache(resolveWithClients(options), clock, random, {
+    openTier: (...parts) => new RedisTier(...parts),
+    openStreams: (core, claims) => new SharedStreams(core, claims),
+  })
 }
 
 /** Its options, checked and completed, with the ports of its clients. */

@@ -5,8 +5,8 @@ import { resolveOptions, type CacheOptions } from './options.ts'
 import { RefillCache } from './refill-cache.ts'
 
 /**
- * A cache in this process alone. Apart from `createCache`, so that whoever bundles the middleware without Redis gets
- * nothing that speaks to one. Throws when an option cannot be honoured.
+ * A cache in this process alone, without streams. Apart from `createCache`, so that whoever bundles the middleware without
+ * Redis gets nothing that speaks to one, nor what streams stand on. Throws when an option cannot be honoured.
  */
 export function createMemoryCache(options: Omit<CacheOptions, 'redis'>, clock: Clock, random: Random): Cache {
   const resolved = resolveOptions(options, () => [])

@@ -25,6 +25,7 @@ import {
   settingsOf,
 } from './options.ts'
 import type { CallOptions, CallSettings, ExpireOptions, ResolvedOptions, VersionOptions } from './options.ts'
+import type { CacheParts } from './parts.ts'
 import { Claims } from './read/claims.ts'
 import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
@@ -37,10 +38,10 @@ import { refuseInvalid } from './schema/made-valid.ts'
 import { optional } from './schema/standard-schema.ts'
 import type { Change } from './shared/backplane.ts'
 import { LoadLimit } from './shared/load-limit.ts'
-import type { RedisTier, RedisTierHooks } from './shared/tier.ts'
+import type { RedisTier } from './shared/tier.ts'
 import type { Producer, StreamOptions } from './stream/options.ts'
 import type { SharedStream } from './stream/shared-stream.ts'
-import { SharedStreams } from './stream/shared-streams.ts'
+import type { SharedStreams } from './stream/shared-streams.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import { shareInside } from './watch/inside.ts'
@@ -49,9 +50,6 @@ import { wrapped } from './wrap.ts'
 
 /** Keys of one call that are asked for in one turn of the event loop. */
 const KEYS_A_TURN = 250
-
-/** Makes what shares the cache with other processes. */
-export type OpenTier = (options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) => RedisTier
 
 export class RefillCache implements Cache {
   readonly name: string
@@ -64,12 +62,11 @@ export class RefillCache implements Cache {
   readonly #closing = new AbortController()
   readonly #reads: ReadPath
   readonly #claims: Claims
-  readonly #streams: SharedStreams
+  readonly #streams: SharedStreams | undefined
   readonly #inspections: Inspections
   readonly #whole: Whole
 
-  /** `openTier` may be absent where the options name no Redis. */
-  constructor(options: ResolvedOptions, clock: Clock, random: Random, openTier?: OpenTier) {
+  constructor(options: ResolvedOptions, clock: Clock, random: Random, { openTier, openStreams }: CacheParts = {}) {
     this.#clock = clock
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
@@ -106,7 +103,7 @@ export class RefillCache implements Cache {
     }
     this.#reads = new ReadPath(this.#core)
     this.#claims = new Claims(this.#core, this.#reads)
-    this.#streams = new SharedStreams(this.#core, this.#claims)
+    this.#streams = openStreams?.(this.#core, this.#claims)
     this.#inspections = new Inspections(this.#core)
     const known = memory && !options.forceFresh ? inVersion(memory, options.version) : undefined
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
@@ -192,8 +189,11 @@ export class RefillCache implements Cache {
     return this.#claims.claim({ key, settings: settingsOf(options, this.#core.options) })
   }
 
-  readonly stream = <C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C> =>
-    this.#streams.stream(this.#keyOf(key, options), producer, options)
+  readonly stream = <C>(key: string, producer: Producer<C>, options?: StreamOptions): SharedStream<C> => {
+    if (this.#streams === undefined)
+      throw new TypeError('stream needs a cache of createCache, not the own one of a middleware')
+    return this.#streams.stream(this.#keyOf(key, options), producer, options)
+  }
 
   readonly wrap = <A extends unknown[], V>(
     fn: (...args: A) => V | Promise<V>,

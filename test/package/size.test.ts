@@ -5,22 +5,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, type Packed, ROOT } from './packed.ts'
 
 /** Bytes of the tarball, some hundredths above what it is. Whoever needs more raises it, and says why in the commit. */
-const TARBALL = 265_000
+const TARBALL = 254_000
 
 /** Of each entry, how large it may be when an application bundles it, as a share of the root. */
 const SHARES = {
-  lock: 0.25,
-  redlock: 0.27,
-  express: 0.65,
-  fetch: 0.65,
-  hono: 0.65,
-  koa: 0.65,
-  fastify: 0.65,
+  lock: 0.22,
+  redlock: 0.24,
+  express: 0.55,
+  fetch: 0.51,
+  hono: 0.51,
+  koa: 0.54,
+  fastify: 0.55,
   next: 0.06,
   'cache-manager': 0.05,
   opentelemetry: 0.06,
   prometheus: 0.04,
-  dashboard: 0.25,
+  dashboard: 0.19,
 }
 
 describe('the size of the package', () => {

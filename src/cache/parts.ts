@@ -1,0 +1,15 @@
+import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
+import type { CacheCore } from './core.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Claims } from './read/claims.ts'
+import type { RedisTier, RedisTierHooks } from './shared/tier.ts'
+import type { SharedStreams } from './stream/shared-streams.ts'
+
+/** Parts of a cache that not every bundle has. */
+export interface CacheParts {
+  /** Makes what shares the cache with other processes; may be absent where the options name no Redis. */
+  readonly openTier?: (options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) => RedisTier
+  /** Makes what `stream` stands on; without it `stream` throws. */
+  readonly openStreams?: (core: CacheCore, claims: Claims) => SharedStreams
+}
