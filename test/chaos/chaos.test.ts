@@ -16,6 +16,8 @@ it(
     expect(judged.answers).toBeGreaterThan(SECONDS * 30)
     expect(judged.bound).toBeGreaterThan(judged.answers / 4)
     expect(judged.loads).toBeGreaterThan(SECONDS)
+    expect(judged.readings).toBeGreaterThan(SECONDS * 5)
+    expect(judged.chunks).toBeGreaterThan(SECONDS * 100)
   },
   (SECONDS + 120) * 1000,
 )

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { check, type Bounds } from './checker.ts'
-import type { Call, Change, Fault, Hearing, History, Load } from './history.ts'
+import type { Bounds } from './bounds.ts'
+import { check } from './checker.ts'
+import type { Call, Change, Fault, Hearing, History, Load, Piece, Reading } from './history.ts'
 
-const BOUNDS: Bounds = { longestCall: 1000, grace: 5000, recovery: 500, longestLoad: 100 }
+const BOUNDS: Bounds = { longestCall: 1000, longestWait: 300, grace: 5000, recovery: 500, longestLoad: 100 }
 const KEY = 'key'
 
 const history = (parts: Partial<History>): History => ({
-  ...{ calls: [], loads: [], changes: [], hearings: [], lapses: [], stalls: [], faults: [] },
+  ...{ calls: [], loads: [], readings: [], changes: [], hearings: [], lapses: [], stalls: [], faults: [] },
   ...parts,
 })
 const call = (from: number, version: number | undefined, more: Partial<Call> = {}): Call => ({
@@ -185,5 +186,101 @@ describe('end', () => {
   it('knows that of keys that are asked for together one fails all', () => {
     const failed = call(0, undefined, { error: 'LoaderError: no', together: [KEY, 'another'] })
     expect(complaints({ calls: [failed], loads: [load('b', 0, 5, { failed: true, key: 'another' })] })).toEqual([])
+  })
+})
+
+describe('streams', () => {
+  const piece = (run: string, number: number, more: Partial<Piece> = {}): Piece => ({
+    ...{ run, number, since: 0, of: 4, version: 1, at: 100 + number },
+    ...more,
+  })
+  const run = (name: string, ...numbers: number[]): Piece[] => numbers.map((number) => piece(name, number))
+  const resumed = (name: string, since: number): Piece[] =>
+    run(name, 0, 1, 2, 3)
+      .slice(since)
+      .map((each) => ({ ...each, since }))
+  const reading = (pieces: Piece[], more: Partial<Reading> = {}): Reading => ({
+    ...{ process: 'a', key: KEY, from: 90, to: 110, how: 'own', resumes: true, pieces },
+    end: pieces.length === 4 ? 'whole' : 'left',
+    ...more,
+  })
+  const said = (...readings: Reading[]): string[] => complaints({ readings })
+
+  it('takes a copy of one run, and the beginning of one', () => {
+    expect(said(reading(run('one', 0, 1, 2, 3)), reading(run('one', 0, 1)), reading([]))).toEqual([])
+  })
+
+  it.each<[string, number[]]>([
+    ['is missing', [0, 2, 3]],
+    ['is missing at the beginning', [1, 2, 3]],
+    ['is there twice', [0, 1, 1, 2, 3]],
+    ['comes before another', [0, 2, 1, 3]],
+  ])('refuses a chunk that %s', (_, numbers) => {
+    expect(said(reading(run('one', ...numbers), { end: 'left' }))).toContain('order')
+  })
+
+  it('refuses the chunks of two producers, unless one goes on where the other has ended', () => {
+    expect(said(reading([...run('one', 0, 1), ...run('two', 2, 3)]))).toEqual(['one producer'])
+    expect(said(reading([...run('one', 0, 1), ...resumed('two', 2)]))).toEqual([])
+    expect(said(reading([...run('one', 0, 1, 2), ...resumed('two', 2).slice(1)]))).toEqual(['one producer'])
+    expect(said(reading([...run('one', 0, 1), ...resumed('two', 2)], { resumes: false }))).toEqual(['one producer'])
+  })
+
+  it('refuses two pasts of one run', () => {
+    const one = reading([...run('one', 0, 1), ...resumed('two', 2)])
+    expect(said(one, one, reading(run('one', 0, 1, 2, 3)))).toEqual([])
+    expect(said(one, reading([...run('other', 0, 1), ...resumed('two', 2)]))).toEqual(['one past'])
+  })
+
+  it('refuses an end before the last chunk, and chunks after it', () => {
+    expect(said(reading(run('one', 0, 1), { end: 'whole' }))).toEqual(['whole'])
+    expect(said(reading([], { end: 'whole' }))).toEqual(['whole'])
+    expect(said(reading(run('one', 0, 1, 2, 3, 4), { end: 'left' }))).toEqual(['whole'])
+  })
+
+  it('refuses what never ends, and every wait that is too long', () => {
+    expect(said(reading(run('one', 0, 1), { to: null, end: undefined }))).toEqual(['end'])
+    const waits = (at: number): Reading => reading([piece('one', 0), piece('one', 1, { at })], { to: at })
+    expect(said(waits(400))).toEqual([])
+    expect(said(waits(401))).toEqual(['end'])
+    expect(said(reading([], { to: 400 }))).toEqual(['end'])
+    expect(said(reading(run('one', 0), { to: 500 }))).toEqual(['end'])
+  })
+
+  it('takes off a wait what its process was stopped for, and nothing else', () => {
+    const readings = [reading([], { to: 500 })]
+    expect(complaints({ readings, faults: [fault(100, 300, { process: 'a', froze: true })] })).toEqual([])
+    expect(complaints({ readings, faults: [fault(100, 300, { process: 'b', froze: true })] })).toEqual(['end'])
+  })
+
+  it('refuses a lost producer where nobody was in trouble', () => {
+    const readings = [reading(run('one', 0), { end: undefined, error: 'ProducerLostError: gone' })]
+    expect(complaints({ readings })).toEqual(['end'])
+    expect(complaints({ readings, faults: [fault(-300, -100, { process: 'b' })] })).toEqual([])
+    expect(complaints({ readings, faults: [fault(-1500, -1000, { process: 'b' })] })).toEqual(['end'])
+    expect(complaints({ readings, faults: [fault(0, 50, { harms: false })] })).toEqual(['end'])
+  })
+
+  it('refuses an error that no failed producer explains', () => {
+    const readings = [reading(run('one', 0), { end: undefined, error: 'RefillFailedError: no' })]
+    expect(complaints({ readings, loads: [load('b', 50, 100)] })).toEqual(['end'])
+    expect(complaints({ readings, loads: [load('b', 50, 100, { failed: true })] })).toEqual([])
+    const other = [reading([], { end: undefined, error: 'TypeError: no' })]
+    expect(complaints({ readings: other, loads: [load('b', 50, 100, { failed: true })] })).toEqual(['end'])
+  })
+
+  it('refuses a beginning that is older than a change', () => {
+    const changes = [change(2, 0, 80)]
+    const readings = [reading(run('one', 0, 1))]
+    expect(complaints({ readings, changes })).toEqual(['resurrection'])
+    expect(complaints({ readings: [{ ...readings[0], from: 79 } as Reading], changes })).toEqual([])
+    const joined = [reading(run('one', 0, 1), { how: 'joined' })]
+    expect(complaints({ readings: joined, changes })).toEqual([])
+    expect(complaints({ readings: joined, changes, hearings: [hearing(2, 85)] })).toEqual(['fresh'])
+  })
+
+  it('refuses two producers at a time', () => {
+    const loads = [load('a', 0, 100), load('b', 50, 150)]
+    expect(complaints({ loads, readings: [reading(run('one', 0))] })).toEqual(['one load'])
   })
 })

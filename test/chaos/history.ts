@@ -2,6 +2,7 @@
 export interface History {
   readonly calls: readonly Call[]
   readonly loads: readonly Load[]
+  readonly readings: readonly Reading[]
   readonly changes: readonly Change[]
   readonly hearings: readonly Hearing[]
   readonly lapses: readonly Lapse[]
@@ -32,7 +33,7 @@ export interface Call {
   readonly error?: string | undefined
 }
 
-/** One run of a loader, which reads the version from the origin. */
+/** One run of a loader, or of the producer of a stream, which reads the version from the origin. */
 export interface Load {
   readonly process: string
   readonly key: string
@@ -43,6 +44,42 @@ export interface Load {
   readonly failed: boolean
   /** Asked for by `forceFresh`, which may load beside others. */
   readonly forced: boolean
+}
+
+/** One reader of a stream, from its first wait on. */
+export interface Reading {
+  readonly process: string
+  readonly key: string
+  readonly from: number
+  /** `null`: it was waiting when all was over. */
+  readonly to: number | null
+  /** As that of a call, at its first wait. */
+  readonly how: Call['how']
+  /** Whether another producer may go on with the stream of one that is lost. */
+  readonly resumes: boolean
+  readonly pieces: readonly Piece[]
+  /** `whole`: the stream said so. `left`: the reader wished so. */
+  readonly end?: 'whole' | 'left' | undefined
+  /** What it failed with. */
+  readonly error?: string | undefined
+}
+
+/** One chunk of a stream, as its producer has made it. */
+export interface Chunk {
+  /** The run of a producer that has made it. */
+  readonly run: string
+  /** The number of the first chunk of that run: not 0 where it goes on with the stream of another. */
+  readonly since: number
+  readonly number: number
+  /** How many the stream has in all. */
+  readonly of: number
+  /** The origin's, when the run began. */
+  readonly version: number
+}
+
+/** A chunk that a reader got at that instant. */
+export interface Piece extends Chunk {
+  readonly at: number
 }
 
 /** The origin changed to `version`; then the cache was told. */

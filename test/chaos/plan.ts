@@ -17,12 +17,18 @@ export interface ChaosSetup {
   readonly originUrl: string
   readonly keys: number
   readonly callers: number
+  /** Of streams. */
+  readonly readers: number
   readonly options: Omit<CacheOptions, 'redis'>
 }
 
 export const KEYS = 12
 /** ms that a loader runs at most. */
 export const LONGEST_LOAD = 60
+/** How many chunks each stream has. Every second one may be resumed. */
+export const STREAM_LENGTHS: readonly number[] = [5, 60, 25, 12]
+/** ms between two chunks at most. */
+export const LONGEST_STEP = 30
 const LOCK_TTLS = [1500, 3000]
 const TTLS = [300, 1500, 60_000]
 

@@ -4,7 +4,8 @@ import { startRedis } from '../support/redis-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startWallClock } from '../support/wall-clock.ts'
 import { startWorkers, type Worker } from '../support/workers.ts'
-import { check, type Bounds, type Verdict } from './checker.ts'
+import type { Bounds } from './bounds.ts'
+import { check, type Verdict } from './checker.ts'
 import type { Change, Fault, History, Stall } from './history.ts'
 import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD, pick } from './plan.ts'
 
@@ -25,9 +26,13 @@ export interface ChaosRun {
 
 const PROCESSES = 4
 const CALLERS = 4
+const READERS = 2
 /** ms */
 const LONGEST_FREEZE = 900
-const BOUNDS: Bounds = { longestCall: 6000, grace: 15_000, recovery: 4000, longestLoad: LONGEST_LOAD + 500 }
+const BOUNDS: Bounds = {
+  ...{ longestCall: 6000, longestWait: 9000, grace: 15_000, recovery: 4000 },
+  longestLoad: LONGEST_LOAD + 500,
+}
 /** Looked for this often; ms that this process may be late before all count as having stood still: it is the network. */
 const LOOK_EVERY = 20
 const STALL = 150
@@ -62,7 +67,8 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
   async function start(place: number, proxy: TcpProxy): Promise<Member> {
     const name = `process ${place}.${generation++}`
     const setup: ChaosSetup = {
-      ...{ name, place, places: PROCESSES, keys: KEYS, callers: CALLERS, port: proxy.port, originUrl: origin.url },
+      ...{ name, place, places: PROCESSES, keys: KEYS, callers: CALLERS, readers: READERS },
+      ...{ port: proxy.port, originUrl: origin.url },
       ...drawClient(random, place),
       options: drawOptions(random),
       seed: between(random, 0, 2 ** 31),
@@ -215,6 +221,7 @@ class Log {
     return {
       calls: this.#of('calls'),
       loads: this.#of('loads'),
+      readings: this.#of('readings'),
       changes: this.#changes(),
       hearings: this.#of('hearings'),
       lapses: this.#of('lapses'),

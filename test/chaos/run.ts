@@ -18,7 +18,7 @@ const REPORT = new URL('../../bench/results/chaos.json', import.meta.url)
 const SECONDS_A_ROUND = 60
 
 const total = { seconds: 0, calls: 0, changes: 0, faults: {} as Record<string, number> }
-const judged = { answers: 0, bound: 0, loads: 0, exclusive: 0 }
+const judged = { answers: 0, bound: 0, loads: 0, exclusive: 0, readings: 0, chunks: 0, resumed: 0 }
 let wrong: readonly string[] = []
 const endsAt = performance.now() + minutes * 60_000
 let seed = firstSeed

@@ -3,7 +3,8 @@ import { Redis } from 'ioredis'
 import { createCache } from '../../../src/cache/create-cache.ts'
 import type { MemoryOptions } from '../../../src/cache/options.ts'
 import { LONGEST_LOAD, type ChaosSetup } from '../../chaos/plan.ts'
-import type { Call, Change, Hearing, Lapse, Load, Stall } from '../../chaos/history.ts'
+import type { Call, Change, Chunk, Hearing, Lapse, Load, Reading, Stall } from '../../chaos/history.ts'
+import { lengthOf, streamKeys, StreamUser } from '../../chaos/stream-user.ts'
 import { connectClient } from '../../support/clients-by-library.ts'
 import { FakeRandom } from '../../support/fake-random.ts'
 import { parent, ready } from '../../support/worker-side.ts'
@@ -30,6 +31,7 @@ let seen: Seen = {}
 const TELL_EVERY = 50
 function see(kind: 'calls', item: Call): void
 function see(kind: 'loads', item: Load): void
+function see(kind: 'readings', item: Reading): void
 function see(kind: 'changes', item: Change): void
 function see(kind: 'hearings', item: Hearing): void
 function see(kind: 'lapses', item: Lapse): void
@@ -130,6 +132,14 @@ cache.on('stale', ({ key, tier }) => {
   staleAt.set(key, now())
 })
 
+function noteHow<T>(begin: () => T): { answer: T; how: Call['how'] } {
+  outcome = 'own'
+  const answer = begin()
+  return { answer, how: outcome }
+}
+
+const isStaleSince = (key: string, from: number): boolean => (staleAt.get(key) ?? 0) >= from
+
 const GIVEN_UP = 'given up'
 const pending = new Set<Omit<Call, 'to'>>()
 
@@ -140,13 +150,12 @@ async function ask(
   together?: readonly string[],
 ): Promise<void> {
   const from = now()
-  outcome = 'own'
-  const answer = begin()
-  const call = { process: name, key, method, from, how: outcome, together }
+  const { answer, how: begun } = noteHow(begin)
+  const call = { process: name, key, method, from, how: begun, together }
   pending.add(call)
   try {
     const value = await answer
-    const how = (staleAt.get(key) ?? 0) >= from ? 'memory' : call.how
+    const how = isStaleSince(key, from) ? 'memory' : call.how
     see('calls', { ...call, how, to: now(), version: value?.version, of: value?.key })
   } catch (error) {
     see('calls', { ...call, to: now(), error: error === GIVEN_UP ? undefined : String(error) })
@@ -205,11 +214,10 @@ async function askMany(several: readonly string[]): Promise<void> {
   )
 }
 
-const ownKeys = Array.from({ length: keys }, (_, i) => i)
-  .filter((i) => i % places === place)
-  .map((i) => `key ${i}`)
+const allKeys = [...Array.from({ length: keys }, (_, i) => `key ${i}`), ...streamKeys]
+const tagOf = (key: string): string => `tag ${Number(key.split(' ')[1]) % places}`
 const ownTag = `tag ${place}`
-const tagOf = (key: string): string => `tag ${Number(key.slice(4)) % places}`
+const ownKeys = allKeys.filter((key) => tagOf(key) === ownTag)
 const changing = new Set<string>()
 
 /**
@@ -218,7 +226,10 @@ const changing = new Set<string>()
  */
 async function change(): Promise<void> {
   const chance = random.uniform()
-  const changed = chance < 0.1 ? ownKeys : [ownKeys[Math.floor(random.uniform() * ownKeys.length)] as string]
+  const changed =
+    chance < 0.1
+      ? ownKeys.filter((key) => !streamKeys.includes(key))
+      : [ownKeys[Math.floor(random.uniform() * ownKeys.length)] as string]
   if (changed.some((key) => changing.has(key))) return
   for (const key of changed) changing.add(key)
   const from = now()
@@ -231,7 +242,9 @@ async function change(): Promise<void> {
   told(false)
   tell()
   const [key] = changed as [string]
-  const value = { key, version: versions[0] as number }
+  const value = streamKeys.includes(key)
+    ? chunksOf(key, versions[0] as number)
+    : { key, version: versions[0] as number }
   const carryOut =
     changed.length > 1
       ? () => cache.invalidateTags(ownTag)
@@ -244,6 +257,12 @@ async function change(): Promise<void> {
   // Whoever hears of this must have heard of the change.
   const marks = changed.map((each, i) => `heard:${each}:${versions[i]}`)
   await succeeds(() => cache.invalidate(marks))
+}
+
+/** A stream as `set` stores it. */
+function chunksOf(key: string, version: number): Chunk[] {
+  const of = lengthOf(key)
+  return Array.from({ length: of }, (_, number) => ({ run: `set ${version}`, since: 0, number, of, version }))
 }
 
 function succeeds(action: () => Promise<void>): Promise<boolean> {
@@ -262,12 +281,33 @@ async function caller(): Promise<void> {
   }
 }
 
+const streams = new StreamUser({
+  ...{ cache, name, now, pause, between, noteHow, isStaleSince },
+  versionOf: async (key) => Number((await origin.get(`version:${key}`)) ?? 0),
+  claimedAt: (key) => claimedAt.get(key),
+  seeReading: (reading) => see('readings', reading),
+  seeLoad(load) {
+    see('loads', load)
+    if (load.failed) tell()
+  },
+})
+async function reader(): Promise<void> {
+  while (running) {
+    await streams.read()
+    await pause(between(0, 30))
+  }
+}
+
 ready()
-const done = Promise.all(Array.from({ length: setup.callers }, caller))
+const done = Promise.all([
+  ...Array.from({ length: setup.callers }, caller),
+  ...Array.from({ length: setup.readers }, reader),
+])
 await parent.next('stop')
 running = false
 await Promise.race([done, pause(20_000)])
 for (const call of pending) see('calls', { ...call, to: null })
+for (const reading of streams.pending) see('readings', reading)
 clearInterval(telling)
 tell()
 await Promise.race([cache.close(), pause(5000)])
