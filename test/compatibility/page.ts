@@ -2,16 +2,16 @@ import { BROKEN_PROMISES, CLIENTS, FRAMEWORKS, LINGERING, type Recorded } from '
 import { TYPE_CHECKS } from './versions.ts'
 
 const SMOKE =
-  '[a smoke suite](../test/compatibility/smoke) of the cache, the lock and `singleFlight` before `node:http`'
+  '[a smoke suite](../test/compatibility/smoke) of the cache, the lock and `singleFlight` in front of `node:http`'
 
-/** docs/compatibility.md, of which nothing is written by hand but what stands here. */
+/** docs/compatibility.md. All of its text is here. */
 export function pageOf({ runtimes, servers, clients, frameworks }: Recorded): string {
   const isNode = (name: string): boolean => name.startsWith('Node.js')
   const names = Object.keys(runtimes)
   return `# Compatibility
 
-What herdlock runs with, and the versions with which the tests have passed. This page is made of what they record. Other
-versions of the same line are expected to do as well: where one does not, that is a fault of herdlock.
+What herdlock runs with, and the versions that passed the tests. The tests record them and make this page. Other versions of
+the same line are expected to work as well. If one does not, that is a bug in herdlock.
 
 ## Runtimes
 
@@ -24,8 +24,8 @@ ${table(
   ]),
 )}
 
-Node 20.19 and 22.12 are the first that will do. Node 20 has reached its end of life; herdlock supports it until 1.0, and not
-after.
+Node 20.19 and 22.12 are the oldest versions that work. Node 20 has reached its end of life. herdlock supports it until 1.0, and
+not after.
 
 ${Object.entries(BROKEN_PROMISES)
   .map(([name, broken]) => brokenOn(name, broken))
@@ -33,14 +33,14 @@ ${Object.entries(BROKEN_PROMISES)
 
 ## Clients
 
-Each runs the contract suites of the cache and of the lock.
+Each client passed the contract suites of the cache and of the lock.
 
 ${table(['client', 'tested', 'with'], rows(CLIENTS, clients))}
 
 ## Servers
 
-herdlock needs no more than Redis 6.2 has. Each of these runs the contract suites of the cache and the lock, and those of faults, Cluster and
-Sentinel.
+herdlock needs Redis 6.2 or newer. Each of these servers passed the contract suites of the cache and the lock, and those of faults,
+Cluster and Sentinel.
 
 ${table(
   ['server', 'tested', 'from'],
@@ -49,15 +49,15 @@ ${table(
 
 ## Frameworks
 
-\`singleFlight\` is for whatever passes on Node's own request and response, \`node:http\` itself first of all. \`getOrRefill\` and
-\`Locker\` know of no framework.
+\`singleFlight\` works with \`node:http\`, and with every framework that passes on Node's own request and response. \`getOrRefill\` and
+\`Locker\` do not depend on a framework.
 
 ${table(['framework', 'tested', 'with'], rows(FRAMEWORKS, frameworks))}
 
 ## TypeScript
 
-The published types compile, strictly and without \`skipLibCheck\`, in projects of these. The clients above are taken as they
-are, without a cast.
+The published types compile in strict mode, without \`skipLibCheck\`, in projects with these versions. The clients above are
+accepted without a cast.
 
 ${table(
   ['TypeScript', '`@types/node`', 'resolution'],
@@ -83,9 +83,11 @@ function nodeSuites(name: string): string {
 }
 
 function brokenOn(name: string, broken: readonly string[]): string {
-  const end = LINGERING.includes(name) ? ' A process may go on when all is closed: end it by `process.exit()`.' : ''
-  if (broken.length === 0) return `On ${name} every promise of the smoke suite is kept.${end}`
-  return `On ${name} these promises of the smoke suite are not kept:\n\n${broken.map((each) => `- ${each}`).join('\n')}`
+  const end = LINGERING.includes(name)
+    ? ' A process may go on after everything is closed: end it with `process.exit()`.'
+    : ''
+  if (broken.length === 0) return `On ${name} every promise of the smoke suite holds.${end}`
+  return `On ${name} these promises of the smoke suite do not hold:\n\n${broken.map((each) => `- ${each}`).join('\n')}`
 }
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {
