@@ -8,6 +8,8 @@ import { migration } from './migration.ts'
 import { sharedStream } from './shared-stream.ts'
 import { stale } from './stale.ts'
 import { states } from './states.ts'
+import { tune } from './tune.ts'
+import { waiting } from './waiting.ts'
 
 export const pictures: readonly Picture[] = [
   architecture,
@@ -19,4 +21,6 @@ export const pictures: readonly Picture[] = [
   invalidation,
   migration,
   sharedStream,
+  waiting,
+  tune,
 ]

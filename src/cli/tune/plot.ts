@@ -29,11 +29,12 @@ export function plot(recording: Recording, cells: readonly Cell[]): string {
   const y = scale(low, high, HEIGHT - BOTTOM, TOP)
   const steps = stepsBetween(low, high)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="13">`,
-    '<title>Loads a second by ttl, with herdlock and without</title>',
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title description" font-family="system-ui, sans-serif" font-size="13">`,
+    '<title id="title">Loads a second by ttl, with herdlock and without</title>',
+    `<desc id="description">${described(curves)}</desc>`,
     `<style>${STYLE}</style>`,
     `<rect class="paper" width="${WIDTH}" height="${HEIGHT}"/>`,
-    `<text class="ink" x="${LEFT}" y="26" font-weight="600">Loads a second that reach the origin</text>`,
+    `<text class="text" x="${LEFT}" y="26" font-weight="600">Loads a second that reach the origin</text>`,
     ...steps.map((value) => horizontal(y(value), label(value))),
     ...ttls.map((ttl) => text(x(ttl), HEIGHT - BOTTOM + 22, duration(ttl), 'middle')),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, 'ttl', 'middle'),
@@ -43,10 +44,20 @@ export function plot(recording: Recording, cells: readonly Cell[]): string {
 }
 
 const STYLE =
-  '.paper{fill:#fff}.ink{fill:#1f2328}.grid{stroke:#d0d7de}.ours{stroke:#0969da;fill:#0969da}.plain{stroke:#bc4c00;fill:#bc4c00}' +
+  '.paper{fill:#fff}.text{fill:#1f2328}.grid{stroke:#d0d7de}.ours{stroke:#0969da;fill:#0969da}.plain{stroke:#bc4c00;fill:#bc4c00}' +
   '.curve{fill:none;stroke-width:2.5}.name{stroke:none}' +
-  '@media(prefers-color-scheme:dark){.paper{fill:#0d1117}.ink{fill:#e6edf3}.grid{stroke:#30363d}.ours{stroke:#58a6ff;fill:#58a6ff}' +
+  '@media(prefers-color-scheme: dark){.paper{fill:#0d1117}.text{fill:#e6edf3}.grid{stroke:#30363d}.ours{stroke:#58a6ff;fill:#58a6ff}' +
   '.plain{stroke:#f0883e;fill:#f0883e}.curve{fill:none}.name{stroke:none}}'
+
+/** The figures in words, for those who do not see the picture. */
+function described(curves: readonly Curve[]): string {
+  return curves
+    .map(({ name, points }) => {
+      const figures = points.map(({ ttl, loads }) => `${label(loads)} with a ttl of ${duration(ttl)}`)
+      return `${name}: ${figures.join(', ')}.`
+    })
+    .join(' ')
+}
 
 function curvesOf(cells: readonly Cell[], seconds: number): Curve[] {
   const curves = new Map<string, { kind: Cell['with']; points: { ttl: number; loads: number }[] }>()
@@ -89,7 +100,7 @@ function drawn(
   return [
     `<polyline ${attributes} points="${path}"/>`,
     `<line ${attributes} x1="${WIDTH - RIGHT + 20}" x2="${WIDTH - RIGHT + 50}" y1="${legend}" y2="${legend}"/>`,
-    `<text class="ink" x="${WIDTH - RIGHT + 58}" y="${legend + 4}">${name}</text>`,
+    `<text class="text" x="${WIDTH - RIGHT + 58}" y="${legend + 4}">${name}</text>`,
   ].join('\n')
 }
 
@@ -108,7 +119,7 @@ function horizontal(y: number, name: string): string {
 }
 
 function text(x: number, y: number, content: string, anchor: 'middle' | 'end'): string {
-  return `<text class="ink" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${content}</text>`
+  return `<text class="text" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${content}</text>`
 }
 
 function label(value: number): string {

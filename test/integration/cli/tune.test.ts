@@ -82,7 +82,7 @@ describe('herdlock tune', () => {
     const picture = await readFile(file, 'utf8')
     expect(picture).toMatch(/^<svg [\s\S]*<\/svg>\n$/)
     expect(picture).toContain('herdlock, nothing stale')
-    expect(picture).toContain('prefers-color-scheme:dark')
+    expect(picture).toContain('prefers-color-scheme: dark')
     expect(picture).not.toMatch(/NaN|Infinity/)
   })
 
