@@ -35,6 +35,10 @@ export const NEST_12 = { express: '12.5.1', fastify: '12.5.0' } as const
 /** Runs the tests of a project that uses `herdlock/testing`. */
 export const JEST = '30.5.2'
 
+/** Grafana's published schema of a dashboard, and the grammar of the queries in it with what that parses by. */
+export const GRAFANA_SCHEMA = '13.2.3'
+export const PROMQL = { grammar: '0.315.0', lr: '1.4.10', highlight: '1.2.3' } as const
+
 export const BUN = '1.4.5'
 export const DENO = '2.9.6'
 export const ASTRO = '7.3.5'

@@ -19,7 +19,7 @@ interface Dashboard {
   uid: string
   title: string
   panels: Panel[]
-  templating: { list: { name: string; type: string; query: unknown; includeAll?: boolean; definition?: string }[] }
+  templating: { list: { name: string; type: string; query: string | { query: string }; includeAll?: boolean }[] }
 }
 
 const FILE = new URL('../../docs/grafana/herdlock.json', import.meta.url)
@@ -55,7 +55,10 @@ function matchersIn(query: string): { metric: string; label: string; value: stri
 
 describe('what the dashboard asks for', () => {
   it('exists in a scrape', () => {
-    const named = [...queries, ...templating.list.map(({ definition = '' }) => definition)].flatMap(metricsIn)
+    const named = [
+      ...queries,
+      ...templating.list.map(({ query }) => (typeof query === 'string' ? query : query.query)),
+    ].flatMap(metricsIn)
     expect(named.length).toBeGreaterThan(20)
     expect(named.filter((metric) => samplesOf(metric).length === 0)).toEqual([])
   })
@@ -100,8 +103,8 @@ describe('the dashboard', () => {
   it('lets the reader choose the data source and the caches', () => {
     expect(templating.list).toContainEqual(expect.objectContaining({ name: 'datasource', type: 'datasource' }))
     const cache = templating.list.find(({ name }) => name === 'cache')
-    expect(cache).toMatchObject({ type: 'query', includeAll: true })
-    expect(cache?.definition).toBe('label_values(herdlock_cache_entries, cache)')
+    const query = { query: 'label_values(herdlock_cache_entries, cache)' }
+    expect(cache).toMatchObject({ type: 'query', includeAll: true, query })
     const uids = [...panels.map(({ datasource }) => datasource), ...targets.map(({ datasource }) => datasource)]
     expect(new Set(uids.filter((each) => each !== undefined).map(({ uid }) => uid))).toEqual(new Set(['${datasource}']))
   })
