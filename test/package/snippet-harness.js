@@ -1,4 +1,5 @@
 // Runs the program at the first argument to its end. If it listens on the port of the second, asks for its routes.
+// A program of CommonJS has no top-level await: it ends by itself, once it is done and has closed all that it opened.
 import { readFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { pathToFileURL } from 'node:url'
@@ -7,7 +8,8 @@ const [program, port] = process.argv.slice(2)
 await import(pathToFileURL(program).href)
 
 const code = await readFile(program, 'utf8')
-if (new RegExp(`\\b(?:listen\\(|port: )${port}\\b`).test(code)) {
+const listens = new RegExp(`\\b(?:listen\\(|port: )${port}\\b`).test(code)
+if (listens) {
   await listening()
   for (const path of routesOf(code)) {
     const responses = await Promise.all([1, 2].map(() => fetch(`http://127.0.0.1:${port}${path}`)))
@@ -17,7 +19,7 @@ if (new RegExp(`\\b(?:listen\\(|port: )${port}\\b`).test(code)) {
     }
   }
 }
-process.exit(process.exitCode)
+if (listens || !program.endsWith('.cjs')) process.exit(process.exitCode)
 
 /** The paths that need no argument; of an app without routes, its root. */
 function routesOf(code) {

@@ -50,8 +50,12 @@ export interface Snippets {
   remove(): Promise<void>
 }
 
-/** `home`: in which folder; there they must find herdlock by its name. */
-export async function prepareSnippets(pages: readonly Page[], redisUrl: string, home = HOME): Promise<Snippets> {
+/** `home`: in which folder; there they must find herdlock by its name. `options` of the compiler replace the usual ones. */
+export async function prepareSnippets(
+  pages: readonly Page[],
+  redisUrl: string,
+  { home = HOME, options = {} }: { home?: string; options?: object } = {},
+): Promise<Snippets> {
   await mkdir(home, { recursive: true })
   const folder = await mkdtemp(join(home, 'run-'))
   const port = await freePort()
@@ -63,7 +67,9 @@ export async function prepareSnippets(pages: readonly Page[], redisUrl: string, 
       list.push({ name, program: join(folder, 'out', file.replace(/\.ts$/, '.js')), runtime })
     }
   }
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  const { compilerOptions, include } = tsconfig
+  const config = { compilerOptions: { ...compilerOptions, ...options }, include }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
   return {
     list,
     compile: async () => void (await run(process.execPath, [TSC, '-p', folder], ROOT)),
