@@ -7,7 +7,7 @@ import { splitVersion } from './key-version.ts'
  */
 export class HerdlockError extends Error {
   override readonly name: string = 'HerdlockError'
-  /** Stable, machine readable; the class may be told by it across realms and package copies. */
+  /** Stable and machine readable. Use it to recognise an error across realms and copies of the package. */
   readonly code: string
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -16,7 +16,7 @@ export class HerdlockError extends Error {
   }
 }
 
-/** The lock is held by someone else, or was had too late to be of use: then `cause` is a `LockLostError`. */
+/** The lock is held by someone else, or it was acquired too late to be useful: then `cause` is a `LockLostError`. */
 export class LockNotAcquiredError extends HerdlockError {
   override readonly name = 'LockNotAcquiredError'
 
@@ -25,7 +25,7 @@ export class LockNotAcquiredError extends HerdlockError {
   }
 }
 
-/** The lock had expired, was deleted, or is held by someone else, at the moment it was to be released or extended. */
+/** When the lock was to be released or extended, it had expired, was deleted, or was held by someone else. */
 export class LockNotHeldError extends HerdlockError {
   override readonly name = 'LockNotHeldError'
 
@@ -34,10 +34,10 @@ export class LockNotHeldError extends HerdlockError {
   }
 }
 
-/** A lock in several instances could not be released on all of them. On the others it was. */
+/** A lock in several instances was not released on some of them. On the others it was released. */
 export class LockReleaseError extends HerdlockError {
   override readonly name = 'LockReleaseError'
-  /** As in an `AggregateError`: what each instance that failed had to say, in the order in which they were tried. */
+  /** As in an `AggregateError`: the error of each instance that failed, in the order in which they were tried. */
   readonly errors: readonly unknown[]
 
   constructor(key: string, errors: readonly unknown[]) {
@@ -47,7 +47,7 @@ export class LockReleaseError extends HerdlockError {
   }
 }
 
-/** The reason of `lock.signal` when the lock is known, or must be presumed, to be lost. */
+/** The reason of `lock.signal` when the lock is lost, or may be. */
 export class LockLostError extends HerdlockError {
   override readonly name = 'LockLostError'
 
@@ -57,8 +57,8 @@ export class LockLostError extends HerdlockError {
 }
 
 /**
- * The refill that this caller waited for failed in another process, or a load has failed within `failureTtl`; the message is
- * that of the loader's error.
+ * The refill that this caller waited for failed in another process, or a load has failed within the last `failureTtl`.
+ * The message contains that of the loader's error.
  */
 export class RefillFailedError extends HerdlockError {
   override readonly name = 'RefillFailedError'
@@ -98,7 +98,7 @@ export class WaitTimeoutError extends HerdlockError {
 /** As many loads run as `maxLoads` allows, and no slot became free within `waitTimeout`. */
 export class OverloadedError extends HerdlockError {
   override readonly name = 'OverloadedError'
-  /** Seconds after which it is worth trying again: an estimate by the length of the line. */
+  /** Seconds after which to try again, estimated from the length of the line. */
   readonly retryAfter: number
 
   constructor(key: string, maxLoads: number, retryAfter: number) {
@@ -108,7 +108,7 @@ export class OverloadedError extends HerdlockError {
   }
 }
 
-/** A refill that was claimed was abandoned. Nobody who waits for it gets this: they go on without it. */
+/** A claimed refill was abandoned. Waiting callers never get this error: they go on without that refill. */
 export class ClaimAbandonedError extends HerdlockError {
   override readonly name = 'ClaimAbandonedError'
 
@@ -118,8 +118,8 @@ export class ClaimAbandonedError extends HerdlockError {
 }
 
 /**
- * The producer of a stream is gone, and what this reader has had of it cannot be gone on with: its process died or froze, or
- * Redis does not answer.
+ * The producer of a stream is gone, and this reader cannot continue what it has read: the producer's process died or
+ * froze, or Redis does not answer.
  */
 export class ProducerLostError extends HerdlockError {
   override readonly name = 'ProducerLostError'
@@ -129,7 +129,7 @@ export class ProducerLostError extends HerdlockError {
   }
 }
 
-/** The producer of a stream has gone beyond one of its bounds, of which `option` is the name. */
+/** The producer of a stream has exceeded one of its limits. `option` names the limit. */
 export class StreamLimitError extends HerdlockError {
   override readonly name = 'StreamLimitError'
   readonly option: string
@@ -142,7 +142,7 @@ export class StreamLimitError extends HerdlockError {
   }
 }
 
-/** A loader asked, directly or through other loaders, for the very key that it is refilling. */
+/** A loader asked, directly or through other loaders, for the key that it is refilling. */
 export class ReentrantRefillError extends HerdlockError {
   override readonly name = 'ReentrantRefillError'
 
@@ -151,7 +151,7 @@ export class ReentrantRefillError extends HerdlockError {
   }
 }
 
-/** The value cannot be encoded without loss. The caller gets the value; it is not stored; this error is reported. */
+/** The value cannot be encoded without loss. The caller gets the value, it is not stored, and an `error` event reports this. */
 export class SerializationError extends HerdlockError {
   override readonly name = 'SerializationError'
 
@@ -160,17 +160,17 @@ export class SerializationError extends HerdlockError {
   }
 }
 
-/** What a schema objects to in a value, as Standard Schema has it. */
+/** One problem that a schema found in a value, as defined by Standard Schema. */
 export interface ValidationIssue {
   readonly message: string
-  /** Where in the value: keys from the outside in. */
+  /** Where in the value: the keys from the outside in. */
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined
 }
 
-/** What a loader made, or `set` was given, is not valid by the cache's or the call's `schema`. It is not stored. */
+/** The `schema` of the cache or of the call refused a value from a loader or for `set`. The value is not stored. */
 export class InvalidValueError extends HerdlockError {
   override readonly name = 'InvalidValueError'
-  /** What the schema objects to. */
+  /** The problems that the schema found. */
   readonly issues: readonly ValidationIssue[]
 
   constructor(key: string, issues: readonly ValidationIssue[]) {
@@ -199,8 +199,8 @@ export class ClosedError extends HerdlockError {
 }
 
 /**
- * Redis did not answer an operation within herdlock's own deadline (`commandTimeout`). `cause`, where there is one, is
- * the last error of the client's connection.
+ * Redis did not answer an operation within herdlock's own deadline (`commandTimeout`). `cause`, if there is one, is the
+ * last error of the client's connection.
  */
 export class RedisTimeoutError extends HerdlockError {
   override readonly name = 'RedisTimeoutError'
@@ -213,7 +213,7 @@ export class RedisTimeoutError extends HerdlockError {
   }
 }
 
-/** Redis answered something that is no reply to what was asked, as while a `MULTI` is open on a shared connection. */
+/** Redis sent a reply that does not fit the command, for example because a `MULTI` is open on a shared connection. */
 export class UnexpectedReplyError extends HerdlockError {
   override readonly name = 'UnexpectedReplyError'
 
@@ -223,8 +223,8 @@ export class UnexpectedReplyError extends HerdlockError {
 }
 
 /**
- * The connection on which messages of other processes arrive could not be opened, or did not last; `cause` says why.
- * It is tried again and again. Until then waiting takes longer, and changes by other processes are heard of late.
+ * The connection for messages of other processes could not be opened, or did not last; `cause` says why. It is tried
+ * again and again. Until it is open, waiting takes longer, and changes by other processes arrive late.
  */
 export class SubscriberError extends HerdlockError {
   override readonly name = 'SubscriberError'
@@ -238,7 +238,7 @@ export class SubscriberError extends HerdlockError {
   }
 }
 
-/** An operation was not tried because its Redis has failed several times in a row and is left alone for a while. */
+/** An operation was not tried, because its Redis has failed several times in a row and is left alone for a while. */
 export class BreakerOpenError extends HerdlockError {
   override readonly name = 'BreakerOpenError'
 
@@ -248,19 +248,19 @@ export class BreakerOpenError extends HerdlockError {
 }
 
 /**
- * `TypeError` of an option or argument of the wrong type: names the option, what was expected and what came, of which
- * `more` says more.
+ * `TypeError` for an option or argument of the wrong type. It names the option, what was expected and what came. `more`
+ * adds details.
  */
 export function wrongType(option: string, expected: string, received: unknown, more = ''): TypeError {
   return new TypeError(`${option} must be ${expected}, received ${describe(received)}${more}`)
 }
 
-/** `RangeError` of an option or argument of the right type but out of range. */
+/** `RangeError` for an option or argument of the right type but out of range. */
 export function outOfRange(option: string, expected: string, received: unknown): RangeError {
   return new RangeError(`${option} must be ${expected}, received ${describe(received)}`)
 }
 
-/** What an error says, or another thing that was thrown; never throws, whatever that is. */
+/** The message of an error, or of any other thrown value. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     return String((error as { message?: unknown } | null | undefined)?.message ?? error)
@@ -269,7 +269,7 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** `instanceof` for what comes from the application: a proxy may throw at that question, and then is none. */
+/** `instanceof` for values from the application. A proxy may throw when it is asked; then the answer is no. */
 export function isInstance<T>(value: unknown, type: abstract new (...given: never[]) => T): value is T {
   try {
     return value instanceof type
@@ -278,7 +278,7 @@ export function isInstance<T>(value: unknown, type: abstract new (...given: neve
   }
 }
 
-/** A full key or other text from outside, shortened and with control characters escaped, for use in messages. */
+/** A full key or other text from outside, shortened and with control characters escaped, for messages. */
 export function quote(text: string): string {
   const { key, version } = splitVersion(text)
   const shown = shownKey(key)

@@ -9,14 +9,17 @@ import { resolveOptions, type CacheOptions, type ResolvedOptions } from './optio
 import { RedisTier } from './shared/tier.ts'
 import { SharedStreams } from './stream/shared-streams.ts'
 
-/** A cache in memory and, with `redis`, in all processes that share it. Throws when an option cannot be honoured. */
+/**
+ * A cache in memory and, with `redis`, shared by all processes that use it. Throws a `TypeError` or `RangeError` for an
+ * invalid option.
+ */
 export function createCache<T extends StandardSchemaV1>(options: CacheOptions & { schema: T }): TypedCache<ValueOf<T>>
 export function createCache(options: CacheOptions): Cache
 export function createCache(options: CacheOptions): Cache {
   return createCacheOn(options, systemClock, systemRandom)
 }
 
-/** For tests, which own time and chance. */
+/** For tests, which control time and chance. */
 export function createCacheOn(options: CacheOptions, clock: Clock, random: Random): Cache {
   return new RefillCache(resolveWithClients(options), clock, random, {
     openTier: (...parts) => new RedisTier(...parts),
@@ -24,7 +27,7 @@ export function createCacheOn(options: CacheOptions, clock: Clock, random: Rando
   })
 }
 
-/** Its options, checked and completed, with the ports of its clients. */
+/** The checked and completed options, with the ports of the clients. */
 export function resolveWithClients(options: CacheOptions): ResolvedOptions {
   return resolveOptions(options, (redis) => (redis === undefined ? [] : listPorts('redis', redis)))
 }

@@ -26,24 +26,30 @@ import { checkSchema, type StandardSchemaV1, type ValueOf } from './schema/stand
 
 /** Options of `createCache`. All durations are whole milliseconds. */
 export interface CacheOptions {
-  /** ms that an entry is fresh. Required. */
+  /** ms for which an entry is fresh. Required. */
   ttl: number
   /** ms after `ttl` in which the stale value is served at once while one caller refills it (RFC 5861). Default 0. */
   staleWhileRevalidate?: number | undefined
   /** ms after `ttl` in which the stale value is served when the refill fails (RFC 5861). Default 0. */
   staleIfError?: number | undefined
-  /** An ioredis `Redis` or `Cluster`, or several for a migration. Absent: memory only. Never closed by the cache. */
+  /**
+   * A client of ioredis, iovalkey, node-redis or GLIDE, or several during a migration. Absent: memory only. The cache
+   * never closes it.
+   */
   redis?: RedisClient | readonly RedisClient[] | undefined
   /** First part of every key and channel in Redis. Default `'herdlock'`. */
   prefix?: string | undefined
-  /** The tier in this process's memory, L1. `false` only with `redis`. Default `{ maxEntries: 10_000 }`. */
+  /**
+   * The tier in the memory of this process (L1). `false` switches it off, only with `redis`. Default `{ maxEntries:
+   * 10_000 }`.
+   */
   memory?: false | MemoryOptions | undefined
   /**
-   * ms for which the refill's lease is taken; extended while the loader runs. After a crash others wait no longer than
+   * ms that the lease of a refill lasts. It is extended while the loader runs. After a crash, others wait no longer than
    * this. Default 3000.
    */
   lockTtl?: number | undefined
-  /** ms after which a loader is given up: its `signal` aborts, callers get `LoadTimeoutError`. Default 30 000. */
+  /** ms that a loader may run. Then its `signal` aborts and callers get `LoadTimeoutError`. Default 30 000. */
   loadTimeout?: number | undefined
   /** ms to wait for a refill in another process. Default 30 000. */
   waitTimeout?: number | undefined
@@ -51,85 +57,87 @@ export interface CacheOptions {
   softTimeout?: number | undefined
   /** After `waitTimeout`: `'load'` runs this caller's loader without storing, `'throw'` rejects with `WaitTimeoutError`. Default `'load'`. */
   onWaitTimeout?: 'load' | 'throw' | undefined
-  /** ms that any one Redis operation may take, or less if the client itself waits less. Default 1000. */
+  /** ms that one Redis operation may take, or less if the client itself waits less. Default 1000. */
   commandTimeout?: number | undefined
-  /** ms for which a `null` is fresh, in place of `ttl`: "there is none" is often worth remembering for less time. */
+  /** ms for which a `null` is fresh, instead of `ttl`. "There is none" often changes sooner than a value. Default: `ttl`. */
   negativeTtl?: number | undefined
   /**
-   * ms for which a failed load is remembered, in all processes, if there is no stale value: callers get
-   * `RefillFailedError` at once. Or a function that says so for an error, 0 for not at all. Default 0.
+   * ms for which all processes remember a failed load, if there is no stale value: callers get `RefillFailedError` at
+   * once. Or a function that returns these ms for an error. 0: the failure is not remembered. Default 0.
    */
   failureTtl?: FailureTtl | undefined
-  /** Share of the ttl, from 0 to below 1, by which it is shortened at random. Default 0. */
+  /** Share of the ttl, from 0 to below 1. The ttl is shortened at random by up to this share. Default 0. */
   jitter?: number | undefined
   /**
-   * Refills a fresh entry before it expires, with odds that grow towards its end and with the time its load took
-   * (XFetch). `beta` above 1 refills earlier, below 1 later; 1 is the usual choice. Default: off.
+   * May refill a fresh entry before it expires. The chance grows towards the end of `ttl`, and with the time that the
+   * load took (XFetch). A `beta` above 1 refills earlier, one below 1 later; 1 is the usual choice. Default: off.
    */
   earlyExpiration?: { beta: number } | undefined
-  /** Whether nothing stored answers calls, which load every time: what they load is stored. See `CallOptions`. Default `false`. */
+  /** Whether every call loads, even if a value is stored. The loaded value is stored. See `CallOptions`. Default `false`. */
   forceFresh?: boolean | undefined
-  /** How values become bytes for Redis and back. Default: JSON, extended by what JSON cannot say. */
+  /** How values become bytes for Redis, and back. Default: JSON, extended for values that JSON cannot express. */
   codec?: Codec | undefined
   /**
-   * Version of the values' shape, part of every key: values of a new version start cold, those of the old one stay for
-   * programs that still read them. `clear` and tags reach all versions. Default: none.
+   * Version of the shape of values. It is part of every key: values of a new version start cold, and values of the old
+   * one stay for programs that still read them. `clear` and tags act on all versions. Default: none.
    */
   version?: string | number | undefined
   /**
-   * What every value must be valid by: a Standard Schema of version 1, as of zod, valibot or arktype. What a loader or `set`
-   * makes fails with `InvalidValueError`; what stands in Redis counts as not found. Values are handed out as they are,
-   * whatever the schema would make of them, and hits in memory are not checked. Default: none.
+   * A schema that every value must satisfy: a Standard Schema of version 1, for example from zod, valibot or arktype. An
+   * invalid value from a loader or for `set` fails with `InvalidValueError`. An invalid value in Redis counts as not
+   * found. Values are handed out unchanged, whatever the schema would transform them into. Hits in memory are not
+   * checked. Default: none.
    */
   schema?: StandardSchemaV1 | undefined
   /**
-   * Is handed the work that goes on after a caller has been answered: refills in the background, and storing. For hosts
-   * that freeze a process once it has responded; there, pass the host's own function of that name. It never rejects.
+   * Called with the promise of work that goes on after a caller has its answer: background refills, and storing. For
+   * hosts that freeze a process after its response: pass the host's function of that name. The promise never rejects.
+   * Default: none.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /**
-   * How many loads of this cache run at once, over all processes that share its Redis; without Redis, in this process. Over
-   * the limit a caller gets a stale value, if one may be used; else it waits in line within `waitTimeout`, and then rejects
-   * with `OverloadedError`. A batch counts as one load, and what a loader asks the cache for counts with it. Default: any
-   * number.
+   * How many loads of this cache may run at once, across all processes that share its Redis; without Redis, in this
+   * process. Above the limit a caller gets a stale value, if one may be used. Otherwise it waits in line for at most
+   * `waitTimeout`, and then rejects with `OverloadedError`. A batch counts as one load. Loads that a loader itself asks
+   * for count together with it. Default: no limit.
    */
   maxLoads?: number | undefined
   /** What telemetry calls this cache. Default: `prefix`. */
   name?: string | undefined
   /**
-   * What diagnostics channels, and so OpenTelemetry, are told in place of a key; called only where somebody subscribes.
-   * Listeners of `on` are the application's own: they get keys as they are. Default: the key itself.
+   * Maps a key to what diagnostics channels, and so OpenTelemetry, get instead. Called only if somebody subscribes.
+   * Listeners of `on` belong to the application and get the key itself. Default: the key itself.
    */
   redactKey?: ((key: string) => string) | undefined
 }
 
 export interface MemoryOptions {
-  /** Default 10 000. */
+  /** Most entries in memory. Beyond that, the least recently used is dropped. Default 10 000. */
   maxEntries?: number | undefined
-  /** Upper bound on the bytes of all values as encoded by the codec. Default: none. */
+  /** Most bytes of all values together, as encoded by the codec. Default: no limit. */
   maxBytes?: number | undefined
   /**
-   * Also drop from memory what others than this library change or delete in Redis, even by hand. Costs each process a
-   * message for every write under the prefix, its own included, after which it reads that key anew. Not on a Cluster.
+   * Also drops entries from memory that other programs change or delete in Redis, even by hand. It costs each process a
+   * message for every write under the prefix, including its own, and then one more read of that key. Not on a Cluster.
    * Default `false`.
    */
   tracking?: boolean | undefined
-  /** ms for which memory may answer before Redis is asked again, where that is shorter than the entry's `ttl`. */
+  /** ms for which memory may answer before Redis is asked again, if that is shorter than the entry's `ttl`. Default: none. */
   ttl?: number | undefined
   /**
-   * ms for which memory may answer while the connection is down by which other processes tell of their changes. Default
-   * 1000. Only with `redis`.
+   * ms for which memory may answer while the connection for messages of other processes is down. Only with `redis`.
+   * Default 1000.
    */
   unsyncedTtl?: number | undefined
 }
 
-/** Which version of a key's value is meant. */
+/** The version of a key's value. */
 export interface VersionOptions {
-  /** In place of the cache's `version`. */
+  /** Replaces the `version` of the cache. */
   version?: string | number | undefined
 }
 
-/** ms for which a failed load is remembered, or what says so for an error. */
+/** ms for which a failed load is remembered, or a function that returns them for an error. */
 export type FailureTtl = number | ((error: unknown) => number)
 
 /** How long an entry may be used. */
@@ -139,7 +147,7 @@ export interface Lifetime {
   staleIfError?: number | undefined
 }
 
-/** Options of one call; they override the cache's. Of callers that share a flight, the leader's count. */
+/** Options of one call. They override those of the cache. When callers share a load, the options of the first one count. */
 export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   /** Names under which the entry can be invalidated together with others. */
   tags?: readonly string[] | undefined
@@ -152,27 +160,27 @@ export interface CallOptions<V = unknown> extends Lifetime, VersionOptions {
   negativeTtl?: number | undefined
   failureTtl?: FailureTtl | undefined
   /**
-   * Nothing stored answers this call. It shares a load that has not begun yet with other such calls; else it loads, and
-   * what it loads is stored for all. Others are served as before meanwhile. Default `false`.
+   * Whether the call loads even if a value is stored. It may share a load that has not started yet with other such calls.
+   * The loaded value is stored for all. Meanwhile other callers are served as before. Default `false`.
    */
   forceFresh?: boolean | undefined
   jitter?: number | undefined
   codec?: Codec<V> | undefined
   schema?: StandardSchemaV1<V, unknown> | undefined
-  /** Takes the place of the cache's `waitUntil`: for hosts that give each request one of its own. */
+  /** Replaces the `waitUntil` of the cache, for hosts that give each request its own. */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
 }
 
 /** Options of `expireTags`. */
 export interface ExpireOptions {
-  /** ms over which entries expire, each at a moment that a hash of its key decides. Default 0: all at once. */
+  /** ms over which entries expire, each at a moment that a hash of its key chooses. Default 0: all at once. */
   over?: number | undefined
 }
 
-/** The same with a schema, which says of what type the values are. */
+/** The same with a schema, which gives the type of the values. */
 export type CallOptionsWith<T extends StandardSchemaV1> = CallOptions<ValueOf<T>> & { schema: T }
 
-/** What counts for one call: its own options, and the cache's where it has none. */
+/** The options in force for one call: its own, or else those of the cache. */
 export interface CallSettings<V> {
   readonly signal: AbortSignal | undefined
   readonly ttl: number
@@ -192,7 +200,7 @@ export interface CallSettings<V> {
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
 }
 
-/** What counts for calls without options, and for the cache as a whole. */
+/** The options in force for calls without options, and for the cache as a whole. */
 export interface ResolvedOptions extends CallSettings<unknown> {
   readonly redis: readonly ClientPort[]
   readonly prefix: string
@@ -222,8 +230,8 @@ const DEFAULT_MAX_ENTRIES = 10_000
 export const DEFAULT_UNSYNCED_TTL = 1000
 
 /**
- * Checks and completes the options; throws `TypeError` or `RangeError` that names the option at fault. `portsOf`: the
- * ports of `options.redis`; none where it is absent.
+ * Checks and completes the options. Throws a `TypeError` or `RangeError` that names the invalid option. `portsOf` returns
+ * the ports of `options.redis`, or none if it is absent.
  */
 export function resolveOptions(
   options: CacheOptions,
@@ -262,7 +270,7 @@ export function resolveOptions(
   }
 }
 
-/** Throws for options of a call that cannot be honoured, before anything is done. */
+/** Throws for invalid options of a call, before anything is done. */
 export function checkCallOptions<V>(options: CallOptions<V>): void {
   checkObject('options', options)
   const { signal, ttl, negativeTtl, failureTtl, forceFresh, jitter, tags, onWaitTimeout, codec, waitUntil } = options
@@ -286,7 +294,7 @@ export function checkCallOptions<V>(options: CallOptions<V>): void {
   checkVersionOptions(options)
 }
 
-/** The same for calls that take nothing else. */
+/** The same for calls that take only a version. */
 export function checkVersionOptions(options: VersionOptions): void {
   checkObject('options', options)
   if (options.version !== undefined) checkVersion(options.version)
@@ -319,18 +327,18 @@ export function cap(duration: number): number {
   return Math.min(duration, MAX_DURATION)
 }
 
-/** ms over which entries expire. Throws for what cannot be honoured. */
+/** ms over which entries expire. Throws for invalid options. */
 export function overOf(options: ExpireOptions): number {
   checkObject('options', options)
   return options.over === undefined ? 0 : duration('over', options.over)
 }
 
-/** Throws unless all are texts. */
+/** Throws unless all are non-empty strings. */
 export function checkTagNames(tags: unknown): asserts tags is readonly string[] {
   for (const tag of checkArray('tags', tags, 'an array of non-empty strings')) checkKey(tag, 'tag')
 }
 
-/** Throws unless all are texts, and few enough to be stored with an entry. */
+/** Throws unless all are non-empty strings, and few enough to be stored with an entry. */
 export function checkTags(tags: unknown): asserts tags is readonly string[] {
   checkTagNames(tags)
   if (tags.length > MAX_TAGS) throw outOfRange('tags', `at most ${MAX_TAGS} strings`, tags)
@@ -342,7 +350,7 @@ function resolveFailureTtl(value: unknown): FailureTtl {
   return duration('failureTtl', value)
 }
 
-/** ms for which this failure is to be remembered. Throws what a function of the application throws or returns wrongly. */
+/** ms for which this failure is to be remembered. Throws if the application's function throws or returns an invalid number. */
 export function failureTtlOf(failureTtl: FailureTtl, error: unknown): number {
   return typeof failureTtl === 'number' ? failureTtl : duration('what failureTtl returns', failureTtl(error))
 }
@@ -386,7 +394,7 @@ function resolvePrefix(value: unknown): string {
   return prefix
 }
 
-/** Of a full key. */
+/** The redaction of a full key. */
 function redactShown(redact: (key: string) => string): (key: string) => string {
   return (key) => redact(shownKey(key))
 }

@@ -5,8 +5,8 @@ import type { BatchLoader } from './refill/batch.ts'
 import type { Loader } from './refill/loader-context.ts'
 
 /**
- * A cache with a schema, which says of what type all its values are. Its methods are those of `Cache`. Loaders may return
- * what they like: what the schema refuses is an `InvalidValueError`.
+ * A cache with a schema, which gives the type of all its values. Its methods are those of `Cache`. Loaders may return
+ * anything: a value that the schema refuses is an `InvalidValueError`.
  */
 export interface TypedCache<V> extends AnyCache {
   getOrRefill(key: string, loader: Loader<unknown, V>, options?: CallOptions<V>): Promise<V>

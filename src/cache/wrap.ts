@@ -1,7 +1,7 @@
 import type { Cache, WrapOptions } from './cache.ts'
 import type { CallOptions } from './options.ts'
 
-/** `fn` behind that `getOrRefill`. */
+/** A function that calls `fn` behind that `getOrRefill`. */
 export function wrapped<A extends unknown[], V>(
   getOrRefill: Cache['getOrRefill'],
   fn: (...args: A) => V | Promise<V>,

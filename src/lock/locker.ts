@@ -32,15 +32,15 @@ import { WaitingRoom } from './waiting-room.ts'
 export interface LockerParts {
   readonly clock?: Clock
   readonly random?: Random
-  /** In place of those that the locker would make of its clients; all inboxes under one id. Closing them is the caller's. */
+  /** Instances to use instead of new ones for the clients. All their inboxes have one id. The caller closes them. */
   readonly instances?: readonly Instance[]
 }
 
 /**
  * Locks that are held in one Redis or in several at once.
  *
- * Not for correctness: a lock of this kind can be lost without its holder noticing in time. It saves work that had
- * better not be done twice.
+ * Not for correctness: such a lock can be lost without its holder noticing in time. It avoids work that should not be
+ * done twice.
  */
 export class Locker {
   readonly #host: LockHost
@@ -48,12 +48,12 @@ export class Locker {
   readonly #random: Random
   readonly #redactKey: (key: string) => string
   readonly #inboxId: string
-  /** Inboxes that this locker made, and closes. */
+  /** The inboxes that this locker made. It closes them. */
   readonly #ownInboxes: readonly Inbox[]
   readonly #background = new Set<Promise<void>>()
   #closing: Promise<void> | undefined
 
-  /** Throws `TypeError` or `RangeError` that names the option at fault: no client, a client named twice, … */
+  /** Throws a `TypeError` or `RangeError` that names the invalid option: no client, the same client twice, … */
   constructor(options: LockerOptions)
   /** @internal */
   constructor(options: LockerOptions, parts: LockerParts)
@@ -83,8 +83,9 @@ export class Locker {
   }
 
   /**
-   * Loads the scripts into every instance, so that their sources need not be sent later. Optional: every operation
-   * survives the scripts being unknown. Rejects with Redis's error, also where the user may not run scripts.
+   * Loads the scripts into every instance, so that their source need not be sent later. Optional: every operation also
+   * works while Redis does not know the scripts. Rejects with the error of Redis, for example if the user may not run
+   * scripts.
    */
   async prepare(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#assertOpen()
@@ -95,9 +96,9 @@ export class Locker {
   }
 
   /**
-   * One attempt to take the lock of `key` for `ttl` ms. Rejects with `LockNotAcquiredError` when it is held elsewhere,
-   * with Redis's error or a `RedisTimeoutError` when an instance fails, with `signal.reason` when `signal` aborts. In
-   * every such case all instances are released again.
+   * Tries once to take the lock of `key` for `ttl` ms. Rejects with `LockNotAcquiredError` when it is held elsewhere,
+   * with the error of Redis or a `RedisTimeoutError` when an instance fails, and with `signal.reason` when `signal`
+   * aborts. In each of these cases all instances are released again.
    */
   tryAcquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
     if (!lockChannel.hasSubscribers) return this.#tryAcquire(key, ttl, options)
@@ -112,9 +113,9 @@ export class Locker {
   /**
    * Waits until the lock of `key` can be taken for `ttl` ms. Waiters get it in the order in which they came.
    *
-   * It is critical that the caller bounds the waiting by a `signal`: without one, and with the lock never released, the
-   * promise never settles. Rejects with `signal.reason`, with Redis's error or a `RedisTimeoutError` when an instance
-   * fails, with `ClosedError` when the locker is closed, and leaves nothing behind then.
+   * Always limit the wait with a `signal`: without one, the promise never settles if the lock is never released. Rejects
+   * with `signal.reason`, with the error of Redis or a `RedisTimeoutError` when an instance fails, and with `ClosedError`
+   * when the locker is closed. In each of these cases nothing is left behind.
    */
   acquire(key: string, ttl: number, options?: AcquireOptions): Promise<Lock> {
     if (!lockChannel.hasSubscribers) return this.#acquire(key, ttl, options)
@@ -127,8 +128,8 @@ export class Locker {
   }
 
   /**
-   * `acquire`, then `fn`, then `release`, whatever `fn` comes to. Rejects with what `fn` threw; else with what
-   * `release` has to say, `LockNotHeldError` when the lock was lost before `fn` ended.
+   * Calls `acquire`, then `fn`, then `release`, even if `fn` fails. Rejects with what `fn` threw. Otherwise it rejects
+   * with the error of `release`: `LockNotHeldError` if the lock was lost before `fn` ended.
    */
   async withLock<T>(
     key: string,
@@ -150,20 +151,20 @@ export class Locker {
   }
 
   /**
-   * Ends all waiting with `ClosedError`, and all keeping of locks: those with `autoExtend`, and those whose `signal`
-   * somebody has, count as lost. Locks that are held stay in Redis until they are released, which goes on working, or
-   * until their ttl runs out. Resolves when nothing more will be sent; the clients are left open.
+   * Ends all waiting with `ClosedError`, and stops extending and watching locks: locks with `autoExtend`, and locks whose
+   * `signal` was read, count as lost. Locks that are held stay in Redis until their ttl ends, or until they are released,
+   * which still works. Resolves when nothing more will be sent. The clients stay open.
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#end())
   }
 
-  /** A new token, under which the lock may be taken by others' means and then adopted. @internal */
+  /** A new token. Other code may take a lock with it, and then have it adopted. @internal */
   createToken(): string {
     return createToken(this.#inboxId, this.#random)
   }
 
-  /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. @internal */
+  /** The lock that `token` holds for `ttl` ms, taken by a command that was sent at `takenAt` on the local clock. @internal */
   adopt(taken: { key: string; token: string; ttl: number; takenAt: number; autoExtend?: boolean }): HeldLock {
     const { key, token, ttl, takenAt, autoExtend = false } = taken
     const lock = new HeldLock(this.#host, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })
@@ -212,7 +213,7 @@ export class Locker {
     }
   }
 
-  /** A lock that was handed over for a moment, once nothing can keep it from lasting its ttl; undefined: too late. */
+  /** A lock that was handed over for a moment, once it is certain to last its whole ttl. `undefined`: too late. */
   async #confirmed(granted: Acquired): Promise<HeldLock | undefined> {
     const lock = new HeldLock(this.#host, granted)
     try {
@@ -261,7 +262,7 @@ function createInstances(
   })
 }
 
-/** Releases a lock that came too late for whoever wanted it. */
+/** Releases a lock that came too late for its caller. */
 function giveBack(lock: HeldLock): void {
   lock.release().catch(() => {})
 }
