@@ -6,7 +6,7 @@ import { checkArray, checkFunction, checkMethods, checkNumber } from '../check.t
 import { type Clock, systemClock } from '../clock.ts'
 import type { CacheManagerEvents } from './events.ts'
 
-/** A time in ms, or what makes one of the value. */
+/** A time in ms, or a function that makes one from the value. */
 type Time<T> = number | ((value: T) => number | undefined)
 
 /** Options of `wrap`. */
@@ -14,37 +14,37 @@ export interface ManagedWrapOptions<T> {
   /** ms until the value expires. 0: a year. Default: the cache's `ttl`. */
   ttl?: Time<T> | undefined
   /**
-   * ms before that in which `wrap` still answers with the value while one caller of all processes loads it anew. Default:
-   * none; the cache's `staleWhileRevalidate` begins where the value has expired.
+   * ms before the value expires in which `wrap` still returns it while one caller of all processes loads a new one.
+   * Default: none; the cache's `staleWhileRevalidate` begins when the value has expired.
    */
   refreshThreshold?: Time<T> | undefined
 }
 
 /** The interface of cache-manager 7. Durations are ms. */
 export interface CacheManager {
-  /** The value, or `undefined`. Redis's failures count as nothing found. */
+  /** The value, or `undefined`. A failure of Redis counts as nothing found. */
   get<T>(key: string): Promise<T | undefined>
   /** The values in the order of their keys. */
   mget<T>(keys: string[]): Promise<(T | undefined)[]>
-  /** When the value expires, in ms since 1970; `undefined` where there is none. Costs some plain commands. */
+  /** When the value expires, in ms since 1970; `undefined` if there is none. Costs a few plain commands. */
   ttl(key: string): Promise<number | undefined>
-  /** Stores the value and resolves with it. Rejects with Redis's error. A `ttl` of 0 is a year. */
+  /** Stores the value and resolves with it. Rejects with the error of Redis. A `ttl` of 0 means a year. */
   set<T>(key: string, value: T, ttl?: number): Promise<T>
   mset<T>(list: { key: string; value: T; ttl?: number }[]): Promise<{ key: string; value: T; ttl?: number }[]>
-  /** Resolves with `true`, whether or not there was a value. Rejects with Redis's error. */
+  /** Resolves with `true`, whether or not there was a value. Rejects with the error of Redis. */
   del(key: string): Promise<boolean>
   mdel(keys: string[]): Promise<boolean>
-  /** Of all that is in the cache or namespace. Resolves with `true`; rejects with Redis's error. */
+  /** Forgets everything in the cache or namespace. Resolves with `true`; rejects with the error of Redis. */
   clear(): Promise<boolean>
   on<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
   off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
-  /** Closes the cache; its Redis clients stay open. */
+  /** Closes the cache. Its Redis clients stay open. */
   disconnect(): Promise<undefined>
   /** The cache's name. */
   cacheId(): string
-  /** Empty: no Keyv stands behind it. */
+  /** Empty: there is no Keyv behind it. */
   stores: never[]
-  /** The stored value, or that of `fnc`, which runs once for all callers in all processes. Rejects with its reason. */
+  /** The stored value, or that of `fnc`, which runs once for all callers in all processes. Rejects with the reason of `fnc`. */
   wrap<T>(
     key: string,
     fnc: () => T | Promise<T>,
@@ -52,7 +52,7 @@ export interface CacheManager {
     refreshThreshold?: number | ((value: T) => number),
   ): Promise<T>
   wrap<T>(key: string, fnc: () => T | Promise<T>, options: ManagedWrapOptions<T>): Promise<T>
-  /** With `raw`: also when the value expires, in ms since 1970. */
+  /** With `raw`, also says when the value expires, in ms since 1970. */
   wrap<T>(
     key: string,
     fnc: () => T | Promise<T>,
@@ -65,12 +65,12 @@ export function cacheManager(cache: Cache): CacheManager {
   return cacheManagerOn(cache, systemClock)
 }
 
-/** For tests, which own time. */
+/** For tests, which control time. */
 export function cacheManagerOn(cache: Cache, clock: Clock): CacheManager {
   checkMethods('cache', cache, 'a Cache', ['getOrRefill', 'examine'])
   const emitter = new EventEmitter()
 
-  /** Tells how an operation went, and passes its failure on. */
+  /** Emits how an operation went, and passes its failure on. */
   async function told(
     event: keyof CacheManagerEvents | 'mdel',
     data: object,
@@ -95,7 +95,7 @@ export function cacheManagerOn(cache: Cache, clock: Clock): CacheManager {
     return value
   }
 
-  /** When the value expires; `inWrap`: which answers with it for a while longer. */
+  /** When the value expires. `inWrap`: for `wrap`, which returns it for a while longer. */
   async function expires(key: string, inWrap: boolean): Promise<number | undefined> {
     const { memory, redis } = await cache.examine(key)
     const entry = [redis, memory].find((found) => found !== undefined && found.state !== 'unshareable')
@@ -104,7 +104,7 @@ export function cacheManagerOn(cache: Cache, clock: Clock): CacheManager {
     return left > 0 ? Math.round(clock.wallNow() + left) : undefined
   }
 
-  /** Runs what `wrap` wraps, and says how long its value is to be kept. */
+  /** Runs the function that `wrap` wraps, and says how long its value is kept. */
   async function load<T>(
     fnc: () => T | Promise<T>,
     options: ManagedWrapOptions<T>,
@@ -197,7 +197,7 @@ function timeOf<T>(time: Time<T> | null | undefined, value: T): number | undefin
   return (typeof time === 'function' ? time(value) : time) ?? undefined
 }
 
-/** In cache-manager 0 is no end. */
+/** In cache-manager, 0 means no end. */
 function lifetimeOf(ttl: number): number {
   return ttl === 0 ? Infinity : wholeMs('ttl', ttl)
 }

@@ -1,4 +1,4 @@
-/** What a cache manager tells its listeners, by event name. `error` is there where the operation failed. */
+/** What listeners of a cache manager get, by event name. `error` is set if the operation failed. */
 export interface CacheManagerEvents {
   /** A value was found. */
   get: <T>(data: { key: string; value?: T; error?: unknown }) => void
@@ -8,6 +8,6 @@ export interface CacheManagerEvents {
   mset: <T>(data: { list: { key: string; value: T; ttl?: number }[]; error?: unknown }) => void
   del: (data: { key: string; error?: unknown }) => void
   clear: (error?: unknown) => void
-  /** `wrap` has loaded a value in the background; where that failed, `value` is the one that is still served. */
+  /** `wrap` has loaded a value in the background. If that failed, `value` is the one that is still served. */
   refresh: <T>(data: { key: string; value: T; error?: unknown }) => void
 }

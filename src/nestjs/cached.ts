@@ -8,8 +8,8 @@ import { callKey } from './call-key.ts'
 /** Options of `@Cached()`: those of `getOrRefill`, and how arguments become a key. */
 export interface CachedOptions<A extends unknown[]> extends Omit<CallOptions, 'signal'> {
   /**
-   * The key of a call. Default: the names of class and method, and the arguments, which may be nothing but JSON then:
-   * `UserService.find(["1"])`. `this` is the object.
+   * The key of a call. Default: the names of class and method, and the arguments: `UserService.find(["1"])`. Then the
+   * arguments must be plain JSON. `this` is the object.
    */
   key?: ((this: never, ...args: A) => string) | undefined
 }
@@ -25,15 +25,15 @@ type Method = (...args: never[]) => unknown
 
 const CACHE: unique symbol = Symbol('herdlock.cache')
 
-/** What Nest has put together has the cache; an object that somebody has made by `new` has none. */
+/** An object that Nest has made has the cache. One that was made with `new` has none. */
 interface Host {
   readonly [CACHE]?: Cache
 }
 
 /**
- * Puts a method of a provider or controller behind the cache of `HerdlockModule`: of all who call it with the same
- * arguments at once, in all processes, one runs it. Calls reject as `getOrRefill` does, and with a TypeError for arguments
- * of which no key can be made. Where Nest has not made the object, as in a unit test, the method runs for each call.
+ * Puts a method of a provider or controller behind the cache of `HerdlockModule`. When several callers call it with the
+ * same arguments at once, in any process, it runs once. Calls reject as `getOrRefill` does, and with a TypeError if no
+ * key can be made from the arguments. If Nest has not made the object, as in a unit test, the method runs for each call.
  *
  * @throws TypeError for a `key` that is no function, and for what is no method
  */
@@ -56,14 +56,14 @@ export function Cached<A extends unknown[] = never[]>(options: CachedOptions<A> 
   }
 }
 
-/** Once for a class and those derived from it, however many of their methods are cached. */
+/** Once for a class and its subclasses, however many of their methods are cached. */
 function injectCache(target: object): void {
   if (CACHE in target) return
   Object.defineProperty(target, CACHE, { value: undefined, writable: true })
   Inject(Cache)(target, CACHE)
 }
 
-/** Has the name and length of what it stands for, and what other decorators have noted there: routes, guards. */
+/** Has the name and length of the method that it replaces, and the metadata of other decorators: routes, guards. */
 function takeAfter(method: Method, cached: (...args: never[]) => unknown): void {
   for (const name of ['name', 'length'] as const) {
     Object.defineProperty(cached, name, { value: method[name], configurable: true })

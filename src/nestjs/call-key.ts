@@ -1,7 +1,7 @@
 import type { Cache } from '../cache/cache.ts'
 import { wrongType } from '../errors.ts'
 
-/** Which class has which name, by cache: two of one name must not have keys in common. */
+/** By cache, the class of each name: two classes with the same name must not share keys. */
 const classes = new WeakMap<Cache, Map<string, unknown>>()
 
 /**
@@ -26,13 +26,13 @@ function classNameOf(cache: Cache, host: object): string {
   return name
 }
 
-/** JSON, without arguments at the end that are undefined: who left them out asks for the same. */
+/** JSON without trailing undefined arguments: a call that leaves them out asks for the same. */
 function textOf(args: readonly unknown[]): string {
   const length = args.findLastIndex((arg) => arg !== undefined) + 1
   return JSON.stringify(args.slice(0, length), distinct)
 }
 
-/** Refuses what JSON makes one of two: `undefined` and `null`, an object of a class and its fields. */
+/** Refuses values that JSON cannot tell apart: `undefined` and `null`, an instance of a class and its plain fields. */
 function distinct(this: Record<string, unknown>, name: string): unknown {
   const value = this[name] // before any toJSON
   if (isJson(value)) return value

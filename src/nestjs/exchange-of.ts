@@ -5,7 +5,7 @@ import type { ExecutionContext } from '@nestjs/common'
 interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** Puts back what is the handler's. To be called before it runs. */
+  /** Restores the fields of the handler. Call it before the handler runs. */
   goOn(): void
 }
 
@@ -15,12 +15,12 @@ interface Reply {
   getHeaders(): Record<string, number | string | string[] | undefined>
 }
 
-/** Nest's own name for what `@Header()` says. */
+/** Nest's own metadata key of `@Header()`. */
 const HEADERS = '__headers__'
 
 /**
- * The request at hand. Its response has the fields that layers outside have set. Those of `@Header()` are there already,
- * too, but they are the handler's: it has them only while that runs.
+ * The current request. Its response has the fields that outer layers have set. Nest has set those of `@Header()` too, but
+ * they belong to the handler: the response has them only while the handler runs.
  */
 export function exchangeOf(context: ExecutionContext): Exchange {
   const http = context.switchToHttp()
@@ -37,7 +37,7 @@ function ownFieldsOf(context: ExecutionContext): ReadonlySet<string> {
   return new Set(headers.map(({ name }) => name.toLowerCase()))
 }
 
-/** Takes fields off a response. Returns what puts them on again. */
+/** Removes fields from a response. Returns a function that restores them. */
 function withoutFields(res: ServerResponse, names: ReadonlySet<string>): () => void {
   const taken = [...names].map((name) => [name, res.getHeader(name)] as const)
   for (const name of names) res.removeHeader(name)
@@ -46,7 +46,10 @@ function withoutFields(res: ServerResponse, names: ReadonlySet<string>): () => v
   }
 }
 
-/** Puts the fields of a reply on Node's response, but for those with these names. Returns what takes them off again. */
+/**
+ * Copies the fields of a reply to Node's response, except those with these names. Returns a function that removes them
+ * again.
+ */
 function withFieldsOf(reply: Reply, names: ReadonlySet<string>): () => void {
   const { raw } = reply
   const before = raw.getHeaders()

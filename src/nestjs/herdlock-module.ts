@@ -24,9 +24,7 @@ const Configurable: ConfigurableModuleCls<HerdlockOptions, 'forRoot', 'createHer
 /**
  * Gives `Cache` and `Locker` to the whole application, by `HerdlockModule.forRoot(options)`, or
  * `HerdlockModule.forRootAsync({ useFactory, inject, imports })` and Nest's other ways. Closes both when the application
- * shuts down, after the last response.
- *
- * The application does not start with options that cannot be honoured: TypeError or RangeError.
+ * shuts down, after the last response. With invalid options the application does not start: TypeError or RangeError.
  */
 export class HerdlockModule extends Configurable implements OnApplicationShutdown {
   readonly #options: HerdlockOptions

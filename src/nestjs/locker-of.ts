@@ -2,7 +2,7 @@ import { wrongType } from '../errors.ts'
 import { Locker } from '../lock/locker.ts'
 import { type HerdlockOptions, isCache } from './options.ts'
 
-/** The application's locks. Where it has no Redis, whoever asks for one is told. */
+/** The application's locks. Without a Redis, every use throws an error that says so. */
 export function lockerOf({ cache, locker }: HerdlockOptions): Locker {
   const redis = isCache(cache) ? undefined : cache.redis
   const options = locker ?? (redis === undefined ? undefined : { clients: redis })

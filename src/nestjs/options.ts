@@ -3,7 +3,7 @@ import type { CacheOptions } from '../cache/options.ts'
 import type { LockerOptions } from '../lock/options.ts'
 import type { SingleFlightOptions } from '../middleware/node/single-flight.ts'
 
-/** Options of `singleFlight`, but for the cache, which is the module's. */
+/** Options of `singleFlight`, without `cache`: the module has the cache. */
 export interface FlightOptions extends Omit<SingleFlightOptions, 'cache'> {}
 
 /** Options of `HerdlockModule`. */
@@ -12,16 +12,16 @@ export interface HerdlockOptions {
   cache: CacheOptions | Cache
   /** Options of the `Locker`. Default: locks in the `redis` of the cache's options. */
   locker?: LockerOptions | undefined
-  /** What counts for every `@SingleFlight()` that does not say otherwise. */
+  /** Options for every `@SingleFlight()`, which may override them. */
   singleFlight?: FlightOptions | undefined
 }
 
-/** What `useClass` and `useExisting` of `HerdlockModule.forRootAsync` name. */
+/** The interface of a class for `useClass` and `useExisting` of `HerdlockModule.forRootAsync`. */
 export interface HerdlockOptionsFactory {
   createHerdlockOptions(): HerdlockOptions | Promise<HerdlockOptions>
 }
 
-/** What Nest finds the options by. */
+/** The token of the options in Nest. */
 export const OPTIONS: unique symbol = Symbol('herdlock.options')
 
 export function isCache(cache: HerdlockOptions['cache']): cache is Cache {

@@ -16,17 +16,18 @@ import { type FlightOptions, type HerdlockOptions, OPTIONS } from './options.ts'
 
 type Intercepted = ReturnType<NestInterceptor['intercept']>
 
-/** Set on handlers that stay outside. */
+/** Set on handlers that are excluded. */
 const STAYS_OUT = 'herdlock.staysOut'
-/** Nest's own name for what `@Version()` and `@Controller({ version })` say. */
+/** Nest's own metadata key of `@Version()` and `@Controller({ version })`. */
 const VERSION = '__version__'
 
 /**
- * Lets one run of a handler serve all who ask meanwhile, in this process and, with Redis in the cache of `HerdlockModule`,
- * in all others; and answers GET and HEAD from that cache. For a controller, or for one handler, whose options go before
- * those of its controller; `false` keeps a handler out. Obeys Cache-Control as a shared cache: RFC 9111.
+ * One run of a handler serves every request that arrives meanwhile, in this process and, if the cache of `HerdlockModule`
+ * has Redis, in all processes. GET and HEAD are answered from that cache. Use it on a controller or on a handler. The
+ * options of a handler override those of its controller; `false` excludes a handler. Obeys Cache-Control as a shared
+ * cache: RFC 9111.
  *
- * Guards run for every request. Pipes, interceptors further in and the handler run when the handler does.
+ * Guards run for every request. Pipes and inner interceptors run only when the handler runs.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
  */
@@ -49,13 +50,13 @@ export function SingleFlight(options: FlightOptions | false = {}): ClassDecorato
       if (context.getType() !== 'http' || Reflect.hasMetadata(STAYS_OUT, context.getHandler())) return next.handle()
       const flight = this.#flightFor(versionOf(context))
       const { req, res, goOn } = exchangeOf(context)
-      // Does not come back for a request that is answered without its handler.
+      // Does not return for a request that is answered without its handler.
       await new Promise<void>((resolve) => flight(req, res, () => resolve()))
       goOn()
       return next.handle()
     }
 
-    /** Versions of a handler may have one URL, and never each other's answers. */
+    /** Versions of a handler may share a URL, but never an answer. */
     #flightFor(version: string): Middleware {
       let flight = this.#flights.get(version)
       if (flight === undefined) {

@@ -1,7 +1,7 @@
-/** An entry of `'use cache'` as it is kept: what Next says of it, and the bytes of its stream. */
+/** An entry of `'use cache'` as it is stored: what Next says about it, and the bytes of its stream. */
 export interface StoredEntry {
   readonly tags: readonly string[]
-  /** Seconds, all three, as Next has them. */
+  /** All three in seconds, as in Next. */
   readonly stale: number
   readonly expire: number
   readonly revalidate: number
@@ -13,9 +13,9 @@ export interface StoredEntry {
 const VERSION = 1
 const HEAD_BYTES = 5
 
-/** Version, length of the description, the description as JSON, then the body as it is. What is anything else is an error. */
+/** Version, length of the description, the description as JSON, then the body as it is. Anything else is an error. */
 export const entryCodec = {
-  /** Nobody changes them: each reader gets a copy of the body. */
+  /** Nobody changes these values: each reader gets a copy of the body. */
   immutable: true,
   encode({ body, ...description }: StoredEntry): Uint8Array {
     const json = Buffer.from(JSON.stringify(description))
@@ -44,7 +44,7 @@ export const entryCodec = {
   },
 } as const
 
-/** JSON has no Infinity and says null. */
+/** JSON has no Infinity and writes null. */
 function toNumber(value: unknown): number {
   if (value === null) return Infinity
   if (typeof value !== 'number') throw new Error('its times are malformed')

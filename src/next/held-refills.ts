@@ -2,8 +2,8 @@ import { onAbort } from '../abort.ts'
 import type { Refill } from '../cache/claim.ts'
 
 /**
- * Refills between the `get` that has missed and the `set` that brings what was rendered. Next says only the key of both, so
- * of several the oldest is taken. One that ends by itself, because nothing is brought in time, is let go.
+ * Refills between the `get` that missed and the `set` that brings the result. Next names only the key in both, so the
+ * oldest of several is taken. A refill that ends by itself, because no result came in time, is dropped.
  */
 export class HeldRefills<V> {
   readonly #byKey = new Map<string, Refill<V>[]>()

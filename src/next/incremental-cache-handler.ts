@@ -13,7 +13,7 @@ interface CacheControl {
   readonly expire?: number | undefined
 }
 
-/** A response, or what a `fetch` has answered, as Next has it: of its many kinds only what matters here. */
+/** A response, or the result of a `fetch`, as Next passes it: of its many kinds only the fields that matter here. */
 interface IncrementalValue {
   readonly kind: string
   readonly headers?: Readonly<Record<string, unknown>> | undefined
@@ -21,7 +21,7 @@ interface IncrementalValue {
   readonly revalidate?: number | false | undefined
 }
 
-/** What Next says of a `get` or `set`. */
+/** What Next passes with a `get` or `set`. */
 interface Context {
   readonly kind?: string | undefined
   readonly fetchCache?: boolean | undefined
@@ -31,7 +31,7 @@ interface Context {
   readonly cacheControl?: CacheControl | undefined
 }
 
-/** What is kept, and what `get` answers with. */
+/** What is stored, and what `get` returns. */
 interface IncrementalEntry {
   readonly value: IncrementalValue | null
   /** ms since 1970. */
@@ -39,7 +39,7 @@ interface IncrementalEntry {
   readonly cacheControl?: CacheControl | undefined
 }
 
-/** What Next makes an instance of for each request. */
+/** Next makes an instance of this class for each request. */
 export interface IncrementalCacheHandler {
   get(key: string, context: object): Promise<IncrementalEntry | null>
   set(key: string, value: IncrementalValue | null, context: object): Promise<void>
@@ -47,16 +47,16 @@ export interface IncrementalCacheHandler {
   resetRequestCache(): void
 }
 
-/** Where Next puts the tags of a page. */
+/** The field in which Next puts the tags of a page. */
 const TAGS_FIELD = 'x-next-cache-tags'
-/** Seconds for which Next keeps what has no end. */
+/** Seconds for which Next keeps entries without an end. */
 const A_YEAR = 365 * 24 * 60 * 60
 const MARGIN = 1000
 const MAX_TAGS = 100
 
 /**
- * A class for Next's `cacheHandler`: pages and the results of `fetch` in the cache, each made by one of all processes while
- * the others wait for it. Throws for options that cannot be honoured. `revalidateTag` rejects with Redis's error.
+ * A class for Next's `cacheHandler`. It keeps pages and results of `fetch` in the cache. One of all processes makes each
+ * entry while the others wait for it. Throws for invalid options. `revalidateTag` rejects with the error of Redis.
  */
 export function createIncrementalCacheHandler(
   options: NextHandlerOptions,
@@ -85,7 +85,7 @@ export function createIncrementalCacheHandler(
 
     resetRequestCache(): void {} // nothing is kept for a request
 
-    /** A page belongs to the build that names its scripts; what a `fetch` has answered does not. */
+    /** A page belongs to the build that names its scripts. The result of a `fetch` does not. */
     #keyOf(key: string, isOfFetch: boolean): string {
       return isOfFetch ? `fetch ${key}` : `page ${this.#build} ${key}`
     }
@@ -120,7 +120,8 @@ class Shelf {
 
   async get(asked: string, context: Context): Promise<IncrementalEntry | null> {
     if (isBuilding()) return null
-    // Next lets one at a time ask for a key: who asks while the refill is still held says that nothing came of it.
+    // Next sends one request at a time for a key. So a request while the refill is still held means that nothing came of
+    // it.
     const unused = this.#held.take(asked)
     unused?.context.doNotShare()
     void unused?.abandon()
@@ -167,7 +168,7 @@ function readBuildId(serverDistDir: string): string {
 
 type Terms = Lifetime & { readonly ttl: number; readonly tags: readonly string[] }
 
-/** For how long an entry is kept and under which tags; `undefined` for one that is not. */
+/** How long an entry is kept and under which tags; `undefined` if it is not kept. */
 function termsOf(entry: IncrementalEntry, context: Context): Terms | undefined {
   const revalidate = revalidateOf(entry, context)
   const tags = tagsOf(entry.value, context)
@@ -188,13 +189,13 @@ function tagsOf(value: IncrementalValue | null, context: Context): readonly stri
   return [...new Set([...ofPage, ...(value?.tags ?? []), ...(context.tags ?? [])])]
 }
 
-/** Next judges by its own clock, the cache by Redis's: what the one says the other has to believe. */
+/** Next uses its own clock, the cache uses Redis's clock. This makes Next accept what the cache decides. */
 function asFresh(entry: IncrementalEntry, context: Context): IncrementalEntry {
   const bornAfter = systemClock.wallNow() - revalidateOf(entry, context) * 1000 + MARGIN
   return { ...entry, lastModified: Math.max(entry.lastModified, bornAfter) }
 }
 
-/** Next serves it and makes another one meanwhile. */
+/** Next serves it, and makes a new one meanwhile. */
 function asStale(entry: IncrementalEntry, context: Context): IncrementalEntry {
   const bornBefore = systemClock.wallNow() - revalidateOf(entry, context) * 1000 - MARGIN
   return { ...entry, lastModified: Math.min(entry.lastModified, bornBefore) }

@@ -6,7 +6,7 @@ import { HeldRefills } from './held-refills.ts'
 import { isBuilding, patienceOf, type NextHandlerOptions, type Patience } from './options.ts'
 import { PathMarks } from './path-marks.ts'
 
-/** An entry as Next has it. Seconds, but for `timestamp`, which is ms since 1970. */
+/** An entry as Next passes it. Times are seconds, except `timestamp`, which is ms since 1970. */
 export interface UseCacheEntry {
   value: ReadableStream<Uint8Array>
   tags: string[]
@@ -25,14 +25,15 @@ export interface UseCacheHandler {
   updateTags(tags: string[], durations?: { expire?: number }): Promise<void>
 }
 
-/** ms for which Next has to take for fresh what is said to be. */
+/** ms for which Next must accept an entry as fresh. */
 const MARGIN = 1000
-/** As many tags may an entry have. */
+/** The most tags that an entry may have. */
 const MAX_TAGS = 100
 
 /**
- * A handler for Next's `cacheHandlers`: entries of `'use cache'` in the cache, each rendered by one of all processes while the
- * others wait for it. Throws for options that cannot be honoured. Its methods never reject but `updateTags`, with Redis's error.
+ * A handler for Next's `cacheHandlers`. It keeps entries of `'use cache'` in the cache. One of all processes renders each
+ * entry while the others wait for it. Throws for invalid options. Of its methods only `updateTags` rejects, with the
+ * error of Redis.
  */
 export function createUseCacheHandler(options: NextHandlerOptions): UseCacheHandler {
   const patience = patienceOf(options)
@@ -64,7 +65,8 @@ class Handler {
     try {
       const key = await this.#marks.keyFor(cacheKey, softTags)
       let claim = await this.#cache.claim<StoredEntry>(key, { ...this.#patience, codec: entryCodec })
-      // What is stale is for the one who renders anew: of others Next may make it part of a page that stays.
+      // Only the process that renders again gets the stale entry. In others, Next might make it part of a page that
+      // stays.
       if (claim.state === 'busy') claim = await claim.wait()
       if (claim.state === 'fresh') return asFresh(claim.value)
       this.#held.hold(cacheKey, claim.refill)
@@ -89,7 +91,7 @@ class Handler {
     }
   }
 
-  /** What nobody has claimed, as where Next was told to render whatever there is. */
+  /** A result that nobody has claimed, for example when Next was told to render in any case. */
   #store(cacheKey: string, stored: StoredEntry, terms: Terms): Promise<void> {
     const { ttl, ...rest } = terms
     return this.#cache.set(cacheKey, stored, { ...rest, ttl: Math.max(ttl, 1), codec: entryCodec })
@@ -104,7 +106,7 @@ class Handler {
 
 type Terms = Lifetime & { readonly ttl: number; readonly tags: readonly string[] }
 
-/** For how long an entry is kept and under which tags; `undefined` for one that is not. */
+/** How long an entry is kept and under which tags; `undefined` if it is not kept. */
 function termsOf({ timestamp, revalidate, expire, tags }: StoredEntry): Terms | undefined {
   if (expire <= 0 || tags.length > MAX_TAGS) return undefined
   const age = Math.max(systemClock.wallNow() - timestamp, 0)
@@ -119,13 +121,13 @@ async function toStored({ value, ...description }: UseCacheEntry): Promise<Store
   return { tags: [...tags], stale, timestamp, expire, revalidate, body: Buffer.concat(pieces) }
 }
 
-/** Next judges by its own clock, the cache by Redis's: what the one says the other has to believe. */
+/** Next uses its own clock, the cache uses Redis's clock. This makes Next accept what the cache decides. */
 function asFresh(stored: StoredEntry): UseCacheEntry {
   const bornAfter = systemClock.wallNow() - stored.revalidate * 1000 + MARGIN
   return { ...read(stored), timestamp: Math.max(stored.timestamp, bornAfter) }
 }
 
-/** Next renders it anew: while it serves this, or before, where what it makes is kept. */
+/** Next renders it again: while it serves this one, or before, if the result is to be stored. */
 function asStale(stored: StoredEntry): UseCacheEntry {
   return { ...read(stored), revalidate: -1 }
 }

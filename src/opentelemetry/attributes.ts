@@ -1,6 +1,6 @@
 import { isInstance } from '../errors.ts'
 
-/** Names of attributes, in the form of OpenTelemetry's semantic conventions. */
+/** Names of attributes, following OpenTelemetry's semantic conventions. */
 export const CACHE_NAME = 'herdlock.cache.name'
 export const CACHE_RESULT = 'herdlock.cache.result'
 export const CACHE_TIER = 'herdlock.cache.tier'
@@ -14,7 +14,7 @@ export const REDIS_INSTANCE = 'herdlock.redis.instance'
 export const BREAKER_STATE = 'herdlock.redis.breaker.state'
 export const ERROR_TYPE = 'error.type'
 
-/** What `error.type` says of an error: few values, and nothing of its message. */
+/** The `error.type` of an error: one of few values, without anything from its message. */
 export function errorType(error: unknown): string {
   return isInstance(error, Error) ? error.name : typeof error
 }

@@ -11,7 +11,7 @@ interface Reading {
   read(stats: CacheStats, observe: Observe): void
 }
 
-/** Reads the stats of caches whenever metrics are collected; a call of a cache costs nothing more for it. */
+/** Reads the stats of caches when metrics are collected. Calls of a cache cost nothing more. */
 export function observeCaches(meter: Meter, caches: readonly Pick<Cache, 'name' | 'stats'>[]): () => void {
   const readings = readingsOf(meter)
   const instruments = readings.map(({ instrument }) => instrument)

@@ -14,13 +14,13 @@ export interface InstrumentOptions {
   tracerProvider?: TracerProvider | undefined
   /** Default: the one that is registered with the API. */
   meterProvider?: MeterProvider | undefined
-  /** Adds message and stack of errors to spans. They may name keys, also those that are redacted. Default `false`. */
+  /** Adds message and stack of errors to spans. These may contain keys, even redacted ones. Default `false`. */
   recordExceptions?: boolean | undefined
 }
 
 const SCOPE = 'herdlock'
 
-/** Gives OpenTelemetry spans and metrics of what herdlock does, until the returned function is called. */
+/** Creates OpenTelemetry spans and metrics for what herdlock does, until the returned function is called. */
 export function instrument(options: InstrumentOptions = {}): () => void {
   checkObject('options', options)
   const { caches = [], tracerProvider = trace, meterProvider = metrics, recordExceptions = false } = options

@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Channel, TracingChannel, TracingChannelSubscribers } from 'node:diagnostics_channel'
 import { context, type Context } from '@opentelemetry/api'
 
-/** What becomes of the operations of one tracing channel. */
+/** What to do with the operations of one tracing channel. */
 export interface Operations<M extends object, T> {
-  /** Something to remember until the operation ends, and the context in which it is to run. */
+  /** State to keep until the operation ends, and the context in which it runs. */
   begin(message: M): { readonly state: T; readonly within?: Context }
   end(message: M, state: T): void
 }
@@ -19,7 +19,7 @@ export function followOperations<M extends object, T>(
   const subscribers = {
     asyncEnd(message: M): void {
       const state = states.get(message)
-      // One that had begun before nobody has followed.
+      // An operation that started before is not followed.
       if (state !== undefined) operations.end(message, state)
     },
   } as TracingChannelSubscribers<M>
@@ -37,8 +37,9 @@ export function followOperations<M extends object, T>(
 }
 
 /**
- * Node runs each operation of a channel within the stores that are bound to it. This one hands it on to OpenTelemetry's
- * own context manager, so that what runs inside, such as a loader's queries, finds the operation's span active.
+ * Node runs each operation of a channel inside the stores that are bound to it. This store passes it on to
+ * OpenTelemetry's own context manager. So code inside, such as the queries of a loader, finds the span of the operation
+ * active.
  */
 class ContextScope extends AsyncLocalStorage<Context> {
   override run<R, A extends unknown[]>(within: Context, callback: (...args: A) => R, ...args: A): R {

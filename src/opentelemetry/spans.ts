@@ -68,7 +68,7 @@ export function recordSpans(tracer: Tracer, recordExceptions: boolean): () => vo
   }
 }
 
-/** What outlives the caller who caused it is a trace of its own, with a link to that caller's. */
+/** An operation that outlives its caller gets its own trace, with a link to the caller's span. */
 function beginApart(tracer: Tracer, name: string, attributes: Attributes): { state: Span; within: Context } {
   const caller = trace.getSpanContext(context.active())
   const span = tracer.startSpan(name, {

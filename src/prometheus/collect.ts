@@ -14,8 +14,8 @@ export interface CollectOptions {
 const expositions = new WeakMap<object, Exposition>()
 
 /**
- * Has the stats of a cache told at every scrape, until the returned function is called. Between scrapes it costs
- * nothing. Throws `RangeError` when the registry has another cache of that name.
+ * Exports the stats of a cache at every scrape, until the returned function is called. Between scrapes it costs nothing.
+ * Throws a `RangeError` if the registry has another cache with that name.
  */
 export function collect(cache: Pick<Cache, 'name' | 'stats'>, options: CollectOptions = {}): () => void {
   checkMethods('cache', cache, 'a cache', ['stats'])

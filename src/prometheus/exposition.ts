@@ -4,13 +4,13 @@ import { families, type Family } from './families.ts'
 
 type Source = Pick<Cache, 'stats'>
 
-/** The caches of one registry, and the metrics in which it tells of them. */
+/** The caches of one registry, and the metrics that show them. */
 export class Exposition {
-  /** By the value of their label. */
+  /** By the value of their `cache` label. */
   readonly #caches = new Map<string, Source>()
   readonly #metrics = families.map((family) => new FamilyMetric(family, this.#caches))
 
-  /** Throws when the name is taken: of two samples with the same labels Prometheus would drop the whole scrape. */
+  /** Throws if the name is taken: with two samples of the same labels, Prometheus would drop the whole scrape. */
   add(name: string, cache: Source): () => void {
     if (this.#caches.has(name)) {
       throw new RangeError(`name must differ from that of any other cache in the registry, got ${JSON.stringify(name)}`)
@@ -21,18 +21,18 @@ export class Exposition {
     }
   }
 
-  /** Anew for every cache: the registry may have been cleared since the last. */
+  /** Repeated for every cache, because the registry may have been cleared since. */
   register(registry: Registry): void {
     for (const metric of this.#metrics) registry.registerMetric(metric as unknown as Metric)
   }
 }
 
 /**
- * A metric as a registry asks for it. prom-client's own keep the numbers that they are given; these have none of their
- * own, but read the caches when they are asked.
+ * A metric with the interface that a registry expects. The metrics of prom-client keep numbers; these keep none, and read
+ * the caches when they are asked.
  */
 class FamilyMetric {
-  /** Not readonly: for OpenMetrics the registry takes the suffix `_total` off. */
+  /** Not readonly: for OpenMetrics the registry removes the suffix `_total`. */
   name: string
   readonly help: string
   readonly type: Family['type']
@@ -58,6 +58,6 @@ class FamilyMetric {
     return { name: this.name, help: this.help, type: this.type, values, aggregator: 'sum' }
   }
 
-  /** Part of a metric, for `registry.resetMetrics()`: what was counted stays the cache's. */
+  /** Called by `registry.resetMetrics()`. It does nothing: the counts belong to the cache. */
   reset(): void {}
 }

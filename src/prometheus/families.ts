@@ -1,6 +1,6 @@
 import type { CacheStats } from '../cache/watch/stats.ts'
 
-/** One line of a scrape. `suffix` follows the name of its family. */
+/** One line of a scrape. The `suffix` is appended to the name of its family. */
 interface Sample {
   readonly value: number
   readonly labels?: Readonly<Record<string, string>>
@@ -17,7 +17,7 @@ export interface Family {
 
 const BREAKER_STATES = ['closed', 'half-open', 'open'] as const
 
-/** Names and units as Prometheus has them: seconds, `_total` for what only grows. */
+/** Names and units follow Prometheus: seconds, and `_total` for counters. */
 export const families: readonly Family[] = [
   {
     name: 'herdlock_cache_requests_total',

@@ -5,7 +5,7 @@ import { timeLeft, type RedlockLock } from './redlock-lock.ts'
 /** Tells a routine that its lock was lost, and why. */
 export type RedlockAbortSignal = AbortSignal & { error?: Error }
 
-/** Extends a lock whenever no more than a threshold is left of it, until it is ended or lost. */
+/** Extends a lock whenever it has only a threshold left, until it is ended or lost. */
 export class AutoExtension {
   readonly signal: RedlockAbortSignal
   readonly #controller = new AbortController()

@@ -8,7 +8,7 @@ export interface ExecutionStats {
   readonly quorumSize: number
   /** All clients, or none. */
   readonly votesFor: ReadonlySet<RedisClient>
-  /** None, or all clients with the error by which the attempt ended. */
+  /** None, or all clients with the error that ended the attempt. */
   readonly votesAgainst: ReadonlyMap<RedisClient, Error>
 }
 
@@ -16,7 +16,7 @@ export interface ExecutionResult {
   readonly attempts: readonly Promise<ExecutionStats>[]
 }
 
-/** A resource is locked by another, or is no longer locked by this lock. */
+/** A resource is locked by somebody else, or no longer by this lock. */
 export class ResourceLockedError extends HerdlockError {
   override readonly name = 'ResourceLockedError'
 
@@ -25,7 +25,7 @@ export class ResourceLockedError extends HerdlockError {
   }
 }
 
-/** An operation has failed in its last attempt; `cause` says by what. */
+/** The last attempt of an operation has failed; `cause` says why. */
 export class ExecutionError extends HerdlockError {
   override readonly name = 'ExecutionError'
   readonly attempts: readonly Promise<ExecutionStats>[]

@@ -15,7 +15,7 @@ export class RedlockLock {
   readonly attempts: readonly Promise<ExecutionStats>[]
   /** When it ends, in ms since 1970, on this host's clock; 0 once it was released, or replaced by `extend`. */
   expiration: number
-  /** One a resource. @internal */
+  /** One lock for each resource. @internal */
   readonly held: readonly HeldLock[]
 
   /** @internal */
@@ -33,7 +33,10 @@ export class RedlockLock {
     this.expiration = expiration
   }
 
-  /** What stands in Redis under the resource; of several, joined by commas, in the order in which they were taken. */
+  /**
+   * The value of the resource's key in Redis. With several resources: all values, joined by commas, in the order in which
+   * they were taken.
+   */
   get value(): string {
     return this.held.map(({ token }) => token).join()
   }
@@ -42,13 +45,13 @@ export class RedlockLock {
     return this.redlock.release(this)
   }
 
-  /** Resolves with the lock to go on with; this one counts as expired then. */
+  /** Resolves with the new lock. The old one then counts as expired. */
   extend(duration: number): Promise<RedlockLock> {
     return this.redlock.extend(this, duration)
   }
 }
 
-/** ms for which all of them are surely held. */
+/** ms for which all of them are certainly held. */
 export function timeLeft(held: readonly HeldLock[], clock: Clock): number {
   return Math.min(...held.map(({ validUntil }) => validUntil)) - clock.now()
 }

@@ -15,9 +15,9 @@ import { patienceOf, resolveSettings, type RedlockSettings } from './settings.ts
 type Routine<T> = (signal: RedlockAbortSignal) => Promise<T>
 
 /**
- * The surface of redlock 5 over `Locker`: the same calls, settings and names of errors. A lock is held in all instances,
- * not in a majority of them. Who waits stands in line and is woken. Emits `error` for each attempt that failed, also
- * where a later one succeeds; nobody needs to listen.
+ * The interface of redlock 5 on top of `Locker`: the same calls, settings and error names. A lock is held in all
+ * instances, not in a majority of them. Callers that wait stand in line and are woken. Emits `error` for each failed
+ * attempt, even if a later one succeeds. Nobody needs to listen.
  */
 export class Redlock extends EventEmitter {
   readonly clients: ReadonlySet<RedisClient>
@@ -26,7 +26,7 @@ export class Redlock extends EventEmitter {
   readonly #clock: Clock
   readonly #random: Random
 
-  /** Throws `TypeError` or `RangeError` that names what is wrong: no client, a setting out of range. */
+  /** Throws a `TypeError` or `RangeError` that names the problem: no client, a setting out of range. */
   constructor(clients: Iterable<RedisClient>, settings?: Partial<RedlockSettings>)
   /** @internal */
   constructor(
@@ -49,8 +49,8 @@ export class Redlock extends EventEmitter {
   }
 
   /**
-   * Locks all resources for `duration` ms. They are taken one after another, in the order of their names whatever the
-   * order given, so that two calls never wait for each other. Rejects with `ExecutionError`, and holds none then.
+   * Locks all resources for `duration` ms. They are taken one after another, always in the order of their names, so that
+   * two calls never wait for each other. Rejects with `ExecutionError`, and then holds none of them.
    */
   async acquire(
     resources: readonly string[],
@@ -64,7 +64,7 @@ export class Redlock extends EventEmitter {
     return this.#made(resources, result, attempts, duration, resolved)
   }
 
-  /** Gives the lock up. Rejects with `ExecutionError` where it was lost, or Redis failed. */
+  /** Gives the lock up. Rejects with `ExecutionError` if it was lost, or Redis failed. */
   async release(lock: RedlockLock, settings?: Partial<RedlockSettings>): Promise<ExecutionResult> {
     const resolved = resolveSettings(settings, this.settings)
     lock.expiration = 0
@@ -81,7 +81,7 @@ export class Redlock extends EventEmitter {
     return { attempts }
   }
 
-  /** Sets the time that the lock has left. Rejects with `ExecutionError` where it was lost, or Redis failed. */
+  /** Sets the time that the lock has left. Rejects with `ExecutionError` if it was lost, or Redis failed. */
   async extend(existing: RedlockLock, duration: number, settings?: Partial<RedlockSettings>): Promise<RedlockLock> {
     positiveDuration('duration', duration)
     const resolved = resolveSettings(settings, this.settings)
@@ -94,9 +94,9 @@ export class Redlock extends EventEmitter {
   }
 
   /**
-   * `acquire`, then `routine`, then `release`, with extensions in between. The routine's signal aborts, with its `error`
-   * set, when the lock was lost. Resolves as the routine does. Rejects with its reason, else with `ExecutionError` where
-   * the lock could not be had, or was lost before its end.
+   * Calls `acquire`, then `routine`, then `release`, with extensions in between. When the lock is lost, the routine's
+   * signal aborts, with its `error` set. Resolves as the routine does. Rejects with the routine's reason, or with
+   * `ExecutionError` if the lock was not acquired or was lost before the end.
    */
   using<T>(
     resources: readonly string[],
@@ -133,13 +133,13 @@ export class Redlock extends EventEmitter {
     return result
   }
 
-  /** Ends all waiting, and calls `quit` of every client that has it, as redlock 5 does. */
+  /** Ends all waiting, and calls `quit` of every client that has one, as redlock 5 does. */
   async quit(): Promise<void> {
     await this.#locker.close()
     await Promise.all(Array.from(this.clients, async (client) => (client as Partial<Quitting>).quit?.()))
   }
 
-  /** Redis's precision and the drift of clocks are taken off, as redlock 5 does. */
+  /** Subtracts Redis's precision and the drift of clocks, as redlock 5 does. */
   #made(
     resources: readonly string[],
     held: readonly HeldLock[],
@@ -151,7 +151,7 @@ export class Redlock extends EventEmitter {
     return new RedlockLock(this, resources, held, attempts, Math.floor(this.#clock.wallNow() + lasts))
   }
 
-  /** Runs attempts until one succeeds, the last has failed, or one says that there is no point in another. */
+  /** Runs attempts until one succeeds, the last one has failed, or one says that another is pointless. */
   async #execute<R>(
     settings: RedlockSettings,
     attempt: (until: number) => Promise<R>,
@@ -159,7 +159,7 @@ export class Redlock extends EventEmitter {
     const attempts: Promise<ExecutionStats>[] = []
     const until = this.#clock.now() + patienceOf(settings)
     const most = settings.retryCount === -1 ? Infinity : settings.retryCount + 1
-    // An attempt that was refused has waited already, in line.
+    // A refused attempt has already waited, in line.
     const hasGivenUp = (error: Error): boolean => {
       if (error instanceof ResourceLockedError) return this.#clock.now() >= until
       return attempts.length >= most || error instanceof ClosedError
@@ -195,11 +195,11 @@ export class Redlock extends EventEmitter {
     return new Promise((resolve) => this.#clock.setTimeout(resolve, Math.max(ms, 0)))
   }
 
-  /** All locks, each with the whole duration left; or none. */
+  /** All locks, each with its whole duration left, or none. */
   async #lockAll(keys: readonly string[], duration: number, until: number): Promise<HeldLock[]> {
     const held: HeldLock[] = []
     try {
-      // While the others are waited for, the first must not expire.
+      // While waiting for the others, the first must not expire.
       let latest = until
       for (const key of keys) {
         held.push(await this.#lockOne(key, duration, latest))
@@ -213,7 +213,7 @@ export class Redlock extends EventEmitter {
     }
   }
 
-  /** Waits in line until `until`; once at least it is tried. */
+  /** Waits in line until `until`. Tries at least once. */
   async #lockOne(key: string, duration: number, until: number): Promise<HeldLock> {
     const patience = until - this.#clock.now()
     if (patience <= 0) return (await this.#locker.tryAcquire(key, duration).catch(refused)) as HeldLock
@@ -228,7 +228,7 @@ export class Redlock extends EventEmitter {
   }
 }
 
-/** ms by which redlock 5 wants a duration to be longer than the threshold. */
+/** ms by which redlock 5 requires a duration to exceed the threshold. */
 const LEAST_BESIDE_THRESHOLD = 100
 
 interface Quitting {

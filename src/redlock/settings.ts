@@ -2,18 +2,18 @@ import { checkNumber, checkObject, duration, wholeNumber } from '../check.ts'
 
 /** Settings of redlock 5, with its defaults. Durations are whole ms. */
 export interface RedlockSettings {
-  /** Share of a lock's duration by which it counts as expired earlier. Default 0.01. */
+  /** Share of its duration by which a lock counts as expired earlier. Default 0.01. */
   readonly driftFactor: number
-  /** Attempts after the first; -1: without end. Default 10. */
+  /** Attempts after the first; -1: no limit. Default 10. */
   readonly retryCount: number
   /**
-   * Time between two attempts. `retryCount` times that is how long `acquire` waits for a lock that is held elsewhere: in
-   * line, without asking again. Default 200.
+   * Time between two attempts. For a lock that is held elsewhere, `acquire` waits `retryCount` × `retryDelay`: in line,
+   * without asking again. Default 200.
    */
   readonly retryDelay: number
-  /** By how much `retryDelay` is longer or shorter at random after a failure of Redis. Default 100. */
+  /** How much `retryDelay` is lengthened or shortened at random after a failure of Redis. Default 100. */
   readonly retryJitter: number
-  /** Time that a lock of `using` has left when it is extended. Default 500. */
+  /** How much time a lock of `using` has left when it is extended. Default 500. */
   readonly automaticExtensionThreshold: number
 }
 
@@ -25,7 +25,7 @@ const DEFAULTS: RedlockSettings = {
   automaticExtensionThreshold: 500,
 }
 
-/** Checks and completes settings; throws an error that names the setting at fault. */
+/** Checks and completes settings. Throws an error that names the invalid setting. */
 export function resolveSettings(
   given: Partial<RedlockSettings> | undefined,
   defaults: RedlockSettings = DEFAULTS,
@@ -43,7 +43,7 @@ export function resolveSettings(
   return settings
 }
 
-/** ms for which an operation is tried again. */
+/** ms for which an operation is retried. */
 export function patienceOf({ retryCount, retryDelay }: RedlockSettings): number {
   return retryCount === -1 ? Infinity : retryCount * retryDelay
 }

@@ -5,27 +5,27 @@ import { withoutVersion } from '../../key-version.ts'
 import { Counts } from './counts.ts'
 import type { Tier } from './stats.ts'
 
-/** What a cache tells its listeners, by event name. */
+/** What listeners of a cache get, by event name. */
 export interface CacheEvents {
   /** Answered with a fresh value. */
   hit: { key: string; tier: Tier }
   /** Answered with a stale value. */
   stale: { key: string; tier: Tier }
-  /** Nothing usable was stored; this call started the load, or is the first here to wait for one elsewhere. */
+  /** Nothing usable was stored. This call started the load, or is the first in this process to wait for another process. */
   miss: { key: string }
-  /** Joined a flight that was under way. */
+  /** Joined a running flight. */
   coalesced: { key: string }
   /** A loader succeeded; `loadTime` in ms. */
   refilled: { key: string; loadTime: number }
   /** A loader failed after `loadTime` ms. */
   'refill-failed': { key: string; error: unknown; loadTime: number }
-  /** The lease was lost while the loader ran; its result goes to its own callers only. */
+  /** The lease was lost while the loader ran. The result goes only to its own callers. */
   'lease-lost': { key: string }
-  /** What stood in Redis for the key is not valid by the schema of a call: to it that is a miss. */
+  /** The schema of a call refused the value in Redis. For this call that is a miss. */
   invalid: { key: string; issues: readonly ValidationIssue[] }
-  /** Entries were invalidated or expired, here or by another process: that of the key, or without one any. */
+  /** Entries were invalidated or expired, by this process or another: the entry of the key, or without a key possibly any. */
   invalidated: { key: string | undefined }
-  /** Something failed that costs no caller an answer: Redis, a codec, damaged bytes. */
+  /** Something failed, but no caller was affected: Redis, a codec, damaged bytes. */
   error: { error: unknown }
 }
 
@@ -34,15 +34,15 @@ export type CacheListener<E extends CacheEvent> = (event: CacheEvents[E]) => voi
 
 const HIT = outcomeChannels.hit
 
-/** Who listens, and the path of the namespace whose events are told. */
+/** A listener, and the path of the namespace whose events it gets. */
 interface Listening<E extends CacheEvent> {
   readonly listener: CacheListener<E>
   readonly path: string
 }
 
 /**
- * Counts what happens and tells it: to the cache's own listeners, and on the channels by which others watch. While
- * nobody listens, nothing is built. Keys come as full ones, and are told as seen from the listener's namespace.
+ * Counts events, and passes them to the cache's own listeners and to the diagnostics channels. While nobody listens,
+ * nothing is built. Keys arrive as full keys. Listeners get them as their namespace names them.
  */
 export class Events extends Counts {
   readonly #name: string
@@ -50,17 +50,17 @@ export class Events extends Counts {
   /** Path → the counts of that namespace. */
   readonly #ofNamespaces = new Map<string, Counts>()
   readonly #listeners = new Map<CacheEvent, Set<Listening<never>>>()
-  /** Whether somebody listens to hits: the one question that each of them may afford. */
+  /** Whether somebody listens to hits. A hit may afford only this one check. */
   #tellsHits = false
 
-  /** `name` and `redactKey`: what the cache and its keys are called on the channels. */
+  /** `name` and `redactKey`: the names of the cache and its keys on the channels. */
   constructor(name: string, redactKey: (key: string) => string) {
     super()
     this.#name = name
     this.#redactKey = redactKey
   }
 
-  /** With a path: to what happens in that namespace, or to all of its cache. */
+  /** With a path: for events in that namespace, or of its whole cache. */
   on<E extends CacheEvent>(event: E, listener: CacheListener<E>, path = ''): () => void {
     let listeners = this.#listeners.get(event)
     if (listeners === undefined) this.#listeners.set(event, (listeners = new Set()))
@@ -74,14 +74,14 @@ export class Events extends Counts {
     }
   }
 
-  /** Those of the namespace of that path: counted from the first call on, and as long as the cache lives. */
+  /** The counts of the namespace of that path: from the first call on, as long as the cache lives. */
   countsOf(path: string): Counts {
     let counts = this.#ofNamespaces.get(path)
     if (counts === undefined) this.#ofNamespaces.set(path, (counts = new Counts()))
     return counts
   }
 
-  /** A hit in memory, which no namespace counts: a count, and nothing else as long as nobody listens. */
+  /** A hit in memory that no namespace counts. While nobody listens, this only counts. */
   hit(key: string): void {
     this.counts.hit++
     if (this.#tellsHits || HIT.hasSubscribers) this.#tell('hit', { key, tier: 'memory' })
@@ -145,7 +145,7 @@ export class Events extends Counts {
     if (this.#isHeard('invalidated')) this.#tell('invalidated', { key })
   }
 
-  /** Any entries in the namespace of that path: those of a tag, or all. */
+  /** Some entries in the namespace of that path: those of a tag, or all. */
   invalidatedWithin(path: string): void {
     this.counts.invalidated++
     for (const [each, { counts }] of this.#ofNamespaces) if (overlap(each, path)) counts.invalidated++
@@ -186,8 +186,8 @@ export class Events extends Counts {
   }
 
   /**
-   * `path`: where it happened, if no key says so. A listener's error is the listener's: it surfaces as uncaught. So does,
-   * by Node's own rule, that of a subscriber.
+   * `path`: where it happened, if no key says so. An error of a listener surfaces as an uncaught exception. Node does the
+   * same with an error of a subscriber.
    */
   #tell<E extends CacheEvent>(event: E, description: CacheEvents[E], path = ''): void {
     const { key } = description as { key?: string }
@@ -220,7 +220,7 @@ function overlap(path: string, other: string): boolean {
   return path.startsWith(other) || other.startsWith(path)
 }
 
-/** Runs what is not ours: if it throws, that harms nobody here. */
+/** Runs code of the application. If it throws, nothing here is affected. */
 function runApart(foreign: () => void): void {
   try {
     foreign()

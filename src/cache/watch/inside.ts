@@ -6,17 +6,17 @@ import type { Events } from './events.ts'
 /** How a call was answered. */
 export type Outcomes = Pick<Events, 'hit' | 'hitInRedis' | 'stale' | 'coalesced'>
 
-/** What is known of a cache by those who build on it, and is no business of its users. */
+/** What code that builds on a cache may know about it. Not for users. */
 interface Inside {
   /**
-   * Where whoever answers from what the cache holds, without asking it to load, says so: those answers count like its
-   * own.
+   * Code that answers from the cache's entries without asking it to load reports it here. Those answers count like the
+   * cache's own.
    */
   readonly outcomes: Outcomes
   /** ms, both. */
   readonly ttl: number
   readonly loadTimeout: number
-  /** Its doors of time and chance, by which those go who build on it. */
+  /** Its clock and chance, for code that builds on it. */
   readonly doors: { readonly clock: Clock; readonly random: Random }
 }
 
@@ -26,7 +26,7 @@ export function shareInside(cache: Cache, inside: Inside): void {
   byCache.set(cache, inside)
 }
 
-/** For a cache that is none of ours nothing is counted, its ttl is not known, and the default counts. */
+/** For a foreign cache nothing is counted, the ttl is unknown, and defaults apply. */
 export function insideOf(cache: Cache): Partial<Inside> & { readonly loadTimeout: number } {
   return byCache.get(cache) ?? { loadTimeout: 30_000 }
 }

@@ -1,24 +1,24 @@
 import type { HeldLease, Listing } from '../../store/inspector.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
 
-/** What is known of a key, for people to look at. It was so a moment ago. */
+/** What is known about a key, for people to look at. It describes the state a moment ago. */
 export interface Inspection {
   readonly key: string
   /** Version of the value, if it has one. */
   readonly version: string | undefined
-  /** What a caller would find; `unshareable`: callers load for themselves, for some seconds. */
+  /** What a caller would find. `unshareable`: callers load for themselves, for some seconds. */
   readonly state: 'fresh' | 'stale' | 'unshareable' | 'failed' | 'absent'
-  /** The tier that a caller would have it from. */
+  /** The tier that would answer a caller. */
   readonly tier: 'memory' | 'redis' | undefined
   /** The entry in this process's memory. */
   readonly memory: StoredEntry | undefined
   /** The entry in Redis. */
   readonly redis: StoredEntry | undefined
-  /** Who refills it, in whatever process. */
+  /** The process that refills it, if any. */
   readonly lease: CacheLease | undefined
   /** The flight of this process that callers would join. */
   readonly flight: CacheFlight | undefined
-  /** Why Redis could not be asked, if so. */
+  /** Why Redis could not be asked, if it could not. */
   readonly redisError: unknown
 }
 
@@ -27,13 +27,13 @@ export interface CacheFlight {
   readonly key: string
   /** Version of the value, if it has one. */
   readonly version: string | undefined
-  /** ms since it began. */
+  /** ms since it started. */
   readonly age: number
-  /** Callers that wait for it, the one that started it included; 0 for a refill in the background. */
+  /** Callers that wait for it, including the one that started it; 0 for a background refill. */
   readonly waiters: number
 }
 
-/** The lease of a refill: the key's lock, held by one process of all. */
+/** The lease of a refill: the lock of the key, held by one of all processes. */
 export interface CacheLease extends HeldLease {
   /** Whether this cache holds it. */
   readonly own: boolean

@@ -1,41 +1,41 @@
 import type { MessagesState } from '../../redis/subscriber.ts'
 
-/** Counts since the cache was created, and its present state. Times in ms. */
+/** Counts since the cache was created, and its current state. Times in ms. */
 export interface CacheStats {
   /** Answered with a fresh value. */
   readonly hits: number
   /** Answered with a stale value. */
   readonly staleHits: number
-  /** The same two by where the value was found. */
+  /** The same two counts by where the value was found. */
   readonly tiers: Readonly<Record<Tier, TierStats>>
-  /** Nothing usable was stored: loaded, or waited as the first here for one who loads elsewhere. */
+  /** Nothing usable was stored: the call loaded, or was the first in this process to wait for another process. */
   readonly misses: number
-  /** Joined a flight of this process that was under way. */
+  /** Joined a running flight of this process. */
   readonly coalesced: number
-  /** Loads that succeeded; of a batch each key counts. */
+  /** Loads that succeeded; in a batch each key counts. */
   readonly refills: number
   /** Loads that failed. */
   readonly refillFailures: number
-  /** How long loads took, failed ones too: its `count` is how often a loader ran to its end. */
+  /** How long loads took, including failed ones. Its `count` says how often a loader finished. */
   readonly loadTime: Histogram
-  /** Refills that waited for another process, and how long they did in all. */
+  /** Refills that waited for another process, and for how long in total. */
   readonly waits: { readonly count: number; readonly sum: number }
   readonly leasesLost: number
-  /** Values of Redis that a schema refused. */
+  /** Values from Redis that a schema refused. */
   readonly invalidValues: number
-  /** How this process loads under `maxLoads`; `undefined` without that option. */
+  /** The loads of this process under `maxLoads`; `undefined` without that option. */
   readonly limit: LimitStats | undefined
-  /** Changes that this process made or was told of. */
+  /** Changes that this process made or heard of. */
   readonly invalidations: number
-  /** Reported by the event `error`. Of a failure that goes on only the first in ten seconds is. */
+  /** Errors reported by the event `error`. A failure that goes on is reported once in ten seconds. */
   readonly errors: number
   /** One for each Redis of the cache, in their order. */
   readonly redis: readonly RedisStats[]
   /** Entries in memory. */
   readonly entries: number
-  /** Encoded size of their values; known where `memory.maxBytes` is set. */
+  /** Encoded size of their values; known only if `memory.maxBytes` is set. */
   readonly bytes: number | undefined
-  /** Flights under way. */
+  /** Running flights. */
   readonly flights: number
 }
 
@@ -60,14 +60,14 @@ export interface TierStats {
 export interface RedisStats {
   /** Host and port, `cluster`, or `sentinel` and the name. */
   readonly instance: string
-  /** Whether Redis is asked: `open` if not, for it has not answered; `half-open` while one operation tries. */
+  /** Whether Redis is asked. `open`: no, because it did not answer. `half-open`: one operation is trying. */
   readonly breaker: 'closed' | 'half-open' | 'open'
   /** Operations that failed or were not answered in time. */
   readonly errors: number
   /**
-   * The connection on which messages of other processes arrive: `closed` before the first need and after the client was
-   * closed; `failing` when it could not be opened, or did not last. Until it is `connected`, changes by other processes
-   * are not heard of.
+   * The connection for messages of other processes. `closed`: before it is first needed, and after the client was closed.
+   * `failing`: it could not be opened, or did not last. Until it is `connected`, this process does not hear of changes by
+   * others.
    */
   readonly messages: MessagesState
 }
@@ -77,7 +77,7 @@ export interface Histogram {
   readonly sum: number
   /** Upper bounds of the buckets, each included in its bucket; a last bucket has none. */
   readonly bounds: readonly number[]
-  /** How many fell into each bucket: one number more than there are bounds. */
+  /** How many durations fell into each bucket: one more number than there are bounds. */
   readonly counts: readonly number[]
 }
 
@@ -101,7 +101,7 @@ export class DurationHistogram {
     this.#sum += duration
   }
 
-  /** ms; 0 as long as nothing was noted. */
+  /** ms; 0 until something was recorded. */
   get mean(): number {
     return this.#count === 0 ? 0 : this.#sum / this.#count
   }
