@@ -4,4 +4,5 @@
  * @module herdlock/dashboard
  */
 export { dashboard, type Dashboard } from './dashboard/dashboard.ts'
+export { joinFleet, type FleetMember, type FleetOptions } from './dashboard/fleet/join-fleet.ts'
 export type { DashboardOptions } from './dashboard/options.ts'

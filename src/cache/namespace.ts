@@ -2,7 +2,6 @@ import { checkArray, checkFunction, checkKey } from '../check.ts'
 import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
 import { fullKey, pathsAround } from '../full-key.ts'
-import type { Random } from '../random.ts'
 import { pathInto } from '../redis/entry-keys.ts'
 import type { Cache, WrapOptions } from './cache.ts'
 import type { Claim } from './claim.ts'
@@ -14,7 +13,7 @@ import type { Loader } from './refill/loader-context.ts'
 import type { CacheEvent, CacheListener, Events } from './watch/events.ts'
 import type { Producer, StreamOptions } from './stream/options.ts'
 import type { SharedStream } from './stream/shared-stream.ts'
-import { shareInside } from './watch/inside.ts'
+import { shareInside, type Inside } from './watch/inside.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { CacheStats } from './watch/stats.ts'
 import { wrapped } from './wrap.ts'
@@ -23,11 +22,9 @@ import { wrapped } from './wrap.ts'
 export interface Whole {
   readonly cache: Cache
   readonly clock: Clock
-  readonly random: Random
+  readonly inside: Omit<Inside, 'outcomes' | 'path'>
   readonly sync: Sync
   readonly events: Events
-  readonly ttl: number
-  readonly loadTimeout: number
   /** Absent without memory. */
   readonly known: KnownInMemory | undefined
   /** `getOrRefill` and `peek` for all but fresh hits in memory. */
@@ -57,7 +54,7 @@ export class Namespace implements Cache {
   readonly #peek: Cache['peek']
 
   constructor(whole: Whole, name: string, path: string) {
-    const { known, sync, clock, random, events, ttl, loadTimeout } = whole
+    const { known, sync, clock, events } = whole
     this.name = name
     this.#whole = whole
     this.#path = path
@@ -72,13 +69,14 @@ export class Namespace implements Cache {
     this.#getOrRefill = known ? hitsFirst(known, sync, clock, hits, whole.getOrRefill) : whole.getOrRefill
     this.#peek = known ? peeksFirst(known, sync, clock, whole.peek) : whole.peek
     shareInside(this, {
+      ...whole.inside,
       outcomes: {
         hit: (key) => events.hitInMemory(this.#beginning + key),
         hitInRedis: (key) => events.hitInRedis(this.#beginning + key),
         stale: (key, tier) => events.stale(this.#beginning + key, tier),
         coalesced: (key) => events.coalesced(this.#beginning + key),
       },
-      ...{ ttl, loadTimeout, doors: { clock, random } },
+      path,
     })
   }
 

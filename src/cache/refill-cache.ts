@@ -109,8 +109,9 @@ export class RefillCache implements Cache {
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
     const { ttl, loadTimeout } = options
+    const inside = { ttl, loadTimeout, doors: { clock, random }, fleet: redis?.fleet }
     this.#whole = {
-      ...{ cache: this, clock, random, sync: local.sync, events: this.#events, ttl, loadTimeout },
+      ...{ cache: this, clock, inside, sync: local.sync, events: this.#events },
       ...{ getOrRefill: this.#getOrRefill, peek: this.#peek, known },
       clear: (path) => this.#clear(path),
       stats: (path) => this.#stats(path),
@@ -118,7 +119,7 @@ export class RefillCache implements Cache {
       flights: (path) => this.#inspections.flights(path),
       leases: (previous, path) => this.#inspections.leases(previous, path),
     }
-    shareInside(this, { outcomes: this.#events, ttl, loadTimeout, doors: { clock, random } })
+    shareInside(this, { ...inside, outcomes: this.#events, path: '' })
   }
 
   #limitOf({ maxLoads, waitTimeout }: ResolvedOptions, redis: RedisTier | undefined): LoadLimit | undefined {

@@ -3,8 +3,16 @@ import type { CacheStats } from '../cache/watch/stats.ts'
 import type { LeaseListing } from '../cache/watch/inspection.ts'
 import type { Clock } from '../clock.ts'
 import { Hottest } from './hottest.ts'
-import { messageOf, named, rowsOf } from './report.ts'
-import type { CacheUpdate, FailureReport, RefillReport, Sample } from './report.ts'
+import { keep } from './keep.ts'
+import { messageOf, named, rowsOf, toldOf } from './report.ts'
+import {
+  type CacheUpdate,
+  type FailureReport,
+  type Figures,
+  type Past,
+  type RefillReport,
+  type Sample,
+} from './report.ts'
 import { Slowest } from './slowest.ts'
 
 /** Samples, refills and failures that are remembered: five minutes at one update a second. */
@@ -50,7 +58,7 @@ export class CacheWatch {
     this.#clock = clock
   }
 
-  get history(): { samples: readonly Sample[]; refills: readonly RefillReport[]; failures: readonly FailureReport[] } {
+  get past(): Past {
     return { samples: this.#samples, refills: this.#refills, failures: this.#failures }
   }
 
@@ -82,24 +90,31 @@ export class CacheWatch {
     this.#leases = undefined
   }
 
-  /** What has happened since the last update, and what is so now. */
-  update(): CacheUpdate {
+  /** Also what Redis says: who holds leases. */
+  update(): Omit<CacheUpdate, 'fleet'> {
+    this.#askForLeases(this.#clock.now())
+    const leases = this.#leases ?? { items: [], complete: true }
+    return {
+      ...this.figures(),
+      leases: { ...rowsOf(leases.items, ROWS), complete: leases.complete },
+      redis: this.#redis,
+      redisError: this.#redisError,
+    }
+  }
+
+  /** What has happened here since the last time, and what is so now. */
+  figures(): Figures {
     const now = this.#clock.now()
     const stats = this.#cache.stats()
     const sample = this.#sample(stats, now)
-    this.#askForLeases(now)
     const refills = this.#newRefills
     const failures = this.#newFailures
     this.#newRefills = []
     this.#newFailures = []
-    const leases = this.#leases ?? { items: [], complete: true }
     return {
-      stats,
+      stats: toldOf(stats),
       sample,
       flights: rowsOf(this.#cache.flights(), ROWS),
-      leases: { ...rowsOf(leases.items, ROWS), complete: leases.complete },
-      redis: this.#redis,
-      redisError: this.#redisError,
       hottest: this.#rates(now),
       slowest: this.#slowest.top(KEYS_SHOWN, now).map((times) => ({ ...times, ...named(times.key) })),
       refills,
@@ -177,10 +192,4 @@ export class CacheWatch {
     this.#countingSince = now
     for (const list of [this.#samples, this.#refills, this.#failures]) list.length = 0
   }
-}
-
-/** Adds to a list of which the first go when it has too many. */
-function keep<T>(list: T[], item: T, most: number): void {
-  list.push(item)
-  if (list.length > most) list.splice(0, list.length - most)
 }

@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { hostname } from 'node:os'
-import { systemClock, type Clock } from '../clock.ts'
+import { insideOf } from '../cache/watch/inside.ts'
+import { systemClock } from '../clock.ts'
 import { systemRandom, type Random } from '../random.ts'
 import { hasToken, isForeignRead, whyForged, whyNotLocal } from './access.ts'
 import { CacheWatch } from './cache-watch.ts'
+import { joinWith, type Doors, type FleetMember } from './fleet/join-fleet.ts'
+import { Lookout } from './fleet/lookout.ts'
+import { PROCESS } from './fleet/teller.ts'
 import { answer, answerJson, answerText, setSafeHeaders } from './headers.ts'
 import { jsonBody } from './json-body.ts'
 import { resolveDashboard, type DashboardOptions, type ResolvedDashboard } from './options.ts'
@@ -16,7 +19,7 @@ type Next = (error?: unknown) => void
 /** Handles the requests of the page, in Express, Connect, and bare `node:http`; others go on to `next`. */
 export interface Dashboard {
   (request: IncomingMessage, response: ServerResponse, next?: Next): void
-  /** Ends the connections of all who look, which would keep a server from closing. */
+  /** Ends the connections of all who look, which would keep a server from closing; nor do other processes see this one any more. */
   close(): void
 }
 
@@ -26,8 +29,8 @@ export function dashboard(options: DashboardOptions): Dashboard {
 }
 
 /** For tests, which own time and chance. */
-export function createDashboard(options: ResolvedDashboard, parts: { clock: Clock; random: Random }): Dashboard {
-  const page = new DashboardPage(options, parts.clock, parts.random)
+export function createDashboard(options: ResolvedDashboard, parts: Doors): Dashboard {
+  const page = new DashboardPage(options, parts)
   return Object.assign(page.handle, { close: page.close })
 }
 
@@ -35,27 +38,48 @@ const MOST_VIEWERS = 50
 /** What the page asks for besides its files. */
 const PATHS = ['/events', '/key', '/invalidate']
 
+/** One cache of the page: here, and in other processes. */
+interface Watched {
+  readonly watch: CacheWatch
+  readonly lookout: Lookout | undefined
+}
+
 class DashboardPage {
   readonly #options: ResolvedDashboard
   readonly #random: Random
   readonly #token: string
-  readonly #watches: ReadonlyMap<string, CacheWatch>
+  readonly #watches: ReadonlyMap<string, Watched>
+  readonly #member: FleetMember
+  readonly #process: string
   readonly #viewers: Viewers
 
-  constructor(options: ResolvedDashboard, clock: Clock, random: Random) {
+  constructor(options: ResolvedDashboard, doors: Doors) {
+    const { clock, random, process = PROCESS } = doors
     this.#options = options
+    this.#process = process
     this.#random = random
     this.#token = random.token()
-    this.#watches = new Map(Array.from(options.caches, ([name, cache]) => [name, new CacheWatch(cache, clock)]))
+    this.#watches = new Map(
+      Array.from(options.caches, ([name, cache]) => {
+        const { fleet: line, path = '' } = options.fleet ? insideOf(cache) : {}
+        const lookout = line && new Lookout(line, path, options.refresh, clock)
+        return [name, { watch: new CacheWatch(cache, clock), lookout }]
+      }),
+    )
+    this.#member = joinWith(options.fleet ? [...options.caches.values()] : [], doors)
     this.#viewers = new Viewers(clock, options.refresh, {
       onWatched: (isWatched) => {
-        for (const watch of this.#watches.values()) {
+        for (const { watch, lookout } of this.#watches.values()) {
           if (isWatched) watch.start()
           else watch.stop()
+          if (isWatched) lookout?.start()
+          else lookout?.stop()
         }
       },
       update: () => {
-        const caches = Array.from(this.#watches.values(), (watch) => watch.update())
+        const caches = Array.from(this.#watches.values(), ({ watch, lookout }) => {
+          return { ...watch.update(), fleet: lookout?.update() }
+        })
         return JSON.stringify({ at: clock.wallNow(), caches } satisfies Update)
       },
     })
@@ -72,7 +96,10 @@ class DashboardPage {
     this.#serve(path, request, response).catch(fail)
   }
 
-  readonly close = (): void => this.#viewers.close()
+  readonly close = (): void => {
+    this.#viewers.close()
+    this.#member.close()
+  }
 
   async #serve(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const nonce = this.#random.token()
@@ -131,11 +158,13 @@ class DashboardPage {
   #greeting(): Greeting {
     const { refresh, allowInvalidate } = this.#options
     return {
-      process: `${hostname()}:${process.pid}`,
+      process: this.#process,
       refresh,
       allowInvalidate,
       token: this.#token,
-      caches: Array.from(this.#watches, ([name, watch]) => ({ name, ...watch.history })),
+      caches: Array.from(this.#watches, ([name, { watch, lookout }]) => {
+        return { name, id: lookout?.id ?? '', ...watch.past, fleet: lookout?.past ?? [] }
+      }),
     }
   }
 

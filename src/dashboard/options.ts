@@ -18,6 +18,11 @@ export interface DashboardOptions {
   path?: string | undefined
   /** ms between two updates of the page, 250 to 60 000. Default 1000. */
   refresh?: number | undefined
+  /**
+   * Whether the page shows all processes that share a cache's Redis and prefix, and those that show pages see this one.
+   * Default `true`; it costs nothing while nobody looks.
+   */
+  fleet?: boolean | undefined
 }
 
 export interface ResolvedDashboard {
@@ -26,6 +31,7 @@ export interface ResolvedDashboard {
   readonly allowInvalidate: boolean
   readonly path: string | undefined
   readonly refresh: number
+  readonly fleet: boolean
 }
 
 const FASTEST = 250
@@ -37,20 +43,21 @@ export function resolveDashboard(
   environment: string | undefined = process.env['NODE_ENV'],
 ): ResolvedDashboard {
   checkObject('options', options, 'an object with caches')
-  const { authorize, allowInvalidate = false, path, refresh = 1000 } = options
+  const { authorize, allowInvalidate = false, path, refresh = 1000, fleet = true } = options
   if (authorize !== undefined) checkFunction('authorize', authorize)
   if (authorize === undefined && environment === 'production') {
     throw new TypeError('authorize is required with NODE_ENV=production: else everybody could see the dashboard')
   }
   checkBoolean('allowInvalidate', allowInvalidate)
+  checkBoolean('fleet', fleet)
   if (typeof refresh !== 'number') throw wrongType('refresh', 'a number of milliseconds', refresh)
   if (!Number.isInteger(refresh) || refresh < FASTEST || refresh > SLOWEST) {
     throw outOfRange('refresh', `a whole number of milliseconds from ${FASTEST} to ${SLOWEST}`, refresh)
   }
-  return { caches: namedCaches(options.caches), authorize, allowInvalidate, path: resolvePath(path), refresh }
+  return { caches: namedCaches(options.caches), authorize, allowInvalidate, path: resolvePath(path), refresh, fleet }
 }
 
-function namedCaches(caches: unknown): Map<string, AnyCache> {
+export function namedCaches(caches: unknown): Map<string, AnyCache> {
   checkObject('caches', caches, 'an array of caches, or an object of them by name')
   const named = new Map<string, AnyCache>()
   for (const [name, cache] of Object.entries(caches as object) as [string, AnyCache][]) {

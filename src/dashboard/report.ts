@@ -11,12 +11,26 @@ export interface Greeting {
   readonly caches: readonly CacheGreeting[]
 }
 
-interface CacheGreeting {
-  readonly name: string
-  /** Oldest first. */
+/** What is remembered of what happened, the oldest first. */
+export interface Past {
   readonly samples: readonly Sample[]
   readonly refills: readonly RefillReport[]
   readonly failures: readonly FailureReport[]
+}
+
+interface CacheGreeting extends Past {
+  readonly name: string
+  /** By it this process is told apart; empty without Redis. */
+  readonly id: string
+  /** Of other processes. */
+  readonly fleet: readonly (ProcessName & Past)[]
+}
+
+/** A process that has the same cache. */
+export interface ProcessName {
+  readonly id: string
+  /** Host and process id. */
+  readonly process: string
 }
 
 export interface Update {
@@ -25,20 +39,57 @@ export interface Update {
   readonly caches: readonly CacheUpdate[]
 }
 
-export interface CacheUpdate {
-  readonly stats: CacheStats
+/** What is so in one process now, and what has happened there since the update before. */
+export interface Figures {
+  readonly stats: ToldStats
   /** What happened since the update before; absent in the first. */
   readonly sample: Sample | undefined
   readonly flights: Rows<{ age: number; waiters: number }>
-  readonly leases: Rows<LeaseReport> & { readonly complete: boolean }
-  /** Whether Redis has answered when it was last asked for leases; `absent`: there is none. */
-  readonly redis: 'unknown' | 'absent' | 'answers' | 'fails'
-  readonly redisError: string | undefined
   readonly hottest: readonly (Named & { readonly rate: number })[]
   readonly slowest: readonly (Named & { readonly loads: number; readonly mean: number; readonly longest: number })[]
   /** Those since the update before. */
   readonly refills: readonly RefillReport[]
   readonly failures: readonly FailureReport[]
+}
+
+export interface CacheUpdate extends Figures {
+  readonly leases: Rows<LeaseReport> & { readonly complete: boolean }
+  /** Whether Redis has answered when it was last asked for leases; `absent`: there is none. */
+  readonly redis: 'unknown' | 'absent' | 'answers' | 'fails'
+  readonly redisError: string | undefined
+  readonly fleet: FleetUpdate | undefined
+}
+
+/** What other processes have told since the update before. */
+export interface FleetUpdate {
+  readonly reports: readonly ProcessReport[]
+  /** How many processes there are, this one among them, as far as Redis knows. */
+  readonly count: number
+  /** Why they could not be called, if so. */
+  readonly error: string | undefined
+}
+
+/** What one process tells of one cache. */
+export interface ProcessReport extends Figures, ProcessName {
+  /** On its own wall clock until it has arrived; from then on on that of whoever receives it. */
+  readonly at: number
+  /** ms to its next report. */
+  readonly every: number
+}
+
+/** Those of a cache's counts that the page shows. */
+export type ToldStats = Pick<CacheStats, Counted | State>
+
+type Counted = 'hits' | 'staleHits' | 'misses' | 'coalesced' | 'refills' | 'refillFailures' | 'leasesLost' | 'errors'
+type State = 'entries' | 'bytes' | 'flights' | 'limit' | 'redis'
+
+const TOLD: readonly (Counted | State)[] = [
+  ...(['hits', 'staleHits', 'misses', 'coalesced', 'refills', 'refillFailures', 'leasesLost', 'errors'] as const),
+  ...(['entries', 'bytes', 'flights', 'limit', 'redis'] as const),
+]
+
+export function toldOf(stats: CacheStats): ToldStats {
+  return Object.fromEntries(TOLD.map((name) => [name, stats[name]])) as unknown as ToldStats
 }
 
 /** A key as it is shown: of a long one only the beginning. */
@@ -54,6 +105,7 @@ export interface Rows<T> {
 }
 
 interface LeaseReport {
+  /** The id of its process. */
   readonly holder: string
   readonly own: boolean
   readonly remaining: number | undefined

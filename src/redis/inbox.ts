@@ -4,11 +4,10 @@ import { runOutside } from '../outside.ts'
 import type { Random } from '../random.ts'
 import type { Connection } from './connection.ts'
 import { TRACKING_CHANNEL, type MessageKind, type Shard } from './client-port.ts'
-import { inboxAddress } from './inbox-address.ts'
+import { inboxAddress, inboxChannel, inboxMessage } from './inbox-address.ts'
 import { heartbeat } from './scripts/heartbeat.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
 
-const CHANNEL_PREFIX = 'herdlock:inbox:'
 /**
  * While somebody waits, and has heard nothing for so many ms, a message to ourselves goes round: a half-open subscriber
  * looks healthy.
@@ -115,7 +114,7 @@ export class Inbox {
     this.address = inboxAddress(id, shard?.tag)
     this.#connection = connection
     this.#clock = clock
-    this.#channel = CHANNEL_PREFIX + this.address
+    this.#channel = inboxChannel(this.address)
     this.#broadcast = broadcast
     this.#subscriber = new Subscriber(connection, clock, this.#channels, this.#kind, {
       onReady: () => this.#noteReady(),
@@ -339,7 +338,7 @@ export class Inbox {
 
   /** As messages of others are published. */
   #sendHeartbeat(): Promise<unknown> {
-    const message = `${HEARTBEAT_TOPIC.length}:${HEARTBEAT_TOPIC}`
+    const message = inboxMessage(HEARTBEAT_TOPIC)
     if (this.#shard === undefined) return this.#connection.command('publish', this.#channel, message)
     return this.#connection.run(heartbeat, [`{${this.#shard.tag}}`], [this.#channel, message])
   }

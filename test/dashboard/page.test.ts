@@ -2,12 +2,14 @@ import axe from 'axe-core'
 import { Redis } from 'ioredis'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
-import type { DashboardOptions } from '../../src/dashboard/options.ts'
 import { gatedLoad } from '../support/cache-lab.ts'
 import { CHROMIUM_START, startChromium } from '../support/chromium.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
+import { elsewhere, joined } from './support/fleet.ts'
 import { served, type Served } from './support/served.ts'
 import { picturesAreWanted, takePicture } from './support/pictures.ts'
 
@@ -45,6 +47,8 @@ async function shown(options: Parameters<typeof served>[0] = {}, context: Browse
   await tab.getByText('live', { exact: true }).waitFor()
   return { ...made, tab, complaints }
 }
+
+const AXE = "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
 
 const WAYS: readonly (readonly [string, Parameters<typeof served>[0]])[] = [
   ['reads only', {}],
@@ -219,9 +223,7 @@ describe('the page', () => {
     await tab.press('#key', 'Enter')
     await tab.locator('#found h3').waitFor()
     await tab.evaluate(axe.source)
-    const { violations } = await tab.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
-      "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })",
-    )
+    const { violations } = await tab.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(AXE)
     expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
     load.gate.resolve(1)
     await value
@@ -233,14 +235,70 @@ describe('the page', () => {
   })
 })
 
+describe('the page of a fleet', () => {
+  test('shows all processes as one, each for itself, and who refilled what', { timeout: 60_000 }, async () => {
+    const prefix = uniquePrefix('fleet')
+    const redis = new Redis(sharedRedis().url)
+    onTestFinished(() => redis.disconnect())
+    const [one, two] = [elsewhere({ prefix, maxLoads: 4 }), elsewhere({ prefix, maxLoads: 4 })]
+    joined(one, 'shop-1:7')
+    joined(two, '<b>shop-2:8')
+    const cacheOptions = { redis, prefix, maxLoads: 4 }
+    const { tab, cache, complaints } = await shown({ allowInvalidate: true, cacheOptions }, { bypassCSP: true })
+    await Promise.all([cache.set('a', 1), one.set('a', 1), two.set('b', 1)])
+    await tab
+      .getByRole('combobox', { name: 'Processes' })
+      .locator('option', { hasText: 'all 3' })
+      .waitFor({ state: 'attached' })
+    const load = gatedLoad<number>()
+    const slow = one.getOrRefill('slow', load.loader)
+    await load.started
+    for (let i = 0; i < 10; i++) for (const each of [cache, one, two]) await each.getOrRefill('a', () => 0)
+    await two.getOrRefill('c', () => 1)
+    await tab.locator('#flights').getByText('slow').waitFor()
+    await expect.poll(() => tab.locator('#tile-slots').innerText()).toContain('1/4')
+    await tab.locator('#leases').getByText('shop-1:7').waitFor()
+    const chart = tab.locator('#refills-chart svg')
+    await expect.poll(() => chart.getAttribute('aria-label')).toMatch(/by 3 processes: 1 done, 0 failed, 1 under way/)
+    await expect.poll(() => chart.locator('rect.load title').textContent()).toMatch(/^c: .*, by <b>shop-2:8, /)
+    expect(await chart.locator('text', { hasText: 'shop-1:7' }).count()).toBe(1)
+    const answers = async (): Promise<string> => tab.locator('#tile-answers .detail').innerText()
+    await expect.poll(answers).toBe('32 since the start')
+
+    await tab.evaluate(axe.source)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await tab.emulateMedia({ colorScheme })
+      const { violations } = await tab.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(AXE)
+      expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
+    }
+
+    await tab.locator('#processes').getByRole('button', { name: '<b>shop-2:8' }).press('Enter')
+    await expect.poll(answers).toBe('11 since the start')
+    expect(await tab.evaluate('document.activeElement.id')).toBe('process-choice')
+    await tab.getByRole('combobox', { name: 'Processes' }).selectOption('this:1 (serves this page)')
+    await expect.poll(answers).toBe('10 since the start')
+    await tab.getByRole('combobox', { name: 'Processes' }).selectOption('all 3')
+    await expect.poll(answers).toBe('32 since the start')
+    for (const width of [360, 768]) {
+      await tab.setViewportSize({ width, height: 900 })
+      expect(await tab.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    }
+    load.gate.resolve(1)
+    await slow
+    expect(complaints).toEqual([])
+  })
+})
+
 /** Some seconds of an application's life, for the pictures in the docs. */
-async function busyShop(): Promise<{ options: DashboardOptions; stop(): Promise<void> }> {
+async function busyShop(): Promise<{ options: Parameters<typeof served>[0]; stop(): Promise<void> }> {
   const server = await startRedis()
-  const clients = [new Redis(server.url), new Redis(server.url)]
-  const [cache, elsewhere] = clients.map((redis) => createCache({ ttl: 2500, staleWhileRevalidate: 4000, redis })) as [
-    ReturnType<typeof createCache>,
-    ReturnType<typeof createCache>,
-  ]
+  const clients = Array.from({ length: 3 }, () => new Redis(server.url))
+  const caches = clients.map((redis) =>
+    createCache({ ttl: 2500, staleWhileRevalidate: 4000, redis, maxLoads: 8, waitTimeout: 60_000 }),
+  )
+  const [cache, second, third] = caches as [Cache, Cache, Cache]
+  joined(second, 'shop-8:4242')
+  joined(third, 'worker-1:977')
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
   let tick = 0
   const load = (key: string, id: number) => async () => {
@@ -253,18 +311,18 @@ async function busyShop(): Promise<{ options: DashboardOptions; stop(): Promise<
     for (let i = 0; i < 40; i++) {
       const id = Math.floor(30 * ((i * 0.618 + tick * 0.37) % 1) ** 3)
       const key = `${['product', 'user', 'price'][id % 3]}:${id}`
-      cache.getOrRefill(key, load(key, id), { tags: [`shop:${id % 4}`] }).catch(() => {})
+      const where = i % 8 === 0 ? third : i % 3 === 0 ? second : cache
+      where.getOrRefill(key, load(key, id), { tags: [`shop:${id % 4}`] }).catch(() => {})
     }
     const report = { ttl: 400, staleWhileRevalidate: 0 }
     if (tick % 4 === 0) cache.getOrRefill('report:2026', () => pause(2400).then(() => 1), report).catch(() => {})
-    if (tick % 9 === 0)
-      elsewhere.getOrRefill(`stock:${tick % 4}`, () => pause(1900).then(() => 1), report).catch(() => {})
+    if (tick % 9 === 0) third.getOrRefill(`stock:${tick % 4}`, () => pause(1900).then(() => 1), report).catch(() => {})
   }, 50)
   return {
-    options: { caches: { shop: cache }, allowInvalidate: true, refresh: 1000 },
+    options: { caches: { shop: cache }, allowInvalidate: true, refresh: 1000, process: 'shop-7:4242' },
     async stop() {
       clearInterval(timer)
-      await Promise.all([cache.close(), elsewhere.close()])
+      await Promise.all(caches.map((each) => each.close()))
       for (const client of clients) client.disconnect()
       await server.stop()
     },
@@ -274,13 +332,13 @@ async function busyShop(): Promise<{ options: DashboardOptions; stop(): Promise<
 test('a busy shop makes the pictures of the docs', { timeout: 120_000 }, async () => {
   const shop = await busyShop()
   onTestFinished(() => shop.stop())
-  const { tab, complaints } = await shown(shop.options, { viewport: { width: 1280, height: 1130 } })
+  const { tab, complaints } = await shown(shop.options, { viewport: { width: 1280, height: 1500 } })
   const barsSeen = async (): Promise<number> =>
     ((await tab.locator('#answers-chart path.hits').getAttribute('d')) ?? '').split('M').length
   await eventually('enough has been seen', async () => (await barsSeen()) > (picturesAreWanted ? 57 : 3), {
     within: 80_000,
   })
-  await tab.evaluate("document.getElementById('process').textContent = 'shop-7:4242'")
+  await tab.locator('#processes').getByText('worker-1:977').waitFor()
   for (const colorScheme of ['light', 'dark'] as const) {
     await tab.emulateMedia({ colorScheme })
     await takePicture(tab, `dashboard-${colorScheme}`)

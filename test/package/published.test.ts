@@ -149,7 +149,7 @@ function expectPublicNames(json: string | undefined): void {
   expect(names.opentelemetry).toContain('instrument')
   expect(names.prometheus).toContain('collect')
   expect(names.testing).toEqual(['createTestbed'])
-  expect(names.dashboard).toEqual(['dashboard'])
+  expect(names.dashboard.sort()).toEqual(['dashboard', 'joinFleet'])
   expect(names.cacheManager).toEqual(['cacheManager'])
   expect(names.redlock.sort()).toEqual(['ExecutionError', 'Redlock', 'ResourceLockedError'])
   expect(names.same).toBe(true)

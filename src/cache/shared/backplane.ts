@@ -22,6 +22,8 @@ const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
 const LOST = 'l'
+/** Somebody who watches calls all processes. */
+const CALL = 'w'
 /** Followed by what names a key, its letter first. */
 const EXPIRED_KEY = 'e'
 /** Followed by the ms, `:` and what names the tag. */
@@ -43,6 +45,8 @@ export interface Heard {
   readonly changes: readonly HeardChange[]
   /** The inbox of a process that is gone. */
   readonly lost: string | undefined
+  /** What somebody who watches calls to all. */
+  readonly call?: string
 }
 
 interface HeardChange {
@@ -81,12 +85,16 @@ export class Backplane {
     return { channel, counter, message: '-'.repeat(HEAD_LENGTH) + LOST }
   }
 
+  /** A call to all, ourselves too. Earlier releases do not know the letter, and ignore it. */
+  readonly writeCall = (text: string): string => '-'.repeat(HEAD_LENGTH) + CALL + text
+
   read(bytes: Buffer): Heard {
     const text = bytes.toString()
     const number = numberOf(text)
     const letter = text.charAt(HEAD_LENGTH)
     const rest = text.slice(HEAD_LENGTH + 1)
     if (letter.toLowerCase() === LOST) return { number, changes: [], lost: rest }
+    if (letter === CALL) return { number, changes: [], lost: undefined, call: rest }
     if (text.startsWith(this.#sender)) return { number, changes: [], lost: undefined }
     const told = letter === JOINED ? split(bytes.subarray(HEAD_LENGTH + 1)) : [letter + rest]
     return { number, changes: told.flatMap((each) => readChange(each) ?? []), lost: undefined }

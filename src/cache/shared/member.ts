@@ -6,6 +6,7 @@ import { isErrorReply } from '../../redis/client-error.ts'
 import type { ClientPort } from '../../redis/client-port.ts'
 import { Connection } from '../../redis/connection.ts'
 import { entryKeysBeginning } from '../../redis/entry-keys.ts'
+import { FleetLine } from '../../redis/fleet-line.ts'
 import type { Inbox } from '../../redis/inbox.ts'
 import { Inboxes } from '../../redis/inboxes.ts'
 import type { Random } from '../../random.ts'
@@ -43,6 +44,8 @@ export class RedisMember {
   readonly #connection: Connection
   readonly #logs: LogParts
   readonly inspector: Inspector
+  /** For those who watch this cache in all processes. */
+  readonly fleet: FleetLine
   readonly #report: (error: unknown) => void
 
   constructor(
@@ -85,6 +88,7 @@ export class RedisMember {
     this.#logs = { connection, inboxes: this.inboxes, clock, guard, prefix: options.prefix, lockTtl: options.lockTtl }
     this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, guard, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
+    this.fleet = new FleetLine(connection, this.inbox, { channel: backplane.channel, write: backplane.writeCall })
     this.#report = report
   }
 

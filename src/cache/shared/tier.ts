@@ -4,6 +4,7 @@ import type { ClosedError } from '../../errors.ts'
 import { withoutVersion } from '../../key-version.ts'
 import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
+import type { FleetLine } from '../../redis/fleet-line.ts'
 import type { Codec } from '../../store/codec.ts'
 import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
@@ -114,9 +115,10 @@ export class RedisTier {
 
   /** A message on the backplane of one member. */
   #heard(index: number, message: Buffer): void {
-    const { number, changes, lost } = this.#backplane.read(message)
+    const { number, changes, lost, call } = this.#backplane.read(message)
     if (number !== undefined) this.#noteNumber(index, number)
     if (lost !== undefined) this.#interruptWaitsFor(lost)
+    if (call !== undefined) (this.#members[index] as RedisMember).fleet.heard(call)
     for (const { change, isEverywhere } of changes) {
       this.#hooks.onChange(change)
       if (change.kind === 'all') this.#interruptWaits()
@@ -190,6 +192,11 @@ export class RedisTier {
     if (this.#members.length > 1) return claimAll(this.#members, key, this.makeToken(), this.#lockTtl, codec, terms)
     const { store } = this.#members[0] as RedisMember
     return store.claim(key, this.makeToken, this.#lockTtl, codec, terms)
+  }
+
+  /** For those who watch this cache in all processes; with several members by way of the first. */
+  get fleet(): FleetLine {
+    return (this.#members[0] as RedisMember).fleet
   }
 
   stats(): RedisStats[] {

@@ -3,6 +3,7 @@ import { byId, element, setText } from './dom.js'
 import { Lookup } from './lookup.js'
 import { Model } from './model.js'
 import { Panels } from './panels.js'
+import { Processes } from './processes.js'
 
 /** ms until a server that has refused the events is asked again. */
 const PAUSE = 5000
@@ -10,13 +11,16 @@ const PAUSE = 5000
 const model = new Model()
 const panels = new Panels()
 const lookup = new Lookup()
+const processes = new Processes(render)
 const choice = /** @type {HTMLSelectElement} */ (byId('cache'))
 
 function render() {
   const cache = model.caches[Math.max(choice.selectedIndex, 0)]
   if (cache === undefined) return
   lookup.choose(cache.name)
-  panels.show(cache, model.at)
+  const view = processes.viewOf(cache, model.at)
+  panels.show(view, cache, model.at)
+  processes.show(cache, model.at)
 }
 
 /** @param {'live' | 'waiting' | 'lost'} state @param {string} text */

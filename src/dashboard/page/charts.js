@@ -1,15 +1,14 @@
 /** @import { Sample } from '../report.ts' */
-/** @import { CacheModel } from './model.js' */
-import { count, duration, percent, rate, time, visible } from './format.js'
+import { count, percent, rate } from './format.js'
 import { answersOf, ratioOf } from './model.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 /** Room for the words below and beside a chart, in px. */
-const BELOW = 18
-const BESIDE = 43
+export const BELOW = 18
+export const BESIDE = 43
 /** Spans of time that a chart may show, in ms: the shortest that shows all there is. */
 const SPANS = [60_000, 120_000, 300_000]
-const MINUTE = 60_000
+export const MINUTE = 60_000
 
 /** @type {readonly { name: 'hits' | 'staleHits' | 'coalesced' | 'misses', label: string }[]} */
 export const OUTCOMES = [
@@ -24,7 +23,7 @@ export const OUTCOMES = [
  * @param {Record<string, string | number>} attributes
  * @param {(Node | string)[]} children
  */
-function svg(name, attributes, ...children) {
+export function svg(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name)
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, String(value))
   made.append(...children)
@@ -32,7 +31,7 @@ function svg(name, attributes, ...children) {
 }
 
 /** A drawing in a box: made anew whenever there is news, the box changes, or the pointer moves. */
-class Chart {
+export class Chart {
   /** @type {HTMLElement} */
   #box
   #svg = svg('svg', { role: 'img' })
@@ -103,7 +102,7 @@ class Axis {
 }
 
 /** @param {number} span @param {number} width @param {number} height */
-function timeWords(span, width, height) {
+export function timeWords(span, width, height) {
   const y = height - 4
   const half = span === MINUTE ? '30 s ago' : `${span / 2 / MINUTE} min ago`
   return [
@@ -233,64 +232,6 @@ export class RatioChart extends SamplesChart {
         svg('path', { class: 'curve', d: curve }),
         ...(read === undefined ? [] : [guide(axis.x(read.at - read.span / 2), bottom)]),
         ...axis.words(height),
-      ],
-    }
-  }
-}
-
-/** Loads of the last minute as bars in as many lanes as they need; failed ones as crosses. */
-export class RefillsChart extends Chart {
-  /** @type {Pick<CacheModel, 'refills' | 'now'>} */
-  #shown = { refills: [], now: undefined }
-  #at = 0
-
-  /** @param {CacheModel} cache @param {number} at */
-  show(cache, at) {
-    this.#shown = cache
-    this.#at = at
-    this.redraw()
-  }
-
-  /** @override @type {Chart['draw']} */
-  draw({ width, height }) {
-    const bottom = height - BELOW
-    const begin = this.#at - MINUTE
-    /** @param {number} at */
-    const x = (at) => BESIDE + (Math.max(at - begin, 0) / MINUTE) * (width - BESIDE)
-    const ended = this.#shown.refills
-      .filter(({ at }) => at > begin)
-      .map(({ key, at, loadTime }) => ({ key, from: at - (loadTime ?? 0), to: at, loadTime, isRunning: false }))
-    const running = (this.#shown.now?.flights.rows ?? []).map(({ key, age }) => {
-      return { key, from: this.#at - age, to: this.#at, loadTime: age, isRunning: true }
-    })
-    const high = 9
-    const lanes = Array.from({ length: Math.max(Math.floor((bottom - 6) / (high + 3)), 1) }, () => -Infinity)
-    /** @type {Node[]} */
-    const bars = []
-    for (const { key, from, to, loadTime, isRunning } of [...ended, ...running].toSorted((a, b) => a.from - b.from)) {
-      const left = x(from)
-      const wide = Math.max(x(to) - left, 2.5)
-      const free = lanes.findIndex((end) => end + 2 <= left)
-      const lane = free === -1 ? lanes.length - 1 : free
-      lanes[lane] = Math.max(/** @type {number} */ (lanes[lane]), left + wide)
-      const y = bottom - (lane + 1) * (high + 3)
-      const how = loadTime === undefined ? 'failed' : `${duration(loadTime)}${isRunning ? ', under way' : ''}`
-      const title = svg('title', {}, `${visible(key)}: ${how}, ${time(to)}`)
-      if (loadTime === undefined) {
-        const d = `M${left - 3.5} ${y + 1}l7 7m-7 0l7 -7`
-        bars.push(svg('path', { class: 'failure', d }, title))
-      } else {
-        const box = { x: left, y, width: wide, height: high, rx: Math.min(2.5, wide / 2) }
-        bars.push(svg('rect', { class: isRunning ? 'underway' : 'load', ...box }, title))
-      }
-    }
-    const failed = ended.filter(({ loadTime }) => loadTime === undefined).length
-    return {
-      label: `Refills of the last minute: ${ended.length - failed} done, ${failed} failed, ${running.length} under way`,
-      parts: [
-        svg('line', { class: 'rule', x1: BESIDE, x2: width, y1: bottom, y2: bottom }),
-        ...bars,
-        ...timeWords(MINUTE, width, height),
       ],
     }
   }

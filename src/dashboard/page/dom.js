@@ -65,8 +65,9 @@ function sync(parent, items, { id, make, update }) {
  * @param {readonly T[]} items
  * @param {(item: T) => readonly Cell[]} cells
  * @param {(item: T) => string} id
+ * @param {(item: T) => Element} own makes what a cell of that kind shows, once
  */
-export function syncTable(tableId, items, cells, id = (item) => String(item.key)) {
+export function syncTable(tableId, items, cells, id = (item) => String(item.key), own = () => element('span', {})) {
   const table = byId(tableId)
   const body = /** @type {Element} */ (table.querySelector('tbody'))
   table.dataset['empty'] = String(items.length === 0)
@@ -74,7 +75,9 @@ export function syncTable(tableId, items, cells, id = (item) => String(item.key)
     id,
     make: (item) => {
       const row = element('tr', {})
-      for (const cell of cells(item)) row.append(makeCell(item, cell))
+      for (const cell of cells(item)) {
+        row.append(cell.kind === 'own' ? element('td', { class: 'key-cell' }, own(item)) : makeCell(item, cell))
+      }
       return row
     },
     update: (row, item) => {
@@ -97,6 +100,7 @@ function makeCell(item, cell) {
 
 /** @param {Element} made @param {Cell} cell */
 function updateCell(made, { kind, text = '', tag, share }) {
+  if (kind === 'own') return
   if (kind === 'key') {
     const meter = /** @type {HTMLElement | null} */ (made.querySelector('.meter'))
     if (meter !== null && share !== undefined) meter.style.width = `${Math.max(share * 100, 0.5)}%`

@@ -1,9 +1,11 @@
-/** @import { CacheUpdate, Sample } from '../report.ts' */
+/** @import { CacheUpdate, Figures, Sample } from '../report.ts' */
 /** @import { CacheModel } from './model.js' */
-import { AnswersChart, OUTCOMES, RatioChart, RefillsChart } from './charts.js'
+/** @import { View } from './together.js' */
+import { AnswersChart, OUTCOMES, RatioChart } from './charts.js'
 import { byId, element, setText, syncTable } from './dom.js'
 import { bytes, count, duration, percent, rate, time, visible } from './format.js'
-import { answersOf, ratioOf } from './model.js'
+import { RefillsChart } from './refills-chart.js'
+import { answersOf, processesOf, ratioOf, sumOf } from './model.js'
 
 /** ms over which the present rates are taken. */
 const RECENT = 10_000
@@ -27,18 +29,20 @@ export class Panels {
     }
   }
 
-  /** @param {CacheModel} cache @param {number} at */
-  show(cache, at) {
-    this.#answers.show(cache.samples, at)
-    this.#ratio.show(cache.samples, at)
-    this.#refills.show(cache, at)
-    const { now } = cache
-    if (now === undefined) return
-    showTiles(now, sumOf(cache.samples.filter((sample) => sample.at > at - RECENT)))
+  /** @param {View} view @param {CacheModel} cache @param {number} at */
+  show(view, cache, at) {
+    this.#answers.show(view.samples, at)
+    this.#ratio.show(view.samples, at)
+    this.#refills.show(view, at)
+    const { now } = view
+    if (now === undefined || cache.shared === undefined) return
+    showTiles(now, recentOf(view))
+    showSlots(now)
+    showRedis(now, cache.shared)
     showFlights(now)
-    showLeases(now)
+    showLeases(cache.shared, cache)
     showKeys(now)
-    showFailures(cache)
+    showFailures(view)
   }
 
   /** @param {Sample | undefined} sample */
@@ -55,13 +59,10 @@ export class Panels {
   }
 }
 
-/** One sample of several. @param {readonly Sample[]} samples */
-function sumOf(samples) {
-  const sum = { at: 0, span: 0, hits: 0, staleHits: 0, misses: 0, coalesced: 0, refills: 0, refillFailures: 0 }
-  for (const sample of samples) {
-    for (const name of /** @type {(keyof Sample)[]} */ (Object.keys(sum))) sum[name] += sample[name]
-  }
-  return sum
+/** The last samples: seconds are those that passed, however many processes there are. @param {View} view */
+function recentOf({ samples }) {
+  const last = samples.at(-1)
+  return sumOf(samples.filter((sample) => sample.at > (last?.at ?? 0) - RECENT))
 }
 
 /** @param {string} id @param {string} figure @param {string} unit @param {string} detail @param {string} state */
@@ -76,7 +77,7 @@ function tile(id, figure, unit, detail, state = '') {
   setText(/** @type {Element} */ (box.querySelector('.detail')), detail)
 }
 
-/** @param {CacheUpdate} now @param {Sample} recent */
+/** @param {Figures} now @param {Sample} recent */
 function showTiles(now, recent) {
   const { stats } = now
   const seconds = recent.span / 1000
@@ -90,12 +91,20 @@ function showTiles(now, recent) {
   tile('flights', count(now.flights.count), '', `${count(waiting)} ${waiting === 1 ? 'call waits' : 'calls wait'}`)
   const size = stats.bytes === undefined ? 'entries' : `entries, ${bytes(stats.bytes)}`
   tile('memory', count(stats.entries), '', size)
-  showRedis(now)
 }
 
-/** @param {CacheUpdate} now */
-function showRedis({ redis, redisError, stats, leases }) {
-  const instances = (stats.redis ?? []).map(({ instance }) => instance).join(', ')
+/** @param {Figures} now */
+function showSlots({ stats: { limit } }) {
+  byId('tile-slots').hidden = limit === undefined
+  if (limit === undefined) return
+  const waiting = `${count(limit.waiting)} ${limit.waiting === 1 ? 'load waits' : 'loads wait'}`
+  const refused = limit.refused === 0 ? '' : `, ${count(limit.refused)} refused`
+  tile('slots', `${count(limit.running)}/${count(limit.maxLoads)}`, '', waiting + refused)
+}
+
+/** @param {Figures} now @param {Pick<CacheUpdate, 'redis' | 'redisError' | 'leases'>} shared */
+function showRedis({ stats }, { redis, redisError, leases }) {
+  const instances = [...new Set((stats.redis ?? []).map(({ instance }) => instance))].join(', ')
   const resting = (stats.redis ?? []).find(({ breaker }) => breaker !== 'closed')
   const deaf = (stats.redis ?? []).find(({ messages }) => messages === 'failing')
   if (redis === 'absent') tile('redis', 'none', '', 'memory only')
@@ -113,22 +122,28 @@ function showRedis({ redis, redisError, stats, leases }) {
     )
 }
 
-/** @param {CacheUpdate} now */
+/** @param {Figures} now */
 function showFlights({ flights }) {
   setText(byId('flights-count'), more(flights))
-  syncTable('flights', flights.rows, ({ age, waiters }) => [
-    { kind: 'key' },
-    { kind: 'number', text: duration(age) },
-    { kind: 'number', text: count(waiters) },
-  ])
+  syncTable(
+    'flights',
+    /** @type {readonly (Figures['flights']['rows'][number] & { process?: string })[]} */ (flights.rows),
+    ({ age, waiters }) => [
+      { kind: 'key' },
+      { kind: 'number', text: duration(age) },
+      { kind: 'number', text: count(waiters) },
+    ],
+    ({ key, process }) => `${process} ${key}`,
+  )
 }
 
-/** @param {CacheUpdate} now */
-function showLeases({ leases }) {
+/** @param {Pick<CacheUpdate, 'leases'>} shared @param {CacheModel} cache */
+function showLeases({ leases }, cache) {
+  const names = new Map(processesOf(cache).map(({ id, process }) => [id, process]))
   setText(byId('leases-count'), leases.complete ? more(leases) : 'still looking through Redis…')
   syncTable('leases', leases.rows, ({ own, holder, remaining, waitingProcesses }) => [
     { kind: 'key' },
-    { text: own ? 'this process' : visible(holder.slice(0, 8)) },
+    { text: own ? 'this process' : visible(names.get(holder) ?? holder.slice(0, 8)) },
     { kind: 'number', text: remaining === undefined ? 'no end' : duration(remaining) },
     { kind: 'number', text: count(waitingProcesses) },
   ])
@@ -139,7 +154,7 @@ function more({ rows, count: all }) {
   return all > rows.length ? `the first ${rows.length} of ${count(all)}` : ''
 }
 
-/** @param {CacheUpdate} now */
+/** @param {Figures} now */
 function showKeys({ hottest, slowest }) {
   const hottestRate = Math.max(...hottest.map((key) => key.rate))
   syncTable('hottest', hottest, (key) => [
@@ -154,7 +169,7 @@ function showKeys({ hottest, slowest }) {
   ])
 }
 
-/** @param {CacheModel} cache */
+/** @param {View} view */
 function showFailures({ failures, now }) {
   const all = (now?.stats.refillFailures ?? 0) + (now?.stats.leasesLost ?? 0) + (now?.stats.errors ?? 0)
   setText(byId('failures-count'), all === 0 ? '' : `${count(all)} since the start`)
@@ -162,12 +177,12 @@ function showFailures({ failures, now }) {
   syncTable(
     'failures',
     items,
-    ({ at, kind, message }) => [
+    ({ at, kind, message, process }) => [
       { kind: 'time', text: time(at) },
       { tag: kind === 'lease-lost' ? 'warn' : 'bad', text: KINDS[kind] },
       { kind: 'key' },
-      { kind: 'message', text: visible(message) },
+      { kind: 'message', text: visible(process === undefined ? message : `${process}: ${message}`) },
     ],
-    ({ at, kind, key, message }) => `${at} ${kind} ${key} ${message}`,
+    ({ at, kind, key, message, process }) => `${at} ${kind} ${key} ${message} ${process}`,
   )
 }

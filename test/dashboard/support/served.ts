@@ -8,8 +8,10 @@ import { onTestFinished } from 'vitest'
 import type { Cache } from '../../../src/cache/cache.ts'
 import { createCache } from '../../../src/cache/create-cache.ts'
 import type { CacheOptions } from '../../../src/cache/options.ts'
-import { dashboard, type Dashboard } from '../../../src/dashboard/dashboard.ts'
-import type { DashboardOptions } from '../../../src/dashboard/options.ts'
+import { systemClock } from '../../../src/clock.ts'
+import { createDashboard, type Dashboard } from '../../../src/dashboard/dashboard.ts'
+import { resolveDashboard, type DashboardOptions } from '../../../src/dashboard/options.ts'
+import { systemRandom } from '../../../src/random.ts'
 
 export const MOUNTS = ['Express 5', 'Express 4', 'Connect', 'node:http', 'node:http at its root'] as const
 type Mount = (typeof MOUNTS)[number]
@@ -24,13 +26,14 @@ export interface Served {
 
 /** A cache in memory, unless told otherwise, and its page. Closed after the test. */
 export async function served(
-  options: Partial<DashboardOptions> & { cacheOptions?: Partial<CacheOptions> } = {},
+  options: Partial<DashboardOptions> & { cacheOptions?: Partial<CacheOptions>; process?: string } = {},
   mount: Mount = 'node:http',
 ): Promise<Served> {
-  const { cacheOptions, ...rest } = options
+  const { cacheOptions, process = 'this:1', ...rest } = options
   const cache = createCache({ ttl: 60_000, ...cacheOptions })
   const path = mount === 'node:http' ? { path: '/herdlock' } : {}
-  const page = dashboard({ caches: { main: cache }, ...path, ...rest })
+  const resolved = resolveDashboard({ caches: { main: cache }, ...path, ...rest })
+  const page = createDashboard(resolved, { clock: systemClock, random: systemRandom, process })
   const server = createServer(mounted(mount, page))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

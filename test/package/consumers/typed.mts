@@ -12,7 +12,7 @@ import {
   type Lock,
   type SharedStream,
 } from 'herdlock'
-import { dashboard, type Dashboard } from 'herdlock/dashboard'
+import { dashboard, joinFleet, type Dashboard, type FleetMember } from 'herdlock/dashboard'
 import { cacheManager, type CacheManager } from 'herdlock/cache-manager'
 import { singleFlight } from 'herdlock/express'
 import { singleFlight as onFetch, type Flight } from 'herdlock/fetch'
@@ -117,10 +117,12 @@ app.use(singleFlight())
 const ofResponses = { cache: none, ttl: none, ...windows, key: none, keyHeaders: none, ignoreCookies: none }
 const limits = { maxBodyBytes: none, maxVariants: none, maxWaiters: none, unsharedFor: none }
 app.use(singleFlight({ ...ofResponses, ...limits, targetedFields: none, heuristicFreshness: none }))
-dashboard({ caches: [cache], authorize: none, allowInvalidate: none, path: none, refresh: none })
+dashboard({ caches: [cache], authorize: none, allowInvalidate: none, path: none, refresh: none, fleet: none })
 app.get('/', singleFlight({ ttl: 1000, cache }), (_request, response) => void response.send('hello'))
 const page: Dashboard = dashboard({ caches: { main: cache }, authorize: (request) => request.url !== undefined })
 app.use('/herdlock', page)
+const member: FleetMember = joinFleet({ caches: [cache] })
+member.close()
 const bare = singleFlight()
 createServer((request, response) => bare(request, response, () => response.end('hello')))
 

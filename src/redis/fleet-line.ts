@@ -1,0 +1,78 @@
+import type { Argument } from './client-port.ts'
+import type { Connection } from './connection.ts'
+import { inboxChannel, inboxMessage } from './inbox-address.ts'
+import type { Inbox } from './inbox.ts'
+
+/** How a call to all processes is made. */
+export interface CallToAll {
+  readonly channel: string
+  write(text: string): string
+}
+
+/**
+ * How those who watch one cache in many processes reach each other: a call to all goes over the channel that all caches
+ * of the prefix listen to anyway, and answers go to the caller's inbox. By itself it does nothing.
+ */
+export class FleetLine {
+  readonly #connection: Connection
+  readonly #inbox: Inbox
+  readonly #toAll: CallToAll
+  readonly #listeners = new Set<(text: string) => void>()
+
+  constructor(connection: Connection, inbox: Inbox, toAll: CallToAll) {
+    this.#connection = connection
+    this.#inbox = inbox
+    this.#toAll = toAll
+  }
+
+  /** Names this process, and is where it is answered. */
+  get address(): string {
+    return this.#inbox.address
+  }
+
+  /** Hands every call to `listener`, our own too, until the returned function is called. */
+  onCall(listener: (text: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** A call has arrived. */
+  heard(text: string): void {
+    for (const listener of [...this.#listeners]) listener(text)
+  }
+
+  /** Resolves when answers can arrive. */
+  open(): Promise<void> {
+    return this.#inbox.open()
+  }
+
+  /** Calls all processes. Rejects with Redis's error. */
+  async call(text: string): Promise<void> {
+    await this.command('publish', this.#channel, this.#toAll.write(text))
+  }
+
+  /** How many processes hear a call; on a Cluster how many of them are connected to one of its nodes. */
+  async listeners(): Promise<number> {
+    const reply = (await this.command('pubsub', 'numsub', this.#channel)) as unknown[]
+    return Number(reply[1] ?? 0)
+  }
+
+  /** Hands every answer to `listener` until the returned function is called. */
+  listen(topic: string, listener: (payload: Buffer) => void): () => void {
+    return this.#inbox.listen(topic, listener)
+  }
+
+  /** Answers the process of that address. Rejects with Redis's error. */
+  async answer(address: string, topic: string, payload: string): Promise<void> {
+    await this.command('publish', inboxChannel(address), inboxMessage(topic, payload))
+  }
+
+  /** Sends one command. Rejects with Redis's error. */
+  command(name: string, ...args: Argument[]): Promise<unknown> {
+    return this.#connection.command(name, ...args)
+  }
+
+  get #channel(): string {
+    return this.#connection.channel(this.#toAll.channel)
+  }
+}
