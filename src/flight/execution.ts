@@ -1,15 +1,15 @@
 /**
- * What runs for callers and may be aborted. Its signal is made when somebody asks for it: most executions end before
- * anyone does, and it costs more than all the rest.
+ * Work that runs for callers and may be aborted. Its signal is created when somebody reads it. Most executions end before
+ * that, and the signal costs more than everything else.
  */
 export class Execution {
   #controller: AbortController | undefined
   #isAborted = false
-  /** That of the first abort. */
+  /** The reason of the first abort. */
   #reason: unknown = undefined
-  /** Told of each abort, by whoever runs at the time. */
+  /** Called at each abort; set by the code that currently runs. */
   onAbort: ((reason: unknown) => void) | undefined = undefined
-  /** Told of the first abort, by whoever runs several at once. */
+  /** Called at the first abort; set by code that runs several executions at once. */
   onFirstAbort: (() => void) | undefined = undefined
 
   get signal(): AbortSignal {

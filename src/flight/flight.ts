@@ -2,12 +2,12 @@ import { onAbort, reasonOf } from '../abort.ts'
 import { Execution } from './execution.ts'
 
 /**
- * What a waiter of the flight of `key` does that gets nothing of it, by what it has brought: it loads `alone`, for the
- * result is nobody else's business, or asks `again`, for there is none.
+ * What a waiter of the flight of `key` does if the flight has no value for it, with what the waiter has brought. It loads
+ * `alone`, because the result must not be shared, or asks `again`, because there is no result.
  */
 export type Released = <V>(key: string, brought: unknown, to: 'alone' | 'again') => V | Promise<V>
 
-/** Stand for the result of a flight that has none for its waiters. */
+/** These stand for the result of a flight that has no value for its waiters. */
 const ALONE: unique symbol = Symbol('alone')
 const AGAIN: unique symbol = Symbol('again')
 /** Stands for a result that callers must not share: each waiter gets a copy. */
@@ -15,38 +15,35 @@ const COPIES: unique symbol = Symbol('copies')
 /** Marks the slot of a waiter that has left. */
 const LEFT: unique symbol = Symbol('left')
 
-/** What may wait for flights: the loader of one, or one loader of many. For whoever looks for circles. */
+/** What may wait for flights: the loader of one flight, or one loader of many. Used to find circles. */
 export interface Waiter {
   readonly key: string
-  /** With how often; made when it is first needed. */
+  /** And how often; created when it is first needed. */
   waitsFor: Map<Waiter, number> | undefined
 }
 
 /**
- * One execution that many callers share. It is settled once, by whoever runs it: with a value, with a failure, or by
- * release, upon which every waiter sees for itself.
- *
- * A waiter costs one promise and one slot, because thousands may wait: what it brings to load for itself is kept in a
- * queue, and as reactions of a promise run in the order in which they were attached, each takes its own from the front.
- * With a value that they share they wake without running any code of ours.
+ * One execution that many callers share. The code that runs it settles it once: with a value, with a failure, or with a
+ * release, after which every waiter loads or asks for itself. Thousands may wait, so a waiter costs only one promise and
+ * one slot. What it needs to load for itself is kept in a queue. The reactions of a promise run in the order in which
+ * they were attached, so each waiter takes its own from the front. With a shared value they wake up without running any
+ * of our code.
  */
 export class Flight<V> {
-  /**
-   * What is shared. Aborted when the last caller has left and the flight is not wanted in the background, and by `abort`.
-   */
+  /** The shared work. It is aborted by `abort`, and when the last caller has left and no background refill needs the flight. */
   readonly execution: Execution = new Execution()
   readonly #outcome: Promise<V>
-  /** Set by the constructor; called by settle, fail and release, of which the first counts. */
+  /** Set by the constructor; called by settle, fail and release. Only the first call counts. */
   #resolve!: (value: V) => void
   #reject!: (reason: unknown) => void
-  /** What each waiter has brought, in the order of arrival. */
+  /** What each waiter has brought, in order of arrival. */
   readonly #brought: unknown[] = []
   readonly #released: Released
-  /** How many waiters have been served, where they do not share a value. */
+  /** How many waiters have been served, if they do not share a value. */
   #delivered = 0
   /** `settled` once the callers have their answer, or are about to get it. Never goes back. */
   #phase: 'open' | 'settled' = 'open'
-  /** What later callers may have in place of the result while the flight goes on. Set by `offer`. */
+  /** What later callers may get instead of the result while the flight goes on. Set by `offer`. */
   #offered: (() => V | undefined) | undefined
   /** Set with the outcome COPIES. */
   #copy: (() => V) | undefined
@@ -54,12 +51,12 @@ export class Flight<V> {
   #callers = 0
   /** Callers that have left. */
   #left = 0
-  /** Callers without a signal never leave; nor does the interest of a background refill. */
+  /** Callers without a signal never leave, and neither does a background refill. */
   #lasting = false
   readonly key: string
-  /** What its loader waits for. */
+  /** The flights that its loader waits for. */
   waitsFor: Waiter['waitsFor'] = undefined
-  /** Instant of the monotonic clock. */
+  /** Time of the monotonic clock. */
   readonly startedAt: number
 
   constructor(key: string, released: Released, startedAt = 0) {
@@ -72,7 +69,7 @@ export class Flight<V> {
     })
   }
 
-  /** Whether those who joined have been answered. Later callers must not join: what they may have is for others to say. */
+  /** Whether the callers that joined have been answered. Later callers must not join: other code decides what they get. */
   get settled(): boolean {
     return this.#phase === 'settled'
   }
@@ -81,12 +78,12 @@ export class Flight<V> {
     return this.#phase === 'open' && !this.execution.isAborted
   }
 
-  /** How many callers wait for it, the one that started it included. */
+  /** How many callers wait for it, including the one that started it. */
   get waiters(): number {
     return this.settled ? 0 : this.#brought.length - this.#left
   }
 
-  /** The shared result, or upon a release what is made of `brought`. Only while it is open. */
+  /** The shared result or, after a release, what is made from `brought`. Only while it is open. */
   join(brought: unknown, signal: AbortSignal | undefined): Promise<V> {
     if (signal !== undefined) return this.#joinUntilAborted(brought, signal)
     this.#lasting = true
@@ -98,7 +95,7 @@ export class Flight<V> {
     this.#lasting = true
   }
 
-  /** Answers the callers with a value that they may share, or, with `copy`, each with what that makes. */
+  /** Answers the callers with a value that they may share or, with `copy`, each with its own copy. */
   settle(value: V, copy?: () => V): void {
     this.#phase = 'settled'
     if (copy === undefined) return this.#resolve(value)
@@ -107,14 +104,14 @@ export class Flight<V> {
   }
 
   /**
-   * Answers the callers with something older, while the execution goes on. Later callers may have that, too, as long as
-   * `read` makes something of it.
+   * Answers the callers with an older value, while the execution goes on. Later callers may get it too, as long as `read`
+   * returns something.
    */
   offer(read: () => V | undefined): void {
     this.#offered = read
   }
 
-  /** What was offered to later callers, if anything was and it may still be had. */
+  /** What was offered to later callers, if anything was offered and is still valid. */
   takeOffer(): V | undefined {
     return this.#offered?.()
   }
@@ -125,7 +122,7 @@ export class Flight<V> {
     this.#endWithoutValue(reason) // delivered to those who joined; there may be none left
   }
 
-  /** The callers load for themselves, each `alone`, or ask `again`. */
+  /** Each caller loads for itself (`alone`), or asks `again`. */
   release(to: 'alone' | 'again' = 'alone'): void {
     this.#phase = 'settled'
     this.#endWithoutValue(to === 'alone' ? ALONE : AGAIN)

@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts'
 import { isWithin } from '../full-key.ts'
 import { Flight, type Released } from './flight.ts'
 
-/** The flights of this process: by key the latest that no change has followed, and all that have not ended. */
+/** The flights of this process: by key the latest that no change has followed, and all flights that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
-  /** By key the latest that nothing stored may answer, whose load has not begun, and that no change has followed. */
+  /** By key the latest forced flight whose load has not started and that no change has followed. */
   readonly #forced = new Map<string, Flight<unknown>>()
-  /** Those that a change has followed, too. */
+  /** Including those that a change has followed. */
   readonly #all = new Set<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
   readonly #released: Released
@@ -22,17 +22,17 @@ export class Flights {
     return this.#all.size
   }
 
-  /** All that have not ended, those that began first before others; of the namespace of that path. */
+  /** All flights of the namespace of that path that have not ended, the oldest first. */
   all(path = ''): Flight<unknown>[] {
     return [...this.#all].filter(({ key }) => isWithin(key, path))
   }
 
-  /** The flight of `key` that no change has followed, also while it stores what its callers have been given. */
+  /** The flight of `key` that no change has followed, even while it stores the value that its callers already have. */
   underWay<V>(key: string): Flight<V> | undefined {
     return this.#byKey.get(key) as Flight<V> | undefined
   }
 
-  /** The flight of `key` that began last, whatever has changed since. For people to look at: it looks through all. */
+  /** The latest flight of `key`, whatever has changed since. For people: it searches all flights. */
   latest(key: string): Flight<unknown> | undefined {
     return [...this.#all].findLast((flight) => flight.key === key)
   }
@@ -49,13 +49,13 @@ export class Flights {
     return flight
   }
 
-  /** The flight that a caller of `key` may join whom nothing stored may answer. */
+  /** The flight that a forced caller of `key` may join. */
   joinableForced<V>(key: string): Flight<V> | undefined {
     const flight = this.#forced.get(key) as Flight<V> | undefined
     return flight?.isOpen === true ? flight : undefined
   }
 
-  /** One for callers whom nothing stored may answer. Others do not join it until `open`. */
+  /** A flight for forced callers. Others do not join it until `open`. */
   startForced<V>(key: string): Flight<V> {
     const flight = this.#make<V>(key)
     this.#forced.set(key, flight as Flight<unknown>)
@@ -68,17 +68,17 @@ export class Flights {
     return flight
   }
 
-  /** The load of such a flight begins: who asks from now on for a later one does not join it. */
+  /** The load of a forced flight starts: later forced callers do not join it. */
   begun<V>(flight: Flight<V>): void {
     if (this.#forced.get(flight.key) === (flight as unknown)) this.#forced.delete(flight.key)
   }
 
-  /** Every caller of its key may join the flight: there is nothing else to be had. */
+  /** Every caller of its key may join the flight, because there is nothing else. */
   open<V>(flight: Flight<V>): void {
     this.#byKey.set(flight.key, flight as Flight<unknown>)
   }
 
-  /** Forgets `flight`; another that has taken its place stays. */
+  /** Forgets `flight`. A flight that has replaced it stays. */
   end<V>(flight: Flight<V>): void {
     if (this.#byKey.get(flight.key) === (flight as unknown)) this.#byKey.delete(flight.key)
     this.begun(flight)
@@ -86,7 +86,7 @@ export class Flights {
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
-  /** Callers that come from now on start anew; those who have joined still get the old flight's result. */
+  /** Later callers start a new flight. Callers that have joined still get the result of the old one. */
   close(key: string): void {
     this.#byKey.delete(key)
     this.#forced.delete(key)
@@ -103,7 +103,7 @@ export class Flights {
     this.#forced.clear()
   }
 
-  /** Aborts every execution, whoever waits; resolves when the last has ended. */
+  /** Aborts every execution, whoever waits. Resolves when the last one has ended. */
   async abortAll(reason: unknown): Promise<void> {
     for (const flight of this.#all) flight.execution.abort(reason)
     if (this.#all.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve))

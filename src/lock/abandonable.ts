@@ -1,8 +1,8 @@
 import { onAbort, reasonOf } from '../abort.ts'
 
 /**
- * `work`, but rejecting with `signal.reason` as soon as `signal` aborts. What the work yields after that is handed to
- * `undo`, for nobody else will have it.
+ * The result of `work`. Rejects with `signal.reason` as soon as `signal` aborts. A result that comes after that goes to
+ * `undo`, because nobody else gets it.
  */
 export function abandonable<T>(
   signal: AbortSignal | undefined,

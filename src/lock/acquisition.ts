@@ -19,19 +19,19 @@ export interface Wanted {
   readonly fencing: boolean
 }
 
-/** One call's way to a lock on all instances or on none. */
+/** One call that acquires a lock on all instances or on none. */
 export class Acquisition {
   readonly #host: LockHost
   readonly #wanted: Wanted
-  /** Where to wait when refused, one room an instance. Absent: a refusal is final. */
+  /** Where to wait after a refusal, one room for each instance. Absent: a refusal is final. */
   readonly #rooms: readonly WaitingRoom[] | undefined
-  /** The place at the instance that refused last. */
+  /** The place in line at the instance that refused last. */
   #waiting: { readonly index: number; readonly place: Place } | undefined
-  /** The last instance that an attempt got to. */
+  /** The last instance that an attempt reached. */
   #reached = 0
-  /** The instance whose answer is awaited, or never came. */
+  /** The instance whose answer is awaited or never came. */
   #unanswered: number | undefined
-  /** Before the first command of the attempt that counts. */
+  /** The time before the first command of the current attempt. */
   #sentAt = 0
   #fencingToken: number | undefined
 
@@ -47,8 +47,8 @@ export class Acquisition {
   }
 
   /**
-   * After a refusal: resolves when it is time for another attempt, or with the lock if it has been handed over. A
-   * hand-over is the lock itself only where there is one instance and no number to fetch.
+   * After a refusal: resolves when it is time for another attempt, or with the lock if it was handed over. A hand-over is
+   * the lock itself only with one instance and without a fencing number.
    */
   async turn({ busy }: Refusal): Promise<Acquired | undefined> {
     const { key, token, ttl, fencing } = this.#wanted
@@ -58,8 +58,8 @@ export class Acquisition {
   }
 
   /**
-   * Takes the lock on every instance, in order. When one refuses, those taken are released again. When one fails this
-   * rejects with its error, and `abandon` is due.
+   * Takes the lock on every instance, in order. When one refuses, the locks already taken are released again. When one
+   * fails, this rejects with its error, and the caller must call `abandon`.
    */
   async attempt(): Promise<Refusal | undefined> {
     const { instances, clock } = this.#host
@@ -81,7 +81,10 @@ export class Acquisition {
     return undefined
   }
 
-  /** The lock after a successful attempt; throws when getting it took longer than it lasts, and `abandon` is due. */
+  /**
+   * The lock after a successful attempt. Throws if acquiring took longer than the lock lasts; then the caller must call
+   * `abandon`.
+   */
   acquired(): Acquired {
     const { key, token, ttl } = this.#wanted
     const validUntil = validityEnd(this.#sentAt, ttl)
@@ -89,7 +92,7 @@ export class Acquisition {
     return { key, token, ttl, validUntil, fencingToken: this.#fencingToken }
   }
 
-  /** Throws when a lock that lasts until then came too late. */
+  /** Throws if a lock that lasts until then came too late. */
   assertInTime(validUntil: number): void {
     if (this.#host.clock.now() < validUntil) return
     const { key, ttl } = this.#wanted
@@ -98,8 +101,8 @@ export class Acquisition {
   }
 
   /**
-   * Leaves nothing behind on any instance that was reached, in reverse order; never fails. The one that failed with
-   * `error` is cleaned as well, since it may carry out yet what it was sent, but it is not waited for.
+   * Releases every instance that was reached, in reverse order. Never fails. The instance that failed with `error` is
+   * cleaned too, because it may still carry out the command, but it is not awaited.
    */
   async abandon(error: unknown): Promise<void> {
     for (let index = this.#reached; index >= 0; index--) {
@@ -109,7 +112,7 @@ export class Acquisition {
         continue
       }
       this.#host.inBackground(released)
-      // Should it have overtaken the release on its way.
+      // In case the late command is carried out after the release.
       lateReply(error)?.then(
         () => this.#release(index),
         () => {},
@@ -130,7 +133,7 @@ export class Acquisition {
       return fencing ? instance.acquire(key, token, ttl, { queue: false, fencing }) : instance.set(key, token, ttl)
     }
     const waitsHere = this.#waiting?.index === index
-    // Where others wait, the lock is not free, or it is not meant for us: see leave-free.ts.
+    // If others wait, the lock is not free, or it is not meant for us: see leave-free.ts.
     if (!fencing && !waitsHere && !room.isContended(key) && (await instance.setIfFree(key, token, ttl))) return TAKEN
     if (!waitsHere) {
       this.leave()

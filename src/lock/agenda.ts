@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 
-/** Something to be done at an instant of the monotonic clock; may be moved or cancelled until then. */
+/** Something to do at a time of the monotonic clock. It may be moved or cancelled until then. */
 export interface Appointment {
   moveTo(at: number): void
   cancel(): void
@@ -11,7 +11,7 @@ class Entry implements Appointment {
   readonly #agenda: Agenda
   readonly callback: () => void
   at = 0
-  /** Its place in the heap, -1 when it is not in it. */
+  /** Its place in the heap, -1 if it is not in the heap. */
   index = -1
 
   constructor(agenda: Agenda, callback: () => void) {
@@ -28,15 +28,15 @@ class Entry implements Appointment {
   }
 }
 
-/** ms after which the timer looks in any case: while the host sleeps, timers stand still, but time goes on. */
+/** ms after which the timer checks in any case, because timers stand still while the host sleeps, but time goes on. */
 const LONGEST_DELAY = 1000
 
-/** Any number of appointments on one timer: a binary heap by instant. */
+/** Any number of appointments on one timer: a binary heap ordered by time. */
 export class Agenda {
   readonly #clock: Clock
   readonly #heap: Entry[] = []
   #timer: Timer | undefined
-  /** For when the timer is set; Infinity when it is not. */
+  /** The time for which the timer is set; Infinity if it is not set. */
   #timerAt = Infinity
 
   constructor(clock: Clock) {
@@ -75,7 +75,7 @@ export class Agenda {
     if (this.#heap.length === 0) this.#stop()
   }
 
-  /** Moves an entry up or down to where its instant belongs. */
+  /** Moves an entry up or down to the place of its time. */
   #settle(entry: Entry): void {
     const heap = this.#heap
     let { index } = entry
@@ -100,14 +100,17 @@ export class Agenda {
     entry.index = index
   }
 
-  /** Sets the timer for the first appointment. One that is set too early is left alone: it finds nothing and goes on. */
+  /**
+   * Sets the timer for the first appointment. A timer that is set too early is left alone: it finds nothing to do and is
+   * set again.
+   */
   #schedule(): void {
     const first = this.#heap[0]
     if (first === undefined || first.at >= this.#timerAt) return
     this.#stop()
     const delay = Math.min(first.at - this.#clock.now(), LONGEST_DELAY)
     this.#timerAt = this.#clock.now() + delay
-    // Alone it must not keep a process alive: the connection to Redis does.
+    // This timer must not keep a process alive. The connection to Redis does that.
     this.#timer = this.#clock.setTimeout(() => this.#run(), delay, { keepAlive: false })
   }
 

@@ -4,7 +4,7 @@ import type { Connection } from '../redis/connection.ts'
 import { asList } from '../redis/reply.ts'
 import { lockExtend } from '../redis/scripts/lock-extend.ts'
 
-/** Locks in one call of the script; more would keep Redis from serving others for too long. */
+/** Most locks in one call of the script. More would keep Redis from serving others for too long. */
 const LARGEST_BATCH = 500
 
 /** What is to be done to one lock. */
@@ -20,7 +20,10 @@ interface Pending extends Extension {
   reject(error: unknown): void
 }
 
-/** Extends the locks of one Redis. Those of one turn travel together: thousands of leases fall due at the same time. */
+/**
+ * Extends the locks of one Redis. Extensions of one turn travel together, because thousands of leases may fall due at the
+ * same time.
+ */
 export class Extensions {
   readonly #connection: Connection
   readonly #batches: Batches<Pending>
@@ -33,7 +36,10 @@ export class Extensions {
     })
   }
 
-  /** Resolves with whether the lock was the token's and has now `ttl` ms left, or more unless it may shorten. */
+  /**
+   * Resolves with whether the lock belonged to the token and now has `ttl` ms left, or more unless the extension may
+   * shorten.
+   */
   add(extension: Extension): Promise<boolean> {
     return new Promise((resolve, reject) => this.#batches.add({ ...extension, resolve, reject }))
   }
@@ -45,7 +51,7 @@ export class Extensions {
       const reply = asList(await this.#connection.run(lockExtend, keys, batch.flatMap(argumentsOf)), batch.length)
       for (const [i, { resolve }] of batch.entries()) resolve(Number(reply[i]) === 1)
     } catch (error) {
-      // A Redis that turns out to be sharded: from now on each is sent for itself.
+      // The Redis turns out to be sharded: from now on each extension is sent separately.
       if (isCrossSlot(error) && !splitsKeys) for (const each of batch) this.#batches.add(each)
       else for (const { reject } of batch) reject(error)
     }

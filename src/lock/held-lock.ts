@@ -10,18 +10,18 @@ import { resolveTtl } from './options.ts'
 import { releaseEverywhere } from './release.ts'
 import { type Extension, Validity } from './validity.ts'
 
-/** A lock that extends itself does so when this share of its time is left; after a failure, of the time then left. */
+/** A lock extends itself when this share of its time is left; after a failure, this share of the time left at that moment. */
 const EXTEND_AT = 2 / 3
-/** But after a failure not before this share of its ttl has gone by. */
+/** But after a failure it waits at least this share of its ttl. */
 const LEAST_PAUSE = 1 / 20
-/** What a `HeldLock` needs of its locker. */
+/** What a `HeldLock` needs from its locker. */
 export interface LockHost {
   readonly instances: readonly Instance[]
   readonly clock: Clock
   readonly agenda: Agenda
-  /** Locks to be told of the locker's end: those that have an appointment. */
+  /** Locks with an appointment. They are told when the locker ends. */
   readonly watched: Set<HeldLock>
-  /** Work that nobody waits for but the locker's end; it never rejects. */
+  /** Work that only the locker's end waits for. It never rejects. */
   inBackground(work: Promise<void>): void
 }
 
@@ -29,7 +29,7 @@ export interface Acquired {
   readonly key: string
   readonly token: string
   readonly ttl: number
-  /** Local instant until which it surely is ours. */
+  /** Local time until which it is certainly ours. */
   readonly validUntil: number
   readonly fencingToken?: number | undefined
 }
@@ -41,19 +41,19 @@ export class HeldLock implements Lock {
   readonly #host: LockHost
   #ttl: number
   readonly #validity: Validity
-  /** `lost` by what Redis or the clock said, whichever was first. Neither is ever left but for `released`. */
+  /** `lost`: Redis or the clock said so, whichever came first. It may still become `released`. */
   #state: 'held' | 'lost' | 'released' = 'held'
-  /** Made when somebody asks for the signal: most locks are released before anyone does. */
+  /** Created when somebody reads the signal. Most locks are released before that. */
   #controller: AbortController | undefined
   #lostError: LockLostError | undefined
   #appointment: Appointment | undefined
   #autoExtend = false
-  /** The next extension, Infinity when none is due. */
+  /** The time of the next extension; Infinity if none is due. */
   #extendAt = Infinity
   #extending = false
-  /** While a reply that may have arrived is given the time to be read. */
+  /** Set while a reply that may have arrived gets the time to be read. */
   #hearing: Promise<void> | undefined
-  /** Set at most once, by who watches; called once. */
+  /** Set at most once, by a watcher; called once. */
   #onEnd: ((outcome: 'released' | 'lost', reason?: LockLostError) => void) | undefined
 
   constructor(host: LockHost, acquired: Acquired) {
@@ -65,12 +65,12 @@ export class HeldLock implements Lock {
     this.#validity = new Validity(acquired.validUntil)
   }
 
-  /** Local instant until which the lock surely is held, unless it is lost earlier. */
+  /** Local time until which the lock is certainly held, unless it is lost earlier. */
   get validUntil(): number {
     return this.#validity.end
   }
 
-  /** Whether by our clock it may have lapsed by itself. */
+  /** Whether it may have expired by our clock. */
   get hasRunOut(): boolean {
     return this.#host.clock.now() >= this.validUntil
   }
@@ -120,7 +120,7 @@ export class HeldLock implements Lock {
     return extension
   }
 
-  /** Extends on one instance after another, and draws the conclusions. */
+  /** Extends on one instance after another, and updates the state. */
   async #carriedOut(
     extension: Extension,
     ttl: number,
@@ -159,8 +159,8 @@ export class HeldLock implements Lock {
 
   /**
    * Sets the whole ttl of a lock that was handed over for a moment. Resolves when the command has left this process, so
-   * that a holder that blocks the event loop does not keep it back, or when it was answered; in the first case it is tried
-   * again should it fail. Rejects as `extend` does.
+   * that a holder that blocks the event loop cannot hold it back, or when it was answered. In the first case it is
+   * retried if it fails. Rejects as `extend` does.
    */
   async confirm(): Promise<void> {
     const extension = this.#send(this.#ttl, 'set')
@@ -179,7 +179,7 @@ export class HeldLock implements Lock {
     await ended
   }
 
-  /** The lock is lost, for the reason named; nothing revives it. */
+  /** The lock is lost, for the given reason. Nothing revives it. */
   lose(why: string, options?: ErrorOptions): void {
     if (this.#state !== 'held') return
     this.#end('lost')
@@ -188,7 +188,7 @@ export class HeldLock implements Lock {
     this.#tellEnd('lost')
   }
 
-  /** `callback` is told how the lock ended, once that is known. */
+  /** Calls `callback` with how the lock ended, once that is known. */
   onEnd(callback: (outcome: 'released' | 'lost', reason?: LockLostError) => void): void {
     this.#onEnd = callback
   }
@@ -198,7 +198,7 @@ export class HeldLock implements Lock {
     this.#onEnd = undefined
   }
 
-  /** Ends the keeping of a lock that is released by others' means. */
+  /** Stops keeping a lock that other code releases. */
   forget(): void {
     this.#end('released')
   }
@@ -215,8 +215,8 @@ export class HeldLock implements Lock {
   }
 
   /**
-   * The time is over: the lock is lost, unless a reply is under way by which it lasts longer. After a blocked event loop
-   * timers come first; two turns let what has arrived be read.
+   * The time is over: the lock is lost, unless a reply under way makes it last longer. After a blocked event loop, timers
+   * run first. Two turns give time to read replies that have arrived.
    */
   #lapse(): void {
     if (!this.#validity.mayOutlast(this.#host.clock.now())) return this.lose('its time ran out')
@@ -235,7 +235,7 @@ export class HeldLock implements Lock {
     return new Promise((resolve) => this.#host.clock.setImmediate(resolve))
   }
 
-  /** Sees to it that the end of validity, or the next extension, is not missed. */
+  /** Makes sure that the end of validity and the next extension are not missed. */
   #meet(): void {
     if (this.#appointment !== undefined) return this.#meetAgain()
     this.#appointment = this.#host.agenda.add(this.#nextAt, () => this.#due())
@@ -255,20 +255,20 @@ export class HeldLock implements Lock {
     if (this.#host.clock.now() >= this.#extendAt) {
       this.#extendAt = Infinity
       this.#extending = true
-      // What extends by itself never takes time from a lock, not even from what its owner has extended meanwhile.
+      // An automatic extension never shortens a lock, even if its owner has extended it meanwhile.
       void this.#afterExtension(this.#extend(this.#ttl, 'lengthen'))
     }
     this.#meetAgain()
   }
 
-  /** Goes on extending, if that is asked for or the extension has failed. */
+  /** Keeps extending, if `autoExtend` is set or the extension has failed. */
   async #afterExtension(extended: Promise<void>): Promise<void> {
     let again: boolean
     try {
       await extended
       again = this.#autoExtend
     } catch (error) {
-      // Redis did not answer, or refused: there may be time to try again. The end of validity is watched all the same.
+      // Redis did not answer, or refused. There may be time to try again. The end of validity is still watched.
       again = !(error instanceof LockNotHeldError)
     }
     this.#extending = false
@@ -282,7 +282,10 @@ export class HeldLock implements Lock {
   }
 }
 
-/** When it is known that an extension which failed with `error` is not carried out any more. Absent: that is never known. */
+/**
+ * Settles when it is known that an extension that failed with `error` will not be carried out any more. Absent: that will
+ * never be known.
+ */
 function fateAfter(error: unknown): Promise<unknown> | undefined {
   if (isErrorReply(error)) return Promise.resolve()
   return lateReply(error)

@@ -10,7 +10,7 @@ import { lockRelease } from '../redis/scripts/lock-release.ts'
 import { lockRemaining } from '../redis/scripts/lock-remaining.ts'
 import { argumentsOf, Extensions } from './extensions.ts'
 
-/** What an attempt to take a lock on one instance came to. */
+/** The result of an attempt to take a lock on one instance. */
 export type Attempt = Taken | Busy
 
 export interface Taken {
@@ -20,21 +20,21 @@ export interface Taken {
 
 export interface Busy {
   readonly taken: false
-  /** ms until the lock lapses, -1 when it never does. */
+  /** ms until the lock expires; -1 if it never does. */
   readonly remaining: number
-  /** Whether its release will be told to those in the queue. */
+  /** Whether its release will be announced to the queue. */
   readonly holderIsOurs: boolean
   /** Whether the token waits in the queue, where a release finds it. */
   readonly queued: boolean
-  /** Whether it was not there before. */
+  /** Whether it was not in the queue before. */
   readonly added: boolean
-  /** ms on Redis's clock when it refused. */
+  /** The time on Redis's clock, in ms, when it refused. */
   readonly redisNow: number
 }
 
 /**
- * Whether the lock was the token's when it was released. `perhaps`: it no longer was, but the client may have sent the
- * release twice, as it does when the reply to the first is lost.
+ * Whether the lock belonged to the token when it was released. `perhaps`: it no longer did, but the client may have sent
+ * the release twice, because the reply to the first was lost.
  */
 export type Released = 'yes' | 'no' | 'perhaps'
 
@@ -43,7 +43,7 @@ export const TAKEN: Taken = { taken: true }
 const REFUSED: Busy = { taken: false, remaining: -1, holderIsOurs: false, queued: false, added: false, redisNow: 0 }
 const SCRIPTS: readonly Script[] = [lockAcquire, lockRelease, lockExtend, lockRemaining]
 
-/** The locks of one Redis: what can be done to one of them in a single round trip. */
+/** The locks of one Redis, and the operations on one of them that take a single round trip. */
 export class Instance {
   readonly connection: Connection
   /** Where hand-offs of this instance are received. */
@@ -51,7 +51,7 @@ export class Instance {
   readonly #extensions: Extensions
   readonly #yieldAfter: number | ''
 
-  /** `yieldAfter`: ms of unbroken hand-overs after which a lock is left free for a moment; Infinity: never. */
+  /** `yieldAfter`: ms of unbroken hand-overs after which a lock is left free for a moment. Infinity: never. */
   constructor(connection: Connection, inbox: Inbox, yieldAfter: number = Infinity) {
     this.connection = connection
     this.inbox = inbox
@@ -68,13 +68,13 @@ export class Instance {
     return (await this.connection.command('set', key, token, 'NX', 'PX', ttl)) === 'OK'
   }
 
-  /** `setIfFree`, and finds out when the lock is the token's already because the reply that said so was lost. */
+  /** Like `setIfFree`, but also recognises that the token already has the lock because an earlier reply was lost. */
   async set(key: string, token: string, ttl: number): Promise<Attempt> {
     if (await this.setIfFree(key, token, ttl)) return TAKEN
     return (await this.connection.read(key)) === token ? TAKEN : REFUSED
   }
 
-  /** Takes the lock as `setIfFree` does, unless others wait for it; may join the queue and take a fencing number along. */
+  /** Takes the lock as `setIfFree` does, unless others wait for it. May also join the queue and take a fencing number. */
   async acquire(
     key: string,
     token: string,
@@ -106,17 +106,17 @@ export class Instance {
     return mayBeRepeated() ? 'perhaps' : 'no'
   }
 
-  /** Resolves with whether the lock was the token's and has now `ttl` ms left, or more unless this `shortens`. */
+  /** Resolves with whether the lock belonged to the token and now has `ttl` ms left, or more unless this `shortens`. */
   extend(key: string, token: string, ttl: number, shortens: boolean): Promise<boolean> {
     return this.#extensions.add({ key, token, ttl, shortens })
   }
 
-  /** Like `extend`, by a command that leaves at once; a list of 1 is the reply when the lock was the token's. */
+  /** Like `extend`, with a command that leaves at once. The reply is a list of 1 if the lock belonged to the token. */
   extendAtOnce(key: string, token: string, ttl: number, shortens: boolean): SentAtOnce {
     return this.connection.runAtOnce(lockExtend, [key], argumentsOf({ key, token, ttl, shortens }))
   }
 
-  /** ms that the lock has left in Redis, 0 when it is not the token's. */
+  /** ms that the lock has left in Redis; 0 if it does not belong to the token. */
   async remaining(key: string, token: string): Promise<number> {
     const remaining = Number(await this.connection.run(lockRemaining, [key], [token]))
     return remaining === -1 ? Infinity : remaining

@@ -4,19 +4,19 @@ import { GRANT } from '../redis/scripts/hand-off.ts'
 import type { Busy } from './instance.ts'
 import { recheckDelay } from './recheck.ts'
 
-/** Those of this process who wait for one lock. They share one timer: however many they are, one looks for all. */
+/** The waiters of this process for one lock. They share one timer: one checks for all, however many there are. */
 export class Line {
   readonly #clock: Clock
   readonly #random: Random
   readonly #onEmpty: () => void
   /** In order of arrival. */
   readonly #places = new Set<Place>()
-  /** While there are places, a timer is set or one of them is looking. */
+  /** While there are places, a timer is set or one of them is checking. */
   #timer: Timer | undefined
   #timerAt = Infinity
-  /** Whether anybody had to wait. */
+  /** Whether any caller had to wait. */
   wasRefused = false
-  /** Counts the queues in Redis that this line has seen: a new one begins when the old was lost. */
+  /** Counts the queues in Redis that this line has seen. A new one begins when the old one was lost. */
   queueNumber = 0
 
   constructor(clock: Clock, random: Random, onEmpty: () => void) {
@@ -39,13 +39,13 @@ export class Line {
     }
   }
 
-  /** One of the line was refused: the next look follows from what it was told. */
+  /** A waiter of the line was refused. Its answer decides the time of the next check. */
   refused(busy: Busy): void {
     this.wasRefused = true
     this.lookAfter(recheckDelay(busy, this.#random.uniform()))
   }
 
-  /** The first of the line looks in `ms`, unless a look is due before. */
+  /** The first of the line checks in `ms`, unless a check is due before. */
   lookAfter(ms: number): void {
     const at = this.#clock.now() + ms
     if (at >= this.#timerAt) return
@@ -57,7 +57,7 @@ export class Line {
     }, ms)
   }
 
-  /** The queue vanished from Redis: those who believe to be in it must join again. */
+  /** The queue disappeared from Redis. Its waiters must join again. */
   queueLost(finder: Place): void {
     this.queueNumber++
     for (const place of this.#places) if (place !== finder) place.wake()
@@ -82,7 +82,7 @@ export class Line {
   }
 }
 
-/** One waiter. A wake that comes while it is looking is kept for its next `turn`. */
+/** One waiter. A wake-up that comes while it is checking is kept for its next `turn`. */
 export class Place {
   readonly #line: Line
   readonly #clock: Clock
@@ -92,7 +92,7 @@ export class Place {
   #resume: (() => void) | undefined
   /** The queue that it joined last. */
   #queueNumber = -1
-  /** A grant that this waiter was told of: its end on Redis's clock, and the local instant of the message. */
+  /** A grant that this waiter has heard of: its end on Redis's clock, and the local time of the message. */
   #grant: { readonly redisUntil: number; readonly toldAt: number } | undefined
 
   constructor(line: Line, clock: Clock) {
@@ -105,8 +105,8 @@ export class Place {
   }
 
   /**
-   * After a refusal that was asked for at `sentAt`: resolves when it is time to look again, or with the local instant
-   * until which the lock has been granted. Rejects when the room is closed.
+   * After a refusal of a command sent at `sentAt`: resolves when it is time to check again, or with the local time until
+   * which the lock has been granted. Rejects when the room is closed.
    */
   async turn(busy: Busy, sentAt: number): Promise<number | undefined> {
     if (busy.queued) {
@@ -129,7 +129,7 @@ export class Place {
     this.wake()
   }
 
-  /** The lock is left free for others for so many ms; then the queue goes on. Redis and the timer count whole ms. */
+  /** The lock is left free for others for that many ms. Then the queue goes on. Redis and the timer count whole ms. */
   lookAfter(ms: number): void {
     this.#line.lookAfter(ms + 2)
   }
@@ -151,9 +151,8 @@ export class Place {
 }
 
 /**
- * The end of a grant on the local clock. Redis's clock showed `redisNow` after `sentAt`, so counting from there errs on
- * the safe side however long messages take. Should Redis's clock have leapt since, no grant outlasts its message by more
- * than its length.
+ * The end of a grant on the local clock. Redis's clock showed `redisNow` after `sentAt`, so counting from there is safe,
+ * however long messages take. If Redis's clock has jumped since, no grant outlasts its message by more than its length.
  */
 function localEnd(
   grant: { readonly redisUntil: number; readonly toldAt: number },

@@ -1,11 +1,11 @@
 import type { Busy } from './instance.ts'
 
-/** ms after which waiters look for themselves though nothing has happened: a message may be lost, a waiter frozen. */
+/** ms after which waiters check although nothing has happened: a message may be lost, or a waiter frozen. */
 const RECHECK = 2000
-/** ms between two looks at a lock whose holder tells nobody of its release. */
+/** ms between two checks of a lock whose holder does not announce its release. */
 const FOREIGN_POLL = 50
 
-/** How long to wait before the next look, in ms. Pure: `chance` is uniform in [0, 1). */
+/** How long to wait before the next check, in ms. Pure: `chance` is uniform in [0, 1). */
 export function recheckDelay({ remaining, holderIsOurs, queued }: Busy, chance: number): number {
   const lapse = remaining < 0 ? Infinity : remaining + 1
   if (!holderIsOurs || !queued) return Math.min(lapse, FOREIGN_POLL * (0.8 + 0.2 * chance))

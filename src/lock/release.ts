@@ -2,11 +2,9 @@ import { LockNotHeldError, LockReleaseError } from '../errors.ts'
 import type { Instance } from './instance.ts'
 
 /**
- * Releases on every instance, in reverse order: the first instance guards those behind it, so it is freed last. One
- * that fails does not keep the others from being released.
- *
- * `wasSurelyHeld`: the lock was valid when the release was sent first. Where the release may have been sent twice and the
- * lock is gone, the first time has ended it then.
+ * Releases on every instance, in reverse order: the first instance guards the others, so it is freed last. If one fails,
+ * the others are still released. `wasSurelyHeld`: the lock was valid when the release was first sent. If the release may
+ * have been sent twice and the lock is gone, then the first one has ended it.
  */
 export async function releaseEverywhere(
   instances: readonly Instance[],

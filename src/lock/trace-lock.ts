@@ -3,7 +3,7 @@ import { LockNotAcquiredError } from '../errors.ts'
 import type { Clock } from '../clock.ts'
 import type { HeldLock } from './held-lock.ts'
 
-/** Runs an acquisition as one operation of `herdlock:lock`. `key` as it is to be told. */
+/** Runs an acquisition as one operation of `herdlock:lock`. `key` is the key to publish. */
 export function traceAcquisition<T>(key: string, waiting: boolean, acquire: () => Promise<T>): Promise<T> {
   const message: LockMessage = { key, waiting }
   return traced(lockChannel, message, async () => {
@@ -18,7 +18,7 @@ export function traceAcquisition<T>(key: string, waiting: boolean, acquire: () =
   })
 }
 
-/** Tells `herdlock:lock-ended` when and how a lock that has just been acquired ends. */
+/** Publishes on `herdlock:lock-ended` when and how a newly acquired lock ends. */
 export function traceEnd(lock: HeldLock, key: string, clock: Clock): void {
   const acquiredAt = clock.now()
   lock.onEnd((outcome) => {

@@ -1,7 +1,7 @@
-/** Clocks of different hosts may run apart by this share of the time they measure (NTP slews by 0.0005). */
+/** Clocks of different hosts may differ by this share of the measured time (NTP slews by 0.0005). */
 const DRIFT = 0.001
 
-/** The local instant until which a lock surely lasts whose `ttl` was set by a command sent at `sentAt`. */
+/** The local time until which a lock certainly lasts, if a command sent at `sentAt` has set its `ttl`. */
 export function validityEnd(sentAt: number, ttl: number): number {
   return sentAt + ttl * (1 - DRIFT)
 }
@@ -10,31 +10,30 @@ export function validityEnd(sentAt: number, ttl: number): number {
 export interface Extension {
   /** Counts the extensions of one lock in the order of sending. */
   readonly number: number
-  /** The local instant until which the lock surely lasts once the command has been carried out. */
+  /** The local time until which the lock certainly lasts once the command has been carried out. */
   readonly end: number
-  /** Whether it may take time from the lock. The script leaves a longer time alone unless told so. */
+  /** Whether it may shorten the lock. Otherwise the script leaves a longer time alone. */
   readonly shortens: boolean
 }
 
 /**
- * The local instant until which a lock surely is held. It follows the order in which extensions were sent, whatever the
- * order of their replies, and never exceeds what Redis may have left of the lock.
- *
- * Only an extension that shortens can do harm when it is carried out late or out of order: the others leave a longer time
- * alone. So one that shortens binds from its sending on until its fate is known, for good if that never is. It is taken
- * for granted that one connection carries commands out in their order.
+ * The local time until which a lock is certainly held. It follows the order in which extensions were sent, whatever the
+ * order of their replies. It never exceeds the time that the lock may have left in Redis. Only a shortening extension can
+ * do harm when it is carried out late or out of order, because others leave a longer time alone. So a shortening
+ * extension counts from its sending until its outcome is known, and for good if that never is. This assumes that one
+ * connection carries out commands in order.
  */
 export class Validity {
-  /** What is sure but for `#open`. */
+  /** What is certain, apart from `#open`. */
   #end: number
-  /** The latest instant at which the lock may end in Redis. */
+  /** The latest time at which the lock may end in Redis. */
   #latest: number
   #sent = 0
   #newestSuccess = 0
   #lastShortening = 0
-  /** Sent, and not yet answered or given up. */
+  /** Sent, but not yet answered or given up. */
   #underWay: readonly Extension[] = []
-  /** Those that shorten and may still be carried out. */
+  /** Shortening extensions that may still be carried out. */
   #open: readonly Extension[] = []
 
   constructor(end: number) {
@@ -48,12 +47,12 @@ export class Validity {
     return end
   }
 
-  /** Whether a reply that is under way may show that the lock lasts beyond `now`. */
+  /** Whether a reply under way may show that the lock lasts beyond `now`. */
   mayOutlast(now: number): boolean {
     return this.#underWay.some(({ end }) => end > now)
   }
 
-  /** To be called right before an extension is sent. One that may only `lengthen` never takes time from the lock. */
+  /** Call this right before an extension is sent. An extension that may only `lengthen` never shortens the lock. */
   send(sentAt: number, ttl: number, may: 'set' | 'lengthen'): Extension {
     const end = validityEnd(sentAt, ttl)
     const extension = { number: ++this.#sent, end, shortens: may === 'set' && end < this.#latest }
@@ -66,13 +65,13 @@ export class Validity {
     return extension
   }
 
-  /** Every instance has carried it out. Returns whether none that was sent later has been. */
+  /** Every instance has carried it out. Returns whether no later one has been carried out. */
   succeeded(extension: Extension): boolean {
     this.#underWay = without(this.#underWay, extension)
     const { number, end, shortens } = extension
     const isNewest = number > this.#newestSuccess
     if (!shortens) {
-      // Behind a later one that shortens it counts no more; that one may have been carried out after it.
+      // It no longer counts if a later one shortens, which may have been carried out after it.
       if (number > this.#lastShortening) this.#end = Math.max(this.#end, end)
     } else {
       this.#open = without(this.#open, extension)
@@ -83,7 +82,7 @@ export class Validity {
     return isNewest
   }
 
-  /** It was refused or not answered. `fate` settles when it can no longer be carried out; absent: nobody will know. */
+  /** It was refused or not answered. `fate` settles when it can no longer be carried out. Absent: nobody will know. */
   failed(extension: Extension, fate: Promise<unknown> | undefined): void {
     this.#underWay = without(this.#underWay, extension)
     if (!extension.shortens) return

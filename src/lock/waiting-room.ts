@@ -4,17 +4,17 @@ import type { Inbox } from '../redis/inbox.ts'
 import { LOOK_AFTER } from '../redis/scripts/leave-free.ts'
 import { Line, Place } from './line.ts'
 
-/** For how many ms, and for how many keys, it is remembered that others wanted the lock. */
+/** How many ms, and for how many keys, it is remembered that others wanted the lock. */
 const CONTENDED_FOR = 10_000
 const CONTENDED_KEYS = 1000
 
-/** Where those of this process wait who were refused by one instance. */
+/** The waiters of this process that one instance has refused. */
 export class WaitingRoom {
   readonly #inbox: Inbox
   readonly #clock: Clock
   readonly #random: Random
   readonly #lines = new Map<string, Line>()
-  /** Key → when the last left its line, if they had to wait; the oldest first. */
+  /** Key → when the last waiter left its line, if it had to wait; the oldest first. */
   readonly #leftAt = new Map<string, number>()
   #onEmpty: (() => void) | undefined
   #error: Error | undefined
@@ -27,7 +27,7 @@ export class WaitingRoom {
     this.#stopListening = inbox.onReset(() => this.#reset())
   }
 
-  /** Takes a place in the line of `key`, to be left by all means. */
+  /** Takes a place in the line of `key`. The caller must leave it in any case. */
   join(key: string, token: string): Place {
     const line = this.#lines.get(key) ?? new Line(this.#clock, this.#random, () => this.#remove(key))
     this.#lines.set(key, line)
@@ -40,12 +40,12 @@ export class WaitingRoom {
     return place
   }
 
-  /** Whether others of this process wait for `key`, or did so lately. */
+  /** Whether others of this process wait for `key`, or recently did. */
   isContended(key: string): boolean {
     return this.#lines.has(key) || (this.#leftAt.get(key) ?? -Infinity) > this.#clock.now() - CONTENDED_FOR
   }
 
-  /** Wakes everyone with `error`, now and in future. Resolves when all have left. */
+  /** Wakes every waiter with `error`, now and in the future. Resolves when all have left. */
   close(error: Error): Promise<void> {
     this.#error = error
     this.#stopListening()
@@ -70,7 +70,7 @@ export class WaitingRoom {
     }
   }
 
-  /** Messages may have been missed. As long as more would be, one of each line goes on looking for all. */
+  /** Messages may have been missed. While more may be missed, one waiter of each line keeps checking for all. */
   #reset(): void {
     for (const line of this.#lines.values()) {
       if (this.#inbox.ready) line.wakeAll()
@@ -79,7 +79,7 @@ export class WaitingRoom {
   }
 }
 
-/** A message to a waiter: when the grant that it was given ends, on Redis's clock, or when to look. */
+/** A message to a waiter: when its grant ends, on Redis's clock, or when to check. */
 function receive(place: Place, message: string): void {
   if (message.startsWith(LOOK_AFTER)) place.lookAfter(Number(message.slice(LOOK_AFTER.length)))
   else place.grant(Number(message))
