@@ -6,15 +6,15 @@ const WINDOW = 4
 const WINDOW_OF_SINGLES = 500
 
 export interface Batching<T> {
-  /** Sends a batch; resolves when it is answered, however that ended. Never rejects. */
+  /** Sends a batch. Resolves when it is answered or has failed. Never rejects. */
   send(batch: readonly T[]): Promise<void>
-  /** Items in one batch; more would keep Redis from serving others for too long. */
+  /** Most items in one batch. More would keep Redis from serving others for too long. */
   largest(): number
-  /** Batches that may be under way at once, where an item is not a batch by itself. Default: 4. */
+  /** Batches that may be under way at once, if an item is not a batch by itself. Default: 4. */
   readonly window?: number
   /** Bytes of an item, and of one batch. */
   readonly size?: { of(item: T): number; largest: number }
-  /** Items wait for company as long as a batch is under way, and so many ms at most; where each is a batch by itself, never. */
+  /** Items wait for others while a batch is under way, for at most that many ms; never if each item is a batch by itself. */
   readonly gathering?: { readonly ms: number; readonly clock: Clock }
 }
 
@@ -27,11 +27,11 @@ export interface Batching<T> {
 export class Batches<T> {
   readonly #batching: Batching<T>
   #pending: T[] = []
-  /** The first of the pending items that is not sent. */
+  /** The first pending item that has not been sent. */
   #next = 0
   #underWay = 0
   #isFlushDue = false
-  /** Whether the item that was last gathered found no company. */
+  /** Whether the last gathered item was alone. */
   #cameAlone = true
   /** Ends the gathering. */
   #timer: Timer | undefined
@@ -45,7 +45,7 @@ export class Batches<T> {
     this.#pending.push(item)
     if (this.#isFlushDue) return
     this.#isFlushDue = true
-    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    // Sent after the promises of this turn, so that calls that they make belong to the same tick.
     atEndOfTurn(() => {
       this.#isFlushDue = false
       this.#cameAlone = this.#pending.length - this.#next === 1

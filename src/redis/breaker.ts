@@ -6,7 +6,7 @@ import { isErrorReply } from './client-error.ts'
 const THRESHOLD = 3
 const OPEN_FOR = 1000
 
-/** What stands between operations and a Redis that does not answer. */
+/** Stands between operations and a Redis that does not answer. */
 export type Guard = <T>(operation: () => Promise<T>) => Promise<T>
 
 /**
@@ -18,7 +18,7 @@ export class Breaker {
   readonly #clock: Clock
   readonly #instance: string
   #failures = 0
-  /** Instant until which nothing is tried. */
+  /** Time until which nothing is tried. */
   #openUntil = -Infinity
 
   constructor(clock: Clock, instance: string) {
@@ -37,7 +37,7 @@ export class Breaker {
     if (state === 'open') return Promise.reject(new BreakerOpenError(this.#instance, THRESHOLD))
     if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
     const outcome = operation()
-    outcome.then(this.#noteSuccess, this.#noteFailure) // looked at from aside: a hit in Redis is not to wait for it
+    outcome.then(this.#noteSuccess, this.#noteFailure) // not awaited: a hit in Redis must not wait for it
     return outcome
   }
 
@@ -51,7 +51,7 @@ export class Breaker {
   }
 }
 
-/** Whether Redis did not answer at all; a reply, however unwelcome, came at once. */
+/** Whether Redis did not answer at all. An error reply is an answer. */
 function isOutage(error: unknown): boolean {
   if (error instanceof RedisTimeoutError) return true
   return !(error instanceof UnexpectedReplyError || isErrorReply(error))

@@ -1,4 +1,4 @@
-/** An error of the client's as an `Error`, with the instance it came from, and without the password of a refused log-in. */
+/** An error of the client as an `Error`, with its instance, and without the password of a refused login. */
 export function clientError(error: unknown, instance: string): Error {
   const known = error instanceof Error ? error : new Error(String(error))
   const { command } = known as { command?: { name?: unknown; args?: unknown } } // ioredis adds it
@@ -7,7 +7,7 @@ export function clientError(error: unknown, instance: string): Error {
   return known
 }
 
-/** Whether `error` has come of a command to an instance, by `clientError` or at a deadline. */
+/** Whether `error` comes from a command to an instance, from `clientError` or from a deadline. */
 export function comesFromInstance(error: unknown): boolean {
   return error instanceof Error && 'instance' in error
 }
@@ -17,7 +17,7 @@ export function isReply(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code)
 }
 
-/** Whether Redis has answered, with an error: as ioredis names it, and as node-redis does. */
+/** Whether Redis has answered with an error: with the names of ioredis and of node-redis. */
 export function isErrorReply(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return error.name === 'ReplyError' || /^(Simple|Blob)Error$/.test(error.constructor.name)
@@ -29,12 +29,12 @@ export function isForbidden(error: unknown): boolean {
 }
 
 /**
- * Whether a Redis refused keys of several hash slots in one command. A Redis that is sharded behind one address (by
- * Redis Enterprise or Envoy, say) does so, though its client is none of a Cluster.
+ * Whether a Redis refused keys of several hash slots in one command. A Redis that is sharded behind one address (for
+ * example by Redis Enterprise or Envoy) does so, although its client is not a Cluster client.
  */
 export function isCrossSlot(error: unknown): boolean {
   return error instanceof Error && CROSS_SLOT.test(error.message)
 }
 
-/** The latter two of keys that a script names itself, as those of tags. */
+/** The last two are for keys that a script names itself, such as those of tags. */
 const CROSS_SLOT = /CROSSSLOT|do not hash to the same slot|non local key in a cluster/

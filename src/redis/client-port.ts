@@ -7,12 +7,12 @@ export type Argument = string | number | Buffer
 export type ReplyKind = 'text' | 'bytes'
 
 /**
- * How a client stands to its server: `idle` before a lazy connection, `ended` after the last; `unknown` where a client
+ * The state of a client's connection: `idle` before a lazy connection, `ended` after the last one, `unknown` if a client
  * does not say.
  */
 export type ClientStatus = 'idle' | 'connecting' | 'ready' | 'ended' | 'unknown'
 
-/** Who hears of a client's connection. */
+/** Gets the events of a client's connection. */
 export interface PortListener {
   /** It is connected, for the first time or again. */
   onReady(): void
@@ -22,25 +22,25 @@ export interface PortListener {
   onError(error: unknown): void
   /** An attempt to connect begins. */
   onConnecting(): void
-  /** It has ended, by the application's will or because it gives up. */
+  /** It has ended, because the application closed it or because it gave up. */
   onEnd(): void
   /** A Cluster has dropped the connection to one of its nodes. */
   onNodeLost(): void
 }
 
-/** A master of a Cluster that can be heard by itself. */
+/** A master of a Cluster that can be listened to separately. */
 export interface Shard {
   /** Where it is. */
   readonly node: string
-  /** A hash tag of one of its slots: to it belong the channels whose names have this tag. */
+  /** A hash tag of one of its slots. Channels whose names have this tag belong to this master. */
   readonly tag: string
 }
 
 /** What kind of messages a connection is for. */
 export interface MessageKind {
-  /** Where it listens to SPUBLISH, of Redis 7, and not to PUBLISH. */
+  /** The shard where it listens to SPUBLISH (Redis 7) instead of PUBLISH. */
   readonly shard?: Shard | undefined
-  /** Also Redis's own messages about changed keys that begin so (CLIENT TRACKING). */
+  /** Also receives Redis's own messages about changed keys with this prefix (CLIENT TRACKING). */
   readonly tracking?:
     | {
         readonly prefix: string
@@ -49,65 +49,65 @@ export interface MessageKind {
     | undefined
 }
 
-/** What a connection for messages tells of itself. */
+/** The events of a connection for messages. */
 export interface MessageHooks {
-  /** It is connected: from now on channels can be subscribed to. Called once at most. */
+  /** It is connected, and channels can be subscribed to. Called at most once. */
   onReady(): void
   onMessage(channel: Buffer, message: Buffer): void
-  /** It is over, and nothing follows. Called once, but not after `close`. */
+  /** It has ended. Called once, but not after `close`. */
   onEnd(error: unknown): void
 }
 
 /** One connection for messages, from `onReady` on. */
 export interface MessageLink {
-  /** Resolves when messages on these channels arrive. Rejects where Redis refuses that; then none of them does. */
+  /** Resolves when messages on these channels arrive. Rejects if Redis refuses; then no messages of them arrive. */
   subscribe(channels: readonly string[]): Promise<unknown>
   unsubscribe(channels: readonly string[]): void
   close(): void
 }
 
-/** Where Redis tells a client of protocol 2 what has changed. */
+/** The channel on which Redis announces changes to a client of protocol 2. */
 export const TRACKING_CHANNEL = '__redis__:invalidate'
 
-/** A Redis, or a Cluster, as the application's client reaches it: all that herdlock knows of clients. */
+/** A Redis or a Cluster, reached through the application's client. This is all that herdlock knows about clients. */
 export interface ClientPort {
   readonly isCluster: boolean
-  /** How messages name the instance: where it is, never its credentials. */
+  /** The name of the instance in messages: where it is, never its credentials. */
   readonly label: string
-  /** What the client puts before every key on the wire; it takes part in the choice of the Cluster slot. */
+  /** The prefix that the client adds to every key on the wire. It counts for the Cluster slot. */
   readonly keyPrefix: string
   /** Number of the database. */
   readonly db: string
   /** Whether plain reads may go to a replica, which may lag behind. */
   readonly readsFromReplicas: boolean
-  /** Whether commands that are sent before the client is connected wait in it. */
+  /** Whether the client queues commands that are sent before it is connected. */
   readonly queues: boolean
   readonly status: ClientStatus
-  /** ms after which the client gives a command up by itself; undefined where it never does. */
+  /** ms after which the client itself gives a command up; undefined if it never does. */
   readonly commandTimeout?: number | undefined
-  /** The socket, which a Cluster has not. */
+  /** The socket; a Cluster has none. */
   readonly stream: Corkable | undefined
-  /** Sends one command by itself, in the order of calls, whatever the client's options are. */
+  /** Sends one separate command, in the order of calls, whatever the client's options are. */
   send(as: ReplyKind, name: string, args: readonly Argument[]): Promise<unknown>
-  /** Ends the waiting of a client that is `idle`. */
+  /** Connects a client that is `idle`. */
   connect(): void
-  /** The masters of a Cluster, in an order that lasts as long as they do; else the client itself. */
+  /** The masters of a Cluster, in a stable order; otherwise the client itself. */
   masters(): readonly ClientPort[] | Promise<readonly ClientPort[]>
-  /** Tells of the client's coming and going until the returned function is called. */
+  /** Reports when the client connects and disconnects, until the returned function is called. */
   listen(listener: PortListener): () => void
-  /** Of a Cluster: the master that has that slot, if the client says so and can hear it by itself. */
+  /** On a Cluster: the master that has that slot, if the client knows it and can listen to it separately. */
   shardOf?(slot: number): Shard | undefined
   /**
-   * Opens one connection for messages, with what the client has for credentials now. It does not reconnect: what is lost is
-   * told, and whoever wants another opens another. `attempt`: its number, from 0. Throws what the client throws at being
-   * duplicated.
+   * Opens one connection for messages, with the client's current credentials. It does not reconnect: its loss is
+   * reported, and the caller opens another one if needed. `attempt`: its number, from 0. Throws what the client's
+   * `duplicate` throws.
    */
   openMessages(attempt: number, kind: MessageKind, hooks: MessageHooks): MessageLink
 }
 
 /**
- * The name of a channel among the clients with this database and this `keyPrefix`: Redis's own channels know neither,
- * and what is told in one is no news in another. Where both are the default it is `name` itself.
+ * The name of a channel for clients with this database and this `keyPrefix`. Redis's own channels know neither, but
+ * messages of one must not reach the other. With the defaults it is `name` itself.
  */
 export function channelOf({ keyPrefix, db }: ClientPort, name: string): string {
   if (keyPrefix === '' && db === '0') return name

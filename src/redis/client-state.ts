@@ -2,22 +2,25 @@ import type { Clock } from '../clock.ts'
 import { clientError } from './client-error.ts'
 import type { ClientPort, PortListener } from './client-port.ts'
 
-/** ms for which an error of the connection counts as the reason of what goes wrong. */
+/** ms for which an error of the connection counts as the cause of later failures. */
 const TELLING_FOR = 10_000
 
-/** Who wants to hear of a client's connection. */
+/** Gets the events of a client's connection. */
 export interface ClientListener {
   /** It is connected, for the first time or again. */
   onReady(): void
   /** An attempt to connect has failed; others will follow. */
   onFailure?(): void
-  /** It has ended, by the application's will or because it gives up, and comes back only if the application says so. */
+  /**
+   * It has ended, because the application closed it or because it gave up. It returns only if the application reconnects
+   * it.
+   */
   onEnd(): void
 }
 
 /**
- * What is known of the connection of a user's client. One for each client, however many caches and locks share it: they
- * would otherwise add so many listeners that Node warns of a leak. It listens while anybody uses it.
+ * What is known about the connection of a user's client. There is one for each client, however many caches and locks
+ * share it. Otherwise they would add so many listeners that Node warns of a leak. It listens while anybody uses it.
  */
 export class ClientState {
   readonly #client: ClientPort
@@ -27,7 +30,7 @@ export class ClientState {
   #stopListening: () => void = () => {}
   /** How often a connection, or an attempt at one, has ended. */
   losses = 0
-  /** Whether it is connected, as far as events have told: between `ready` and `close`. */
+  /** Whether it is connected according to its events: between `ready` and `close`. */
   #isReady = false
   /** Whether the last attempt to connect has failed. */
   #hasFailed = false
@@ -39,7 +42,7 @@ export class ClientState {
     this.#clock = clock
   }
 
-  /** The one of `client`, in use until `leave` has been called as often. */
+  /** The state of `client`. It is in use until `leave` has been called as often as this. */
   static of(client: ClientPort, clock: Clock): ClientState {
     const state = states.get(client) ?? new ClientState(client, clock)
     states.set(client, state)
@@ -58,19 +61,19 @@ export class ClientState {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Why a command had better not be sent: the client tried to connect, failed, and has not succeeded since. */
+  /** Why a command should not be sent: the client tried to connect, failed, and has not succeeded since. */
   get failure(): Error | undefined {
     const { status, label } = this.#client
     if (!this.#hasFailed || status === 'unknown' || status === 'ready') return undefined
     return this.#lastError ?? clientError(new Error(`${label} is not connected`), label)
   }
 
-  /** The last error of the connection, unless it is of long ago. */
+  /** The last error of the connection, unless it is old. */
   get recentError(): Error | undefined {
     return this.#clock.now() - this.#lastErrorAt < TELLING_FOR ? this.#lastError : undefined
   }
 
-  /** Whether the client is on its way to its first connection, or has not begun. */
+  /** Whether the client is connecting for the first time, or has not begun to. */
   get isConnecting(): boolean {
     const { status } = this.#client
     return !this.#hasFailed && (status === 'idle' || status === 'connecting')
@@ -91,7 +94,7 @@ export class ClientState {
     onNodeLost: () => void this.losses++,
   }
 
-  /** Whether it had ended, so that the attempt which now begins is a first one. */
+  /** Whether it had ended, so that the attempt that starts now is a first one. */
   #hasEnded = false
 
   #noteError(error: unknown): void {

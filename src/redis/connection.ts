@@ -13,10 +13,10 @@ import { readValue } from './scripts/read-value.ts'
 /** Clean-ups that may wait in the client's queue. */
 const MOST_BELATED = 1000
 
-/** A command that was sent without waiting for those of its turn. */
+/** A command that was sent without waiting for others of its turn. */
 export interface SentAtOnce {
   readonly reply: Promise<unknown>
-  /** Whether it has left this process: an event loop that is blocked from now on does not keep it back. */
+  /** Whether it has left this process, so that a blocked event loop can no longer hold it back. */
   hasLeft(): boolean
 }
 
@@ -24,34 +24,34 @@ export interface SentAtOnce {
 interface Call {
   /** Set at its deadline. */
   expired: boolean
-  /** Called then. */
+  /** Called at that moment. */
   onExpiry?: () => void
 }
 
 /**
- * One Redis, reached through the user's client, with a deadline of our own on every operation: with a default ioredis
- * client a frozen or absent Redis answers after minutes or never.
+ * One Redis, reached through the user's client, with our own deadline for every operation. With a default ioredis client,
+ * a frozen or absent Redis answers after minutes or never.
  */
 export class Connection {
   readonly client: ClientPort
   /** Host and port for messages, never credentials. */
   readonly label: string
-  /** Whether a plain read may be answered by a replica that lags behind; `read` never is. */
+  /** Whether a replica that lags behind may answer a plain read. It never answers `read`. */
   readonly readsMayLag: boolean
-  /** ms that an operation may take: what was given, or what the client waits at most if that is less. */
+  /** ms that an operation may take: the given limit, or the client's own limit if that is shorter. */
   readonly commandTimeout: number
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #state: ClientState
   /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
   failures = 0
-  /** Scripts that this instance has answered for; the server may forget them any time (SCRIPT FLUSH, restart). */
+  /** Scripts that this instance has answered for. The server may forget them at any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
   #splitsKeys: boolean
   /** Clean-ups that wait in the client's queue until it is connected. */
   #belated = 0
 
-  /** `state`: of the client, or of that to which this one belongs. */
+  /** `state`: that of the client, or of the client to which this one belongs. */
   constructor(
     client: ClientPort,
     clock: Clock,
@@ -69,20 +69,20 @@ export class Connection {
     this.#splitsKeys = client.isCluster
   }
 
-  /** A connection of the same kind to another client, such as one node of a Cluster. */
+  /** A similar connection to another client, such as one node of a Cluster. */
   to(client: ClientPort): Connection {
     return new Connection(client, this.#clock, this.commandTimeout, this.#state)
   }
 
   /**
-   * Whether the keys of one command must share a slot: on a Cluster, and where a Redis of another look has once refused
-   * keys of several. What it refused then is to be sent again, key by key.
+   * Whether the keys of one command must share a slot: on a Cluster, and after any Redis has refused keys of several
+   * slots once. The refused command must then be sent again, key by key.
    */
   get splitsKeys(): boolean {
     return this.#splitsKeys
   }
 
-  /** The name of a channel that only those share who share keys as well. */
+  /** The name of a channel for clients that also share keys. */
   channel(name: string): string {
     return channelOf(this.client, name)
   }
@@ -107,7 +107,7 @@ export class Connection {
     return this.#state.losses === losses
   }
 
-  /** Leaves the client alone. What is still to be sent can be, as by locks that are released later. */
+  /** Stops listening to the client. Commands can still be sent, for example by locks that are released later. */
   close(): void {
     this.#state.leave()
   }
@@ -122,7 +122,7 @@ export class Connection {
     return this.#operate((call) => this.#send(call, 'bytes', name, args))
   }
 
-  /** GET, but never of a replica that lags behind what was written. */
+  /** GET, but never from a replica that lags behind. */
   read(key: string): Promise<unknown> {
     return this.readsMayLag ? this.run(readValue, [key], []) : this.command('get', key)
   }
@@ -132,7 +132,7 @@ export class Connection {
     return this.readsMayLag ? this.runBuffer(readValue, [key], []) : this.commandBuffer('get', key)
   }
 
-  /** Runs a script in one round trip, its source sent along only when the server may not know it. */
+  /** Runs a script in one round trip. The source is sent only if the server may not know it. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.#operate((call) => this.#evaluate(call, 'text', script, [keys.length, ...keys, ...args]))
   }
@@ -143,8 +143,8 @@ export class Connection {
   }
 
   /**
-   * Like `run`, for what must not be left behind: also sent while the client cannot connect, to be carried out when it
-   * can, though the caller hears at once that it cannot.
+   * Like `run`, for clean-ups. It is also sent while the client cannot connect, and is carried out when it can, although
+   * the caller hears at once that it cannot.
    */
   cleanUp(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     if (this.#state.failure !== undefined && this.#belated < MOST_BELATED) {
@@ -156,8 +156,8 @@ export class Connection {
   }
 
   /**
-   * Runs a script by one command that leaves at once: its source goes along, so that nothing need be sent after the
-   * first reply. What has left shows on the client's socket; a Cluster has none, and there only the reply tells.
+   * Runs a script with one command that leaves at once. It includes the source, so that nothing need be sent after the
+   * first reply. The client's socket shows what has left. A Cluster has no such socket; there only the reply shows it.
    */
   runAtOnce(script: Script, keys: readonly string[], args: readonly Argument[]): SentAtOnce {
     const { stream } = this.client
@@ -171,17 +171,17 @@ export class Connection {
   }
 
   /**
-   * Whether the client may send a command again that is sent now: to be asked when its reply has come. Clients do so when
-   * they lose a connection between a command and its reply.
+   * Whether the client may have sent a command twice. Ask this when its reply has come. Clients repeat a command when
+   * they lose the connection before its reply.
    */
   watchForRepetition(): () => boolean {
-    // What a client without a connection keeps is sent once, when it has one again.
+    // Commands that a client queues without a connection are sent once, when it is connected again.
     if (this.client.status !== 'unknown' && this.client.status !== 'ready') return () => false
     const before = this.#state.losses
     return () => this.#state.losses > before
   }
 
-  /** Makes the script known ahead of its first use, on every node of a Cluster. */
+  /** Loads the script before its first use, on every node of a Cluster. */
   async load(script: Script): Promise<void> {
     const masters = await this.client.masters()
     await Promise.all(masters.map((node) => this.to(node).command('script', 'load', script.source)))
@@ -193,7 +193,7 @@ export class Connection {
       try {
         return await this.#send(call, as, 'evalsha', [script.sha, ...args])
       } catch (error) {
-        // After the deadline nothing more is sent: whoever cleans up has already done so.
+        // After the deadline nothing more is sent, because the clean-up has already been sent.
         if (!isReply(error, 'NOSCRIPT') || call.expired) throw error
       }
     }
@@ -209,7 +209,7 @@ export class Connection {
     return reply
   }
 
-  /** Whether the client would refuse commands now, though it is only about to connect: it keeps no queue. */
+  /** Whether the client would refuse commands now, although it is connecting, because it keeps no queue. */
   get #mustWait(): boolean {
     const { queues, status } = this.client
     return status !== 'ready' && !queues && this.#state.isConnecting
@@ -235,7 +235,7 @@ export class Connection {
     })
   }
 
-  /** Carries an operation out before its deadline, or not at all where the client is known not to be connected. */
+  /** Carries out an operation before its deadline, or not at all if the client is known to be disconnected. */
   #operate(work: (call: Call) => Promise<unknown>): Promise<unknown> {
     const { failure } = this.#state
     if (failure !== undefined) {
@@ -272,7 +272,7 @@ export class Connection {
   }
 }
 
-/** A client that is wrapped by something of the application's may throw where it should reject. */
+/** A client that the application has wrapped may throw where it should reject. */
 function begin(work: (call: Call) => Promise<unknown>, call: Call): Promise<unknown> {
   try {
     return work(call)
@@ -284,8 +284,8 @@ function begin(work: (call: Call) => Promise<unknown>, call: Call): Promise<unkn
 const lateReplies = new WeakMap<Error, Promise<unknown>>()
 
 /**
- * What comes of an operation after all that was given up with `error` at its deadline; undefined for other errors. On
- * one connection commands keep their order, but a Cluster client that follows a failover may send an early one last.
+ * The late result of an operation that was given up with `error` at its deadline; undefined for other errors. On one
+ * connection commands keep their order, but a Cluster client that follows a failover may send an early command last.
  */
 export function lateReply(error: unknown): Promise<unknown> | undefined {
   return error instanceof Error ? lateReplies.get(error) : undefined

@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts'
 
 /**
- * Deadlines that are all as far away, and so fall due in the order in which they were set: one timer serves them. To set
- * a timer for each and to cancel it costs a short operation more than its promise does.
+ * Deadlines of equal length, which fall due in the order in which they were set, so one timer serves all. Setting and
+ * cancelling a timer for each costs a short operation more than its promise does.
  */
 export class Deadlines {
   readonly #clock: Clock
   readonly #ms: number
-  /** The earliest that is not met; those behind it may be. */
+  /** The earliest deadline that is not met. Later ones may be met. */
   #first: Deadline | undefined
   #last: Deadline | undefined
   #isTimerSet = false
@@ -29,7 +29,8 @@ export class Deadlines {
 
   meet(deadline: Deadline): void {
     deadline.onMissed = undefined
-    // Replies keep the order of commands: as a rule this is the first. Behind one that waits only the empty deadline stays.
+    // Replies keep the order of commands, so this is usually the first. Behind one that still waits, only the empty
+    // deadline stays.
     while (this.#first !== undefined && this.#first.onMissed === undefined) this.#shift()
   }
 
@@ -38,7 +39,7 @@ export class Deadlines {
     if (this.#first === undefined) this.#last = undefined
   }
 
-  /** What waits for a reply has a socket that keeps the process alive. */
+  /** The socket of an operation that waits for a reply keeps the process alive. */
   #setTimer(ms: number): void {
     this.#isTimerSet = true
     this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: false })
@@ -54,7 +55,7 @@ export class Deadlines {
     if (this.#first !== undefined) this.#setTimer(this.#first.at - now)
   }
 
-  /** A blocked event loop makes timers lie: two turns let a reply that has already arrived be read first. */
+  /** After a blocked event loop, timers run late. Two turns give time to read a reply that has already arrived. */
   #giveUp(deadline: Deadline): void {
     const miss = (): void => deadline.onMissed?.()
     this.#clock.setImmediate(() => this.#clock.setImmediate(miss))
@@ -62,7 +63,7 @@ export class Deadlines {
 }
 
 export class Deadline {
-  /** Instant of the monotonic clock. */
+  /** Time of the monotonic clock. */
   readonly at: number
   /** Absent once it is met. */
   onMissed: (() => void) | undefined

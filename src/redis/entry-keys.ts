@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { fullKey, ownKey, PATH_STEP, pathOf } from '../full-key.ts'
 import { splitVersion, VERSION_MARK, withVersion } from '../key-version.ts'
 
-/** The keys of one cache entry: one Cluster slot, bounded length, readable, and no two full keys share any. */
+/** The keys of one cache entry: in one Cluster slot, of limited length, readable, and never shared by two full keys. */
 export interface EntryKeys {
   readonly value: string
   /** The refill's lock, in the format of `Locker`. */
   readonly lease: string
   /** Set of the inboxes that wait for the running refill. */
   readonly waiters: string
-  /** The token of the last lease, for as long as no change has followed it. */
+  /** The token of the last lease, until a change follows it. */
   readonly last: string
 }
 
@@ -18,16 +18,16 @@ export interface EntryKeys {
 const UNWELCOME = /[%{}\u0000-\u001f\u007f-\u009f]/g
 const LONGEST_READABLE = 200
 const READABLE_REST = 100
-/** Comes before the hash that stands for the rest of a key; `%` is never followed by this in any other. */
+/** Precedes the hash that replaces the rest of a key. In other keys `%` is never followed by this. */
 const SHORTENED = '%#'
-/** Comes before the version of a key that has one; nor is `%` followed by this in any other. */
+/** Precedes the version of a key that has one. In other keys `%` is never followed by this either. */
 const VERSIONED = '%v'
 
 export function entryKeys(prefix: string, key: string): EntryKeys {
   return entryKeysOf(prefix, readable(key))
 }
 
-/** The keys of the entry whose user's key has that form. */
+/** The keys of the entry for a user's key of that form. */
 export function entryKeysOf(prefix: string, form: string): EntryKeys {
   const value = `${entryKeysBeginning(prefix)}${form}}`
   return { value, lease: `${value}:lease`, waiters: `${value}:waiters`, last: `${value}:last` }
@@ -37,7 +37,7 @@ export function valueKey(prefix: string, key: string): string {
   return `${entryKeysBeginning(prefix)}${readable(key)}}`
 }
 
-/** What the keys of all entries begin with; of a namespace, with its path. */
+/** The prefix of the keys of all entries; in a namespace, with its path. */
 export function entryKeysBeginning(prefix: string, path = ''): string {
   return `${prefix}:{${path}`
 }
@@ -47,14 +47,14 @@ export function pathInto(path: string, name: string): string {
   return path + readable(name) + PATH_STEP
 }
 
-/** What the keys of all tags begin with; a tag in readable form and `}` follow. */
+/** The prefix of the keys of all tags. A tag in readable form and `}` follow. */
 export function tagKeysBeginning(prefix: string): string {
   return `${prefix}:tag:{`
 }
 
 /**
- * The form in which a key or tag stands in Redis. Injective: `%` is escaped wherever it stands, so that neither an escape
- * nor the hash's `%#`, the version's `%v` and the end of a namespace's name can be imitated.
+ * The form of a key or tag in Redis. It is injective: `%` is always escaped, so nothing can imitate an escape, the `%#`
+ * of a hash, the `%v` of a version or the end of a namespace's name.
  */
 export function readable(key: string): string {
   if (key.includes(VERSION_MARK)) return readableVersion(key)
@@ -71,7 +71,7 @@ function readableVersion(versioned: string): string {
   return readable(key) + VERSIONED + readable(version)
 }
 
-/** The key, with its version, or the tag that stands in Redis in that form; one that was shortened ends as its form does. */
+/** The key, with its version, or the tag that has that form in Redis. A shortened one ends as its form does. */
 export function original(form: string): { key: string; shortened: boolean } {
   const step = form.lastIndexOf(PATH_STEP)
   const path = step === -1 ? '' : form.slice(0, step + PATH_STEP.length)
@@ -86,7 +86,7 @@ function unescaped(text: string): string {
   return text.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }
 
-/** Whether nothing is to be escaped or shortened, as in nearly every key. */
+/** Whether nothing needs to be escaped or shortened, as in nearly every key. */
 function isReadable(key: string): boolean {
   if (key.length > LONGEST_READABLE) return false
   for (let i = 0; i < key.length; i++) {

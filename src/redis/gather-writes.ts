@@ -4,7 +4,7 @@ import { atEndOfTurn } from '../clock.ts'
 export interface Corkable {
   cork(): void
   uncork(): void
-  /** Bytes that were ever written to it, and of them those that have not left this process. */
+  /** All bytes ever written to it, and those of them that have not left this process. */
   readonly bytesWritten?: number
   readonly writableLength?: number
 }
@@ -12,8 +12,8 @@ export interface Corkable {
 const held = new WeakSet<Corkable>()
 
 /**
- * To be called after a write to `stream`, which has left by then: what follows in this turn of the event loop leaves in
- * one system call at its end. With a hundred commands at once the calls take more time than all the rest.
+ * Call this after a write to `stream`, which has left by then. Further writes in this turn of the event loop leave in one
+ * system call at its end. With a hundred commands at once, separate calls would take more time than everything else.
  */
 export function gatherWrites(stream: Corkable | undefined): void {
   if (stream === undefined || held.has(stream) || typeof stream.cork !== 'function') return
@@ -25,7 +25,7 @@ export function gatherWrites(stream: Corkable | undefined): void {
   })
 }
 
-/** Lets what was written to `stream` in this turn leave now. What follows is gathered as before. */
+/** Flushes the writes to `stream` of this turn. Later writes are gathered as before. */
 export function writeThrough(stream: Corkable): void {
   if (!held.has(stream)) return
   stream.uncork()

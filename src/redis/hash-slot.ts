@@ -1,13 +1,16 @@
 const SLOTS = 16384
 
-/** What of a key Redis hashes: what stands between the first `{` and the next `}` if that is not empty, else all of it. */
+/**
+ * The part of a key that Redis hashes: the text between the first `{` and the next `}` if it is not empty, otherwise the
+ * whole key.
+ */
 export function hashedPart(key: string): string {
   const open = key.indexOf('{')
   const close = open === -1 ? -1 : key.indexOf('}', open + 1)
   return close > open + 1 ? key.slice(open + 1, close) : key
 }
 
-/** The lowest number whose slot `isWanted`. There must be one: every slot has its number. */
+/** The lowest number whose slot `isWanted`. There is one, because every slot has a number. */
 export function numberInSlots(isWanted: (slot: number) => boolean): string {
   for (let number = 0; ; number++) if (isWanted(hashSlot(String(number)))) return String(number)
 }

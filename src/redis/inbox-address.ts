@@ -1,6 +1,6 @@
 /**
- * Where others publish to for an inbox: the id of its process, which the hash tag of a shard of a Cluster precedes where
- * that is to be done on that shard. A process may so have several.
+ * The address to which others publish for an inbox: the id of its process. If they are to publish on a shard of a
+ * Cluster, the hash tag of that shard precedes it. So a process may have several addresses.
  */
 export function inboxAddress(id: string, shardTag: string | undefined): string {
   return shardTag === undefined ? id : `{${shardTag}}${id}`

@@ -1,19 +1,19 @@
 import type { ClientPort } from './client-port.ts'
 import { hashedPart, hashSlot } from './hash-slot.ts'
 
-/** The keys of one lock. All lie in the Cluster slot of the caller's own key, so that one script may touch them. */
+/** The keys of one lock. All are in the Cluster slot of the caller's own key, so one script may use them. */
 export interface LockKeys {
   /** The caller's key itself, unprefixed: other implementations of the recipe use the same. */
   readonly lock: string
-  /** Sorted set of the tokens that wait, by order of arrival. */
+  /** Sorted set of the waiting tokens, in order of arrival. */
   readonly queue: string
-  /** How long the lock has been handed on without having been free; a mark of its being left free on purpose. */
+  /** How long the lock has been handed on without a break; a mark that it was left free on purpose. */
   readonly chain: string
-  /** The last fencing number that was given out. */
+  /** The last fencing number. */
   readonly fence: string
 }
 
-/** What the keys of all queues begin with. */
+/** The prefix of the keys of all queues. */
 export const QUEUES_BEGINNING = 'herdlock:queue:{'
 
 export function lockKeys(client: Pick<ClientPort, 'keyPrefix'>, key: string): LockKeys {
@@ -34,15 +34,15 @@ export function lockOfQueue(queue: string): string | undefined {
 }
 
 /**
- * A text that, between braces, hashes to the slot of `key`. A whole key that contains `}` cannot stand between braces
- * itself, so a number of the same slot stands in for it.
+ * A text that, between braces, hashes to the slot of `key`. A key that contains `}` cannot be put between braces, so a
+ * number of the same slot replaces it.
  */
 function hashTagFor(key: string): string {
   const hashed = hashedPart(key)
   return hashed.includes('}') ? numberInSlot(hashSlot(key)) : hashed
 }
 
-/** The lowest number of each slot met so far: at most 16384, found by walking the integers once. */
+/** The lowest number of each slot seen so far: at most 16384, found by going through the integers once. */
 const numbersBySlot = new Map<number, string>()
 let nextNumber = 0
 

@@ -1,6 +1,6 @@
 import { UnexpectedReplyError } from '../errors.ts'
 
-/** A reply that must be a list of so many parts at least; throws `UnexpectedReplyError` when it is none. */
+/** A reply that must be a list of at least that many parts. Otherwise throws `UnexpectedReplyError`. */
 export function asList(reply: unknown, parts: number): unknown[] {
   if (Array.isArray(reply) && reply.length >= parts) return reply as unknown[]
   throw new UnexpectedReplyError(`a list of ${parts} parts was expected, ${describe(reply)} came`)
@@ -8,7 +8,7 @@ export function asList(reply: unknown, parts: number): unknown[] {
 
 const QUEUED = Buffer.from('QUEUED')
 
-/** What Redis answers in place of a reply while a MULTI is open on the connection. No reply of ours is this text. */
+/** What Redis answers while a MULTI is open on the connection. None of our replies is this text. */
 export function isQueued(reply: unknown): boolean {
   return reply === 'QUEUED' || (reply instanceof Buffer && reply.equals(QUEUED))
 }

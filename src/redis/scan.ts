@@ -1,14 +1,14 @@
 import type { Connection } from './connection.ts'
 import { asList } from './reply.ts'
 
-/** Where a scan goes on: the number of a master, and SCAN's cursor there. */
+/** Where a scan continues: the number of a master, and SCAN's cursor there. */
 export type ScanPosition = `${number}:${string}`
 
 export const SCAN_START: ScanPosition = '0:0'
 
 /**
- * One step of a scan over all masters: about `count` keys are looked at, those that begin and end so are answered,
- * some perhaps twice. `next` is undefined after the last step. Keys made while a scan runs may be missed.
+ * One step of a scan over all masters. It checks about `count` keys and returns those with this beginning and end, some
+ * perhaps twice. `next` is undefined after the last step. Keys created while a scan runs may be missed.
  */
 export async function scanStep(
   connection: Connection,
@@ -31,10 +31,10 @@ export async function scanStep(
   }
 }
 
-/** Keys that one step of a scan through all has Redis look at. */
+/** Keys that Redis checks in one step of a whole scan. */
 const BATCH = 500
 
-/** All keys that begin so, batch after batch; some perhaps twice. Keys made while it runs may be missed. */
+/** All keys with this beginning, batch after batch, some perhaps twice. Keys created while it runs may be missed. */
 export async function* scanAll(connection: Connection, beginning: string): AsyncGenerator<readonly string[]> {
   let position: ScanPosition | undefined = SCAN_START
   while (position !== undefined) {

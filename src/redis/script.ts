@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A Lua script: its KEYS, ARGV and replies are told in the header of its file under `scripts/`. */
+/** A Lua script. The header of its file under `scripts/` describes its KEYS, ARGV and replies. */
 export interface Script {
   readonly source: string
   /** SHA-1 of the source, in hexadecimal: the name under which Redis caches it. */

@@ -11,7 +11,7 @@ export function spread(form: string, over: number): number {
   return Math.floor((Number.parseInt(hash('sha1', form).slice(0, 8), 16) / 2 ** 32) * over)
 }
 
-/** Lua function `spread(valueKey, over)`: the same, for the key under which the entry stands in Redis. */
+/** Lua function `spread(valueKey, over)`: the same, for the entry's key in Redis. */
 export const spreadInLua: string = `
 local function spread(valueKey, over)
   if over == 0 then return 0 end

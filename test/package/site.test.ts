@@ -49,6 +49,19 @@ describe('the site of the docs', () => {
     expect(broken).toEqual([])
   })
 
+  it('can be searched for what its pages and the API reference say', async () => {
+    const assets = await readdir(join(DIST, 'assets'), { recursive: true })
+    const index = assets.find((file) => file.includes('localSearchIndex'))
+    const text = await readFile(join(DIST, 'assets', index ?? 'no search index'), 'utf8')
+    const sections = [
+      '/freshness.html#remembering-failures',
+      '/recipes.html',
+      '/drills.html',
+      '/api/herdlock/functions/',
+    ]
+    expect(sections.filter((section) => !text.includes(section))).toEqual([])
+  })
+
   it('describes everything that the package exports', async () => {
     const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { exports: object }
     const modules = Object.keys(exports).filter((name) => name !== './package.json')
