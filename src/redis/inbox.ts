@@ -9,11 +9,11 @@ import { heartbeat } from './scripts/heartbeat.ts'
 import { Subscriber, type MessagesState } from './subscriber.ts'
 
 /**
- * While somebody waits, and has heard nothing for so many ms, a message to ourselves goes round: a half-open subscriber
+ * While somebody waits, this process sends itself a message after that many ms of silence, because a half-open subscriber
  * looks healthy.
  */
 const HEARTBEAT = 1000
-/** While nobody waits, but memory relies on being told of changes. */
+/** The same while nobody waits, but memory relies on messages about changes. */
 const IDLE_HEARTBEAT = 5000
 const HEARTBEAT_TOPIC = ''
 
@@ -22,21 +22,21 @@ const ZERO = 0x30
 
 type Listener = (payload: Buffer) => void
 
-/** What an inbox hears besides its own messages. */
+/** What an inbox receives besides its own messages. */
 export interface Broadcast {
   /** Channels that all processes listen to. */
   readonly channels: readonly string[]
   onMessage(message: Buffer): void
   /**
-   * Whether messages arrive: `lost` when they no longer do, `first` when they do from now on for the first time, `again`
-   * when they do after some may have been missed.
+   * Whether messages arrive. `lost`: they no longer do. `first`: from now on they do, for the first time. `again`: they
+   * do again, after some may have been missed.
    */
   onSync?(state: 'lost' | 'first' | 'again'): void
-  /** A message for which nobody listens, nor asks any more for what it may answer. */
+  /** A message that nobody listens for and that no question under way can expect. */
   onUnheard?(topic: string, payload: Buffer): void
-  /** Messages cannot be received, or those of `tracking` cannot. It is tried again and again. */
+  /** Messages, or those of `tracking`, cannot be received. It is tried again and again. */
   onFailure?(error: unknown): void
-  /** Changes of keys that begin with `prefix`, whoever makes them: Redis's server-assisted caching (CLIENT TRACKING). */
+  /** Changes of keys with this `prefix`, whoever makes them: Redis's server-assisted caching (CLIENT TRACKING). */
   readonly tracking?: {
     readonly prefix: string
     /** The keys that changed, or `undefined` when all may have. */
@@ -46,17 +46,17 @@ export interface Broadcast {
 
 export interface InboxParts {
   readonly broadcast?: Broadcast
-  /** To be named where a process has several inboxes under one id: one an instance, or one a shard. */
+  /** Given if a process has several inboxes with one id: one for each instance, or for each shard. */
   readonly id?: string
-  /** Of a Cluster: receives what is published to that shard. */
+  /** On a Cluster: receives messages that are published to that shard. */
   readonly shard?: Shard
-  /** Messages cannot be received; in place of what `broadcast` says. */
+  /** Called when messages cannot be received, instead of the one in `broadcast`. */
   readonly onFailure?: (error: unknown) => void
 }
 
-/** Someone who has asked and has no answer yet. */
+/** A question without an answer yet. */
 interface Question {
-  /** Instant of the local clock. */
+  /** Time of the local clock. */
   readonly askedAt: number
 }
 
@@ -66,15 +66,14 @@ interface Kept {
 }
 
 /**
- * Where this process receives its messages from other processes: one subscriber connection, opened at the first need.
- *
- * Delivery is best effort, as Redis's is. Whenever messages may have been missed, `onReset` callbacks run, and whoever
- * waits must look for itself; nobody may wait for a message without a timer of its own behind it.
+ * Receives the messages of other processes for this one: on one subscriber connection, opened when it is first needed.
+ * Delivery is best effort, as in Redis. When messages may have been missed, `onReset` callbacks run, and waiters must
+ * check by themselves. Nobody may wait for a message without a timer of its own.
  */
 export class Inbox {
   /** Names this process to others. */
   readonly id: string
-  /** Where they publish to. */
+  /** The address to which they publish. */
   readonly address: string
   readonly #connection: Connection
   readonly #clock: Clock
@@ -82,12 +81,12 @@ export class Inbox {
   readonly #broadcast: Broadcast | undefined
   readonly #shard: Shard | undefined
   readonly #onFailure: ((error: unknown) => void) | undefined
-  /** By topic: more than one where a wait that was revoked goes on beside its successor. */
+  /** By topic. There may be more than one if a revoked wait goes on beside its successor. */
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
   /** Those under way, the oldest first. */
   readonly #questions = new Set<Question>()
-  /** Topic → last message that nobody listened for, the oldest first. Empty while no question is under way. */
+  /** Topic → the last message that nobody listened for, the oldest first. Empty while no question is under way. */
   readonly #kept = new Map<string, Kept>()
   readonly #subscriber: Subscriber
   #resetAt = -Infinity
@@ -97,9 +96,9 @@ export class Inbox {
   #hasBeenReady = false
   #closed = false
   #heartbeat: Timer | undefined
-  /** The instant for which that timer is set. */
+  /** The time for which that timer is set. */
   #heartbeatAt = Infinity
-  /** When the first of those who wait now began to, or it was last found that nothing can be heard. */
+  /** When the first of the current waiters began to wait, or when it last turned out that nothing can be heard. */
   #restsSince = -Infinity
 
   constructor(
@@ -135,7 +134,7 @@ export class Inbox {
     return { tracking: { prefix: tracking.prefix, onFailure: (error) => onFailure?.(error) } }
   }
 
-  /** Whether messages of other processes arrive, for people to see. */
+  /** Whether messages of other processes arrive, for people. */
   get state(): MessagesState {
     return this.#subscriber.state
   }
@@ -145,7 +144,7 @@ export class Inbox {
     return this.#subscriber.state === 'connected'
   }
 
-  /** The instant of the local clock since which every message arrives; Infinity while none does. */
+  /** The time on the local clock since which every message arrives; Infinity while none does. */
   get readySince(): number {
     return this.ready ? this.#resetAt : Infinity
   }
@@ -156,21 +155,21 @@ export class Inbox {
   }
 
   /**
-   * Opens the subscriber if need be; resolves when the inbox is ready. It never rejects but for `ClosedError`. Once the
-   * user's client has ended, and is connected again, it needs to be called again.
+   * Opens the subscriber if necessary. Resolves when the inbox is ready. Rejects only with `ClosedError`. If the user's
+   * client has ended and is connected again, call it again.
    */
   open(): Promise<void> {
     if (this.#closed) return Promise.reject(new ClosedError('inbox'))
     if (this.ready) return Promise.resolve()
-    // The connection outlives whoever happens to need it first.
+    // The connection outlives the caller that needs it first.
     runOutside(() => this.#subscriber.open())
     this.#opening ??= runOutside(() => new Promise((resolve) => (this.#resolveOpening = resolve)))
     return this.#opening
   }
 
   /**
-   * Hands every message of `topic` to `listener` until the returned function is called; with `since`, an instant of the
-   * local clock, also one that has come since then and found no listener: it may overtake the reply that tells its
+   * Passes every message of `topic` to `listener`, until the returned function is called. With `since`, a time of the
+   * local clock, also a message that has come since then without a listener: it may overtake the reply that tells its
    * receiver to wait for it.
    */
   listen(topic: string, listener: Listener, since: number = Infinity): () => void {
@@ -187,9 +186,9 @@ export class Inbox {
   }
 
   /**
-   * Marks a question as under way whose answer may be that a message is to be waited for. The returned function is to be
-   * called when the answer has been understood; whoever waits must have begun to `listen` when the promises of that turn
-   * of the event loop have run. Until then every message is kept that nobody listens for, however many they are.
+   * Marks that a question is under way. Its answer may say that a message must be waited for. Call the returned function
+   * when the answer has been processed. A waiter must `listen` before the promises of that turn of the event loop have
+   * run. Until then every message without a listener is kept, however many there are.
    */
   ask(): () => void {
     const question = { askedAt: this.#clock.now() }
@@ -203,8 +202,8 @@ export class Inbox {
   }
 
   /**
-   * Calls `listener` whenever messages may have been missed, until the returned function is called; at once if that was
-   * so since the instant `since`.
+   * Calls `listener` whenever messages may have been missed, until the returned function is called. Calls it at once if
+   * messages may have been missed since `since`.
    */
   onReset(listener: () => void, since: number = Infinity): () => void {
     this.#resetListeners.add(listener)
@@ -212,7 +211,7 @@ export class Inbox {
     return () => this.#resetListeners.delete(listener)
   }
 
-  /** Sends everyone who waits to look for itself. */
+  /** Tells every waiter to check by itself. */
   interrupt(): void {
     this.#reset()
   }
@@ -260,7 +259,7 @@ export class Inbox {
     }
     let topicStart = 0
     let topicLength = 0
-    // Digit by digit: what turns bytes into text takes longer than all the rest.
+    // Digit by digit, because converting bytes to text takes longer than everything else.
     for (let byte = message[topicStart++]; byte !== COLON; byte = message[topicStart++]) {
       if (byte === undefined) return
       topicLength = topicLength * 10 + (byte - ZERO)
@@ -279,7 +278,7 @@ export class Inbox {
     this.#kept.set(topic, { payload, receivedAt: this.#clock.now() })
   }
 
-  /** What came before the oldest question can be nobody's answer. */
+  /** A message from before the oldest question cannot be an answer. */
   #dropKept(): void {
     for (const { askedAt } of this.#questions) {
       for (const [topic, { receivedAt }] of this.#kept) {
@@ -302,7 +301,7 @@ export class Inbox {
     return !this.#closed && (this.#listeners.size > 0 || this.#broadcast !== undefined)
   }
 
-  /** A timer that is set too early is left alone: it finds nothing to do and goes on. */
+  /** A timer that is set too early is left alone: it finds nothing to do and is set again. */
   #scheduleHeartbeat(): void {
     const at = this.#heartbeatDueAt
     if (at >= this.#heartbeatAt) return
@@ -336,7 +335,7 @@ export class Inbox {
     })
   }
 
-  /** As messages of others are published. */
+  /** In the format in which others publish messages. */
   #sendHeartbeat(): Promise<unknown> {
     const message = inboxMessage(HEARTBEAT_TOPIC)
     if (this.#shard === undefined) return this.#connection.command('publish', this.#channel, message)
@@ -344,7 +343,7 @@ export class Inbox {
   }
 }
 
-/** The message of the tracking channel is a list, which ioredis hands on as it is; or nothing, after FLUSHALL. */
+/** The message of the tracking channel is a list, which ioredis passes on as it is; after FLUSHALL it is nothing. */
 function changedKeys(message: unknown): string[] | undefined {
   return Array.isArray(message) ? message.map(String) : undefined
 }

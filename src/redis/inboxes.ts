@@ -7,19 +7,19 @@ import { hashedPart, hashSlot } from './hash-slot.ts'
 import { Inbox, type InboxParts } from './inbox.ts'
 
 /**
- * Where this process receives the results of others' refills from one Redis: in one inbox or, on a Cluster, in one for each
- * master that it has had to wait for. What a script publishes to a shard goes to those who listen there; what it publishes
- * to all goes from node to node first.
+ * Receives the results of other processes' refills from one Redis: in one inbox or, on a Cluster, in one for each master
+ * that this process has had to wait for. A message that a script publishes to a shard goes only to its listeners. A
+ * message to all goes from node to node first.
  */
 export class Inboxes {
-  /** For all other messages, and for those of keys whose shard is not listened to, or not yet. */
+  /** For all other messages, and for keys whose shard is not listened to yet. */
   readonly main: Inbox
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #random: Random
   /** By node. */
   readonly #ofShards = new Map<string, { readonly shard: Shard; readonly inbox: Inbox }>()
-  /** Whether the server is older than Redis 7, or the user may not. */
+  /** Whether the server is older than Redis 7, or the user lacks the right. */
   #isImpossible = false
 
   constructor(connection: Connection, clock: Clock, random: Random, parts: InboxParts = {}) {
@@ -29,7 +29,7 @@ export class Inboxes {
     this.#random = random
   }
 
-  /** Where the result of a refill of this key of Redis had better be sent. */
+  /** The best address for the result of a refill of this key in Redis. */
   of(key: string): Inbox {
     if (this.#ofShards.size === 0) return this.main
     const shard = this.#shardOf(key)
@@ -38,8 +38,8 @@ export class Inboxes {
   }
 
   /**
-   * Hands the messages of `topic` about this key to `listener`, also what has come since the instant `since`, and calls
-   * `onReset` whenever one may have been missed, until the returned function is called. On a Cluster the next will come by
+   * Passes the messages of `topic` about this key to `listener`, including those since `since`, and calls `onReset`
+   * whenever one may have been missed, until the returned function is called. On a Cluster, later messages come through
    * the key's shard, if that is possible.
    */
   listen(
@@ -54,7 +54,7 @@ export class Inboxes {
       stops.push(inbox.listen(topic, listener, since), inbox.onReset(onReset, since))
     }
     const ofShard = this.#openShard(key)
-    // What was asked when the shard was not listened to may have been told to send it to all.
+    // A question from before the shard was listened to may have named the address for all.
     if (ofShard === undefined || ofShard.readySince > since) listenTo(this.main)
     if (ofShard?.hasBeenReady === true) listenTo(ofShard)
     return () => {
@@ -62,7 +62,7 @@ export class Inboxes {
     }
   }
 
-  /** Sends everyone who waits to look for itself. */
+  /** Tells every waiter to check by itself. */
   interrupt(): void {
     this.main.interrupt()
     for (const { inbox } of this.#ofShards.values()) inbox.interrupt()
@@ -95,7 +95,7 @@ export class Inboxes {
     return inbox
   }
 
-  /** The node may be gone: whoever waits for another key of its slots finds its successor. */
+  /** The node may be gone. The next wait for a key of its slots finds its successor. */
   #noteFailure(node: string, error: unknown): void {
     if (!isForGood(error)) return this.#closeShard(node)
     this.#isImpossible = true
@@ -114,7 +114,7 @@ export class Inboxes {
   }
 }
 
-/** Whether the server does not know how to, or the user may not, now and later. */
+/** Whether the server does not support it, or the user lacks the right, now and later. */
 function isForGood(error: unknown): boolean {
   const { cause = error } = error as { cause?: unknown }
   return isForbidden(cause) || (cause instanceof Error && /unknown command/i.test(cause.message))

@@ -4,23 +4,23 @@ import { clientError } from './client-error.ts'
 import { TRACKING_CHANNEL, type ClientPort, type MessageKind, type MessageLink } from './client-port.ts'
 import type { Connection } from './connection.ts'
 
-/** Who listens to some channels of a connection that others use, too. */
+/** Listens to some channels of a connection that others use too. */
 export interface Member {
   readonly channels: readonly string[]
   /** Messages on its channels arrive from now on. */
   onReady(): void
-  /** From now on none arrive, though some have. */
+  /** From now on none arrive, although they did before. */
   onLost(): void
   onMessage(channel: Buffer, message: Buffer): void
-  /** The connection cannot be opened or does not last, or its channels are refused, although Redis answers. */
+  /** Although Redis answers, the connection cannot be opened, does not last, or its channels are refused. */
   onFailure(error: SubscriberError): void
   /** The client has ended, and the connection with it. */
   onEnd(): void
 }
 
 /**
- * `out`: there is no connection; `asking`: its channels are asked for; `in`: it hears them; `refused`: Redis does not let
- * it, though it lets others.
+ * `out`: there is no connection. `asking`: its channels are being subscribed. `in`: it receives messages. `refused`:
+ * Redis refuses it, but not others.
  */
 type Phase = 'out' | 'asking' | 'in' | 'refused'
 
@@ -35,38 +35,38 @@ interface Membership {
 /** ms from a failure to the next attempt, doubled each time. */
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 5000
-/** ms that an attempt may take, doubled each time: a frozen server accepts connections and says nothing. */
+/** ms that an attempt may take, doubled each time, because a frozen server accepts connections and never answers. */
 const FIRST_PATIENCE = 2000
 const LONGEST_PATIENCE = 20_000
-/** ms after which a connection counts as one that lasts. */
+/** ms after which a connection counts as stable. */
 const LASTING = 5000
 
 const connections = new WeakMap<ClientPort, Map<string, MessageConnection>>()
 
 /**
- * The one connection for messages of a client, for all caches and lockers that use it: open while any of them needs it.
- * It is opened anew whenever it is lost, until the user's client ends: each time as a duplicate of that client, which the
- * application may have given other credentials since.
+ * The one connection for messages of a client, shared by all caches and lockers that use the client. It is open while any
+ * of them needs it. When it is lost, it is opened again, until the user's client ends. Each time it is a duplicate of
+ * that client, which may have other credentials by then.
  */
 export class MessageConnection {
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #kind: MessageKind
   readonly #members = new Map<Member, Membership>()
-  /** By channel; forgotten whenever members come or go. */
+  /** By channel. Cleared whenever members come or go. */
   readonly #told = new Map<string, readonly Member[]>()
-  /** Channels that Redis was asked for on the present connection, and its answer. */
+  /** Channels that were requested on the current connection, and the answer of Redis. */
   readonly #asked = new Map<string, Promise<unknown>>()
   /** The connection, or the attempt at one. */
   #link: MessageLink | undefined
   /** Whether channels can be asked for. */
   #isUp = false
-  /** Whether anybody hears anything, or has on the present connection. */
+  /** Whether any member receives messages, or has on the current connection. */
   #hasServed = false
-  /** Members whose channels are asked for, and those who were refused since the last time that there were none. */
+  /** Members whose channels are being requested, and members that were refused since there were last none. */
   #asking = 0
   readonly #refused = new Map<Member, unknown>()
-  /** Ends the attempt, or begins the next. */
+  /** Ends the attempt, or starts the next one. */
   #timer: Timer | undefined
   #attempts = 0
   /** In a row. */
@@ -75,9 +75,9 @@ export class MessageConnection {
   #stopWatching: (() => void) | undefined
   /** Whether an attempt has failed, or a connection did not last, until one does. */
   isFailing = false
-  /** When something was last heard, or asked in order to hear it. Local instant. */
+  /** The local time when something was last received, or requested in order to receive it. */
   quietSince: number = -Infinity
-  /** Whether a message that somebody has sent to himself has not arrived yet, nor any other since. */
+  /** Whether a member's message to itself has not arrived yet, and no other message since. */
   awaitsHeartbeat = false
 
   private constructor(connection: Connection, clock: Clock, kind: MessageKind) {
@@ -86,7 +86,7 @@ export class MessageConnection {
     this.#kind = kind
   }
 
-  /** Caches with tracking share one with those alone that have the same prefix: it must be asked for before all else. */
+  /** Caches with tracking share a connection only with those of the same prefix, because tracking must be requested first. */
   static of(connection: Connection, clock: Clock, kind: MessageKind): MessageConnection {
     const ofClient = connections.get(connection.client) ?? new Map<string, MessageConnection>()
     connections.set(connection.client, ofClient)
@@ -96,7 +96,7 @@ export class MessageConnection {
     return known
   }
 
-  /** Connects if need be. The client must not have ended. */
+  /** Connects if necessary. The client must not have ended. */
   join(member: Member): void {
     const membership: Membership = { phase: 'out', refusals: 0, timer: undefined }
     this.#members.set(member, membership)
@@ -125,12 +125,12 @@ export class MessageConnection {
     return this.#members.get(member)?.phase === 'refused'
   }
 
-  /** Gives the present connection up for another. */
+  /** Replaces the current connection. */
   reopen(why: string): void {
     this.#end(new Error(why))
   }
 
-  /** Whatever arrives shows that the connection is in order. */
+  /** Any message shows that the connection works. */
   noteLife(): void {
     this.quietSince = this.#clock.now()
     this.awaitsHeartbeat = false
@@ -164,7 +164,7 @@ export class MessageConnection {
 
   #attempt(): void {
     const { client } = this.#connection
-    // A Cluster names its nodes once it is connected, which `watch` tells.
+    // A Cluster knows its nodes once it is connected, which `watch` reports.
     if (client.isCluster && client.status !== 'ready' && client.status !== 'unknown') return
     this.#limitPatience()
     try {
@@ -206,7 +206,7 @@ export class MessageConnection {
     )
   }
 
-  /** What Redis says to the channels of a member. Who is refused alone need not trouble the others. */
+  /** The answer of Redis for the channels of a member. A member that is refused alone does not affect the others. */
   #noteAnswer(member: Member, membership: Membership, refusal: { readonly error: unknown } | undefined): void {
     const isMember = this.#members.get(member) === membership
     if (refusal !== undefined) {
@@ -233,7 +233,7 @@ export class MessageConnection {
     const refused = [...this.#refused]
     this.#refused.clear()
     const [first] = refused
-    // Where all are refused, other credentials may help.
+    // If all are refused, other credentials may help.
     if (first !== undefined && ![...this.#members.values()].some(({ phase }) => phase === 'in'))
       return this.#end(first[1])
     for (const [member, error] of refused) this.#pause(member, error)
@@ -277,14 +277,14 @@ export class MessageConnection {
     const lost = [...this.#members].filter(([, { phase }]) => phase === 'in')
     this.#drop()
     this.#failures = hasLasted ? 0 : this.#failures + 1
-    // One that is lost for the first time is replaced before anybody need know.
+    // A connection that is lost for the first time is replaced without a report.
     this.isFailing = this.#failures > (hasServed ? 1 : 0)
     this.#setTimer(doubled(FIRST_PAUSE, this.#failures, LONGEST_PAUSE), () => this.#attempt())
     tellAll(lost, ([member]) => member.onLost())
     if (this.isFailing) void this.#report([...this.#members.keys()], error)
   }
 
-  /** The link is no longer; nobody hears anything. */
+  /** The link is gone; nobody receives messages. */
   #drop(): void {
     this.#link?.close()
     this.#link = undefined
@@ -300,7 +300,7 @@ export class MessageConnection {
     }
   }
 
-  /** Where Redis does not answer at all, operations tell. */
+  /** If Redis does not answer at all, operations report it. */
   async #report(members: readonly Member[], error: unknown): Promise<void> {
     const { label } = this.#connection
     if (!(await this.#connection.answers())) return
@@ -308,19 +308,19 @@ export class MessageConnection {
     tellAll(failing, (member) => member.onFailure(new SubscriberError(label, clientError(error, label))))
   }
 
-  /** What kept the client from connecting may have kept this from it, too. */
+  /** The cause that kept the client from connecting may have affected this connection too. */
   #hurry(): void {
     if (this.#link === undefined && this.#stopWatching !== undefined) this.#setTimer(0, () => this.#attempt())
   }
 
-  /** The user's client is what keeps a process alive. */
+  /** Only the user's client keeps a process alive. */
   #setTimer(ms: number, callback: () => void): void {
     this.#timer?.cancel()
     this.#timer = this.#clock.setTimeout(callback, ms, { keepAlive: false })
   }
 }
 
-/** One that throws keeps nothing from the others. */
+/** If one throws, the others are still called. */
 function tellAll<T>(all: readonly T[], tell: (each: T) => void): void {
   const errors: unknown[] = []
   for (const each of all) {

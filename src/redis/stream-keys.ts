@@ -4,17 +4,17 @@ import { entryKeysOf, readable } from './entry-keys.ts'
 export interface StreamKeys {
   /** The lease under which the entry is refilled. */
   readonly lease: string
-  /** The token of the run that is the entry's present one. Every change of the entry deletes it. */
+  /** The token of the entry's current run. Every change of the entry deletes it. */
   readonly present: string
   /** List: the head, the chunks, and once the run is over, its end. */
   readonly log: string
-  /** There as long as the producer lives. */
+  /** Exists as long as the producer lives. */
   readonly alive: string
   /** Sorted set of the inboxes that read, by the end of their registration in ms on Redis's clock. */
   readonly readers: string
 }
 
-/** What follows the key of an entry in that of its present stream. */
+/** The suffix that makes the key of the current stream from the key of an entry. */
 export const PRESENT_STREAM = ':stream'
 
 /** Those of the run under `token`. The first two are keys of the entry; the others `clear` leaves alone. */

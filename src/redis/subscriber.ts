@@ -5,8 +5,8 @@ import type { Connection } from './connection.ts'
 import { MessageConnection, type Member } from './message-connection.ts'
 
 /**
- * Whether messages of other processes arrive: `closed` before the first need, and after the client was closed; `failing`
- * when an attempt to connect has failed, or a connection did not last, until one does.
+ * Whether messages of other processes arrive. `closed`: before they are first needed, and after the client was closed.
+ * `failing`: an attempt to connect has failed, or a connection did not last, and none has lasted since.
  */
 export type MessagesState = 'closed' | 'connecting' | 'connected' | 'failing'
 
@@ -16,7 +16,7 @@ export interface SubscriberHooks {
   /** From now on none arrive; some may have been missed. */
   onLost(): void
   onMessage(channel: Buffer, message: Buffer): void
-  /** It cannot connect or stay, although Redis answers: nobody else would tell. */
+  /** It cannot connect or stay connected although Redis answers, so no operation reports it. */
   onFailure(error: SubscriberError): void
 }
 
@@ -48,7 +48,7 @@ export class Subscriber implements Member {
     return this.line.isFailing || this.line.isRefused(this) ? 'failing' : 'connecting'
   }
 
-  /** Connects unless it does so already, or the client has ended. */
+  /** Connects, unless it is already connecting or the client has ended. */
   open(): void {
     if (this.#isOpen || this.#connection.client.status === 'ended') return
     this.#isOpen = true

@@ -6,7 +6,7 @@ export interface GlideLikeClient {
   close(errorMessage?: string): void
 }
 
-/** What the client was made of, as far as it matters here. The client keeps the very object of the application. */
+/** The configuration of the client, as far as it matters here. The client keeps the application's own object. */
 export interface GlideConfig {
   readonly addresses?: readonly { readonly host: string; readonly port?: number }[]
   readonly databaseId?: number
@@ -21,16 +21,16 @@ export interface GlideConfig {
 export interface HiddenMembers {
   readonly config?: GlideConfig
   readonly isClosed?: boolean
-  /** Leads to GLIDE's core in this process, not to Redis: it closes when the client does. */
+  /** The connection to GLIDE's core in this process, not to Redis. It closes when the client does. */
   readonly socket?: {
     on(event: 'close', listener: () => void): unknown
     off(event: 'close', listener: () => void): unknown
   }
-  /** Makes a message of what Redis has pushed, and null of all that is none. */
+  /** Converts a push of Redis to a message, or to null if it is not a message. */
   notificationToPubSubMessageSafe?(...pushed: unknown[]): unknown
 }
 
-/** Only of a Cluster's client. */
+/** Only on a Cluster client. */
 interface ClusterMembers {
   readonly fcallWithRoute?: unknown
 }

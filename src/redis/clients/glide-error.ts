@@ -1,4 +1,4 @@
-/** GLIDE's words for the codes with which Redis's errors begin. */
+/** GLIDE's names for the codes at the start of Redis's errors. */
 const CODES: Readonly<Record<string, string>> = {
   ResponseError: 'ERR',
   ExecAbortError: 'EXECABORT',
@@ -16,15 +16,15 @@ const CODES: Readonly<Record<string, string>> = {
 }
 
 const KNOWN = /^An error was signalled by the server: ?- (\w+)(?:: (.*))?$/s
-/** A code that GLIDE has no word for. */
+/** A code without a name in GLIDE. */
 const OTHER = /^([A-Z][A-Z0-9_]*): (.*)$/s
 
-/** Why a client could not be made. */
+/** Why a client could not be created. */
 const NOT_CONNECTED = /^Connection error: Standalone\(Received error(?: for address `[^`]*`)?: (.*?)\s*\)$/s
 
 /**
- * An error that Redis has answered, as ioredis has it: a `ReplyError` with Redis's own words. Of one at connecting, that
- * which is behind it. Others stay as they are.
+ * An error reply of Redis in the form of ioredis: a `ReplyError` with Redis's own text. For an error while connecting,
+ * its cause. Other errors stay as they are.
  */
 export function asReplyError(error: unknown): unknown {
   if (!(error instanceof Error)) return error

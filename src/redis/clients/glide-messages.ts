@@ -24,8 +24,9 @@ const OVERRIDDEN = {
 }
 
 /**
- * One connection for messages: a second client from the configuration of the user's. GLIDE would reconnect and subscribe
- * again without a word. Redis confirms each subscription, and when it confirms one more, messages may have been lost.
+ * One connection for messages: a second client with the configuration of the user's client. GLIDE reconnects and
+ * subscribes again silently. Redis confirms each subscription. One more confirmation than expected means that messages
+ * may have been lost.
  */
 export function openGlideMessages(
   client: GlideLikeClient,
@@ -37,7 +38,7 @@ export function openGlideMessages(
   let subscriber: GlideLikeClient | undefined
   let isOver = false
   const subscribed = new Set<string>()
-  /** Confirmations of Redis that have come, and those that were asked for. */
+  /** The confirmations of Redis that have come, and the expected ones. */
   let confirmed = 0
   let expected = 0
   let onAllConfirmed = (): void => {}
@@ -77,7 +78,8 @@ export function openGlideMessages(
     const areConfirmed = new Promise<void>((resolve) => (onAllConfirmed = resolve))
     try {
       await subscriber.customCommand(['subscribe', ...channels])
-      // Why a subscription is refused GLIDE tells only its log. The right to publish goes by the same channels.
+      // GLIDE writes the reason of a refused subscription only to its log. The right to publish depends on the same
+      // channels.
       await subscriber.customCommand(['publish', channels[0] as string, '']).catch((error: unknown) => {
         const reason = asReplyError(error)
         if (String(reason).includes('channel')) throw reason
@@ -90,7 +92,7 @@ export function openGlideMessages(
     await areConfirmed
   }
   open().catch((error: unknown) => end(asReplyError(error)))
-  // One after the other, for confirmations do not say of what they are.
+  // One after the other, because confirmations do not say which subscription they are for.
   let last: Promise<unknown> = Promise.resolve()
   return {
     subscribe(channels) {
@@ -103,13 +105,13 @@ export function openGlideMessages(
   }
 }
 
-/** Closed while it is subscribed, GLIDE would log an error. */
+/** If GLIDE is closed while it is subscribed, it logs an error. */
 function retire(subscriber: GlideLikeClient, channels: readonly string[]): void {
   const close = (): void => subscriber.close()
   subscriber.customCommand(['unsubscribe', ...channels]).then(close, close)
 }
 
-/** Calls `onOther` for whatever is pushed besides messages. */
+/** Calls `onOther` for every push that is not a message. */
 function watch(subscriber: GlideLikeClient, onOther: () => void): void {
   const members = hiddenMembers(subscriber)
   const original = members.notificationToPubSubMessageSafe

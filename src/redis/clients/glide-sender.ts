@@ -2,13 +2,13 @@ import type { Argument, ReplyKind } from '../client-port.ts'
 import { BYTES, type GlideLikeClient } from './glide-client.ts'
 import { asReplyError } from './glide-error.ts'
 
-/** Where a Cluster's client sends a command, in GLIDE's own form. */
+/** The target of a command on a Cluster client, in GLIDE's own form. */
 export interface Route {
   readonly type: 'primarySlotKey'
   readonly key: string
 }
 
-/** Sends commands through a GLIDE client; no more than `most` of them are under way, the others wait in their order. */
+/** Sends commands through a GLIDE client. At most `most` of them are under way; the others wait in order. */
 export class GlideSender {
   readonly #client: GlideLikeClient
   readonly #most: number
@@ -29,7 +29,7 @@ export class GlideSender {
     this.#underWay++
     try {
       const texts = words.map((word) => (typeof word === 'number' ? String(word) : word))
-      // Always bytes: with its decoder for texts GLIDE drops a reply that is no UTF-8.
+      // Always bytes: with its decoder for text, GLIDE drops a reply that is not UTF-8.
       const reply: unknown = await this.#client.customCommand(texts, { decoder: BYTES, route })
       return as === 'text' ? asText(reply) : reply
     } catch (error) {

@@ -15,18 +15,18 @@ import { openGlideMessages } from './glide-messages.ts'
 import { GlideSender, type Route } from './glide-sender.ts'
 
 /**
- * Commands under way at once to a single Redis. When there are more than fifty, GLIDE sends them in another order than
- * that of the calls.
+ * Commands under way at once to a single Redis. With more than fifty, GLIDE may send them in another order than they were
+ * called.
  */
 const IN_ORDER = 32
-/** Its own default. It refuses what goes beyond. */
+/** GLIDE's default. It refuses more. */
 const INFLIGHT_LIMIT = 1000
-/** ms, its own default. */
+/** ms, GLIDE's default. */
 const REQUEST_TIMEOUT = 250
 
-/** Carries out the command in ARGV. The KEYS only say where. */
+/** Carries out the command in ARGV. The KEYS only choose the node. */
 const PASS_ON = 'return redis.call(unpack(ARGV))'
-/** What GLIDE sends to masters as it is, whatever its options are. */
+/** Commands that GLIDE always sends to masters unchanged, whatever its options are. */
 const SCRIPTS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'script'])
 /** Commands without a key. */
 const KEYLESS: ReadonlySet<string> = new Set(['time', 'publish', 'scan', 'cluster'])
@@ -35,7 +35,7 @@ const KEYLESS: ReadonlySet<string> = new Set(['time', 'publish', 'scan', 'cluste
 export class GlidePort implements ClientPort {
   readonly isCluster: boolean
   readonly keyPrefix = ''
-  /** What could go to a replica goes to the master in a script. */
+  /** A command that could go to a replica goes to the master in a script. */
   readonly readsFromReplicas = false
   readonly queues = true
   readonly stream = undefined
@@ -66,7 +66,7 @@ export class GlidePort implements ClientPort {
     return this.#config.requestTimeout ?? REQUEST_TIMEOUT
   }
 
-  /** It reconnects without a word. */
+  /** It reconnects silently. */
   get status(): ClientStatus {
     return hiddenMembers(this.#client).isClosed === true ? 'ended' : 'unknown'
   }
@@ -109,7 +109,7 @@ export class GlidePort implements ClientPort {
     return openGlideMessages(this.#client, kind, hooks)
   }
 
-  /** Whether the client has options by which it would treat this command in its own way. */
+  /** Whether the client has options that would change how it treats this command. */
   #passesOn(name: string): boolean {
     if (SCRIPTS.has(name) || (isGlideCluster(this.#client) && KEYLESS.has(name))) return false
     const { readFrom = 'primary', clientSideCache, compression } = this.#config

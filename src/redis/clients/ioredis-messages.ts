@@ -40,8 +40,8 @@ export function openIoredisMessages(
 }
 
 /**
- * Asks Redis to tell this very connection of changes, in protocol 2, where they come as messages: of those that come as
- * pushes in protocol 3, ioredis 6 tells nobody. In protocol 2 it can be asked only before the first subscription.
+ * Asks Redis to report changes on this connection. It uses protocol 2, where they come as messages; ioredis 6 does not
+ * pass on the pushes of protocol 3. With protocol 2, this is possible only before the first subscription.
  */
 async function track(
   sender: IoredisSender,
@@ -56,7 +56,7 @@ async function track(
   }
 }
 
-/** Of a client or of its options: what it logs in with. */
+/** The credentials of a client, or of its options. */
 interface Credentials {
   readonly username?: unknown
   readonly password?: unknown
@@ -80,8 +80,8 @@ const OVERRIDDEN = {
 }
 
 /**
- * A connection like the user's. Of a Cluster one to a master of it: what is published anywhere arrives everywhere, and
- * where ioredis looks after the subscriber of a Cluster itself, it moves it to another node without a word.
+ * A connection like the user's. On a Cluster it goes to one of the masters: what is published anywhere arrives
+ * everywhere. The Cluster subscriber of ioredis itself would move to another node silently.
  */
 function duplicate(client: IoredisClient, attempt: number, shard: Shard | undefined): IoredisClient {
   if (client.isCluster !== true) return client.duplicate(OVERRIDDEN)
@@ -89,7 +89,7 @@ function duplicate(client: IoredisClient, attempt: number, shard: Shard | undefi
   const nodes = shard === undefined ? masters : masters.filter((node) => addressOf(node) === shard.node)
   const node = nodes[attempt % nodes.length]
   if (node === undefined) throw new Error('no node of the Cluster is known yet')
-  // Which of the two the application has renewed cannot be told: one, then the other.
+  // It is unknown which of the two the application has renewed, so both are tried in turn.
   const { redisOptions } = client.options as { redisOptions?: Credentials }
   const isFirstRound = Math.floor(attempt / nodes.length) % 2 === 0
   const { username, password }: Credentials = isFirstRound ? { ...node.options, ...redisOptions } : node.options

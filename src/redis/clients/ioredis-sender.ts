@@ -4,8 +4,8 @@ import type { IoredisClient } from './ioredis-client.ts'
 type Send = (this: IoredisClient, ...args: readonly Argument[]) => Promise<unknown>
 
 /**
- * Sends commands through an ioredis client, one by one and in their order, whatever its options are.
- * `enableAutoPipelining` would send them in groups of its own, and breaks ioredis' own `callBuffer`.
+ * Sends commands through an ioredis client, one by one and in order, whatever its options are. `enableAutoPipelining`
+ * would send them in its own groups, and breaks ioredis' own `callBuffer`.
  */
 export class IoredisSender {
   readonly #client: IoredisClient

@@ -28,7 +28,7 @@ interface KnownOptions {
   scaleReads?: unknown
   enableOfflineQueue?: unknown
   commandTimeout?: number
-  /** Of a Cluster: what its nodes are made with. */
+  /** On a Cluster: the options of its nodes. */
   redisOptions?: { commandTimeout?: number }
 }
 
@@ -123,7 +123,7 @@ export class IoredisPort implements ClientPort {
   listen(listener: PortListener): () => void {
     const client = this.#client
     const onError = (error: unknown): void => listener.onError(error)
-    // To listen to `error` itself would keep ioredis from printing what nobody else listens to.
+    // Listening to `error` itself would stop ioredis from printing errors that nobody else listens to.
     const events = new Map<string | symbol, (error: unknown) => void>([
       [errorMonitor, onError],
       ['node error', onError],
@@ -131,7 +131,7 @@ export class IoredisPort implements ClientPort {
       [
         'close',
         () => {
-          // Where nobody listens to `error`, ioredis prints it and tells nobody.
+          // If nobody listens to `error`, ioredis prints it and emits nothing.
           const { errored } = client.stream ?? {}
           if (errored) listener.onError(errored)
           listener.onClose()

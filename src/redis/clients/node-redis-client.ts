@@ -1,4 +1,4 @@
-/** What all clients of node-redis (the package `redis`, 5 or 6) have that herdlock uses. */
+/** What herdlock uses of all clients of node-redis (the package `redis`, 5 or 6). */
 interface Common {
   readonly isOpen: boolean
   // `any` here and below: the types of node-redis differ with its modules, its protocol and its version.
@@ -26,7 +26,7 @@ export interface NodeRedisCluster extends Common {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly _options: any
   readonly masters: readonly { readonly host: string; readonly port: number }[]
-  /** By slot its nodes. Compared member by member, their types would take the compiler minutes. */
+  /** The nodes of each slot. Comparing their full types would take the compiler minutes. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly slots: any
   // oxlint-disable-next-line typescript/no-explicit-any

@@ -51,7 +51,7 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
     return this.#shards.of(slot)
   }
 
-  /** What is published anywhere arrives everywhere, but for what is published to one shard. */
+  /** A message published anywhere arrives everywhere, unless it is published to one shard. */
   protected single(attempt: number, shard?: Shard): Promise<NodeRedisClient> {
     const masters = this.client.masters.filter((master) => shard === undefined || addressOf(master) === shard.node)
     const master = masters[attempt % masters.length]
@@ -96,7 +96,7 @@ function addressOf(master: Master | undefined): string | undefined {
   return master && `${master.host}:${master.port}`
 }
 
-/** The Cluster's own connection to one of its nodes, which it opens if need be. */
+/** The Cluster's own connection to one of its nodes, opened if necessary. */
 async function connectionTo(cluster: NodeRedisCluster, master: Master): Promise<NodeRedisClient> {
   return (await cluster.nodeClient(master)) as NodeRedisClient
 }

@@ -30,7 +30,7 @@ export class NodeRedisPoolPort extends NodeRedisPort<NodeRedisPool> {
     return this.#lease.use((client) => client.sendCommand(words, mapping) as Promise<unknown>)
   }
 
-  /** Of a client that is lost it tells the error, and no more. */
+  /** When a client is lost, it reports only the error. */
   protected events(listener: PortListener): Events {
     return [['error', () => listener.onNodeLost()]]
   }
@@ -46,7 +46,7 @@ export class NodeRedisPoolPort extends NodeRedisPort<NodeRedisPool> {
   }
 }
 
-/** A pool keeps its options to itself; its identity begins with host, port and the option `database`. */
+/** A pool hides its options. Its identity starts with host, port and the option `database`. */
 function databaseOf({ identity }: NodeRedisPool): string {
   return /\/(\d+)-[0-9a-f]+$/.exec(identity.id)?.[1] ?? '0'
 }

@@ -18,13 +18,13 @@ import type { Lent } from './shared-lease.ts'
 /** One word of a command, as node-redis takes it. */
 export type Word = string | Buffer
 
-/** What a reply's texts are made of, as an option of a command of node-redis. */
+/** The type of texts in a reply, as an option of a node-redis command. */
 export type Mapping = { readonly typeMapping: object }
 
-/** Who hears what of a client. */
+/** Listeners of a client. */
 export type Events = readonly (readonly [event: string | symbol, listener: (...args: unknown[]) => void])[]
 
-/** By default texts are strings; the client's own mapping does not count. */
+/** By default texts are strings. The client's own mapping is ignored. */
 const MAPPINGS: Record<ReplyKind, Mapping> = {
   text: { typeMapping: {} },
   // Bulk, simple and verbatim strings, by their first byte.
@@ -37,7 +37,7 @@ interface Emitter {
   off(event: string | symbol, listener: (...args: unknown[]) => void): unknown
 }
 
-/** What the forms of node-redis 5 and 6 have in common: clients, Clusters, Sentinels, pools. Connecting is the application's business. */
+/** The common part of all forms of node-redis 5 and 6: clients, Clusters, Sentinels, pools. The application connects them. */
 export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
   abstract readonly label: string
   abstract readonly keyPrefix: string
@@ -45,7 +45,7 @@ export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
   abstract readonly queues: boolean
   abstract readonly status: ClientStatus
   readonly isCluster: boolean = false
-  /** Every command goes to a master, whatever the client does with its own. */
+  /** Every command goes to a master, wherever the client sends its own. */
   readonly readsFromReplicas = false
   readonly stream = undefined
   protected readonly client: C
@@ -80,17 +80,17 @@ export abstract class NodeRedisPort<C extends Emitter> implements ClientPort {
     return openNodeRedisMessages(() => this.single(attempt, kind.shard), kind, hooks)
   }
 
-  /** Sends words as they are. `firstKey`: what decides about the node, if anything does. */
+  /** Sends words as they are. `firstKey` decides the node, if there is one. */
   protected abstract transmit(words: Word[], mapping: Mapping, firstKey: Word | undefined): Promise<unknown>
 
-  /** How this form tells of its coming and going, but for its errors. */
+  /** How this form reports that it connects and disconnects, except for errors. */
   protected abstract events(listener: PortListener): Events
 
-  /** A single client on a master, on that of `shard` if there is one: the model for a connection for messages. */
+  /** A single client on a master, or on the master of `shard`: the model for a connection for messages. */
   protected abstract single(attempt: number, shard?: Shard): NodeRedisClient | Promise<NodeRedisClient>
 }
 
-/** Of clients that show their database late: throws, and gives them back, where it is not the one that was assumed. */
+/** For clients that show their database late: throws and returns the client if the database is not the assumed one. */
 export function mustBeDatabase({ label, db }: ClientPort, lent: Lent<NodeRedisClient>, rule: string): void {
   const { database = 0 } = (lent.client.options ?? {}) as { database?: number }
   if (String(database) === db) return
@@ -98,7 +98,7 @@ export function mustBeDatabase({ label, db }: ClientPort, lent: Lent<NodeRedisCl
   throw new RangeError(`${label}: the database ${rule}, received ${database}`)
 }
 
-/** How a client and a Sentinel's tell of it: they are `reconnecting` after each loss, and after each attempt that failed. */
+/** Events of a client and of a Sentinel client: `reconnecting` comes after each loss and after each failed attempt. */
 export function comingAndGoing(listener: PortListener): Events {
   return [
     ['ready', () => listener.onReady()],
@@ -116,11 +116,11 @@ export function noteEnd(listener: PortListener): void {
 const NUMBER_OF_KEYS = 1
 const FIRST_KEY = 2
 
-/** Commands whose only key is their first argument, and those of which all arguments are keys. */
+/** Commands whose only key is their first argument, and commands whose arguments are all keys. */
 const ONE_KEY: ReadonlySet<string> = new Set(['get', 'set', 'getrange', 'strlen', 'pttl'])
 const ALL_KEYS: ReadonlySet<string> = new Set(['mget', 'unlink', 'del'])
 
-/** node-redis puts its `keyPrefix` before the keys of its own methods, and not of commands that are sent as they are. */
+/** node-redis adds its `keyPrefix` to the keys of its own methods, but not to commands that are sent as they are. */
 function wordsOf(
   prefix: string,
   name: string,

@@ -52,13 +52,13 @@ export class NodeRedisSentinelPort extends NodeRedisPort<NodeRedisSentinel> {
   protected events(listener: PortListener): Events {
     return [
       ...comingAndGoing(listener),
-      // Of connections to servers, and of another master: commands may be sent again.
+      // For new connections to servers and for a new master: commands may be sent again.
       ['client-error', (event) => this.#noteLoss(listener, (event as { error?: unknown }).error)],
       ['topology-change', () => listener.onNodeLost()],
     ]
   }
 
-  /** A client of the present master. To `acquire` one would take longer than a thousand commands. */
+  /** A client of the current master. `acquire` would take longer than a thousand commands. */
   async #lend(): Promise<Lent<NodeRedisClient>> {
     const lent = await lentBy<NodeRedisClient>((use) => this.client._execute(false, use))
     mustBeDatabase(this, lent, 'of nodeClientOptions must be 0 with version 5 of node-redis')
@@ -70,15 +70,15 @@ export class NodeRedisSentinelPort extends NodeRedisPort<NodeRedisSentinel> {
     listener.onNodeLost()
   }
 
-  /** The present master's: a Sentinel's own subscriptions move to another without a word. */
+  /** That of the current master, because a Sentinel's own subscriptions move to another one silently. */
   protected single(): Promise<NodeRedisClient> {
     return this.#lease.use((client) => Promise.resolve(client))
   }
 }
 
 /**
- * A Sentinel's client keeps its options to itself, and hands them to a duplicate only: here one that just keeps them.
- * Version 5 has none.
+ * A Sentinel client hides its options and passes them only to a duplicate. This duplicate just keeps them. Version 5 has
+ * none.
  */
 function optionsOf(sentinel: NodeRedisSentinel): KnownOptions | undefined {
   class Duplicate {

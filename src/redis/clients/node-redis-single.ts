@@ -28,7 +28,7 @@ export class NodeRedisSinglePort extends NodeRedisPort<NodeRedisClient> {
     return this.#options.disableOfflineQueue !== true
   }
 
-  /** One that is not open has not been connected, or was closed: either way the application has to act. */
+  /** A client that is not open was never connected, or was closed. In both cases the application has to act. */
   get status(): ClientStatus {
     if (this.client.isReady) return 'ready'
     return this.client.isOpen ? 'connecting' : 'ended'

@@ -5,10 +5,10 @@ import { NodeRedisPoolPort } from './node-redis-pool.ts'
 import { NodeRedisSentinelPort } from './node-redis-sentinel.ts'
 import { NodeRedisSinglePort } from './node-redis-single.ts'
 
-/** Whatever node-redis makes: a client, a Cluster's, a Sentinel's, or a pool. */
+/** Any client of node-redis: a single client, a Cluster, a Sentinel or a pool. */
 export type NodeRedis = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | NodeRedisPool
 
-/** Behind its port; `undefined` where it is none of these. */
+/** The port of the client; `undefined` if it is none of these. */
 export function portOfNodeRedis(client: object): ClientPort | undefined {
   const known = client as Record<string, unknown>
   const has = (...names: string[]): boolean => names.every((name) => typeof known[name] === 'function')

@@ -10,7 +10,7 @@ import { refusal } from './refusal.ts'
 /** A client that herdlock can work with: of ioredis, node-redis or GLIDE. */
 export type RedisClient = IoredisClient | NodeRedis | GlideLikeClient
 
-/** One for each client, however many caches and locks share it. */
+/** One port for each client, however many caches and locks share it. */
 const ports = new WeakMap<RedisClient, ClientPort>()
 
 function portOf(option: string, client: RedisClient): ClientPort {
@@ -22,7 +22,7 @@ function portOf(option: string, client: RedisClient): ClientPort {
   return port
 }
 
-/** Lets a port stand for a client: whoever stands between a client and herdlock hands it on so. */
+/** Makes a port usable as a client. Code between a client and herdlock passes it on in this way. */
 export function asClient(port: ClientPort): RedisClient {
   const client = port as object as RedisClient
   ports.set(client, port)
@@ -36,7 +36,7 @@ function newPort(client: RedisClient): ClientPort | undefined {
 }
 
 /**
- * One client or several, each behind its port; throws `TypeError` or `RangeError` when there is none, a stranger, a
+ * One client or several, each behind its port. Throws a `TypeError` or `RangeError` if there is none, an unknown kind, a
  * duplicate, or a Cluster whose `keyPrefix` would send keys that belong together to different slots.
  */
 export function listPorts(option: string, clients: RedisClient | readonly RedisClient[]): ClientPort[] {
@@ -55,7 +55,7 @@ export function listPorts(option: string, clients: RedisClient | readonly RedisC
   return found
 }
 
-/** Whether keys with one hash tag have different ones behind that prefix: Redis looks at the first opening brace only. */
+/** Whether keys with one hash tag get different tags behind that prefix, because Redis uses only the first opening brace. */
 function tearsApart(keyPrefix: string): boolean {
   const open = keyPrefix.indexOf('{')
   return open !== -1 && keyPrefix.indexOf('}', open) <= open + 1

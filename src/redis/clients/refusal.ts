@@ -3,14 +3,14 @@ import { wrongType } from '../../errors.ts'
 const SUPPORTED =
   'a client of ioredis or iovalkey (Redis, Cluster), of node-redis (createClient, createCluster, createSentinel, createClientPool) or of GLIDE (GlideClient, GlideClusterClient), or an array of them'
 
-/** The methods that show where a client comes from; the first is of this library alone. */
+/** Methods that show where a client comes from. The first exists only in this library. */
 const KNOWN_BY: readonly (readonly [library: string, first: string, second: string])[] = [
   ['ioredis', 'createBuiltinCommand', 'duplicate'],
   ['node-redis', 'sendCommand', 'duplicate'],
   ['GLIDE', 'customCommand', 'close'],
 ]
 
-/** For what is no client of a supported library: says what it would need to have. */
+/** The error for an object that is not a client of a supported library. It says what is missing. */
 export function refusal(option: string, received: unknown): TypeError {
   const isObject = typeof received === 'object' && received !== null && !Array.isArray(received)
   return wrongType(option, SUPPORTED, received, isObject ? lack(received) : '')

@@ -1,10 +1,10 @@
-/** A client that is lent out, until it is given back. */
+/** A borrowed client, until it is returned. */
 export interface Lent<C> {
   readonly client: C
   giveBack(): unknown
 }
 
-/** Commands for which one loan is used; then others may have the client in between. */
+/** Commands for which one loan is used. After that, others may use the client in between. */
 const MOST_COMMANDS = 1000
 
 interface Loan<C> {
@@ -17,8 +17,8 @@ interface Loan<C> {
 }
 
 /**
- * Sends all commands that are under way at one time through one client of a pool, so that they keep their order, and
- * gives the client back when none is. The pool would hand each command a client of its own.
+ * Sends all commands that are under way at one time through one client of a pool, so that they keep their order. It
+ * returns the client when no command is under way. The pool itself would use another client for each command.
  */
 export class SharedLease<C> {
   readonly #lend: () => Promise<Lent<C>>
@@ -39,7 +39,7 @@ export class SharedLease<C> {
     }
   }
 
-  /** The loan of those under way, or a new one, which waits for the end of a loan that has been used enough. */
+  /** The current loan, or a new one, which waits for the end of a loan that has been used enough. */
   #joinLoan(): Loan<C> {
     const current = this.#loan
     if (current !== undefined && current.commands < MOST_COMMANDS) return current
@@ -55,7 +55,7 @@ export class SharedLease<C> {
   }
 }
 
-/** A client that is lent by running a function with it, for as long as what the function returns is pending. */
+/** A client that is lent to a function, as long as the promise that the function returns is pending. */
 export function lentBy<C>(run: (use: (client: C) => Promise<void>) => Promise<unknown>): Promise<Lent<C>> {
   return new Promise((resolve, reject) => {
     const use = (client: C): Promise<void> => new Promise((giveBack) => resolve({ client, giveBack: () => giveBack() }))
