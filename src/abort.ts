@@ -4,8 +4,8 @@ interface Hub {
 }
 
 /**
- * Whether `value` can be used as an `AbortSignal`. Its class does not matter: polyfills, jsdom and other realms have
- * classes of their own.
+ * Whether `value` can be used as an `AbortSignal`. Its class does not matter, because polyfills, jsdom and other realms
+ * have their own classes.
  */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false
@@ -15,7 +15,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   )
 }
 
-/** Why `signal` was aborted. Older polyfills do not say: then it is the `AbortError` that Node itself would give. */
+/** Why `signal` was aborted. Older polyfills do not say; then it is the `AbortError` that Node itself would give. */
 export function reasonOf(signal: AbortSignal): unknown {
   const reason: unknown = signal.reason
   return reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason
@@ -26,12 +26,12 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw reasonOf(signal)
 }
 
-/** A signal gets one listener however many wait on it: from eleven on Node warns of a leak. */
+/** A signal gets one listener, however many callers use it, because Node warns of a leak from eleven on. */
 const hubs = new WeakMap<AbortSignal, Hub>()
 
 /**
- * Calls `callback` once when `signal` aborts, unless the returned function is called before. The last one to leave
- * removes the listener. `signal` must not be aborted already.
+ * Calls `callback` once when `signal` aborts, unless the returned function is called before. The last caller to leave
+ * removes the listener. `signal` must not be aborted yet.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const hub = hubs.get(signal) ?? openHub(signal)

@@ -4,7 +4,7 @@ import { outOfRange, wrongType } from './errors.ts'
 // What options and arguments must be. Each function returns the value that it has checked. It throws a `TypeError` for
 // the wrong type and a `RangeError` for what is out of range: the message names the option, what was expected and what came.
 
-/** The longest duration that is honoured, one year in ms. Longer ones, `Infinity` included, are cut to it. */
+/** The longest duration, one year in ms. Longer ones, including `Infinity`, are reduced to it. */
 export const MAX_DURATION: number = 365 * 24 * 60 * 60 * 1000
 
 export function checkObject(option: string, value: unknown, expected = 'an object'): object {
@@ -12,7 +12,7 @@ export function checkObject(option: string, value: unknown, expected = 'an objec
   return value
 }
 
-/** What has all these methods; `expected` is its name in the message. */
+/** An object that has all these methods. `expected` is its name in the message. */
 export function checkMethods<T>(option: string, value: T, expected: string, methods: readonly string[]): T {
   const has = (name: string): boolean => typeof (value as Record<string, unknown>)[name] === 'function'
   if (value === null || value === undefined || !methods.every(has)) throw wrongType(option, expected, value)
@@ -34,14 +34,14 @@ export function checkArray(option: string, value: unknown, expected: string): re
   return value
 }
 
-/** A string that differs from every other also in UTF-8. */
+/** A string that stays distinct from all others in UTF-8. */
 export function checkKey(key: unknown, option = 'key'): string {
   const text = checkNonEmptyString(option, key)
   if (!text.isWellFormed()) throw outOfRange(option, 'a string without lone surrogates', key)
   return text
 }
 
-/** The version of a value as text: what a number and its text name is one version. */
+/** The version of a value as text. A number and its text are the same version. */
 export function checkVersion(version: unknown): string {
   const expected = 'a non-empty string or a finite number'
   if (typeof version === 'number' && Number.isFinite(version)) return String(version)
@@ -72,25 +72,25 @@ export function checkOneOf<T extends string>(option: string, value: unknown, cho
   return choice
 }
 
-/** Whole ms above 0. More than `longest` is cut to it. */
+/** Whole ms above 0. More than `longest` is reduced to it. */
 export function positiveDuration(option: string, value: unknown, longest: number = MAX_DURATION): number {
   return wholeNumber(option, value, { least: 1, most: longest, expected: 'a whole number of milliseconds above 0' })
 }
 
-/** Whole ms. 0 is allowed; more than `MAX_DURATION` is cut to it. */
+/** Whole ms, from 0. More than `MAX_DURATION` is reduced to it. */
 export function duration(option: string, value: unknown): number {
   const expected = 'a whole number of milliseconds, 0 or more'
   return wholeNumber(option, value, { least: 0, most: MAX_DURATION, expected })
 }
 
-/** How many of something: at least one. */
+/** A whole number, at least 1. */
 export function count(option: string, value: unknown): number {
   return wholeNumber(option, value, { least: 1, expected: 'a whole number above 0' })
 }
 
 export interface Bounds {
   readonly least: number
-  /** Larger numbers, `Infinity` included, are cut to it. Default: the largest whole number that is exact. */
+  /** Larger numbers, including `Infinity`, are reduced to it. Default: the largest exact whole number. */
   readonly most?: number
   readonly expected: string
 }

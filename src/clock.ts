@@ -1,26 +1,26 @@
 import { uptime } from 'node:os'
 import { runOutside } from './outside.ts'
 
-/** The one door through which time enters. Everything else takes a `Clock`, so that tests own the time. */
+/** Time enters only here. Everything else takes a `Clock`, so that tests control time. */
 export interface Clock {
   /**
-   * Milliseconds of a monotonic clock; its zero has no meaning. For every deadline and age inside the process. It counts
-   * the time that the host sleeps, and under fake timers it follows them.
+   * Milliseconds of a monotonic clock; its zero has no meaning. Used for every deadline and age inside the process. It
+   * includes the time that the host sleeps. It follows fake timers while they are installed.
    */
   now(): number
   /**
-   * Like `now`, at a fraction of its cost, for the hit path. It may be behind by a millisecond or so; within one turn of
-   * the event loop that lasts longer, by as much as that turn.
+   * Like `now`, at a fraction of the cost, for the hit path. It may be behind by about a millisecond, or by the length of
+   * a longer turn of the event loop.
    */
   coarseNow(): number
   /**
-   * The instant of the last reading before which this clock was moved by fake timers, `-Infinity` as long as it never
-   * was. How far another clock was away before that is of no use any more.
+   * The time of the last reading after fake timers have moved this clock; `-Infinity` if they never have. Offsets to
+   * other clocks from before that time are useless.
    */
   movedAt(): number
-  /** Milliseconds since 1970 of the host's wall clock, which may jump. Only for dates that are shown to others. */
+  /** Milliseconds since 1970 on the host's wall clock, which may jump. Only for dates that others see. */
   wallNow(): number
-  /** Runs `callback` once after `delay` ms. Delays above `MAX_DELAY` are cut to it, where Node would fire at once. */
+  /** Runs `callback` once after `delay` ms. Delays above `MAX_DELAY` are reduced to it; Node would fire at once. */
   setTimeout(callback: () => void, delay: number, options?: TimerOptions): Timer
   /** Runs `callback` after pending input has been delivered. */
   setImmediate(callback: () => void): void
@@ -35,10 +35,13 @@ export interface Timer {
   cancel(): void
 }
 
-/** The longest delay that Node's timers know, in ms: 24.8 days. */
+/** The longest delay of Node's timers, in ms: 24.8 days. */
 export const MAX_DELAY: number = 2 ** 31 - 1
 
-/** The time of fake timers. jest, vitest and sinon all use @sinonjs/fake-timers, which hangs it on what it replaces. */
+/**
+ * The time of fake timers. jest, vitest and sinon all use @sinonjs/fake-timers, which attaches it to the functions that
+ * it replaces.
+ */
 export interface FakeTime {
   /** ms since the fake timers were installed; unlike their wall clock it does not jump. */
   readonly performance: { now(): number }
@@ -54,8 +57,8 @@ function installedFakeTime(): FakeTime | undefined {
   return (setTimeout as Replaceable).clock ?? (performance as Replaceable).clock
 }
 
-// What Node itself has, for what must not depend on fake timers. Where they were there before this module, in its place
-// what they do not replace.
+// Node's own functions, for code that must not depend on fake timers. If fake timers were installed before this module,
+// functions that they do not replace are used instead.
 const readMonotonic = isFake(performance) ? () => process.uptime() * 1000 : performance.now.bind(performance)
 const setRealTimeout = isFake(setTimeout) ? afterSignal : afterTimeout(setTimeout)
 const setRealImmediate = isFake(setImmediate) ? (callback: () => void) => setRealTimeout(callback, 1) : setImmediate
@@ -73,13 +76,10 @@ function unref(timeout: { unref?(): unknown } | undefined): void {
   timeout?.unref?.()
 }
 
-/**
- * Runs `callback` when the code that runs now, and most of the promises that it has settled, are done. Fake timers do not
- * hold it up.
- */
+/** Runs `callback` after the current code and most of the promises that it has settled. Fake timers do not delay it. */
 export const atEndOfTurn: (callback: () => void) => void = isFake(process.nextTick) ? afterPromises : process.nextTick
 
-/** Promises that settle one after the other are followed so far. */
+/** How many promises are followed that settle one after the other. */
 const FOLLOWED_PROMISES = 10
 
 async function afterPromises(callback: () => void): Promise<void> {
@@ -87,27 +87,27 @@ async function afterPromises(callback: () => void): Promise<void> {
   callback()
 }
 
-/** What tells the time. Tests replace it. */
+/** Sources of time. Tests replace them. */
 export interface TimeSources {
   /** ms of a clock that fake timers do not touch. On Linux it stands still while the host sleeps. */
   monotonic(): number
-  /** ms since the host was started, its sleep included; NaN where that cannot be told or `monotonic` includes it. */
+  /** ms since the host was started, including its sleep. NaN if that is unknown, or if `monotonic` includes sleep. */
   uptime(): number
   /** ms since 1970. */
   wall(): number
-  /** That of the fake timers that are installed now. */
+  /** The time of the fake timers that are installed now. */
   fakeTime(): FakeTime | undefined
 }
 
-/** Sleep of less than so many ms is not told from the error of the clocks. */
+/** Sleep shorter than this many ms cannot be distinguished from the error of the clocks. */
 const SHORTEST_SLEEP = 1000
-/** ms: Linux tells its uptime in hundredths of a second. */
+/** ms: Linux reports its uptime in hundredths of a second. */
 const UPTIME_ERROR = 10
 
 /**
- * One time for all that is measured in this process, which never goes back. It is Node's monotonic clock as long as no
- * fake timers are installed, and theirs while they are. Nobody tells when they come and go: it is found out at the next
- * reading, which then adds what has passed in either time. So what is measured by it ends early at most.
+ * One time for all measurements in this process. It never goes back. It is Node's monotonic clock while no fake timers
+ * are installed, and theirs while they are. Nobody reports when they are installed or removed. The next reading finds
+ * out, and adds the time that has passed on either clock. So measurements may end early, but never late.
  */
 export class MonotonicTime {
   readonly #sources: TimeSources
@@ -115,9 +115,9 @@ export class MonotonicTime {
   #ahead = 0
   #fake: FakeTime | undefined
   #movedAt = -Infinity
-  /** Of the last reading under fake timers: this time, theirs, and that of `monotonic`. */
+  /** The last reading under fake timers: this time, their time, and that of `monotonic`. */
   #last = { now: 0, fake: 0, monotonic: 0 }
-  /** Distances from `monotonic` when sleep was last looked for. */
+  /** Offsets from `monotonic` when sleep was last checked. */
   #wallOffset: number
   #uptimeOffset: number
 
@@ -140,7 +140,7 @@ export class MonotonicTime {
 
   #real(): number {
     const monotonic = this.#sources.monotonic()
-    // Where the host has slept its wall clock shows it, too, which costs less to read. Alone it proves nothing.
+    // If the host has slept, its wall clock shows it too, and costs less to read. Alone it proves nothing.
     if (Math.abs(this.#sources.wall() - monotonic - this.#wallOffset) >= SHORTEST_SLEEP) this.#lookForSleep(monotonic)
     return monotonic + this.#ahead
   }
@@ -185,7 +185,7 @@ const time = new MonotonicTime({
 })
 
 function readUptime(): number {
-  // Elsewhere Node's clock includes sleep, and this one is made of the wall clock.
+  // On other systems Node's clock includes sleep, and the uptime is derived from the wall clock.
   if (process.platform !== 'linux') return Number.NaN
   try {
     return uptime() * 1000
@@ -194,10 +194,10 @@ function readUptime(): number {
   }
 }
 
-/** Reads of the coarse clock that one reading of the real one serves, and the ms after which it serves none. */
+/** How many reads of the coarse clock one reading of the real clock serves, and for how many ms. */
 const COARSE_READS = 100
 const COARSE_MS = 1
-/** The first reads of each such span are exact: who asks so rarely can afford it, and sees at once what tests do to time. */
+/** The first reads of each span are exact. Callers that ask so rarely can afford it, and see at once how tests move time. */
 const EXACT_READS = 10
 let coarse = 0
 let coarseReadsLeft = 0
@@ -227,13 +227,13 @@ function endCoarseReading(): void {
   coarseTimerIsSet = false
 }
 
-/** Timers of fake timers that may be removed, with which they would be lost. */
+/** Timers set on fake timers. They would be lost if the fake timers were removed. */
 const underFakes = new Set<FakedTimer>()
-/** ms between two looks whether they are. */
+/** ms between two checks whether they were removed. */
 const LOOK_AFTER = 10
 let isLookingAfter = false
 
-/** Fires when the fake timers say so, or once they are gone, when its time is over. */
+/** Fires when the fake timers fire it or, once they are removed, when its time is over. */
 class FakedTimer implements Timer {
   readonly #callback: () => void
   readonly #dueAt: number

@@ -1,28 +1,28 @@
 /**
- * The channels by which others watch this library, of Node's own `diagnostics_channel`. Names and messages are public.
- * Where nobody subscribes nothing is built for them: ask `hasSubscribers` first.
+ * The channels of Node's `diagnostics_channel` for code that watches this library. Names and messages are public. If
+ * nobody subscribes, nothing is built for them: check `hasSubscribers` first.
  */
 import { channel, type Channel, tracingChannel, type TracingChannel } from 'node:diagnostics_channel'
 
-/** One refill of `herdlock:refill`, from its first question to Redis until its value is stored. */
+/** One refill of `herdlock:refill`, from its first command to Redis until its value is stored. */
 export interface RefillMessage {
   /** Name of the cache. */
   readonly cache: string
-  /** As the cache's `redactKey` leaves it. */
+  /** After `redactKey` of the cache. */
   readonly key: string
-  /** Its callers had been served before it began. */
+  /** Whether its callers had been served before it began. */
   readonly background: boolean
   /**
-   * Known at the end: fresh in Redis; sent by the process that loaded it; loaded here; not to be shared, so that every
-   * caller loads for itself; failed, also where a stale value was served in its place.
+   * Known at the end. `found`: fresh in Redis. `received`: sent by the process that loaded it. `loaded`: here. `passed`:
+   * not to be shared, so every caller loads for itself. `failed`: even if a stale value was served instead.
    */
   outcome?: 'found' | 'received' | 'loaded' | 'passed' | 'failed'
-  /** ms that the loader took, if it ran here to its end. */
+  /** ms that the loader took, if it finished in this process. */
   loadTime?: number
   error?: unknown
 }
 
-/** One question of `herdlock:claim`: the fresh value of a key, the lease of its refill, or a place among the waiters. */
+/** One command of `herdlock:claim`: for the fresh value of a key, the lease of its refill, or a place among the waiters. */
 export interface ClaimMessage {
   readonly cache: string
   readonly key: string
@@ -32,16 +32,16 @@ export interface ClaimMessage {
 
 /** One acquisition of `herdlock:lock`, by `acquire`, `withLock` or `tryAcquire`. */
 export interface LockMessage {
-  /** As the locker's `redactKey` leaves it. */
+  /** After `redactKey` of the locker. */
   readonly key: string
-  /** Whether it waits where the lock is held elsewhere. */
+  /** Whether it waits if the lock is held elsewhere. */
   readonly waiting: boolean
-  /** `refused`: held elsewhere. `failed`: by the caller's signal too. */
+  /** `refused`: held elsewhere. `failed`: an error, or the caller's signal. */
   outcome?: 'acquired' | 'refused' | 'failed'
   error?: unknown
 }
 
-/** The end of a lock that was acquired while somebody subscribed to this. */
+/** The end of a lock that was acquired while somebody subscribed to this channel. */
 export interface LockEndedMessage {
   readonly key: string
   readonly outcome: 'released' | 'lost'
@@ -49,7 +49,7 @@ export interface LockEndedMessage {
   readonly heldFor: number
 }
 
-// Twice the message: `@types/node` 26 has the two parameters in the other order.
+// The message twice, because `@types/node` 26 has the two parameters in the other order.
 export const refillChannel: TracingChannel<RefillMessage, RefillMessage> = tracingChannel('herdlock:refill')
 export const claimChannel: TracingChannel<ClaimMessage, ClaimMessage> = tracingChannel('herdlock:claim')
 export const lockChannel: TracingChannel<LockMessage, LockMessage> = tracingChannel('herdlock:lock')
@@ -67,7 +67,7 @@ type Outcome =
   | 'invalidated'
   | 'error'
 
-/** A cache's events, by their names there; each message is the event's with the name of the cache. */
+/** The events of a cache, by name. Each message is that of the event, plus the name of the cache. */
 export const outcomeChannels: Readonly<Record<Outcome, Channel>> = {
   hit: channel('herdlock:hit'),
   stale: channel('herdlock:stale'),
@@ -88,8 +88,8 @@ export const DURATION_BOUNDS: readonly number[] = [
 ]
 
 /**
- * Runs `work`, which completes `message`, as one operation of a tracing channel. What it resolves with is kept out of
- * the message: values of a cache and tokens of locks are nobody else's business.
+ * Runs `work`, which completes `message`, as one operation of a tracing channel. The result is not put into the message,
+ * because values of a cache and tokens of locks are private.
  */
 export async function traced<M extends object, T>(
   tracing: TracingChannel<M, M>,

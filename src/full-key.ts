@@ -12,7 +12,7 @@ import { systemRandom } from './random.ts'
 const MARK = `\0${systemRandom.token()}`
 const MARK_END = '\0'
 
-/** Follows each name of a path. No name in readable form contains it. */
+/** Ends each name of a path. No name in readable form contains it. */
 export const PATH_STEP = '%/'
 
 export function fullKey(path: string, key: string): string {
@@ -24,7 +24,7 @@ export function pathOf(full: string): string {
   return full.startsWith(MARK) ? full.slice(MARK.length, full.indexOf(MARK_END, MARK.length)) : ''
 }
 
-/** The key as its namespace's user knows it. */
+/** The key as users of its namespace know it. */
 export function ownKey(full: string): string {
   return full.startsWith(MARK) ? full.slice(full.indexOf(MARK_END, MARK.length) + 1) : full
 }
@@ -40,7 +40,7 @@ export function pathsAround(full: string): string[] {
   return names.map((_, i) => names.slice(0, i + 1).join(PATH_STEP) + PATH_STEP)
 }
 
-/** The key for people to read, seen from a namespace that contains it: `users/42` is 42 in the namespace `users`. */
+/** The key for people, as seen from a namespace that contains it: `users/42` is 42 in the namespace `users`. */
 export function shownKey(full: string, from = ''): string {
   const path = pathOf(full)
   return path === '' ? full : path.slice(from.length).replaceAll(PATH_STEP, '/') + ownKey(full)

@@ -1,15 +1,15 @@
 /**
- * Stands between a key and the version of its value. Two first halves of surrogate pairs: they never follow each other in
- * a key that was checked, so a key with a version is never another key without.
+ * Separates a key from the version of its value. It is two first halves of surrogate pairs, which never follow each other
+ * in a checked key. So a key with a version never equals a key without one.
  */
 export const VERSION_MARK = '\ud800\ud800'
 
-/** The key under which that version of the value is kept. */
+/** The key of that version of the value. */
 export function withVersion(key: string, version: string): string {
   return key + VERSION_MARK + version
 }
 
-/** The key as its user knows it, and the version if it has one. */
+/** The key as users know it, and the version if there is one. */
 export function splitVersion(key: string): { readonly key: string; readonly version: string | undefined } {
   const at = key.indexOf(VERSION_MARK)
   return at === -1

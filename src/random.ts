@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 
-/** The one door through which chance enters, so that tests own it. */
+/** Chance enters only here, so that tests control it. */
 export interface Random {
   /** Uniform in [0, 1). For jitter and early expiration, never for secrets. */
   uniform(): number
-  /** 128 unguessable bits in 22 characters of `A-Z a-z 0-9 - _`. */
+  /** 128 random bits in 22 characters of `A-Z a-z 0-9 - _`. They cannot be guessed. */
   token(): string
 }
 
@@ -15,7 +15,8 @@ let used = 0
 
 export const systemRandom: Random = {
   uniform: Math.random,
-  // One call of the operating system's generator serves 256 tokens: a call for each costs more than the rest of a lock.
+  // One call of the operating system's generator serves 256 tokens, because a call for each costs more than the rest of a
+  // lock.
   token() {
     if (used === pool.length) {
       pool = randomBytes(POOL_BYTES)

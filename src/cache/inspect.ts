@@ -6,13 +6,13 @@ import type { CacheCore } from './core.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import type { MemoryEntry } from './local/memory-entry.ts'
 
-/** What a mark says besides. */
+/** The other fields of a mark. */
 const MARK = { staleWhileRevalidate: 0, staleIfError: 0, bytes: undefined, tags: [], loadTime: 0 }
 const NOTHING_LISTED: LeaseListing = { items: [], complete: true, position: '' }
 
 /**
- * Shows what a cache has and does, to people; keys and tags as they are seen from the namespace of a path. Changes
- * nothing, not even what memory would drop next.
+ * Shows people what a cache has and does, with keys and tags as seen from the namespace of a path. It changes nothing,
+ * not even the order in which memory drops entries.
  */
 export class Inspections {
   readonly #core: CacheCore
@@ -27,7 +27,7 @@ export class Inspections {
     const found = { entry: undefined, lease: undefined, redisError: undefined, ...asked }
     const memory = withShownTags(this.#inMemory(key), path)
     const entry = withShownTags(found.entry, path)
-    // A caller is answered by memory if it can be; only what is no longer fresh there is asked of Redis.
+    // Memory answers a caller if it can. Redis is asked only if the entry in memory is no longer fresh.
     const inMemoryFirst = memory !== undefined && (memory.state !== 'stale' || entry?.state !== 'fresh')
     const flight = local.flights.latest(key)
     return {
@@ -46,7 +46,7 @@ export class Inspections {
     return this.#core.local.flights.all(path).map((flight) => this.#describe(flight, path))
   }
 
-  /** Those of this process's own flights are looked at whatever the listing meets. */
+  /** Leases of this process's own flights are always included, whatever the scan finds. */
   async leases(previous: LeaseListing | undefined, path: string): Promise<LeaseListing> {
     const { redis, local } = this.#core
     if (redis === undefined) return NOTHING_LISTED
@@ -72,13 +72,13 @@ export class Inspections {
     const { ttl: itsTtl, ...windows } = timeLeft(entry, now)
     const ttl = Math.min(itsTtl, Math.max(entry.memoryUntil - now, 0))
     if (ttl + windows.staleWhileRevalidate + windows.staleIfError === 0) return undefined
-    // With tracking an entry of a long key is known by its form in Redis, too; no tag has a brace.
+    // With tracking, an entry of a long key is also known by its form in Redis. No tag has a brace.
     const tags = entry.tags.filter((tag) => !tag.includes('{')).map((tag) => original(tag).key)
     const state = ttl > 0 ? 'fresh' : 'stale'
     return { state, ttl, ...windows, bytes: this.#sizeOf(entry), tags, loadTime: entry.loadTime }
   }
 
-  /** Memory keeps values, not bytes: their size is found by encoding them once. */
+  /** Memory keeps values, not bytes, so their size is found by encoding them once. */
   #sizeOf({ value }: MemoryEntry): number | undefined {
     try {
       return this.#core.options.codec.encode(value).byteLength

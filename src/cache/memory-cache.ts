@@ -5,8 +5,8 @@ import { resolveOptions, type CacheOptions } from './options.ts'
 import { RefillCache } from './refill-cache.ts'
 
 /**
- * A cache in this process alone, without streams. Apart from `createCache`, so that whoever bundles the middleware without
- * Redis gets nothing that speaks to one, nor what streams stand on. Throws when an option cannot be honoured.
+ * A cache only in this process, without streams. It is separate from `createCache`, so that a bundle of the middleware
+ * without Redis has no code for Redis or for streams. Throws for invalid options.
  */
 export function createMemoryCache(options: Omit<CacheOptions, 'redis'>, clock: Clock, random: Random): Cache {
   const resolved = resolveOptions(options, () => [])

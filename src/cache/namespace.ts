@@ -18,7 +18,7 @@ import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.t
 import type { CacheStats } from './watch/stats.ts'
 import { wrapped } from './wrap.ts'
 
-/** The cache that a namespace is a part of: its methods, which take full keys, and what does not go through them. */
+/** The cache that contains a namespace: its methods, which take full keys, and functions besides them. */
 export interface Whole {
   readonly cache: Cache
   readonly clock: Clock
@@ -38,17 +38,17 @@ export interface Whole {
 }
 
 /**
- * A cache under a prefix of its own within another: a view, which has nothing but the path. It turns keys and tags into
- * full ones on their way in, and results and events back on their way out. What it does with them the whole cache does.
+ * A cache under its own prefix inside another: a view that has only a path. It turns keys and tags into full ones on
+ * their way in, and results and events back on their way out. The enclosing cache does the rest.
  */
 export class Namespace implements Cache {
   readonly name: string
   readonly #whole: Whole
   readonly #path: string
-  /** What full keys and tags begin with. */
+  /** The prefix of full keys and tags. */
   readonly #beginning: string
   readonly #closing = new AbortController()
-  /** Take listeners off that were added here. */
+  /** Remove the listeners that were added here. */
   readonly #stops = new Set<() => void>()
   readonly #getOrRefill: Cache['getOrRefill']
   readonly #peek: Cache['peek']
@@ -176,7 +176,7 @@ export class Namespace implements Cache {
 
   readonly #own = (full: string): string => full.slice(this.#beginning.length)
 
-  /** Throws for what is no key, and after `close`. */
+  /** Throws for an invalid key, and after `close`. */
   #full(key: string, option?: string): string {
     checkKey(key, option)
     this.#assertOpen()

@@ -8,8 +8,8 @@ import type { SharedStreams } from './stream/shared-streams.ts'
 
 /** Parts of a cache that not every bundle has. */
 export interface CacheParts {
-  /** Makes what shares the cache with other processes; may be absent where the options name no Redis. */
+  /** Makes the part that shares the cache with other processes. May be absent if the options name no Redis. */
   readonly openTier?: (options: ResolvedOptions, clock: Clock, random: Random, hooks: RedisTierHooks) => RedisTier
-  /** Makes what `stream` stands on; without it `stream` throws. */
+  /** Makes the part for `stream`. Without it, `stream` throws. */
   readonly openStreams?: (core: CacheCore, claims: Claims) => SharedStreams
 }

@@ -2,9 +2,9 @@
 const KEPT = 10_000
 
 /**
- * Counts the changes that this process has made or heard of, and remembers for each key, tag and namespace the number of the last.
- * Whoever asks for something notes the number at that moment. What he brings may be kept unless a later change concerns
- * it. Only so many keys are remembered: what was asked before the oldest of them counts as changed.
+ * Counts the changes that this process has made or heard of, and remembers the number of the last change for each key,
+ * tag and namespace. A request notes the number when it is sent. Its result may be kept unless a later change concerns
+ * it. The number of remembered keys is limited: results requested before the oldest of them count as changed.
  */
 export class Changes {
   #count = 0
@@ -13,7 +13,7 @@ export class Changes {
   readonly #byPath = new Log()
   /** The last change that concerns every key. */
   #ofAll = 0
-  /** The last time at which changes may have been missed. */
+  /** The number of the last gap, in which changes may have been missed. */
   #gap = 0
 
   /** The number of the last change. */
@@ -21,7 +21,7 @@ export class Changes {
     return this.#count
   }
 
-  /** Each answers the number of the change. */
+  /** Each returns the number of the change. */
   ofKey(key: string): number {
     return this.#byKey.note(key, ++this.#count)
   }
@@ -30,7 +30,7 @@ export class Changes {
     return this.#byTag.note(tag, ++this.#count)
   }
 
-  /** Of everything in the namespace of that path. */
+  /** A change of everything in the namespace of that path. */
   ofPath(path: string): number {
     return this.#byPath.note(path, ++this.#count)
   }
@@ -46,12 +46,12 @@ export class Changes {
     return (this.#gap = ++this.#count)
   }
 
-  /** A moment that concerns no entry. */
+  /** A number for the current moment, which concerns no entry. */
   mark(): number {
     return ++this.#count
   }
 
-  /** Whether nothing has changed for an entry of `key` with these tags since the change number `since`. */
+  /** Whether nothing has changed for an entry of `key` with these tags since change number `since`. */
   noneSince(since: number, key: string, tags: readonly string[]): boolean {
     return since >= this.#ofAll && since >= this.#byKey.last(key) && this.noneOfTagsSince(since, tags)
   }
@@ -64,16 +64,16 @@ export class Changes {
     return paths.every((path) => since >= this.#byPath.last(path))
   }
 
-  /** Whether none can have been missed since then. */
+  /** Whether no change can have been missed since then. */
   noneMissedSince(since: number): boolean {
     return since >= this.#gap
   }
 }
 
-/** The number of the last change by name, bounded. */
+/** The number of the last change by name, for a limited number of names. */
 class Log {
   readonly #numbers = new Map<string, number>()
-  /** The last number of a name that is no longer remembered. */
+  /** The highest number of a name that is no longer remembered. */
   #forgotten = 0
 
   note(name: string, number: number): number {

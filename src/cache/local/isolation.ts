@@ -1,11 +1,11 @@
 import { defaultCodec, encodeJson, type Codec } from '../../store/codec.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 
-/** A value that more than one caller may see. What one of them does to it, no other sees. */
+/** A value for more than one caller. No caller sees what another does to it. */
 export interface Isolated<V> {
-  /** For everyone, where there is no `copy`; else for nobody. */
+  /** Shared by all if there is no `copy`; otherwise given to nobody. */
   readonly value: V
-  /** Makes each reader's own; absent where all may share the value: it is frozen, or cannot be changed. */
+  /** Makes a copy for each reader. Absent if all may share the value, because it is frozen or cannot be changed. */
   readonly copy: (() => V) | undefined
   /** Size of the encoded value. Throws as the codec does. */
   size(): number
@@ -13,14 +13,15 @@ export interface Isolated<V> {
 
 /** A loaded value, which can still be encoded. */
 export interface IsolatedLoad<V> extends Isolated<V> {
-  /** Encodes it, at the first call. Throws as the codec does. */
+  /** Encodes it at the first call. Throws as the codec does. */
   encode(): Uint8Array
 }
 
 /**
- * Isolates what a loader returned or `set` was given. That object is the application's own and stays as it is: of plain
- * objects and arrays, all the way down, a frozen copy is kept, which all readers share; of anything else each reader
- * gets what the codec makes of the encoded value. Throws what the codec throws for what can be neither copied nor encoded.
+ * Isolates a value from a loader or for `set`. That object belongs to the application and stays as it is. Of plain
+ * objects and arrays, at every level, a frozen copy is kept, which all readers share. For anything else, each reader gets
+ * a copy decoded from the encoded value. If the value can be neither copied nor encoded, this throws what the codec
+ * throws.
  */
 export function isolateLoaded<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
   if (codec.immutable === true) return unshared(value, codec)
@@ -34,7 +35,7 @@ export function isolateLoaded<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
   return { value, copy: copier(original, codec), encode: () => original, size: () => original.byteLength }
 }
 
-/** A loaded value that only one caller gets, or that nobody can change, as it is. */
+/** A loaded value, unchanged, that only one caller gets or that nobody can change. */
 export function unshared<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
   return encodable(value, () => codec.encode(value))
 }
@@ -45,7 +46,10 @@ function encodable<V>(value: V, make: () => Uint8Array): IsolatedLoad<V> {
   return { value, copy: undefined, encode, size: () => encode().byteLength }
 }
 
-/** Isolates what was decoded from Redis: it is ours, and so it is frozen in place or decoded anew for each reader. */
+/**
+ * Isolates a value decoded from Redis. It belongs to nobody else, so it is frozen in place, or decoded again for each
+ * reader.
+ */
 export function isolateRead<V>(entry: Pick<ReadEntry<V>, 'value' | 'bytes' | 'again'>, codec: Codec<V>): Isolated<V> {
   const { value, bytes } = entry
   const isShareable = codec.immutable === true || freezePlain(value, 0)
@@ -57,24 +61,24 @@ export function readOf<V>({ value, copy }: Pick<Isolated<V>, 'value' | 'copy'>):
   return copy === undefined ? value : copy()
 }
 
-/** A decoder may hand out views on what it was given: each reader gets bytes of its own. */
+/** A decoder may return views of its input, so each reader gets its own bytes. */
 function copier<V>(original: Uint8Array, codec: Codec<V>): () => V {
   return () => codec.decode(new Uint8Array(original))
 }
 
 const NOT_PLAIN: unique symbol = Symbol('not plain')
-/** Deeper ones may be cycles, and would exhaust the stack. */
+/** Deeper values may be cycles, and would exhaust the stack. */
 const DEEPEST = 200
 
 interface PlainCopy<V> {
   readonly copy: V
-  /** Whether JSON says it all. */
+  /** Whether JSON expresses all of it. */
   isJson: boolean
   /** Whether a field is called `__proto__`. */
   hasProto: boolean
 }
 
-/** A frozen copy of plain objects, arrays and primitive values all the way down; nothing where there is anything else. */
+/** A frozen copy if there are only plain objects, arrays and primitive values at every level; otherwise nothing. */
 function frozenCopy<V>(value: V): PlainCopy<V> | undefined {
   const found = { isJson: true, hasProto: false }
   try {
@@ -109,7 +113,7 @@ function copyPlain(value: unknown, depth: number, found: Found): unknown {
 }
 
 function copyArray(array: readonly unknown[], depth: number, found: Found): unknown {
-  // Further fields and holes, which have no key of their own, are for the codec to judge.
+  // The codec decides about further fields and about holes, which have no key.
   if (Object.getPrototypeOf(array) !== Array.prototype || Object.keys(array).length !== array.length) return NOT_PLAIN
   const copy = array.slice()
   for (let i = 0; i < copy.length; i++) {
@@ -141,8 +145,9 @@ function copyObject(object: object, depth: number, found: Found): unknown {
 type EmptyObject = new () => Record<string, unknown>
 
 /**
- * Each makes empty objects with room for as many fields as its place says: an engine learns that for each constructor.
- * `{}` has room for four, and then grows by as much again: a third of the memory of small values would stay unused.
+ * Each constructor makes empty objects with room for as many fields as its place in this list; an engine learns that for
+ * each constructor. `{}` has room for four fields and then grows by four more, which would leave a third of the memory of
+ * small values unused.
  */
 const EMPTY_OBJECTS = Array.from({ length: 9 }, (): EmptyObject => {
   function Empty(): void {}
@@ -163,7 +168,7 @@ function define(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, { value, enumerable: true })
 }
 
-/** Freezes what a decoder made. Answers whether it is plain all the way down; if not, some of it may be frozen. */
+/** Freezes a decoded value. Returns whether it is plain at every level; if not, parts of it may be frozen. */
 function freezePlain(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function'
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -5,9 +5,9 @@ import type { LoadRecord } from '../refill/loader-context.ts'
 import { cap, type CallSettings } from '../options.ts'
 
 /**
- * How a loaded value is to be stored: as its loader decided, else as the call and the cache say; `null` for
- * `negativeTtl`; and the ttl shortened by up to the share `jitter`, so that what was stored together does not expire
- * together. `chance` is uniform in [0, 1). `kept`: tags, in readable form, that it has from before.
+ * How a loaded value is to be stored: as its loader decided, or else as the call and the cache say, with `negativeTtl`
+ * for `null`. The ttl is shortened by up to the share `jitter`, so that values stored together do not expire together.
+ * `chance` is uniform in [0, 1). `kept`: tags, in readable form, that it already has.
  */
 export function storingOf<V>(
   value: V,
@@ -26,12 +26,12 @@ export function storingOf<V>(
   }
 }
 
-/** Those of the call and those that the loader has named, in readable form. */
+/** The tags of the call and those that the loader has named, in readable form. */
 export function tagsOf<V>(settings: CallSettings<V>, { tags }: Pick<LoadRecord<V>, 'tags'>): readonly string[] {
   return [...new Set([...settings.tags, ...tags].map(readable))]
 }
 
-/** The instants of an entry that is stored now. */
+/** The times of an entry that is stored now. */
 export function instantsOf(storing: Storing, now: number): Pick<Life, 'freshUntil' | 'staleUntil' | 'errorUntil'> {
   const freshUntil = now + storing.ttl
   return {
@@ -44,15 +44,15 @@ export function instantsOf(storing: Storing, now: number): Pick<Life, 'freshUnti
 type Timed = Pick<Life, 'freshUntil' | 'loadTime'>
 
 /**
- * Whether this reader is the one to refill a fresh entry before it expires: the likelier the nearer the end and the
- * longer the load. XFetch, of A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal Probabilistic Cache Stampede
- * Prevention", VLDB 2015. `chance` is uniform in [0, 1).
+ * Whether this reader should refill a fresh entry before it expires. The chance grows towards the end and with the time
+ * of the load. XFetch, of A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal Probabilistic Cache Stampede Prevention",
+ * VLDB 2015. `chance` is uniform in [0, 1).
  */
 export function isDueEarly({ freshUntil, loadTime }: Timed, beta: number, now: number, chance: number): boolean {
   return now - loadTime * beta * Math.log(1 - chance) >= freshUntil
 }
 
-/** Before this instant `isDueEarly` is as good as never true: the odds are below one in 10^8. */
+/** Before this time `isDueEarly` is practically never true: the chance is below one in 10^8. */
 export function earliestRefill({ freshUntil, loadTime }: Timed, beta: number): number {
   return freshUntil - loadTime * beta * 20
 }

@@ -17,49 +17,50 @@ const PASSES_KEPT = 10_000
 /** Keys of failures that are remembered. */
 const FAILURES_KEPT = 10_000
 
-/** Reads of Redis that are under way, seen as something that a change makes useless. */
+/** Reads of Redis under way, which a change makes useless. */
 interface Looks {
   revoke(key: string): void
   revokeWithin(path: string): void
   revokeAll(): void
 }
 
-/** Whether messages about changes arrive. `until` bounds the trust in what memory kept before they stopped. */
+/** Whether messages about changes arrive. `until` limits the trust in entries from before they stopped. */
 export interface Sync {
   until: number
 }
 
 /**
- * The one owner of what this process knows of its keys: entries in memory, failures, flights, looks, passes, back-off, and
- * `set`s under way. Whatever changes a key, here or elsewhere, goes through one of `forget`, `forgetTagged`, `forgetWithin`,
- * `forgetAll` and `outdateAll`. Keys and tags are full ones. After it nobody is answered from, joins, or keeps what was
- * asked for before. `expire` and `expireTagged` do the same, but that what memory has may still be served as stale.
+ * The only owner of what this process knows about its keys: entries in memory, failures, flights, looks, passes,
+ * back-off, and `set`s under way. Every change of a key, here or elsewhere, calls `forget`, `forgetTagged`,
+ * `forgetWithin`, `forgetAll` or `outdateAll`. Keys and tags are full ones. After that, nobody gets, joins or keeps
+ * results that were requested before. `expire` and `expireTagged` do the same, but memory may still serve its entries as
+ * stale.
  */
 export class Local {
   /** L1, unless it is switched off. */
   readonly memory: Memory | undefined
   readonly flights: Flights
-  /** Keys whose stale value is to be served for a while without another attempt to refill it. */
+  /** Keys whose stale value is served for a while without another attempt to refill it. */
   readonly backOff: BackOff = new BackOff()
   readonly sync: Sync
   readonly #clock: Clock
   readonly #changes = new Changes()
-  /** Key → the `set` under way that began last and that no other change has followed. */
+  /** Key → the latest `set` under way that no other change has followed. */
   readonly #sets = new Map<string, PendingSet>()
-  /** Key → end of the time in which its results count as unshareable. */
+  /** Key → the time until which its results count as unshareable. */
   readonly #passes = new LRUCache<string, { readonly until: number }>({ max: PASSES_KEPT })
-  /** ms for which memory is trusted while nobody tells of changes. */
+  /** ms for which memory is trusted while changes are not announced. */
   readonly #unsyncedTtl: number
   #isSynced: boolean
-  /** The number of the change at which messages about changes began to arrive. */
+  /** The number of the change since which messages about changes arrive. */
   #syncedSince = 0
-  /** With tracking, keys are told of in the form in which they stand in Redis. */
+  /** With tracking, messages name keys in their form in Redis. */
   readonly #isTracking: boolean
   #looks: Looks | undefined
-  /** Failures that are remembered, kept as values are. Made at the first. */
+  /** Remembered failures, kept like values. Created at the first failure. */
   #failures: Memory | undefined
 
-  /** `isAlone`: no other process takes part, so that there is nothing to be told of. */
+  /** `isAlone`: no other process takes part, so there are no messages. */
   constructor(
     memory: Memory | undefined,
     flights: Flights,
@@ -75,17 +76,17 @@ export class Local {
     this.sync = { until: isAlone ? Infinity : -Infinity }
   }
 
-  /** Looks are made by whoever reads; they are told of changes from here. */
+  /** Readers make looks. Changes are reported to them from here. */
   watchOver(looks: Looks): void {
     this.#looks = looks
   }
 
-  /** To be noted by whoever asks for something, before it is asked, and handed to `keep` with what comes. */
+  /** A request notes this number before it is sent, and passes it to `keep` with its result. */
   get now(): number {
     return this.#changes.now
   }
 
-  /** Whether memory may answer with the entry at `now`: it is fresh, within memory's own ttl, and changes are told. */
+  /** Whether memory may answer with the entry at `now`: it is fresh, within memory's own ttl, and changes are announced. */
   isFresh(entry: MemoryEntry, now: number): boolean {
     return now < entry.freshUntil && now < entry.memoryUntil && this.isTrusted(entry, now)
   }
@@ -95,8 +96,8 @@ export class Local {
   }
 
   /**
-   * Keeps what was asked for at `since`, unless it may be older than a change. What was asked for while nobody told of
-   * changes is trusted for a moment only.
+   * Keeps a result that was requested at `since`, unless it may be older than a change. A result requested while changes
+   * were not announced is trusted only for a moment.
    */
   keep<V>(since: number, key: string, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
     if (!this.#changes.noneMissedSince(since)) return undefined
@@ -105,9 +106,9 @@ export class Local {
   }
 
   /**
-   * Keeps for long what was loaded under a lease, asked for at `since`, and was accepted by Redis. Where it was sent, at
-   * `sentAt`, while changes were told, and none can have been missed until now, that says that none has been missed since
-   * the load began. `kept` is what is kept of it for a moment, if anything is.
+   * Keeps a value for its whole ttl that was loaded under a lease, requested at `since`, and accepted by Redis. If it was
+   * sent at `sentAt` while changes were announced, and none can have been missed until now, then none has been missed
+   * since the load began. `kept` is the entry that is already kept for a moment, if there is one.
    */
   keepCommitted<V>(
     { since, sentAt, kept }: { since: number; sentAt: number; kept: MemoryEntry<V> | undefined },
@@ -120,15 +121,15 @@ export class Local {
     this.#put(this.memory, since, key, life, isolated, true)
   }
 
-  /** Takes an entry out of memory again if it is still there. */
+  /** Removes an entry from memory again if it is still there. */
   drop(key: string, entry: MemoryEntry | undefined): void {
     if (entry === undefined) return
     for (const memory of this.#memories) if (memory.peek(key) === entry) memory.delete(key)
   }
 
   /**
-   * Keeps the failure of a load that was asked for at `since`, as `keep` does a value: until `until` callers are told of it.
-   * Without memory only Redis remembers.
+   * Keeps the failure of a load that was requested at `since`, as `keep` keeps a value. Until `until` callers get it.
+   * Without memory only Redis remembers it.
    */
   keepFailure(
     since: number,
@@ -143,13 +144,13 @@ export class Local {
     return this.#put(this.#failures, since, key, life, { value: failure, copy: undefined, size: () => 0 }, isSynced)
   }
 
-  /** The failure of which callers of the key are to be told. */
+  /** The failure that callers of the key get. */
   failureOf(key: string): MemoryEntry<RemoteFailure> | undefined {
     const entry = this.#failures?.peek<RemoteFailure>(key)
     return entry !== undefined && this.isFresh(entry, this.#clock.now()) ? entry : undefined
   }
 
-  /** There is a new value, loaded by whoever asked at `since`. */
+  /** There is a new value, from a load that was requested at `since`. */
   endSetbacks(since: number, key: string): void {
     if (!this.#isUnchanged(since, key, [])) return
     this.backOff.forget(key)
@@ -175,13 +176,13 @@ export class Local {
     return memory.put(key, this.#withNameOfLong(key, life), isolated, now, unsyncedUntil)
   }
 
-  /** Whether no change of an entry of the key with these tags has been heard of since it was asked for at `since`. */
+  /** Whether this process has heard of no change of an entry of the key with these tags since `since`. */
   #isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
     const changes = this.#changes
     return changes.noneSince(since, this.#nameOf(key), tags) && changes.noneOfPathsSince(since, pathsAround(key))
   }
 
-  /** A `set` begins: nobody is answered from what was before. */
+  /** A `set` begins: nobody gets earlier values any more. */
   beginSet(key: string): PendingSet {
     this.forget(key)
     const pending = { key, since: this.#changes.now }
@@ -190,9 +191,9 @@ export class Local {
   }
 
   /**
-   * It is answered, or has failed and may have been carried out all the same: what was read meanwhile goes. Where it
-   * succeeded memory keeps its value, unless the key was changed meanwhile, here or elsewhere, in an order that only
-   * Redis knows.
+   * The `set` was answered, or has failed and may still have been carried out. Values that were read meanwhile are
+   * dropped. If it succeeded, memory keeps its value, unless the key was changed meanwhile, here or elsewhere, in an
+   * order that only Redis knows.
    */
   endSet<V>(pending: PendingSet, stored: { life: Life; isolated: Isolated<V> } | undefined): void {
     const { key, since } = pending
@@ -204,32 +205,32 @@ export class Local {
     this.#put(this.memory, this.#changes.now, key, stored.life, stored.isolated, isSynced)
   }
 
-  /** Callers that come from now on find nothing and join nothing that began before. */
+  /** Later callers find nothing, and join nothing that began before. */
   forget(key: string): void {
     this.#sets.delete(key)
     this.endChange(key)
   }
 
-  /** A change that began here is answered. A `set` that began after it has not been reached by it. */
+  /** A change that began here was answered. It does not affect a `set` that began after it. */
   endChange(key: string): void {
     for (const memory of this.#memories) memory.delete(key)
     this.#changed(key)
   }
 
-  /** What callers find from now on is stale at best, and they join nothing that began before. */
+  /** Later callers find at most a stale value, and join nothing that began before. */
   expire(key: string): void {
     this.#sets.delete(key)
     this.endExpiry(key)
   }
 
-  /** An expiry that began here is answered. */
+  /** An expiry that began here was answered. */
   endExpiry(key: string): void {
     const now = this.#clock.coarseNow() // by which hits are judged
     for (const memory of this.#memories) memory.expire(key, now, now)
     this.#changed(key)
   }
 
-  /** A load begins that everybody is to have: what was asked for, or set, before is not kept any more. */
+  /** A load begins whose value everybody is to get: results requested before, and `set`s under way, are not kept any more. */
   overtake(key: string): void {
     this.#sets.delete(key)
     this.#changes.ofKey(this.#nameOf(key))
@@ -243,18 +244,21 @@ export class Local {
     this.#looks?.revoke(key)
   }
 
-  /** Somebody has changed what stands in Redis for a key of that readable form. */
+  /** Somebody has changed the value in Redis of a key of that readable form. */
   forgetForm(form: string): void {
     const { key, shortened } = original(form)
     if (!shortened) return this.forget(key)
-    // Of a long key only this form is known here.
+    // For a long key only this form is known here.
     this.#changes.ofKey(form)
     for (const memory of this.#memories) memory.deleteTagged(LONG + form)
     this.flights.closeAll()
     this.#looks?.revokeAll()
   }
 
-  /** Of what is under way the tags are not known: nobody joins it any more. It is kept unless it turns out to have the tag. */
+  /**
+   * The tags of loads under way are unknown, so nobody joins them any more. Their results are kept unless they turn out
+   * to have the tag.
+   */
   forgetTagged(tag: string): void {
     const name = readable(tag)
     this.#changes.ofTag(name)
@@ -262,7 +266,7 @@ export class Local {
     this.flights.closeAll()
   }
 
-  /** The same, but that what has the tag is stale, at once or each at a moment of its own within `over` ms. */
+  /** The same, but entries with the tag become stale, at once or each at its own moment within `over` ms. */
   expireTagged(tag: string, over: number): void {
     const name = readable(tag)
     const now = this.#clock.coarseNow()
@@ -293,7 +297,7 @@ export class Local {
     this.#looks?.revokeAll()
   }
 
-  /** Changes may have been missed: what was read before is neither kept nor joined. */
+  /** Changes may have been missed: earlier reads are neither kept nor joined. */
   outdateAll(): void {
     this.#changes.gap()
     this.#sets.clear()
@@ -302,15 +306,15 @@ export class Local {
     this.#looks?.revokeAll()
   }
 
-  /** Changes are not told any more: what memory has is trusted for a moment only. */
+  /** Changes are no longer announced: memory is trusted only for a moment. */
   loseSync(): void {
     if (this.#isSynced) this.sync.until = this.#clock.now() + this.#unsyncedTtl
     this.#isSynced = false
   }
 
   /**
-   * Changes are told from now on. The first time memory has nothing that it trusts for long, and keeps that. Later some may
-   * have been missed.
+   * Changes are announced from now on. The first time, memory has only entries that it trusts for a moment, and keeps
+   * them. Later, changes may have been missed.
    */
   gainSync(isFirst: boolean): void {
     if (isFirst) this.flights.closeAll()
@@ -320,17 +324,17 @@ export class Local {
     this.sync.until = Infinity
   }
 
-  /** Until `until` callers of the key load for themselves: its results are not shareable. */
+  /** Until `until` callers of the key load for themselves, because its results are not shareable. */
   pass(key: string, until: number): void {
     this.#passes.set(key, { until })
   }
 
-  /** End of that time, 0 where there is none. */
+  /** The end of that time; 0 if there is none. */
   passesUntil(key: string): number {
     return this.#passes.peek(key)?.until ?? 0
   }
 
-  /** By what changes of the key are noted. */
+  /** The name under which changes of the key are recorded. */
   #nameOf(key: string): string {
     return this.#isTracking ? readable(key) : key
   }
@@ -342,10 +346,10 @@ export class Local {
   }
 }
 
-/** Begins the name under which memory finds an entry by the form of its long key. No tag begins so. */
+/** The prefix of the name under which memory finds an entry by the form of its long key. No tag has this prefix. */
 const LONG = '{'
 
-/** A `set` under way, and the number of the change that it is. */
+/** A `set` under way, and its change number. */
 export interface PendingSet {
   readonly key: string
   readonly since: number

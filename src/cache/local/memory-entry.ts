@@ -1,37 +1,40 @@
 import { runOutside } from '../../outside.ts'
 import type { Entry } from '../../store/entry.ts'
 
-/** What an entry says besides its value and its end. Entries of the usual kind share one object. */
+/** The fields of an entry besides its value and its end. Usual entries share one object. */
 export interface Terms<V = unknown> {
-  /** ms after its ttl for which it may be served stale. */
+  /** ms after its ttl in which it may be served stale. */
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
-  /** Where it is not `trustedUntil`. */
+  /** Its end, if that differs from `trustedUntil`. */
   readonly freshUntil: number | undefined
-  /** End of memory's own ttl: after it, Redis is asked again. */
+  /** End of memory's own ttl. After that, Redis is asked again. */
   readonly memoryUntil: number
-  /** End of the trust in an entry that was kept while nobody told of changes. Infinity for one that was kept in sync. */
+  /**
+   * End of the trust in an entry that was kept while changes were not announced. Infinity for an entry that was kept in
+   * sync.
+   */
   readonly unsyncedUntil: number
   readonly tags: readonly string[]
-  /** Makes a reader's own copy of a value that cannot be frozen. */
+  /** Makes a copy for each reader of a value that cannot be frozen. */
   readonly copy: (() => V) | undefined
 }
 
 /**
- * A promise that lives as long as an entry must not keep the request alive that happened to load it. On its own, since a
- * closure would make every hit allocate what it closes over.
+ * A promise that lives as long as an entry must not keep the request alive that loaded it. This is a separate function,
+ * because a closure would make every hit allocate what it closes over.
  */
 function promiseOf<V>(value: V): Promise<V> {
   return runOutside(() => Promise.resolve(value))
 }
 
 /**
- * An entry as memory keeps it, in as few words as there can be. Instants are those of the process's monotonic clock, in
- * whole ms: as small integers they lie in the object itself.
+ * An entry in memory, as small as possible. Times are whole ms on the process's monotonic clock: as small integers they
+ * are stored in the object itself.
  */
 export class MemoryEntry<V = unknown> implements Entry<V> {
   readonly value: V
-  /** Until then a hit needs no further look. Never reached where every reader needs a copy of its own. See `expire`. */
+  /** Until then a hit needs no further check. In the past if every reader needs its own copy. See `expire`. */
   trustedUntil: number
   readonly loadTime: number
   #promise: Promise<V> | undefined
@@ -46,17 +49,17 @@ export class MemoryEntry<V = unknown> implements Entry<V> {
     this.#terms = terms
   }
 
-  /** Resolved with the value: every hit returns this one promise, made at the first. Many entries never see one. */
+  /** Resolved with the value. Every hit returns this one promise, created at the first hit. Many entries never have a hit. */
   get promise(): Promise<V> {
     return this.#promise ?? this.#makePromise()
   }
 
-  /** On its own, so that the getter is among the small functions that are always inlined. */
+  /** A separate function, so that the getter is small enough to be always inlined. */
   #makePromise(): Promise<V> {
     return (this.#promise = promiseOf(this.value))
   }
 
-  /** Ends its ttl before its time; the windows follow from there. `trustedUntil` must not be later. */
+  /** Ends its ttl early; the windows start from there. `trustedUntil` must not be later. */
   expire(freshUntil: number, trustedUntil: number): void {
     this.#terms = { ...this.#terms, freshUntil }
     this.trustedUntil = trustedUntil
@@ -90,7 +93,7 @@ export class MemoryEntry<V = unknown> implements Entry<V> {
     return this.#terms.copy
   }
 
-  /** The reader's own copy of a value that cannot be frozen, or the value that all share. */
+  /** A copy for this reader if the value cannot be frozen, otherwise the value that all share. */
   read(): V {
     const { copy } = this.#terms
     return copy === undefined ? this.value : copy()

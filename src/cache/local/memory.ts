@@ -9,7 +9,7 @@ import { MemoryEntry, type Terms } from './memory-entry.ts'
 /** What bounds it. */
 type Bounds = Pick<ResolvedMemory, 'maxEntries'> & Partial<Pick<ResolvedMemory, 'maxBytes' | 'ttl'>>
 
-/** L1: the entries in this process, bounded by lru-cache, and the cache's rules for them. Expiry is the reader's business. */
+/** L1: the entries in this process, limited by lru-cache, and the cache's rules for them. Readers check the expiry. */
 export class Memory {
   readonly #entries: LRUCache<string, MemoryEntry>
   readonly #ttl: number | undefined
@@ -35,7 +35,7 @@ export class Memory {
     return this.#entries.size
   }
 
-  /** Of all encoded values; unknown without `maxBytes`: they are not encoded for memory then. */
+  /** The bytes of all encoded values. Unknown without `maxBytes`, because values are not encoded for memory then. */
   get bytes(): number | undefined {
     return this.#maxBytes === undefined ? undefined : this.#entries.calculatedSize
   }
@@ -50,8 +50,8 @@ export class Memory {
   }
 
   /**
-   * Keeps a value. One that is larger than `maxBytes` is not kept, nor what it would replace, and `RangeError` tells so.
-   * After `unsyncedUntil` it is not trusted any more: nobody tells of changes.
+   * Keeps a value. A value larger than `maxBytes` is not kept, the one that it would replace is dropped, and a
+   * `RangeError` says so. After `unsyncedUntil` it is no longer trusted, because changes are not announced.
    */
   put<V>(
     key: string,
@@ -82,18 +82,18 @@ export class Memory {
     return entry as MemoryEntry<V>
   }
 
-  /** Before then no reader refills the entry. */
+  /** Before this time no reader refills the entry. */
   #refillAt(timed: Pick<Life, 'freshUntil' | 'loadTime'>): number {
     return this.#beta > 0 ? earliestRefill(timed, this.#beta) : timed.freshUntil
   }
 
-  /** Of an entry; `undefined` where entries are counted. */
+  /** The size of an entry; `undefined` if entries are counted. */
   #sizeOf(bytes: number | undefined): { size: number } | undefined {
     if (bytes !== undefined) return { size: Math.max(bytes, 1) } // what is empty takes room, too
     return this.#entries.max === 0 ? ONE : undefined
   }
 
-  /** One object for all entries of the same windows, which are usually those of the cache's options. */
+  /** One object for all entries with the same windows, which are usually those of the cache's options. */
   #usualTermsOf({ freshUntil, staleUntil, errorUntil }: Life): Terms {
     const staleWhileRevalidate = Math.round(staleUntil - freshUntil)
     const staleIfError = Math.round(errorUntil - freshUntil)
@@ -106,7 +106,7 @@ export class Memory {
     this.#entries.delete(key)
   }
 
-  /** Ends the ttl of an entry at that instant, if not before; one that has no window after it then is dropped. */
+  /** Ends the ttl of an entry at that time, if not before. An entry without a window after it is dropped. */
   expire(key: string, instant: number, now: number): void {
     const entry = this.#entries.peek(key, PLAINLY)
     if (entry === undefined) return
@@ -118,12 +118,12 @@ export class Memory {
     if (now >= Math.max(entry.freshUntil, entry.staleUntil, entry.errorUntil)) this.#entries.delete(key)
   }
 
-  /** The same for all that have the tag, named in readable form, each at the instant that `momentOf` says. */
+  /** The same for all entries that have the tag, given in readable form, each at the time that `momentOf` returns. */
   expireTagged(tag: string, momentOf: (key: string) => number, now: number): void {
     for (const key of this.#byTag.get(tag) ?? []) this.expire(key, momentOf(key), now)
   }
 
-  /** Forgets all entries that have the tag, named in readable form. */
+  /** Forgets all entries that have the tag, given in readable form. */
   deleteTagged(tag: string): void {
     for (const key of this.#byTag.get(tag) ?? []) this.#entries.delete(key)
   }
@@ -133,7 +133,7 @@ export class Memory {
     for (const key of this.#entries.keys()) if (isWithin(key, path)) this.#entries.delete(key)
   }
 
-  /** Entries in the namespace of that path. Looks at all. */
+  /** Entries in the namespace of that path. Checks all entries. */
   sizeWithin(path: string): number {
     return path === '' ? this.size : Array.from(this.#entries.keys()).filter((key) => isWithin(key, path)).length
   }
@@ -151,10 +151,10 @@ export class Memory {
   }
 }
 
-/** lru-cache makes room for so many entries at once. */
+/** lru-cache allocates room for this many entries at once. */
 const MOST_PREPARED = 2 ** 20
 
-/** As lru-cache takes them. Where the number of entries is hardly a bound, its tables grow as they need to. */
+/** The options of lru-cache. If the number of entries is practically unlimited, its tables grow as needed. */
 function boundsOf(maxEntries: number, maxBytes: number | undefined): { max: number } | { maxSize: number } {
   if (maxEntries > MOST_PREPARED) return { maxSize: maxBytes ?? maxEntries }
   return maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes }
@@ -162,7 +162,7 @@ function boundsOf(maxEntries: number, maxBytes: number | undefined): { max: numb
 
 const NO_TAGS: readonly string[] = []
 
-/** Shared by all look-ups: without it each would make an object of its own. */
+/** Shared by all look-ups, which would otherwise create an object each. */
 const PLAINLY = {}
 const ONE = { size: 1 }
 

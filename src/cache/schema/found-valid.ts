@@ -11,7 +11,7 @@ import { issuesOf, type Issues } from './standard-schema.ts'
  * be valid.
  */
 
-/** Whether a value that was found in Redis may be used; a promise where the schema takes its time. Never throws. */
+/** Whether a value from Redis may be used; a promise if the schema is asynchronous. Never throws. */
 export function isValid<V>(
   core: CacheCore,
   key: string,
@@ -32,7 +32,7 @@ export function isValid<V>(
   }
 }
 
-/** Until then callers wait, as they do for Redis. */
+/** Callers wait until then, as they do for Redis. */
 function inTime({ clock, options }: CacheCore, issues: Promise<Issues>): Promise<Issues> {
   const { commandTimeout } = options
   return new Promise((resolve, reject) => {
@@ -43,8 +43,8 @@ function inTime({ clock, options }: CacheCore, issues: Promise<Issues>): Promise
 }
 
 /**
- * What `claim` comes to where entries that are not valid count for nothing. It is given the instant up to which what is
- * fresh counts as stale: at first `invalidUntil`, up to which what was found before is known to be invalid.
+ * The result of `claim` when invalid entries count as absent. `claim` gets the time up to which fresh entries count as
+ * stale: first `invalidUntil`, up to which an entry found before is known to be invalid.
  */
 export async function claimValid<V>(
   core: CacheCore,
@@ -57,7 +57,7 @@ export async function claimValid<V>(
   for (let overlooked = invalidUntil, n = 0; ; n++) {
     const found = await claim(n < 2 ? overlooked : Infinity)
     if (found.state === 'leased' || found.state === 'busy') {
-      // What was overlooked is what is stale now.
+      // The entry that was skipped is the one that is stale now.
       const isUsable = found.stale === undefined || (overlooked === undefined && (await mayUse(found.stale)))
       return isUsable ? found : withoutStale(found)
     }

@@ -2,7 +2,7 @@ import { InvalidValueError } from '../../errors.ts'
 import type { Loader } from '../refill/loader-context.ts'
 import { issuesOf, type Issues, type StandardSchemaV1 } from './standard-schema.ts'
 
-/** The loader, which fails with `InvalidValueError` where it makes what the schema, if there is one, refuses. */
+/** The loader. It fails with `InvalidValueError` if the schema, if there is one, refuses its value. */
 export function checked<V>(loader: Loader<V>, schema: StandardSchemaV1 | undefined): Loader<V> {
   if (schema === undefined) return loader
   return async (context) => {
@@ -12,7 +12,7 @@ export function checked<V>(loader: Loader<V>, schema: StandardSchemaV1 | undefin
   }
 }
 
-/** Throws `InvalidValueError`, or rejects with it where the schema takes its time. */
+/** Throws `InvalidValueError`, or rejects with it if the schema is asynchronous. */
 export function refuseInvalid(schema: StandardSchemaV1, key: string, value: unknown): void | Promise<void> {
   const judge = (issues: Issues): void => {
     if (issues !== undefined) throw new InvalidValueError(key, issues)

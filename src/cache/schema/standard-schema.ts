@@ -1,15 +1,15 @@
 import { wrongType, type ValidationIssue } from '../../errors.ts'
 
 /**
- * What can tell whether a value is valid: the part that is used here of Standard Schema, version 1
- * (https://standardschema.dev), which zod, valibot, arktype and others speak. It may take its time.
+ * A validator of values: the part of Standard Schema, version 1 (https://standardschema.dev), that is used here. zod,
+ * valibot, arktype and others implement it. It may be asynchronous.
  */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
     readonly validate: (value: unknown) => ValidationResult<Output> | Promise<ValidationResult<Output>>
-    /** For the compiler alone. */
+    /** Only for the compiler. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
@@ -18,10 +18,10 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
 export type ValidationResult<Output> =
   { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly ValidationIssue[] }
 
-/** The type of the values that a schema takes. They are handed out as they are: what it would make of them plays no part. */
+/** The input type of a schema. Values are handed out unchanged, so the output type plays no part. */
 export type ValueOf<T extends StandardSchemaV1> = NonNullable<T['~standard']['types']>['input']
 
-/** Throws for what is no schema. */
+/** Throws if it is not a schema. */
 export function checkSchema(schema: unknown): void {
   const isThing = (typeof schema === 'object' && schema !== null) || typeof schema === 'function'
   const standard = isThing ? (schema as Partial<StandardSchemaV1>)['~standard'] : undefined
@@ -30,20 +30,20 @@ export function checkSchema(schema: unknown): void {
   }
 }
 
-/** What is wrong with the value, if anything is; a promise where the schema takes its time. Throws what the schema throws. */
+/** The problems of the value, if any; a promise if the schema is asynchronous. Throws what the schema throws. */
 export function issuesOf(schema: StandardSchemaV1, value: unknown): Issues | Promise<Issues> {
   const result = schema['~standard'].validate(value)
   return 'then' in result ? Promise.resolve(result).then(listed) : listed(result)
 }
 
-/** In an array of their own: that of a library may be of a class that has more to it. */
+/** In a new array, because a library's array may be of a class with more in it. */
 function listed({ issues }: ValidationResult<unknown>): Issues {
   return issues && Array.from(issues)
 }
 
 export type Issues = readonly ValidationIssue[] | undefined
 
-/** The same schema for what may be missing: `undefined` is valid. */
+/** The same schema for values that may be missing: `undefined` is valid. */
 export function optional(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
   if (schema === undefined) return undefined
   const standard = schema['~standard']
