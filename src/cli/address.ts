@@ -29,7 +29,7 @@ export function parseAddress(text: string): Address {
   }
 }
 
-/** The option of `tls.connect` by which a host that has a name is asked for its certificate. */
+/** The option of `tls.connect` that asks a named host for its certificate. */
 export function serverNameOf({ host }: Address): { servername?: string } {
   return isIP(host) === 0 ? { servername: host } : {}
 }

@@ -3,7 +3,7 @@ import { type Address, parseAddress } from './address.ts'
 import type { Columns } from './tune/line.ts'
 import { UsageError } from './usage-error.ts'
 
-/** What the command line asks for. */
+/** What the command line requests. */
 export type Request = { readonly command: 'help' | 'version' } | DoctorRequest | InspectRequest | TuneRequest
 
 interface Common {
@@ -18,7 +18,7 @@ export interface DoctorRequest extends Common {
   readonly command: 'doctor'
   /** Whether warnings count as failures. */
   readonly strict: boolean
-  /** How many processes of the application there will be; `undefined`: nobody says. */
+  /** How many processes the application will have; `undefined` if not given. */
   readonly processes: number | undefined
   /** ms: the `commandTimeout` of the application. */
   readonly commandTimeout: number
@@ -26,9 +26,9 @@ export interface DoctorRequest extends Common {
 
 export interface InspectRequest extends Common {
   readonly command: 'inspect'
-  /** How many leases and how many entries are listed at most. */
+  /** Most leases and most entries that are listed. */
   readonly limit: number
-  /** How keys begin that are locks of `Locker`; without it those alone are listed that somebody waits for. */
+  /** The prefix of keys that are locks of `Locker`. Without it, only locks that somebody waits for are listed. */
   readonly locks: string | undefined
 }
 
@@ -41,7 +41,7 @@ export interface TuneRequest {
   /** ms, whole; 0 for none */
   readonly stales: readonly number[]
   readonly processes: readonly number[]
-  /** ms that a load takes of which the log says nothing. */
+  /** ms that a load takes if the log does not say. */
   readonly load: number
   readonly columns: Columns
   /** Where the plot is written to. */
@@ -52,14 +52,14 @@ export interface TuneRequest {
 const COMMANDS = ['doctor', 'inspect', 'tune'] as const
 const DEFAULT_TIMEOUT = 2000
 const DEFAULT_LIMIT = 100
-/** That of caches and lockers. */
+/** The prefix of caches and lockers. */
 const DEFAULT_COMMAND_TIMEOUT = 1000
 const DEFAULT_TTLS = [1000, 5000, 10_000, 30_000, 60_000, 300_000]
 const DEFAULT_STALES = [0, 60_000]
 const DEFAULT_PROCESSES = [1, 4]
 const DEFAULT_LOAD = 200
 
-/** Throws `UsageError` for what cannot be meant. */
+/** Throws `UsageError` for an invalid command line. */
 export function readArguments(args: readonly string[], environment: NodeJS.ProcessEnv): Request {
   const { values, positionals } = parse(args)
   if (values.help === true) return { command: 'help' }
@@ -146,7 +146,7 @@ function parse(args: readonly string[]): ReturnType<typeof parseOptions> {
   }
 }
 
-// Its type is what parseArgs makes of these options.
+// Its type comes from parseArgs with these options.
 function parseOptions(args: readonly string[]) {
   return parseArgs({
     args: [...args],

@@ -7,7 +7,7 @@ export interface SlotRange {
   readonly last: number
 }
 
-/** A master of a Cluster, where the Cluster says it is. */
+/** A master of a Cluster, at the address that the Cluster names. */
 export interface Master {
   readonly address: Address
   readonly slots: readonly SlotRange[]
@@ -16,8 +16,8 @@ export interface Master {
 type SlotsReply = [first: number, last: number, master: [host: string | null, port: number], ...replicas: unknown[]][]
 
 /**
- * The masters of the Cluster that `node` belongs to; `undefined` for a Redis that stands alone, or whose user may not ask.
- * Log-in and TLS are taken to be the same on all.
+ * The masters of the Cluster that `node` belongs to; `undefined` for a single Redis, or if the user may not ask. Login
+ * and TLS are assumed to be the same on all.
  */
 export async function mastersOf({ address, connection }: RedisNode): Promise<Master[] | undefined> {
   let reply: SlotsReply
@@ -29,7 +29,7 @@ export async function mastersOf({ address, connection }: RedisNode): Promise<Mas
   }
   const masters = new Map<string, { address: Address; slots: SlotRange[] }>()
   for (const [first, last, [host, port]] of reply) {
-    // A node that does not know its own name is the one that was asked.
+    // A node that does not know its own name is the node that was asked.
     const own = { ...address, host: host === null || host === '' ? address.host : host, port, db: 0 }
     const name = `${own.host}:${own.port}`
     const master = masters.get(name) ?? { address: own, slots: [] }

@@ -16,8 +16,8 @@ export class Unreachable extends Error {
 }
 
 /**
- * Connects, once and without trying again. Rejects with `Unreachable`, which has for its cause what was refused, if
- * anything was; with some clients a refused log-in shows at the first command.
+ * Connects once, without retries. Rejects with `Unreachable`; its cause is the refusal, if there was one. With some
+ * clients a refused login shows at the first command.
  */
 export async function openNode(open: Open, address: Address, timeout: number): Promise<RedisNode> {
   try {

@@ -1,7 +1,7 @@
 /** Where a command writes to. */
 export interface Output {
   readonly write: (text: string) => void
-  /** Tells a person who waits what is being done; each note takes the place of the one before where it can. */
+  /** Tells a waiting person what is being done. Each note replaces the previous one if possible. */
   readonly note: (text: string) => void
   /** Whether to colour it. */
   readonly colours: boolean
@@ -11,14 +11,14 @@ const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const
 
 export type Colour = keyof typeof CODES
 
-/** Text in a colour, where colours are wanted. */
+/** Text in a colour, if colours are wanted. */
 export function paint({ colours }: Output, colour: Colour, text: string): string {
   return colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text
 }
 
 /**
- * Text from outside with everything escaped that a terminal would act upon or not show: control characters, line breaks,
- * marks that turn the direction of writing.
+ * Text from outside. Everything that a terminal would act upon or hide is escaped: control characters, line breaks, and
+ * marks that change the direction of writing.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
@@ -27,7 +27,7 @@ export function printable(text: string): string {
   })
 }
 
-/** A table in columns; numbers stand on the right. */
+/** A table in columns; numbers are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const widths = head.map((name, at) => Math.max(name.length, ...rows.map((row) => String(row[at]).length)))
   const isNumeric = head.map((_, at) => rows.length > 0 && rows.every((row) => typeof row[at] === 'number'))

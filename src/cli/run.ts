@@ -17,8 +17,8 @@ import { UsageError } from './usage-error.ts'
 import { comesFromInstance, isErrorReply } from '../redis/client-error.ts'
 
 /**
- * Does what the command line asks for and resolves with what to exit with. Never rejects for what users can cause.
- * `manifest`: our package.json, which knows the version.
+ * Runs the command line and resolves with the exit code. Never rejects for errors that users can cause. `manifest`: our
+ * package.json, for the version.
  */
 export async function run(args: readonly string[], manifest: URL): Promise<ExitCode> {
   const { env, stdout, stderr } = process

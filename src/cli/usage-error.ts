@@ -1,4 +1,4 @@
-/** The command line says something that cannot be meant. */
+/** The command line is invalid. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Argument, ClientPort, ReplyKind } from '../redis/client-port.ts'
 
-/** Stands before a script that asks for the time: the last argument says how many ms to add to it. */
+/** Precedes a script that asks for the time. The last argument says how many ms to add. */
 const TIME_FUNCTION = `local testbedAhead = tonumber(table.remove(ARGV))
 local function testbedTime()
   local time = redis.call('TIME')
@@ -11,7 +11,7 @@ end
 `
 const TIME_CALL = /redis\.call\('TIME'\)/g
 
-/** KEYS: those that grow older. ARGV[1]: by how many ms. */
+/** KEYS: the keys that age. ARGV[1]: by how many ms. */
 const AGE = `
 for _, key in ipairs(KEYS) do
   local left = redis.call('PTTL', key)
@@ -27,17 +27,17 @@ interface Command {
 }
 
 /**
- * Makes a real Redis follow virtual time. Its clock is real time and what was advanced, which every script is told; when
- * time is advanced, the keys that were used grow older by as much.
+ * Makes a real Redis follow virtual time. Virtual time is real time plus the advanced time, which every script gets. When
+ * time is advanced, the keys that were used age by as much.
  */
 export class RedisTime {
   readonly #port: ClientPort
   readonly #ahead: () => number
   /** Keys that may expire. */
   readonly keys: Set<string> = new Set()
-  /** ms below one by which keys have not grown older yet. */
+  /** The fraction of a ms by which keys have not aged yet. */
   #owed = 0
-  /** By the name that its sender knows: the script that asks for virtual time. */
+  /** By the sender's name of a script: the script that asks for virtual time. */
   readonly #scripts = new Map<string, { readonly source: string; readonly sha: string }>()
 
   constructor(port: ClientPort, ahead: () => number) {
@@ -51,7 +51,7 @@ export class RedisTime {
     return name === 'time' ? reply.then((time) => this.#later(time as (string | Buffer)[])) : reply
   }
 
-  /** Lets keys grow older by `ms`. */
+  /** Ages keys by `ms`. */
   async pass(ms: number): Promise<void> {
     this.#owed += ms
     const whole = Math.floor(this.#owed)

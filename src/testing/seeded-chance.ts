@@ -1,6 +1,9 @@
 import { systemRandom, type Random } from '../random.ts'
 
-/** Numbers that repeat themselves with the seed (mulberry32). Tokens do not: testbeds that share a Redis must differ. */
+/**
+ * Random numbers that repeat with the seed (mulberry32). Tokens do not repeat, because testbeds that share a Redis must
+ * differ.
+ */
 export function seededChance(seed: number): Random {
   let state = seed | 0
   return {

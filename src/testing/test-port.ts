@@ -11,16 +11,16 @@ import type {
 } from '../redis/client-port.ts'
 import type { RedisTime } from './redis-time.ts'
 
-/** `away`: Redis cannot be reached. `dead`: the process that has this connection is gone. */
+/** `away`: Redis cannot be reached. `dead`: the process of this connection is gone. */
 type State = 'connected' | 'away' | 'dead'
 
 /** A connection for messages. */
 interface Messages {
   readonly hooks: MessageHooks
-  /** The real one; absent where none could be opened. */
+  /** The real connection; absent if none could be opened. */
   connection: MessageLink | undefined
   isReady: boolean
-  /** Subscriptions that are asked for. */
+  /** The requested subscriptions. */
   asking: number
   isOver: boolean
 }
@@ -31,8 +31,8 @@ interface Queued {
 }
 
 /**
- * What one process of a testbed has of Redis: the port of the test's client, with faults. Only what passes here is
- * disturbed; Redis itself and other users of the client notice nothing.
+ * The connection of one process of a testbed to Redis: the port of the test's client, with faults. Only traffic through
+ * this port is disturbed. Redis itself and other users of the client notice nothing.
  */
 export class TestPort implements ClientPort {
   readonly isCluster = false
@@ -43,13 +43,13 @@ export class TestPort implements ClientPort {
   readonly commandTimeout: number | undefined
   readonly #port: ClientPort
   readonly #time: RedisTime
-  /** The channel by which a testbed finds out that all messages before have arrived. */
+  /** The channel on which a testbed finds out that all earlier messages have arrived. */
   readonly #barrier: string
   #state: State = 'connected'
   readonly #listeners = new Set<PortListener>()
   readonly #messages = new Set<Messages>()
   #queue: Queued[] = []
-  /** Fail the commands whose replies are under way. */
+  /** Functions that fail the commands whose replies are under way. */
   readonly #underWay = new Set<(error: Error) => void>()
   /** Called when less is under way than before. */
   readonly #onLess: (() => void)[] = []
@@ -88,7 +88,7 @@ export class TestPort implements ClientPort {
     return this.#underWay.size > 0 || [...this.#messages].some(({ isReady, asking }) => !isReady || asking > 0)
   }
 
-  /** Resolves when nothing is. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     while (this.isBusy) await new Promise<void>((resolve) => this.#onLess.push(resolve))
   }
@@ -187,7 +187,7 @@ export class TestPort implements ClientPort {
     try {
       await messages.connection?.subscribe(channels)
     } finally {
-      // Whoever has asked hears of it first.
+      // The caller hears of it first.
       systemClock.setImmediate(() => {
         messages.asking--
         this.#noteLess()
@@ -232,7 +232,7 @@ export class TestPort implements ClientPort {
     for (const listener of [...this.#barrierListeners]) listener(message, messages)
   }
 
-  /** Resolves once every connection for messages has heard this, which was published to the barrier, or is over. */
+  /** Resolves when every connection for messages has received this message of the barrier, or has ended. */
   heard(message: string): Promise<void> {
     const waiting = new Set([...this.#messages].filter(({ isReady }) => isReady))
     if (waiting.size === 0) return Promise.resolve()
@@ -253,7 +253,7 @@ export class TestPort implements ClientPort {
     this.#toLose += count
   }
 
-  /** Redis cannot be reached from now on; what is under way is lost. */
+  /** Redis cannot be reached from now on. Commands under way are lost. */
   leave(): void {
     if (this.#state !== 'connected') return
     this.#state = 'away'

@@ -12,28 +12,28 @@ import type { RedisClient } from '../redis/clients/port-of.ts'
 import type { TestPort } from './test-port.ts'
 import type { Witness } from './witness.ts'
 
-/** Options of a cache of a testbed, which has its Redis from the testbed. */
+/** Options of a cache of a testbed. The testbed provides the Redis. */
 export type TestCacheOptions = Omit<CacheOptions, 'redis'>
 
-/** Stands for one process of an application: caches and lockers with memory and connections of their own. */
+/** Stands for one process of an application: its caches and lockers have their own memory and connections. */
 export interface TestProcess {
-  /** `createCache` in virtual time. `prefix` is the testbed's unless there is one. */
+  /** `createCache` in virtual time. Default of `prefix`: that of the testbed. */
   createCache<T extends StandardSchemaV1>(options: TestCacheOptions & { schema: T }): TypedCache<ValueOf<T>>
   createCache(options: TestCacheOptions): Cache
   /** `new Locker` in virtual time. Throws without Redis. */
   createLocker(options?: Omit<LockerOptions, 'clients'>): Locker
   /**
-   * Ends the process as SIGKILL would: it sends nothing more and hears nothing more, its timers stand still, its promises
-   * never settle. What it has in Redis stays until it lapses. Throws without Redis.
+   * Ends the process as SIGKILL would: it sends and receives nothing more, its timers stand still, and its promises never
+   * settle. Its keys in Redis stay until they expire. Throws without Redis.
    */
   die(): void
-  /** For `ms` from now this process cannot reach Redis, which goes on for others. Throws without Redis. */
+  /** For `ms` from now this process cannot reach Redis; others can. Throws without Redis. */
   redisAway(ms: number): void
   /** The next `count` messages of other processes are lost on their way to this one. Default 1. Throws without Redis. */
   loseMessages(count?: number): void
 }
 
-/** What a testbed lends to its processes. */
+/** What a testbed gives to its processes. */
 export interface ProcessParts {
   readonly clock: Clock
   readonly random: Random
@@ -99,7 +99,7 @@ export class OneProcess implements TestProcess {
     this.#redis('loseMessages').port.loseMessages(count('count', lost))
   }
 
-  /** Flights that are under way, in words. */
+  /** The running flights, in words. */
   pending(): string[] {
     if (!this.#isAlive()) return []
     const flights = this.#caches.flatMap((cache) => cache.flights())

@@ -9,13 +9,13 @@ import { RedisTime } from './redis-time.ts'
 import { TestPort } from './test-port.ts'
 import type { Outside } from './virtual-time.ts'
 
-/** Real ms that a testbed waits for what is under way, as a Redis that does not answer. */
+/** Real ms that a testbed waits for operations under way, for example if Redis does not answer. */
 const PATIENCE = 2000
 const LEASE = ':lease'
-/** What stays for good or for its time by design: values, tags, who loaded last, fencing numbers. */
+/** Keys that stay by design, for good or for their ttl: values, tags, the last leases, fencing numbers. */
 const STAYS = /\}$|\}:last$|:tag:\{|^herdlock:fence:/
 
-/** The Redis that a test has brought. */
+/** The Redis that a test has passed in. */
 export class TestRedis implements Outside {
   readonly #port: ClientPort
   readonly #time: RedisTime
@@ -23,7 +23,7 @@ export class TestRedis implements Outside {
   readonly #ports: TestPort[] = []
   #barriers = 0
 
-  /** `ahead`: ms by which virtual time is ahead of the real one. Throws for what is no client of a single Redis. */
+  /** `ahead`: ms by which virtual time is ahead of real time. Throws if it is not a client of a single Redis. */
   constructor(client: RedisClient, ahead: () => number) {
     const [port] = listPorts('redis', client) as [ClientPort]
     if (port.isCluster) throw new RangeError('redis must be a client of a single Redis, received one of a Cluster')
@@ -31,7 +31,7 @@ export class TestRedis implements Outside {
     this.#time = new RedisTime(port, ahead)
   }
 
-  /** What one process has of it. */
+  /** The port of one process. */
   connect(): { readonly port: TestPort; readonly client: RedisClient } {
     const port = new TestPort(this.#port, this.#time, this.#barrier)
     this.#ports.push(port)
@@ -50,7 +50,7 @@ export class TestRedis implements Outside {
     return (isBusy && isDone) || this.#received() > before
   }
 
-  /** All messages that were published before have arrived where somebody listens. */
+  /** Resolves when all earlier messages have arrived at their listeners. */
   async #messagesArrive(): Promise<void> {
     const message = String(++this.#barriers)
     const heard = Promise.all(this.#ports.map((port) => port.heard(message)))
@@ -67,7 +67,7 @@ export class TestRedis implements Outside {
     return Number(await this.#port.send('text', 'del', [key])) === 1
   }
 
-  /** The keys of the leases of this key, which is named as in `SeenLoad`. */
+  /** The keys of the leases of this key. It is named as in `SeenLoad`. */
   leasesOf(key: string): string[] {
     return [...this.#time.keys].filter((each) => {
       if (!each.endsWith(LEASE)) return false
@@ -76,7 +76,7 @@ export class TestRedis implements Outside {
     })
   }
 
-  /** Keys that ought to be gone when nothing is under way, and keys that would never go, in words. */
+  /** Keys that should be gone when nothing is under way, and keys that would never expire, in words. */
   async left(): Promise<string[]> {
     const keys = [...this.#time.keys]
     const ttls = await Promise.all(keys.map((key) => this.#port.send('text', 'pttl', [key]).then(Number)))
@@ -88,7 +88,7 @@ export class TestRedis implements Outside {
     })
   }
 
-  /** Deletes all that was written through it. */
+  /** Deletes everything that was written through it. */
   async cleanUp(): Promise<void> {
     const keys = [...this.#time.keys]
     const counters = keys.map((key) => `${key.slice(0, key.indexOf(':{'))}:changes`)
@@ -96,11 +96,11 @@ export class TestRedis implements Outside {
   }
 }
 
-/** What PTTL says of a key that does not exist, and of one without an end. */
+/** What PTTL returns for a key that does not exist, and for one that never expires. */
 const GONE = -2
 const ENDLESS = -1
 
-/** Resolves with whether the work was done within so many real ms. */
+/** Resolves with whether the work was done within that many real ms. */
 function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = systemClock.setTimeout(() => resolve(false), ms)

@@ -10,63 +10,64 @@ import { Witness, type SeenCall, type SeenLoad } from './witness.ts'
 
 export interface TestbedOptions {
   /**
-   * A client of a single Redis for tests, as for `createCache`; never closed here. Absent: caches in memory alone, whose
-   * time stands still unless it is advanced.
+   * A client of a single Redis for tests, as for `createCache`. The testbed never closes it. Absent: caches only in
+   * memory, whose time stands still unless it is advanced.
    */
   redis?: RedisClient | undefined
-  /** First part of keys in Redis for caches without a `prefix` of their own. Default: another one each time. */
+  /** First part of keys in Redis for caches without their own `prefix`. Default: a new one each time. */
   prefix?: string | undefined
-  /** Of the chance behind jitter and early expiration, a whole number. Default 1. */
+  /** The seed for jitter and early expiration, a whole number. Default 1. */
   seed?: number | undefined
 }
 
 /**
- * A place to test code that uses caches and locks: time passes when the test says so, faults come by a call, and what
- * happened can be asserted. Durations are ms. Over a Redis time also passes by itself, as Redis's own does.
+ * An environment for tests of code that uses caches and locks. Time passes when the test says so, one call causes a
+ * fault, and the test can assert what happened. Durations are ms. With a Redis, time also passes by itself, as Redis's
+ * own time does.
  */
 export interface Testbed extends Pick<TestProcess, 'createCache' | 'createLocker'> {
   /** ms since the testbed was made. */
   readonly now: number
-  /** A process besides the first, which has what the testbed itself creates. Only with Redis do they share anything. */
+  /** Another process. The testbed itself stands for the first one. They share something only with Redis. */
   process(): TestProcess
   /**
-   * Lets `ms` pass: timers fire in their order, each at its instant, and promises that follow are settled before the next.
-   * Other than by time the test's own code must not be waited for: a loader that takes time takes it by `delay`.
+   * Lets `ms` pass. Timers fire in order, each at its own time, and the promises that follow are settled before the next
+   * timer fires. It waits for the test's own code only while that code waits for `delay`.
    */
   advance(ms: number): Promise<void>
-  /** Resolves when all has happened that needs no time to pass. */
+  /** Resolves when everything that needs no time has happened. */
   settle(): Promise<void>
-  /** Resolves after `ms` of this time. For loaders and handlers of tests. */
+  /** Resolves after `ms` of virtual time. For loaders and handlers in tests. */
   delay(ms: number): Promise<void>
   /** For `ms` from now no process can reach Redis. Throws without Redis. */
   redisAway(ms: number): void
   /**
-   * Deletes the lease by which a refill of `key` is under way, as an eviction or FLUSHALL would; its holder does not know
-   * yet. Keys are named as in `SeenLoad`. Rejects when there is none.
+   * Deletes the lease of a running refill of `key`, as an eviction or FLUSHALL would. Its holder does not know yet. Keys
+   * are named as in `SeenLoad`. Rejects if there is none.
    */
   loseLease(key: string): Promise<void>
-  /** Deletes the lock of `key`, likewise. */
+  /** Deletes the lock of `key` in the same way. */
   loseLock(key: string): Promise<void>
-  /** The runs of loaders so far: all, or of one key. */
+  /** The runs of loaders so far: all, or those of one key. */
   loads(key?: string): SeenLoad[]
-  /** The calls of `getOrRefill` and `getOrRefillMany` so far, one for each key: all, or of one key. */
+  /** The calls of `getOrRefill` and `getOrRefillMany` so far, one for each key: all, or those of one key. */
   calls(key?: string): SeenCall[]
-  /** Forgets loads and calls that are over. */
+  /** Forgets finished loads and calls. */
   forget(): void
   /** Throws `AssertionError` unless exactly one loader has run, or runs, for this key. */
   assertOneLoad(key: string): void
   /** Throws `AssertionError` if a call took longer than `ms`, or has waited longer without an answer. */
   assertLongestWait(ms: number, key?: string): void
   /**
-   * Rejects with `AssertionError` if anything is under way, or left in Redis that ought to be gone: calls, loads, refills,
-   * leases, locks, keys without an end. Of processes that died nothing counts but what they left in Redis.
+   * Rejects with `AssertionError` if anything still runs, or is left in Redis that should be gone: calls, loads, refills,
+   * leases, locks, keys that never expire. For processes that died, only what they left in Redis counts.
    */
   assertNothingLeft(): Promise<void>
-  /** Closes what was created here, and deletes its keys in Redis. */
+  /** Closes everything that was created here, and deletes its keys in Redis. */
   close(): Promise<void>
 }
 
-/** @throws TypeError or RangeError for options that cannot be honoured */
+/** @throws TypeError or RangeError for invalid options */
 export function createTestbed(options: TestbedOptions = {}): Testbed {
   checkObject('options', options)
   const { redis: client, prefix = `herdlock-test-${systemRandom.token()}`, seed = 1 } = options

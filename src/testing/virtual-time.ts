@@ -1,41 +1,41 @@
 import { MAX_DELAY, systemClock, type Clock, type Timer, type TimerOptions } from '../clock.ts'
 
-/** Turns of the event loop in which nothing happens before everything counts as done. */
+/** Quiet turns of the event loop after which everything counts as done. */
 const QUIET_TURNS = 3
 
 interface Pending {
   readonly callback: () => void
   readonly dueAt: number
   readonly options: TimerOptions | undefined
-  /** The real timer that runs it where time flows. Replaced after each `advance`. */
+  /** The real timer that runs it if time flows. Replaced after each `advance`. */
   real: Timer | undefined
 }
 
-/** What happens outside of this process while time is advanced. */
+/** The part of the testbed outside this process: Redis. */
 export interface Outside {
   /** Lets `ms` pass there too. */
   pass(ms: number): Promise<void>
-  /** Resolves when nothing is under way there; with whether anything was. */
+  /** Resolves when nothing is under way there, with whether anything was. */
   settle(): Promise<boolean>
 }
 
 /**
- * The time of a testbed. In memory alone it stands still until it is advanced. Where it `flows`, because a Redis has a
- * part in it, it goes on by itself as well, so that both stay in step.
+ * The time of a testbed. Without a Redis it stands still until it is advanced. With a Redis it `flows`: it also goes on
+ * by itself, so that both stay in step.
  */
 export class VirtualTime {
   readonly #flows: boolean
   readonly #outside: Outside | undefined
   readonly #startedAt = systemClock.now()
   readonly #wallStart = systemClock.wallNow()
-  /** ms by which this time is ahead of the real one, or of its start where it does not flow. */
+  /** ms by which this time is ahead of real time, or of its start if it does not flow. */
   #ahead = 0
   readonly #timers = new Set<Pending>()
   /** Callbacks of `setImmediate` that have not run. */
   #immediates = 0
-  /** Counts what has run, by which a quiet turn is told. */
+  /** Counts the callbacks that have run, to recognise a quiet turn. */
   #ran = 0
-  /** The last `advance`; the next one waits for it. */
+  /** The last `advance`. The next one waits for it. */
   #advancing: Promise<void> | undefined
 
   constructor(outside: Outside | undefined) {
@@ -43,7 +43,7 @@ export class VirtualTime {
     this.#outside = outside
   }
 
-  /** ms since it began. */
+  /** ms since it started. */
   get now(): number {
     return this.#ahead + (this.#flows ? systemClock.now() - this.#startedAt : 0)
   }
@@ -53,7 +53,7 @@ export class VirtualTime {
     return this.#ahead
   }
 
-  /** A clock of this time, whose callbacks run as long as `isAlive` says so. */
+  /** A clock with this time. Its callbacks run as long as `isAlive` returns true. */
   clock(isAlive: () => boolean): Clock {
     const guarded = (callback: () => void) => (): void => {
       if (isAlive()) callback()
@@ -68,7 +68,7 @@ export class VirtualTime {
     }
   }
 
-  /** Lets everything happen that needs no time to pass. */
+  /** Lets everything happen that needs no time. */
   async settle(): Promise<void> {
     let isBusy = true
     while (isBusy) {
@@ -79,7 +79,7 @@ export class VirtualTime {
     }
   }
 
-  /** Lets `ms` pass: what becomes due runs at its own instant, in order, and all that follows from it. */
+  /** Lets `ms` pass. Due timers run in order, each at its own time, with everything that follows from them. */
   advance(ms: number): Promise<void> {
     const advanced = (this.#advancing ?? Promise.resolve()).then(() => this.#advance(ms))
     const over: Promise<void> = advanced.catch(() => {}).then((): void => this.#noteAdvanced(over))
@@ -134,7 +134,7 @@ export class VirtualTime {
     }
   }
 
-  /** Has it run by itself, where time flows and where it is due already. */
+  /** Runs it by itself if time flows, or if it is already due. */
   #arm(timer: Pending): void {
     timer.real?.cancel()
     const delay = timer.dueAt - this.now
@@ -163,7 +163,7 @@ export class VirtualTime {
   }
 }
 
-/** A turn of the event loop, in which all promises run that are settled. */
+/** One turn of the event loop, in which all settled promises run. */
 function nextTurn(): Promise<void> {
   return new Promise((next) => systemClock.setImmediate(next))
 }

@@ -3,9 +3,9 @@ import type { Cache } from '../cache/cache.ts'
 import type { BatchLoader } from '../cache/refill/batch.ts'
 import type { Loader } from '../cache/refill/loader-context.ts'
 
-/** One run of a loader. Instants are ms of virtual time since the testbed was made. */
+/** One run of a loader. Times are ms of virtual time since the testbed was made. */
 export interface SeenLoad {
-  /** As it was asked for; in a namespace behind its name and `/`. */
+  /** The key that the caller used; in a namespace, its name and `/` precede it. */
   readonly key: string
   readonly startedAt: number
   /** `undefined` while it runs. */
@@ -22,7 +22,7 @@ export interface SeenCall {
 
 type Written<T> = { -readonly [name in keyof T]: T[name] }
 
-/** Sees what callers ask of the caches of a testbed, and when loaders run. */
+/** Records the calls of the caches of a testbed, and when loaders run. */
 export class Witness {
   readonly #now: () => number
   #loads: Written<SeenLoad>[] = []
@@ -32,7 +32,7 @@ export class Witness {
     this.#now = now
   }
 
-  /** Watches a cache of a process, as long as that lives. `path`: the namespaces that lead to it. */
+  /** Watches a cache of a process, as long as the process lives. `path`: the namespaces that lead to it. */
   watch(cache: Cache, isAlive: () => boolean, path = ''): Cache {
     const { getOrRefill, getOrRefillMany, namespace } = cache
     const methods: Partial<Cache> = {
@@ -61,13 +61,13 @@ export class Witness {
     return this.#calls.filter((call) => key === undefined || call.key === key)
   }
 
-  /** Forgets what is over. */
+  /** Forgets what has ended. */
   forget(): void {
     this.#loads = this.#loads.filter(({ endedAt }) => endedAt === undefined)
     this.#calls = this.#calls.filter(({ answeredAt }) => answeredAt === undefined)
   }
 
-  /** What belongs to a process that is gone is nobody's. */
+  /** Drops what belongs to a process that is gone. */
   abandon(isAlive: () => boolean): void {
     for (const { whose, end } of this.#open) if (whose === isAlive) end()
   }
@@ -91,7 +91,7 @@ export class Witness {
     throw new AssertionError({ message, actual: wait(longest), expected: ms, operator: 'assertLongestWait' })
   }
 
-  /** Calls that wait and loads that run, in words. */
+  /** Waiting calls and running loads, in words. */
   pending(): string[] {
     const waiting = this.#calls.filter(({ answeredAt }) => answeredAt === undefined)
     const loading = this.#loads.filter(({ endedAt }) => endedAt === undefined)
@@ -101,7 +101,7 @@ export class Witness {
     ]
   }
 
-  /** What has begun and not ended, and whose it is. */
+  /** What has started and not ended, and which process it belongs to. */
   readonly #open = new Set<{ readonly whose: () => boolean; end(): void }>()
 
   #seen<V>(key: string, loader: Loader<V>, isAlive: () => boolean): Loader<V> {
@@ -133,7 +133,7 @@ export class Witness {
     })
     answer.then(end, end)
     return new Promise((resolve, reject) => {
-      // Nobody in a process that is gone hears of it.
+      // Nobody in a process that is gone gets the result.
       answer.then(
         (value) => whose() && resolve(value),
         (reason: unknown) => whose() && reject(reason as Error),

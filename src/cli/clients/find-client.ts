@@ -7,7 +7,7 @@ import { nodeRedis } from './node-redis.ts'
 
 const LIBRARIES = [ioredis, iovalkey, nodeRedis, glide] as unknown as readonly Library[]
 
-/** There is no client beside herdlock, nor where the command was called. */
+/** There is no client beside herdlock, nor in the folder where the command was called. */
 export class MissingClient extends Error {
   override readonly name = 'MissingClient'
 
@@ -20,7 +20,7 @@ export class MissingClient extends Error {
   }
 }
 
-/** The user's client: one beside herdlock, or else, where npx keeps herdlock apart, one of the project in `folder`. */
+/** The user's client: one beside herdlock or, because npx may keep herdlock elsewhere, one of the project in `folder`. */
 export function findClient(folder: string): Open {
   for (const place of [import.meta.url, join(folder, 'package.json')]) {
     for (const library of LIBRARIES) {
@@ -31,7 +31,7 @@ export function findClient(folder: string): Open {
   throw new MissingClient()
 }
 
-/** What a package exports; `undefined` where there is none of that name. */
+/** The exports of a package; `undefined` if there is no package with that name. */
 function exportsOf(name: string, require: NodeJS.Require): object | undefined {
   let file: string
   try {

@@ -22,10 +22,10 @@ export const glide: Library<Glide> = {
   },
 }
 
-/** `NodeDiscoveryMode.Static`: take the node that is named as it is. */
+/** `NodeDiscoveryMode.Static`: use the named node as it is. */
 const AS_IT_IS = { nodeDiscoveryMode: 1 }
 
-/** Of a node that is no master, or whose user may not ask whether it is one. */
+/** For a node that is not a master, or whose user may not ask whether it is one. */
 const UNSUITABLE = /No primary node found|^NOPERM .*'info' command/
 
 async function open({ GlideClient }: Glide, address: Address, timeout: number): Promise<OpenedClient> {
@@ -57,7 +57,7 @@ async function open({ GlideClient }: Glide, address: Address, timeout: number): 
   }
 }
 
-/** GLIDE does not read the variable by which Node is told of further authorities. */
+/** GLIDE does not read the variable that names further authorities for Node. */
 async function extraAuthorities(): Promise<object> {
   const file = process.env['NODE_EXTRA_CA_CERTS']
   if (file === undefined || file === '') return {}

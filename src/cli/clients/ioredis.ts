@@ -18,7 +18,7 @@ export const ioredis: Library<Ioredis> = {
 
 export const iovalkey: Library<Ioredis> = { ...ioredis, name: 'iovalkey' }
 
-/** ms that a server has to agree to the end of a connection; a frozen one does not. */
+/** ms that a server has to agree to the end of a connection. A frozen server does not. */
 const DISCONNECT_TIMEOUT = 100
 
 async function open({ Redis }: Ioredis, address: Address, timeout: number): Promise<OpenedClient> {

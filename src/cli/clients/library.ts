@@ -7,14 +7,14 @@ export interface OpenedClient {
   close(): void
 }
 
-/** Connects once, in `timeout` ms at most, and never again. Rejects with why it cannot. */
+/** Connects once, within `timeout` ms, and never again. Rejects with the reason if it cannot. */
 export type Open = (address: Address, timeout: number) => Promise<OpenedClient>
 
 /** A client library that the command line can use. */
 export interface Library<Exports extends object = object> {
-  /** What it is installed as. */
+  /** The name of its package. */
   readonly name: string
-  /** What each version exports that herdlock works with, and others do not. */
+  /** What each supported version exports, and others do not. */
   readonly sign: keyof Exports & string
   readonly opener: (exports: Exports) => Open
 }

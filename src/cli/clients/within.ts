@@ -1,8 +1,8 @@
 import { systemClock } from '../../clock.ts'
 
 /**
- * Rejects where `work` takes longer than `timeout` ms. A server that accepts a connection and then says nothing, in the
- * middle of TLS, say, is none that was reached.
+ * Rejects if `work` takes longer than `timeout` ms. A server that accepts a connection and then says nothing, for example
+ * in the middle of TLS, counts as not reached.
  */
 export function within<T>(timeout: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

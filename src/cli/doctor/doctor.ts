@@ -6,13 +6,13 @@ import { openNode, type RedisNode } from '../node.ts'
 import { type Examination, examine, isRefusal, unanswered } from './examine.ts'
 import type { Finding } from './finding.ts'
 
-/** What was found out about one node of those that were asked for. */
+/** The findings about one of the requested nodes. */
 export interface Diagnosis extends Examination {
-  /** Host and port, and its part in a Cluster. */
+  /** Host and port, and its role in a Cluster. */
   readonly instance: string
 }
 
-/** Examines every Redis that the request names, and every master of a Cluster, all at the same time. */
+/** Examines every Redis that the request names, and every master of a Cluster, in parallel. */
 export async function diagnose(request: DoctorRequest, open: Open): Promise<Diagnosis[]> {
   const diagnoses = await Promise.all(request.addresses.map((address) => diagnoseOne(address, request, open)))
   return withoutDuplicates(diagnoses.flat())
@@ -51,7 +51,7 @@ function notReached(instance: string, error: unknown): Diagnosis {
   return { instance, findings: [unanswered(error)], runId: undefined, isUnreachable: !isRefusal(error) }
 }
 
-/** One Redis under two URLs would make a lock exclude itself. */
+/** With one Redis under two URLs, a lock would exclude itself. */
 function withoutDuplicates(diagnoses: readonly Diagnosis[]): Diagnosis[] {
   return diagnoses.map((diagnosis, index) => {
     const { runId } = diagnosis

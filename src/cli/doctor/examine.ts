@@ -19,16 +19,16 @@ import { judgeClock, judgeLatency } from './timing.ts'
 
 const PINGS = 100
 
-/** What the doctor has found out about one node. */
+/** The findings about one node. */
 export interface Examination {
   readonly findings: readonly Finding[]
-  /** Of the running server; two URLs with the same are one Redis. */
+  /** The id of the running server. Two URLs with the same id are one Redis. */
   readonly runId: string | undefined
-  /** It stopped answering: what would have followed was left out. */
+  /** It stopped answering, so the remaining checks were left out. */
   readonly isUnreachable: boolean
 }
 
-/** Checks one node from the outside. Ends at the first command that is not answered within `timeout` ms. */
+/** Checks one node from outside. Ends at the first command that is not answered within `timeout` ms. */
 export async function examine(
   node: RedisNode,
   {
@@ -63,7 +63,7 @@ export async function examine(
     if (role.level !== 'fail') {
       const scripts = await tryScripts(trial)
       findings.push(scripts)
-      // Without scripts, they could say nothing else.
+      // Without scripts, they would fail for the same reason.
       if (scripts.level !== 'fail') findings.push(await tryEntries(trial), await tryLocks(trial))
       findings.push(await tryClearing(trial), await tryReads(trial))
       if (slots === undefined) findings.push(await tryKeys(trial))
@@ -76,7 +76,7 @@ export async function examine(
   }
 }
 
-/** The finding about a node that could not be examined, or not to the end. */
+/** The finding about a node that could not be examined completely. */
 export function unanswered(error: unknown): Finding {
   const { cause } = error as { cause?: unknown }
   if (isErrorReply(cause)) return refused('login', 'logging in', cause, '')
@@ -86,7 +86,7 @@ export function unanswered(error: unknown): Finding {
   }
 }
 
-/** Whether it was Redis that said no, and not the way to it that failed. */
+/** Whether Redis refused, rather than the connection to it failed. */
 export function isRefusal(error: unknown): boolean {
   return isErrorReply((error as { cause?: unknown }).cause)
 }
@@ -144,7 +144,7 @@ async function measureClock({ connection }: RedisNode): Promise<Finding> {
   }
 }
 
-/** A name whose hash slot lies in one of the ranges; any name where there are no slots. */
+/** A name whose hash slot is in one of the ranges; any name if there are no slots. */
 function keyIn(slots: readonly SlotRange[] | undefined): string {
   const name = `doctor-${systemRandom.token()}`
   if (slots === undefined) return name

@@ -1,4 +1,4 @@
-/** What a check has come to: as it should be; works, but; does not work; could not be read. */
+/** The result of a check: fine; works, with a warning; does not work; could not be read. */
 export type Level = 'ok' | 'warn' | 'fail' | 'unknown'
 
 export interface Finding {
@@ -6,14 +6,14 @@ export interface Finding {
   readonly check: string
   readonly level: Level
   readonly said: string
-  /** What to change, where something is to be changed. */
+  /** What to change, if anything. */
   readonly change?: string
 }
 
-/** Something that was asked for: its answer, or why there is none. */
+/** An answer to a question, or the reason why there is none. */
 export type Reading<T> = { readonly value: T } | { readonly refused: string }
 
-/** The finding of a check whose reading was refused. */
+/** The finding of a check that was not allowed to read. */
 export function unread(check: string, refused: string): Finding {
   return { check, level: 'unknown', said: `could not be read: ${refused}` }
 }

@@ -9,7 +9,7 @@ export function parseInfo(text: string): Info {
   return new Map(fields)
 }
 
-/** A field that is a number; `undefined` where there is none. */
+/** A numeric field; `undefined` if there is none. */
 export function numberIn(info: Info, field: string): number | undefined {
   const text = info.get(field)
   const number = Number(text)

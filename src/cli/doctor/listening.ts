@@ -1,16 +1,16 @@
 import { systemClock } from '../../clock.ts'
 import type { ClientPort, MessageKind } from '../../redis/client-port.ts'
 
-/** What arrives on a connection for messages. */
+/** Receives messages on a separate connection. */
 interface Messages {
-  /** When the subscriptions stand, or should stand: what they have failed with, if they have. */
+  /** Resolves when the subscriptions are made or should have been, with their error if they failed. */
   readonly begun: Promise<unknown>
   /** The channels on which nothing has arrived in time. */
   missing(): Promise<string[]>
   close(): void
 }
 
-/** Opens one, and says what has not arrived on it within `timeout` ms. */
+/** Opens a connection, and says what has not arrived on it within `timeout` ms. */
 export function listen(client: ClientPort, channels: readonly string[], kind: MessageKind, timeout: number): Messages {
   const missing = new Set(channels)
   let noteArrival = (): void => {}
@@ -28,7 +28,7 @@ export function listen(client: ClientPort, channels: readonly string[], kind: Me
       },
     })
     close = () => connection.close()
-    // Where nothing is said of it, a missing message will tell.
+    // If nothing is reported, a missing message will show it.
     void late().then(() => resolve(undefined))
   })
   return {

@@ -4,17 +4,17 @@ import { type Info, numberIn } from './info.ts'
 const CHANGE_POLICY =
   'CONFIG SET maxmemory-policy volatile-lru, or allkeys-lru where all in it is cache; and in redis.conf'
 
-/** What each kind of eviction does to a lease, which is a key that is young, short-lived and hardly read. */
+/** What each eviction policy does to a lease, which is a young and short-lived key that is rarely read. */
 const EVICTED_FIRST: Readonly<Record<string, string>> = {
   ttl: 'keys that end soonest go first, so leases of refills go before all entries: each costs one more load',
   lfu: 'keys that are seldom read go first, leases of refills among them: each costs one more load',
   random: 'any key may go, leases of refills and locks among them: each costs one more load, or a lost lock',
 }
 
-/** Share of maxmemory from which a larger write is refused any time. */
+/** Share of maxmemory from which a larger write may be refused at any time. */
 const NEARLY_FULL = 0.97
 
-/** Whether there is a bound on memory, how near it is, and what is thrown out then. Needs INFO memory and stats alone. */
+/** Whether there is a limit on memory, how near it is, and what is evicted then. Needs only INFO memory and stats. */
 export function judgeMemory(info: Reading<Info>): Finding {
   const check = 'memory'
   if ('refused' in info) return unread(check, info.refused)

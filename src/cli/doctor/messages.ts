@@ -4,7 +4,7 @@ import type { Finding } from './finding.ts'
 import { listen } from './listening.ts'
 import { messageOf, refused } from './refusal.ts'
 
-/** Publishes to channels of our kinds and hears whether it arrives on a connection of its own, as an inbox would. */
+/** Publishes to our kinds of channels and checks whether the messages arrive on a separate connection, as for an inbox. */
 export async function tryMessages(
   { connection }: RedisNode,
   prefix: string,
@@ -25,7 +25,7 @@ export async function tryMessages(
       }
     }
     try {
-      // An empty message is nobody's: other processes let it pass.
+      // Other processes ignore an empty message.
       for (const channel of channels) await connection.command('publish', channel, '')
     } catch (error) {
       if (!isErrorReply(error)) throw error

@@ -1,6 +1,6 @@
 import type { Finding, Level } from './finding.ts'
 
-/** What Redis's error replies mean for us, by the word with which they begin. */
+/** What Redis's error replies mean for us, by their first word. */
 const REFUSALS: Readonly<Record<string, { readonly means: string; readonly change: string }>> = {
   OOM: { means: 'Redis is full', change: 'raise maxmemory, or see the check of memory' },
   READONLY: { means: 'this is a replica', change: 'let clients connect to the master' },
@@ -22,12 +22,12 @@ const REFUSALS: Readonly<Record<string, { readonly means: string; readonly chang
   },
 }
 
-/** Checks that run scripts over several keys, which proxies refuse in words of their own. */
+/** Checks that run scripts over several keys. Proxies refuse them with their own messages. */
 const SCRIPTED = ['scripts', 'entries', 'locks']
 const NO_PROXY =
   'if a proxy stands between: connect to Redis itself, or let it pass EVAL and EVALSHA with several keys of one hash tag'
 
-/** A finding about an operation that Redis has refused; `rights` are those that a user needs for it. */
+/** A finding about an operation that Redis has refused. `rights` are the rights that it needs. */
 export function refused(check: string, what: string, error: unknown, rights: string, level: Level = 'fail'): Finding {
   const message = messageOf(error)
   const code = /^[A-Z]+/.exec(message)?.[0] ?? ''
@@ -42,12 +42,12 @@ export function refused(check: string, what: string, error: unknown, rights: str
   return { check, level, said: `${what} failed, ${known.means}: ${message}`, change: known.change }
 }
 
-/** Whether Redis has refused the log-in itself. */
+/** Whether Redis has refused the login itself. */
 export function isLogInRefused(error: unknown): boolean {
   return /^(NOAUTH|WRONGPASS|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/.test(messageOf(error))
 }
 
-/** Without where in a script an error was, and without the name of an option that the command line has not. */
+/** Without the position in a script, and without the name of an option that the command line does not have. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return message

@@ -7,7 +7,7 @@ import type { Level } from './finding.ts'
 const COLOURS: Readonly<Record<Level, Colour>> = { ok: 'green', warn: 'yellow', fail: 'red', unknown: 'dim' }
 const LEVELS: readonly Level[] = ['ok', 'warn', 'fail', 'unknown']
 
-/** Prints what was found and returns what to exit with. */
+/** Prints the findings and returns the exit code. */
 export function reportDiagnoses(
   diagnoses: readonly Diagnosis[],
   { json, strict }: Pick<DoctorRequest, 'json' | 'strict'>,

@@ -15,7 +15,7 @@ import { lifeOf, NOT_KEPT } from '../../store/storing.ts'
 import type { Finding } from './finding.ts'
 import { refused } from './refusal.ts'
 
-/** ms after which what a check may leave behind is gone by itself. */
+/** ms after which keys that a check may leave behind expire. */
 const LIVES = 5000
 
 export interface Trial {
@@ -27,12 +27,12 @@ export interface Trial {
   readonly token: string
 }
 
-/** Each asks Redis to do what the cache or the lock asks of it, with their own scripts and keys of their kind. */
+/** Each asks Redis for the same operations as the cache or the lock, with their scripts and similar keys. */
 export async function tryScripts({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'scripts'
   const keys = entryKeys(prefix, key)
   const args = [LIVES, '', '', `${TOKEN_PREFIX}:${token}`, '']
-  // The second call goes by hash, as it recognises its own lease.
+  // The second call uses the hash. It recognises its own lease.
   for (const right of ['eval', 'evalsha']) {
     const error = await failureOf(connection.run(claim, [keys.value, keys.lease, keys.waiters, keys.last], args))
     if (error !== undefined) {
@@ -45,7 +45,7 @@ export async function tryScripts({ connection, prefix, key, token }: Trial): Pro
   return { check, level: 'ok', said: 'EVAL, EVALSHA and SCRIPT LOAD are allowed' }
 }
 
-/** A refill from its claim to its end, and an invalidation. */
+/** A refill from claim to end, and an invalidation. */
 export async function tryEntries({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'entries'
   const { value, lease, waiters, last } = entryKeys(prefix, key)
@@ -69,7 +69,7 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   return { check, level: 'ok', said: 'an entry could be claimed, stored, read and removed' }
 }
 
-/** Only those who use `Locker` need it. */
+/** Only users of `Locker` need it. */
 export async function tryLocks({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'locks'
   const { lock, queue, chain } = lockKeys(connection.client, `${prefix}:{${key}}:lock`)
@@ -92,7 +92,7 @@ export async function tryClearing({ connection, prefix, key }: Trial): Promise<F
   return { check, level: 'ok', said: 'SCAN and UNLINK are allowed' }
 }
 
-/** What an operation was refused with. What was not answered at all is no refusal, and goes on to the caller. */
+/** The error with which Redis refused an operation. A missing answer is not a refusal, and is passed on to the caller. */
 async function failureOf(operation: Promise<unknown>): Promise<unknown> {
   try {
     await operation

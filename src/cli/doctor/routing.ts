@@ -8,7 +8,7 @@ const READS = 20
 /** ms after which what a check may leave behind is gone by itself. */
 const LIVES = 5000
 
-/** Whether what was just written is read. A proxy, or a service, that sends reads to replicas answers with what was there before. */
+/** Whether a read sees what was just written. A proxy or a service that sends reads to replicas returns the old value. */
 export async function tryReads({ connection, prefix, key }: Trial): Promise<Finding> {
   const name = `${prefix}:{${key}}:reads`
   const seen: (string | null)[] = []
@@ -25,7 +25,7 @@ export async function tryReads({ connection, prefix, key }: Trial): Promise<Find
   return judgeReads(seen)
 }
 
-/** `seen`: what was read right after 0, 1, 2 … had been written. */
+/** `seen`: what was read right after writing 0, 1, 2 … */
 export function judgeReads(seen: readonly (string | null)[]): Finding {
   const check = 'reads'
   const old = seen.filter((value, number) => value !== String(number)).length
@@ -36,7 +36,7 @@ export function judgeReads(seen: readonly (string | null)[]): Finding {
   }
 }
 
-/** Whether keys of several hash slots may be asked for at once. herdlock copes where they may not. */
+/** Whether one command may ask for keys of several hash slots. herdlock also works if it may not. */
 export async function tryKeys({ connection, prefix, key }: Trial): Promise<Finding> {
   const check = 'keys'
   const names = ['a', 'b', 'c'].map((tag) => `${prefix}:{${key}-${tag}}`)

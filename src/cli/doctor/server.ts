@@ -3,13 +3,13 @@ import { type Info, numberIn } from './info.ts'
 
 const OLDEST = [6, 2] as const
 
-/** Name and version for people, as INFO tells them. */
+/** Name and version for people, from INFO. */
 function productOf(info: Info): string {
   const valkey = info.get('valkey_version')
   return valkey === undefined ? `Redis ${info.get('redis_version') ?? '?'}` : `Valkey ${valkey}`
 }
 
-/** Scripts that write after TIME, SET with its options, and GETEX want Redis 6.2; every Valkey is newer than that. */
+/** Scripts that write after TIME, SET with its options, and GETEX need Redis 6.2. Every Valkey is newer. */
 export function judgeVersion(info: Reading<Info>): Finding {
   const check = 'version'
   if ('refused' in info) return unread(check, info.refused)
@@ -42,12 +42,12 @@ export function judgeRole(info: Reading<Info>): Finding {
   return { check, level: 'ok', said: `master, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}` }
 }
 
-/** Share of the connections that may be used before it is told. */
+/** Share of connections in use that is still fine. */
 const CROWDED = 0.8
-/** One for commands, one for messages. */
+/** Connections of a process: one for commands, one for messages. */
 const CONNECTIONS_A_PROCESS = 2
 
-/** `processes`: how many there will be, where that is known. */
+/** `processes`: how many there will be, if known. */
 export function judgeConnections(info: Reading<Info>, processes?: number): Finding {
   const check = 'clients'
   if ('refused' in info) return unread(check, info.refused)

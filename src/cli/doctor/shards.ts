@@ -6,8 +6,9 @@ import { listen } from './listening.ts'
 import { messageOf } from './refusal.ts'
 
 /**
- * Publishes to a shard of a Cluster, as results of refills are published, and hears whether it arrives. `tag` hashes to one
- * of the node's slots. Where it does not, results go to every node, which costs the Cluster more and nobody a result.
+ * Publishes to a shard of a Cluster, as for results of refills, and checks whether the message arrives. `tag` hashes to
+ * one of the node's slots. If it does not arrive, results go to every node: this costs the Cluster more, but no result is
+ * lost.
  */
 export async function tryShard(
   { address, connection }: RedisNode,

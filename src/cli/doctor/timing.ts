@@ -1,6 +1,9 @@
 import type { Finding } from './finding.ts'
 
-/** ms: a median above it makes a hit in Redis dear; one PING in a hundred above it is near `commandTimeout`. */
+/**
+ * ms. A median above the first makes a hit in Redis expensive. One PING in a hundred above the second is near
+ * `commandTimeout`.
+ */
 const SLOW_MEDIAN = 5
 const SLOW_TAIL = 100
 
@@ -38,10 +41,10 @@ export function judgeLatency(samples: readonly number[], commandTimeout: number)
   return { check, level: 'ok', said }
 }
 
-/** ms from which clocks count as apart, beyond what the measurement leaves open. */
+/** ms from which clocks count as different, beyond the uncertainty of the measurement. */
 const APART = 1000
 
-/** `skew`: ms by which Redis's clock is ahead of this host's; known to within `uncertainty` ms. */
+/** `skew`: ms by which Redis's clock is ahead of this host's, within `uncertainty` ms. */
 export function judgeClock(skew: number, uncertainty: number): Finding {
   const check = 'clock'
   const by = `${ms(Math.abs(skew))} ${skew < 0 ? 'behind' : 'ahead of'} this host, ± ${ms(uncertainty)}`

@@ -3,19 +3,19 @@ import { entryKeysBeginning } from '../../redis/entry-keys.ts'
 import { lockKeys, lockOfQueue, QUEUES_BEGINNING } from '../../redis/lock-keys.ts'
 import { scanAll } from '../../redis/scan.ts'
 
-/** Something that stands in Redis, found by its name and not looked at yet. */
+/** Something in Redis that was found by its name and not examined yet. */
 export interface Found {
   readonly kind: 'entry' | 'lease' | 'lock'
-  /** Of entries and leases in its readable, escaped form; of locks as it is. */
+  /** For entries and leases the readable, escaped form; for locks the key itself. */
   readonly key: string
-  /** Its key in Redis, and that of those who wait for it. */
+  /** Its key in Redis, and the key of its waiters. */
   readonly redisKey: string
   readonly waitersKey: string
   /** A connection to the node that holds it. */
   readonly node: Connection
 }
 
-/** Finds all entries and leases under a prefix in one Redis by SCAN, batch after batch. One may be found twice. */
+/** Finds all entries and leases under a prefix in one Redis with SCAN, batch after batch. It may find one twice. */
 export async function* findStored(node: Connection, prefix: string): AsyncGenerator<readonly Found[]> {
   for await (const keys of scanAll(node, entryKeysBeginning(prefix))) {
     yield keys.flatMap((redisKey): Found | [] => {
@@ -37,7 +37,7 @@ export async function* findAwaitedLocks(node: Connection): AsyncGenerator<readon
   }
 }
 
-/** Finds what may be locks among the keys that begin so: only whoever names the beginning knows. */
+/** Finds keys with this prefix that may be locks. Only the user who names the prefix knows whether they are. */
 export async function* findLocks(node: Connection, beginning: string): AsyncGenerator<readonly Found[]> {
   for await (const keys of scanAll(node, beginning)) {
     yield keys.map((key) => {

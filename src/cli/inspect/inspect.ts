@@ -9,14 +9,14 @@ import { findAwaitedLocks, findLocks, findStored } from './find.ts'
 import { type ListedEntry, type ListedLease, lookAtEntry, lookAtLease } from './look.ts'
 import { Shortlist } from './shortlist.ts'
 
-/** What stands in one Redis, or in one Cluster: the first of each kind, and how many there are. */
+/** The contents of one Redis or Cluster: the first of each kind, and how many there are. */
 export interface Inventory {
   readonly instance: string
   readonly leases: { readonly total: number; readonly items: readonly ListedLease[] }
   readonly entries: { readonly total: number; readonly items: readonly ListedEntry[] }
 }
 
-/** Lists what each Redis of the request holds. Rejects with what the first that fails has to say. */
+/** Lists the contents of each Redis of the request. Rejects with the error of the first that fails. */
 export async function inspect(request: InspectRequest, open: Open): Promise<Inventory[]> {
   const inventories: Inventory[] = []
   for (const address of request.addresses) inventories.push(await inspectOne(address, request, open))

@@ -8,7 +8,7 @@ import type { Found } from './find.ts'
 export interface ListedLease {
   readonly kind: 'lease' | 'lock'
   readonly key: string
-  /** The inbox of the process that holds it; `undefined` where that is no herdlock. The token itself stays secret. */
+  /** The inbox of the process that holds it; `undefined` if the holder does not use herdlock. The token itself stays secret. */
   readonly holder: string | undefined
   /** ms; -1 when it never ends. */
   readonly remaining: number
@@ -20,8 +20,8 @@ export interface ListedLease {
 export interface ListedEntry {
   readonly key: string
   /**
-   * `outdated`: past its windows, or one of its tags was invalidated. `unshared`: a marker that results of the key are not
-   * to be shared. `foreign`: nothing of ours, or of another version.
+   * `outdated`: past its windows, or one of its tags was invalidated. `unshared`: a marker that results of the key must
+   * not be shared. `foreign`: not written by herdlock, or by another version.
    */
   readonly state: 'fresh' | 'stale' | 'outdated' | 'unshared' | 'failed' | 'foreign'
   /** From now to the end of `ttl` and of each window, 0 when it has ended. */
@@ -37,7 +37,7 @@ export interface ListedEntry {
   readonly tags: readonly string[]
 }
 
-/** The lease or lock behind a name; `undefined` when it has gone meanwhile, or is none. */
+/** The lease or lock with a name; `undefined` if it has disappeared meanwhile, or is not one. */
 export async function lookAtLease({ kind, key, redisKey, waitersKey, node }: Found): Promise<ListedLease | undefined> {
   if (kind === 'entry') return undefined
   const held = await readHolding(node, redisKey, kind, waitersKey)
@@ -50,7 +50,7 @@ type Head = NonNullable<EntryHead['envelope']>
 
 const FOREIGN = { fresh: 0, staleWhileRevalidate: 0, staleIfError: 0, loadTime: 0, tags: [] } as const
 
-/** The entry behind a name; `undefined` when it has gone meanwhile. */
+/** The entry with a name; `undefined` if it has disappeared meanwhile. */
 export async function lookAtEntry(
   { key, redisKey, node }: Found,
   leftByTags: (envelope: Head, now: number) => Promise<Head | undefined>,

@@ -2,7 +2,7 @@ import { type Output, paint, printable, table } from '../output.ts'
 import type { Inventory } from './inspect.ts'
 import type { ListedEntry, ListedLease } from './look.ts'
 
-/** Prints what was found; with `json` as one object, durations in ms. */
+/** Prints what was found; with `json` as one object with durations in ms. */
 export function reportInventories(inventories: readonly Inventory[], json: boolean, output: Output): void {
   if (json) {
     output.write(`${JSON.stringify({ instances: inventories }, null, 2)}\n`)

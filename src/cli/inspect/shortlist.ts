@@ -1,11 +1,11 @@
 import type { Found } from './find.ts'
 
-/** The first so many of what is found, each once; the others are counted. */
+/** The first items that are found, up to a limit, each once. The others are counted. */
 export class Shortlist<T> {
   readonly items: T[] = []
   readonly #limit: number
   readonly #read: (found: Found) => Promise<T | undefined>
-  /** Keys of all that was found; SCAN may find one twice. */
+  /** The keys of everything that was found, because SCAN may find one twice. */
   readonly #known = new Set<string>()
   #gone = 0
 

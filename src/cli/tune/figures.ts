@@ -1,4 +1,4 @@
-/** A log of one instant counts as one of a second. */
+/** A log with a single time counts as one second long. */
 export function secondsOf(span: number): number {
   return span === 0 ? 1 : span / 1000
 }

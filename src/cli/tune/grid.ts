@@ -16,7 +16,7 @@ export interface Axes {
   readonly processes: readonly number[]
 }
 
-/** Replays the recording with each combination; `note` is told before each of the replays. */
+/** Replays the recording with each combination. Calls `note` before each replay. */
 export function replayAll(recording: Recording, axes: Axes, note: (done: number, of: number) => void): Cell[] {
   const { ttls, stales, processes } = axes
   const plain = ttls.flatMap((ttl) =>
@@ -38,12 +38,12 @@ export function replayAll(recording: Recording, axes: Axes, note: (done: number,
   })
 }
 
-/** Of the loads that the longest ttl spares, the share that is good enough. */
+/** Share of the loads that the longest ttl saves which is good enough. */
 export const ENOUGH = 0.9
 
 /**
- * The shortest ttl that spares at least `ENOUGH` of the loads that the longest one spares, with herdlock and the smallest
- * stale window: beyond it values grow older and little is gained. `undefined` where no ttl spares any.
+ * The shortest ttl that saves at least `ENOUGH` of the loads that the longest one saves, with herdlock and the smallest
+ * stale window. A longer ttl makes values older and gains little. `undefined` if no ttl saves any load.
  */
 export function advisedTtl(cells: readonly Cell[], requests: number): number | undefined {
   const ours = cells.filter((cell) => cell.with === 'herdlock')

@@ -6,29 +6,29 @@ export interface Asked {
   /** ms since 1970. */
   readonly at: number
   readonly key: string
-  /** Of the answer; 0 where the line does not say. */
+  /** Size of the answer; 0 if the line does not say. */
   readonly bytes: number
-  /** ms that making the answer takes; `undefined` where the line does not say. */
+  /** ms that the load takes; `undefined` if the line does not say. */
   readonly load: number | undefined
   /** Whether the answer is kept. */
   readonly isKept: boolean
 }
 
-/** A load that a capture tells of, which took so many ms. */
+/** A load in a capture, and how many ms it took. */
 export interface Loaded {
   readonly key: string
   readonly took: number
 }
 
-/** `other`: a line that is no request of the cache's, such as a POST. `bad`: one that cannot be read. */
+/** `other`: a line that is not a request for the cache, such as a POST. `bad`: a line that cannot be read. */
 export type Line = { readonly asked: Asked } | { readonly loaded: Loaded } | 'other' | 'bad'
 
-/** Which field or column says what; `undefined`: the first of the usual names that is there. */
+/** The names of fields or columns. `undefined`: the first usual name that exists. */
 export interface Columns {
   readonly key: string | undefined
   readonly time: string | undefined
   readonly bytes: string | undefined
-  /** Its unit is that of the name: `…_ms` and `…Ms` are ms, all others seconds. */
+  /** The name decides the unit: `…_ms` and `…Ms` are ms, all others seconds. */
   readonly duration: string | undefined
 }
 
@@ -39,7 +39,7 @@ const USUAL = {
   duration: ['duration_ms', 'durationMs', 'responseTime_ms', 'duration', 'request_time'],
 } as const
 
-/** The formats Common and Combined of Apache and nginx: host, ident, user, time, request, status, bytes, and what follows. */
+/** The Common and Combined formats of Apache and nginx: host, ident, user, time, request, status, bytes, and the rest. */
 const COMMON = /^(\S+) (\S+) (\S+) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-)(.*)$/
 /** Channels whose messages are requests: each call of a cache makes one. */
 const REQUESTS = /^herdlock:(hit|stale|miss|coalesced)$/
@@ -83,7 +83,7 @@ function parseJson(text: string, columns: Columns): Line {
   })
 }
 
-/** A message of a diagnostics channel, with the instant at which it came as `time`. */
+/** A message of a diagnostics channel, with the time of its arrival as `time`. */
 function parseMessage(channel: string, fields: Record<string, unknown>): Line {
   const { key, time, loadTime } = fields
   if (typeof key !== 'string') return channel.startsWith('herdlock:') ? 'other' : 'bad'
@@ -95,7 +95,7 @@ function parseMessage(channel: string, fields: Record<string, unknown>): Line {
   return { asked: { at, key, bytes: 0, load: undefined, isKept: true } }
 }
 
-/** What the middleware would take up. A 304 and a part are made of a whole answer, which is kept. */
+/** Whether the middleware would handle it. A 304 and a part come from a whole answer, which is kept. */
 function asRequest({ method, status, ...asked }: Omit<Asked, 'isKept'> & { method: string; status: number }): Line {
   if (method !== 'GET' && method !== 'HEAD') return 'other'
   return { asked: { ...asked, isKept: status === 304 || status === 206 || DEFAULT_TTL_STATUSES.has(status) } }

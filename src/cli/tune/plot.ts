@@ -9,7 +9,7 @@ const RIGHT = 250
 const TOP = 50
 const BOTTOM = 60
 
-/** Of the first lines the strongest; each has a dash of its own, so that no colour is needed to tell them apart. */
+/** The dashes of the lines, the strongest first. Each line has its own dash, so colours are not needed to distinguish them. */
 const DASHES = ['', '6 4', '2 3', '10 3 2 3', '1 5']
 
 interface Curve {
@@ -104,7 +104,7 @@ function drawn(
   ].join('\n')
 }
 
-/** 1, 2 and 5 times powers of ten that lie between; fewer of them where that would be many. */
+/** 1, 2 and 5 times the powers of ten in between; fewer if there would be many. */
 function stepsBetween(low: number, high: number): number[] {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))]
   const factors = last - first > 3 ? [1] : [1, 2, 5]

@@ -6,24 +6,24 @@ import { createGunzip } from 'node:zlib'
 import { type Columns, parseLine } from './line.ts'
 import { Recorder, type Recording } from './recording.ts'
 
-/** What was read of a log. */
+/** The contents of a log. */
 export interface Log {
   readonly recording: Recording
   readonly lines: number
-  /** Lines that are no requests of the cache's, such as a POST. */
+  /** Lines that are not requests for the cache, such as a POST. */
   readonly others: number
   readonly bad: number
-  /** The first few that could not be read. */
+  /** The first few lines that could not be read. */
   readonly badLines: readonly { readonly number: number; readonly text: string }[]
 }
 
 const SHOWN = 3
-/** Lines after which it is told how far it is. */
+/** How many lines are read between two notes on progress. */
 const NOTE_EVERY = 10_000
 
 /**
- * Reads a file, gzipped where its name ends in `.gz`, or what comes in where it is `-`. A line that cannot be read is
- * counted and stops nothing. `note` is told from time to time how many lines were read. Rejects where the file cannot be read.
+ * Reads a file, gzipped if its name ends in `.gz`, or standard input if it is `-`. A line that cannot be read is counted,
+ * and reading goes on. Calls `note` from time to time with the number of lines read. Rejects if the file cannot be read.
  */
 export async function readLog(
   file: string,

@@ -1,9 +1,9 @@
 import type { Asked, Loaded } from './line.ts'
 
-/** The load time of an answer whose duration nobody has noted, until it is known better. */
+/** The load time of an answer without a recorded duration, until it is known. */
 const UNKNOWN = -1
 
-/** The requests of the past in the order in which they came, in columns: a million of them take some 30 MB. */
+/** The requests of the past in order of arrival, in columns. A million of them take about 30 MB. */
 export interface Recording {
   readonly length: number
   readonly keys: number
@@ -17,7 +17,7 @@ export interface Recording {
   readonly isKept: Uint8Array
   /** ms from the first to the last. */
   readonly span: number
-  /** Whether the lines name whole seconds only: then those of a second have been spread over it. */
+  /** Whether the lines have only whole seconds. Then the requests of a second have been spread over it. */
   readonly isSpread: boolean
 }
 
@@ -46,7 +46,7 @@ export class Recorder {
     this.#took.set(this.#numberOf(key), took)
   }
 
-  /** `load`: ms that a load takes of which nothing is known. */
+  /** `load`: ms that a load takes if nothing is known. */
   finish(load: number): Recording {
     const length = this.#at.length
     const order = Uint32Array.from({ length }, (_, index) => index)
@@ -79,7 +79,7 @@ export class Recorder {
   }
 }
 
-/** Requests that are noted under one second come evenly over it: all at once they would be a herd that never was. */
+/** Spreads requests of the same second evenly over it. Otherwise they would look like a herd that never happened. */
 function spreadSeconds(at: Float64Array): void {
   for (let from = 0; from < at.length;) {
     let to = from

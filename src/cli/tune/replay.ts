@@ -1,12 +1,12 @@
 import type { Recording } from './recording.ts'
 
-/** What a replay has come to. */
+/** The result of a replay. */
 export interface Outcome {
   /** Answers that the origin had to make. */
   readonly loads: number
-  /** Callers who got a stale value. */
+  /** Callers that got a stale value. */
   readonly stale: number
-  /** Callers who had to wait for a load, their own or another's. */
+  /** Callers that had to wait for a load, their own or another one. */
   readonly waited: number
   /** The most loads of one key at one time. */
   readonly herd: number
@@ -24,14 +24,14 @@ export interface Windows {
 const NEVER = -Infinity
 
 /**
- * With herdlock, its processes sharing a Redis: one load of a key at a time over all of them. `ttl` begins when a load
- * ends. A stale value is served at once while one load runs; without one, all wait for the load. What is not kept goes
- * to those who waited for it, and to nobody after.
+ * With herdlock, whose processes share a Redis: one load of a key at a time across all of them. `ttl` begins when a load
+ * ends. A stale value is served at once while one load runs; without one, all callers wait for the load. An answer that
+ * is not kept goes only to the callers that waited for it.
  */
 export function replayHerdlock(recording: Recording, { ttl, staleWhileRevalidate }: Windows): Outcome {
   const { length, keys, at, key, bytes, load, isKept } = recording
   const freshUntil = new Float64Array(keys).fill(NEVER)
-  /** The end of the load that is under way, or was last. */
+  /** The end of the running load, or of the last one. */
   const loadedAt = new Float64Array(keys).fill(NEVER)
   const isLoading = new Uint8Array(keys)
   const willBeKept = new Uint8Array(keys)
@@ -62,7 +62,7 @@ export function replayHerdlock(recording: Recording, { ttl, staleWhileRevalidate
 }
 
 /**
- * Without herdlock: a cache with this ttl in each process, nothing more. Whoever finds nothing fresh loads. Requests go to
+ * Without herdlock: only a cache with this ttl in each process. A caller that finds nothing fresh loads. Requests go to
  * the processes in turn.
  */
 export function replayPlain(recording: Recording, ttl: number, processes: number): Outcome {
@@ -97,10 +97,10 @@ export function replayPlain(recording: Recording, ttl: number, processes: number
   return { loads, stale: 0, waited: loads, herd, bytes: loadedBytes }
 }
 
-/** The loads of one key that are under way. */
+/** The running loads of one key. */
 interface Running {
   firstEnd: number
-  /** When each ends, whose cache it fills, and whether it is kept. */
+  /** When each ends, which cache it fills, and whether it is kept. */
   readonly loads: { readonly end: number; readonly slot: number; readonly isKept: boolean }[]
 }
 

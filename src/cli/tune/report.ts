@@ -4,7 +4,7 @@ import { duration, secondsOf } from './figures.ts'
 import { type Cell, ENOUGH } from './grid.ts'
 import type { Tuning } from './tune.ts'
 
-/** Prints what a log has come to. */
+/** Prints the results for a log. */
 export function reportTuning(tuning: Tuning, json: boolean, output: Output): void {
   output.write(json ? `${JSON.stringify(asJson(tuning))}\n` : asText(tuning, output))
 }

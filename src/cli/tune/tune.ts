@@ -6,7 +6,7 @@ import { advisedTtl, type Cell, replayAll } from './grid.ts'
 import { plot } from './plot.ts'
 import { type Log, readLog } from './read-log.ts'
 
-/** What was found out about a log. */
+/** The findings about a log. */
 export interface Tuning {
   readonly log: Log
   readonly cells: readonly Cell[]
@@ -14,7 +14,7 @@ export interface Tuning {
   readonly advised: number | undefined
 }
 
-/** Replays the log that the request names. `tell`: of what is being done, for a person who waits. */
+/** Replays the log that the request names. Calls `tell` with the progress, for a waiting person. */
 export async function tune(request: TuneRequest, tell: (text: string) => void): Promise<Tuning> {
   const note = sometimes(tell)
   const log = await read(request, note)
@@ -44,7 +44,7 @@ async function write(file: string, text: string): Promise<void> {
   })
 }
 
-/** ms between two notes on how far it is. */
+/** ms between two notes on progress. */
 const NOTE_EVERY = 1000
 
 function sometimes(tell: (text: string) => void): (text: string) => void {
