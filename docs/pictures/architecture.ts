@@ -6,9 +6,9 @@ export const architecture: Picture = boxes({
   title: 'What runs where',
   description:
     'Two processes of an application, each with herdlock inside: the middleware singleFlight and the helper getOrRefill ' +
-    'use a cache, which has memory, flights, and an inbox. Both processes share one Redis with entries, leases and the ' +
-    'names of those who wait. Commands go through the client of the application; messages come back by the inbox, a ' +
-    'connection that herdlock opens. Loaders and handlers ask the origin.',
+    'use a cache, which has memory, flights, and an inbox. Both processes share one Redis with entries, leases and lists ' +
+    'of waiters. Commands go through the client of the application. Messages arrive on the inbox, a connection that ' +
+    'herdlock opens. Loaders and handlers ask the origin.',
   width: 880,
   height: 446,
   boxes: [
@@ -33,7 +33,7 @@ export const architecture: Picture = boxes({
       width: 128,
       height: 50,
       label: 'flights',
-      lines: ['one load a key'],
+      lines: ['one load per key'],
       kind: 'good-box',
     },
     {
@@ -53,7 +53,7 @@ export const architecture: Picture = boxes({
       width: 128,
       height: 50,
       label: 'flights',
-      lines: ['one load a key'],
+      lines: ['one load per key'],
       kind: 'good-box',
     },
     { id: 'client1', x: 46, y: 202, width: 128, height: 42, label: 'your client' },
@@ -67,7 +67,7 @@ export const architecture: Picture = boxes({
       width: 660,
       height: 76,
       label: 'Redis',
-      lines: ['entries, each with the instants at which it ends', 'leases of refills, locks, and who waits for them'],
+      lines: ['entries, each with the times at which it ends', 'leases of refills, locks, and their waiters'],
     },
     { id: 'origin', x: 365, y: 64, width: 150, height: 60, label: 'origin', lines: ['database, API, handler'] },
   ],
@@ -79,5 +79,5 @@ export const architecture: Picture = boxes({
     { from: 'redis.top+190', to: 'inbox2.bottom', say: 'messages', dashed: true },
     { from: 'client2.bottom+-40', to: 'redis.top+290', say: 'claim, store' },
   ],
-  gist: 'Two connections a process: the client that you hand over, and one for messages.',
+  gist: 'Two connections for each process: your client, and one for messages.',
 })

@@ -5,9 +5,9 @@ export const crash: Picture = sequence({
   name: 'crash',
   title: 'The leader dies',
   description:
-    'Process A has the lease and runs the loader; process B waits to be told. A is killed. Nobody extends its lease any ' +
-    'more, so it ends after lockTtl at most. B, whose timer is set to that moment, claims again, gets the lease, and ' +
-    'runs the loader itself. Its callers are answered; of several waiting processes one does so.',
+    'Process A has the lease and runs the loader; process B waits for a message. A is killed. Nobody extends its lease ' +
+    'any more, so it ends after at most lockTtl. The timer of B is set to that moment. B claims again, gets the lease, and ' +
+    'runs the loader itself. Its callers are answered. Of several waiting processes, one does so.',
   actors: [
     { id: 'b', label: 'process B', x: 330 },
     { id: 'redis', label: 'Redis', x: 560 },
@@ -26,8 +26,8 @@ export const crash: Picture = sequence({
     { from: 'a', to: 'redis', say: 'extend', dashed: true },
     { death: 'a', say: 'killed' },
     { beside: 'redis', lines: ['nobody extends it'], below: 20 },
-    { beside: 'b', lines: ['its timer stands at', 'the end of the lease'], below: 0 },
-    { moment: 'the lease ends: lockTtl after its last extension, at most', below: 60 },
+    { beside: 'b', lines: ['its timer is set to', 'the end of the lease'], below: 0 },
+    { moment: 'the lease ends, at most lockTtl after its last extension', below: 60 },
     { end: 'redis' },
     { from: 'b', to: 'redis', say: 'claim' },
     { from: 'redis', to: 'b', say: 'nothing; the lease is yours', below: 26 },
@@ -41,5 +41,5 @@ export const crash: Picture = sequence({
     { from: 'b', to: 'redis', say: 'store, if still mine', kind: 'good' },
     { end: 'redis' },
   ],
-  gist: 'A dead leader costs those who wait the rest of its lease, and one of them takes over.',
+  gist: 'A dead leader costs the waiting processes the rest of its lease. Then one of them takes over.',
 })
