@@ -233,7 +233,7 @@ export class SubscriberError extends HerdlockError {
 
   constructor(instance: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    super('SUBSCRIBER', `the connection to ${instance} for messages does not stand: ${why}`, { cause })
+    super('SUBSCRIBER', `the connection to ${instance} for messages is not open: ${why}`, { cause })
     this.instance = instance
   }
 }
