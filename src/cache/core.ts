@@ -4,6 +4,7 @@ import type { Local } from './local/local.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Reentrance } from './refill/reentrance.ts'
 import type { LoadLimit } from './shared/load-limit.ts'
+import type { PartialLoads } from './stream/partial-loads.ts'
 import type { RedisTier } from './shared/tier.ts'
 import type { Events } from './watch/events.ts'
 
@@ -20,6 +21,8 @@ export interface CacheCore {
   readonly local: Local
   /** L2 and everything that is shared with other processes; absent without Redis. */
   readonly redis: RedisTier | undefined
+  /** What loads make piece by piece, told to other processes; absent without Redis. */
+  readonly partial: PartialLoads | undefined
   /** Absent: any number of loads may run at once. */
   readonly limit: LoadLimit | undefined
 }

@@ -7,6 +7,7 @@ import type { StandardSchemaV1, ValueOf } from './schema/standard-schema.ts'
 import type { TypedCache } from './typed-cache.ts'
 import { resolveOptions, type CacheOptions, type ResolvedOptions } from './options.ts'
 import { RedisTier } from './shared/tier.ts'
+import { PartialLoads } from './stream/partial-loads.ts'
 import { SharedStreams } from './stream/shared-streams.ts'
 
 /**
@@ -23,6 +24,7 @@ export function createCache(options: CacheOptions): Cache {
 export function createCacheOn(options: CacheOptions, clock: Clock, random: Random): Cache {
   return new RefillCache(resolveWithClients(options), clock, random, {
     openTier: (...parts) => new RedisTier(...parts),
+    openPartial: (...parts) => new PartialLoads(...parts),
     openStreams: (core, claims) => new SharedStreams(core, claims),
   })
 }

@@ -12,6 +12,7 @@ import type { BatchLoader } from './refill/batch.ts'
 import type { Loader } from './refill/loader-context.ts'
 import type { CacheEvent, CacheListener, Events } from './watch/events.ts'
 import type { Producer, StreamOptions } from './stream/options.ts'
+import { sharingBy } from './stream/partial-sharing.ts'
 import type { SharedStream } from './stream/shared-stream.ts'
 import { shareInside, type Inside } from './watch/inside.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
@@ -54,7 +55,7 @@ export class Namespace implements Cache {
   readonly #peek: Cache['peek']
 
   constructor(whole: Whole, name: string, path: string) {
-    const { known, sync, clock, events } = whole
+    const { known, sync, clock, events, inside } = whole
     this.name = name
     this.#whole = whole
     this.#path = path
@@ -76,6 +77,7 @@ export class Namespace implements Cache {
         stale: (key, tier) => events.stale(this.#beginning + key, tier),
         coalesced: (key) => events.coalesced(this.#beginning + key),
       },
+      partial: sharingBy(inside.partial, (key) => this.#beginning + key),
       path,
     })
   }

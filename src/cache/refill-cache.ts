@@ -42,6 +42,7 @@ import type { RedisTier } from './shared/tier.ts'
 import type { Producer, StreamOptions } from './stream/options.ts'
 import type { SharedStream } from './stream/shared-stream.ts'
 import type { SharedStreams } from './stream/shared-streams.ts'
+import { sharingBy } from './stream/partial-sharing.ts'
 import { Events, type CacheEvent, type CacheListener } from './watch/events.ts'
 import type { CacheFlight, Inspection, LeaseListing } from './watch/inspection.ts'
 import { shareInside } from './watch/inside.ts'
@@ -66,23 +67,22 @@ export class RefillCache implements Cache {
   readonly #inspections: Inspections
   readonly #whole: Whole
 
-  constructor(options: ResolvedOptions, clock: Clock, random: Random, { openTier, openStreams }: CacheParts = {}) {
+  constructor(options: ResolvedOptions, clock: Clock, random: Random, parts: CacheParts = {}) {
     this.#clock = clock
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
     const memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
     const released = <V>(key: string, brought: unknown, to: 'alone' | 'again'): V | Promise<V> =>
       to === 'alone' ? aloneWith(this.#core, key, brought as Brought<V>) : this.#reads.again(key, brought as Brought<V>)
-    const local = new Local(memory, new Flights(clock, released), clock, {
+    const local = (this.#local = new Local(memory, new Flights(clock, released), clock, {
       unsyncedTtl: options.memory === false ? DEFAULT_UNSYNCED_TTL : options.memory.unsyncedTtl,
       isTracking: options.memory !== false && options.memory.tracking,
       isAlone: options.redis.length === 0,
-    })
-    this.#local = local
+    }))
     const redis =
       options.redis.length === 0
         ? undefined
-        : openTier?.(options, clock, random, {
+        : parts.openTier?.(options, clock, random, {
             report: (error) => this.#events.report(error),
             onChange: (change) => this.#apply(change),
             onTracked: (forms) => forms.forEach((form) => local.forgetForm(form)),
@@ -100,16 +100,18 @@ export class RefillCache implements Cache {
       local,
       redis,
       limit: this.#limitOf(options, redis),
+      partial: redis && parts.openPartial?.(redis, clock, random, this.#closing.signal),
     }
     this.#reads = new ReadPath(this.#core)
     this.#claims = new Claims(this.#core, this.#reads)
-    this.#streams = openStreams?.(this.#core, this.#claims)
+    this.#streams = parts.openStreams?.(this.#core, this.#claims)
     this.#inspections = new Inspections(this.#core)
     const known = memory && !options.forceFresh ? inVersion(memory, options.version) : undefined
     this.getOrRefill = known ? hitsFirst(known, local.sync, clock, this.#events, this.#getOrRefill) : this.#getOrRefill
     this.peek = known ? peeksFirst(known, local.sync, clock, this.#peek) : this.#peek
     const { ttl, loadTimeout } = options
-    const inside = { ttl, loadTimeout, doors: { clock, random }, fleet: redis?.fleet }
+    const partial = sharingBy(this.#core.partial, (key) => this.#inVersion(key))
+    const inside = { ttl, loadTimeout, partial, doors: { clock, random }, fleet: redis?.fleet }
     this.#whole = {
       ...{ cache: this, clock, inside, sync: local.sync, events: this.#events },
       ...{ getOrRefill: this.#getOrRefill, peek: this.#peek, known },
@@ -211,13 +213,12 @@ export class RefillCache implements Cache {
   readonly get = async <V>(asked: string, options?: CallOptions<V>): Promise<V | undefined> => {
     const key = this.#keyOf(asked, options)
     const settings = settingsOf(options, this.#core.options)
-    const { codec } = settings
     const inMemory = this.peek<V>(asked, options)
     if (inMemory !== undefined) return inMemory
-    const entry = await this.#core.redis?.read(key, codec)
+    const entry = await this.#core.redis?.read(key, settings.codec)
     if (entry === undefined || this.#clock.now() >= entry.freshUntil) return undefined
     if (!(await isValid(this.#core, key, settings, entry.value))) return undefined
-    return readOf(isolateRead(entry, codec))
+    return readOf(isolateRead(entry, settings.codec))
   }
 
   readonly set = async <V>(asked: string, value: V, options?: CallOptions<V>): Promise<void> => {

@@ -107,6 +107,17 @@ export interface OptionsFor<Native> {
    */
   shareMustRevalidate?: boolean | undefined
   /**
+   * `true`: answers of `text/event-stream` are for others as any answer is, by their Cache-Control or `ttl`. Who asks while one
+   * is written gets it from the first event on, or from behind the event that `Last-Event-ID` names; handlers do not see
+   * that field. Default `false`: only those that say `s-maxage`, or state their freshness by one of `targetedFields`.
+   */
+  shareEventStreams?: boolean | undefined
+  /**
+   * ms that an event stream may take which is shared. Then it goes on for those who have it, nobody else joins, and it is not
+   * kept. Default 600 000.
+   */
+  maxStreamDuration?: number | undefined
+  /**
    * `true`: requests with Authorization wait for another's run as others do. Default `false`: only where the last answer of
    * their URL was for others. Elsewhere each runs its own handler at once, for its answer will hardly be shared.
    */
@@ -129,6 +140,7 @@ export interface Settings<Native> extends Policy, KeyRules<Native>, SelectingRul
   readonly maxWaiters: number
   readonly unsharedFor: number
   readonly waitWithAuthorization: boolean
+  readonly maxStreamDuration: number
 }
 
 const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
@@ -164,6 +176,8 @@ export function resolveOptions<Native>(options: OptionsFor<Native>): Settings<Na
     heuristicFreshness: checkBoolean('heuristicFreshness', options.heuristicFreshness ?? false),
     shareMustRevalidate: checkBoolean('shareMustRevalidate', options.shareMustRevalidate ?? false),
     waitWithAuthorization: checkBoolean('waitWithAuthorization', options.waitWithAuthorization ?? false),
+    shareEventStreams: checkBoolean('shareEventStreams', options.shareEventStreams ?? false),
+    maxStreamDuration: positiveDuration('maxStreamDuration', options.maxStreamDuration ?? 600_000),
     alsoVaries: [],
     unshareable: undefined,
   }
@@ -176,6 +190,7 @@ const OF_RESPONSES = [
   'targetedFields',
   'heuristicFreshness',
   'shareMustRevalidate',
+  'shareEventStreams',
 ] as const
 
 /**

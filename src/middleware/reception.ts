@@ -106,7 +106,7 @@ export class Reception<Native extends object> {
     if (outerFlightOf(request.native) !== undefined) return undefined
     const key = `Ga${plainKey(request, host, settings)}`
     const stored = peekVariant(this.cache, key, () => selectingFields(request.headers, settings))
-    if (stored === undefined || stored.mustValidate) return undefined
+    if (stored === undefined || stored.mustValidate || stored.isEventStream) return undefined
     this.#outcomes?.hit(key)
     return stored
   }
@@ -146,7 +146,8 @@ export class Reception<Native extends object> {
     }
     const narrowing = narrowingRequest(request)
     const edge = arrival.edge(narrowing)
-    const asked = { ...identity, at: clock.wallNow() }
+    const resumes = narrowing.lastEventId !== undefined && !settings.shareEventStreams
+    const asked = { ...identity, resumes, at: clock.wallNow() }
     const parts = { edge, keys, asked, policy: settings, origin: originOf(request), waitUntil: arrival.waitUntil }
     const exchange = new Exchange({ ...parts, ...narrowing, headers: selecting })
     markHandled(request.native, exchange)

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Over, Resumption, StreamLog } from './stream-log.ts'
 import { type End, writeEnd } from './frames.ts'
-import type { WholeTape } from './tape.ts'
 
 /** A producer gives a sign of life when this share of its time is gone. */
 const SIGN_OF_LIFE_AFTER = 1 / 3
@@ -20,7 +19,16 @@ export interface Publishing {
   readonly onProducerLost: 'restart' | 'resume'
 }
 
+/** What is to be appended: chunks that are not in Redis yet must be at hand. */
+export interface AppendedTape {
+  /** The number of the first chunk that has not come yet. */
+  readonly length: number
+  at(index: number): { readonly frame: Buffer } | undefined
+}
+
 export interface AppenderHooks {
+  /** So many chunks are in Redis now. */
+  onAppended?(count: number): void
   /** Nobody has read in another process when the last command was carried out. */
   onUnread(): void
   /** Nothing is appended any more: another has the lease, or Redis has not answered for too long. */
@@ -35,7 +43,7 @@ export interface AppenderHooks {
  */
 export class Appender {
   readonly #log: StreamLog
-  readonly #tape: WholeTape
+  readonly #tape: AppendedTape
   readonly #clock: Clock
   readonly #publishing: Publishing
   readonly #hooks: AppenderHooks
@@ -55,7 +63,7 @@ export class Appender {
   #timerAt = Infinity
 
   /** `tape` begins with what is in Redis already. */
-  constructor(log: StreamLog, tape: WholeTape, clock: Clock, publishing: Publishing, hooks: AppenderHooks) {
+  constructor(log: StreamLog, tape: AppendedTape, clock: Clock, publishing: Publishing, hooks: AppenderHooks) {
     this.#log = log
     this.#tape = tape
     this.#clock = clock
@@ -92,6 +100,11 @@ export class Appender {
     if (reading !== undefined && reading > 0) return false
     this.#stop(reading === undefined ? 'lost' : 'over')
     return true
+  }
+
+  /** From here on it does without its lease, which may be ended then. Rejects with Redis's error. */
+  async detach(): Promise<void> {
+    if (this.#state === 'open' || this.#state === 'ending') await this.#log.append(this.#appended, [], 'detach')
   }
 
   /** Gives the run up at once: somebody may resume it. */
@@ -143,6 +156,7 @@ export class Appender {
       this.#failingSince = undefined
       if (reading === undefined) return this.#stop('lost')
       this.#appended += chunks
+      this.#hooks.onAppended?.(this.#appended)
       if (over === 'end') return this.#stop('over')
       if (reading === 0) this.#hooks.onUnread()
     } catch (error) {

@@ -42,6 +42,8 @@ export class Relay {
   /** Absent until the run has begun. */
   tape: Window | undefined
   state: RelayState = 'unknown'
+  /** Whether more was in the log when it was last read than is on the tape. */
+  isBehind = false
   /** Whether the run was the entry's present one when it was last read. */
   isPresent = true
   #isStopped = false
@@ -145,7 +147,8 @@ export class Relay {
       if (this.tape.length !== from) return void (this.#isReadAgain = true) // it resumes nothing that is known here
     }
     this.#take(this.tape, from, frames)
-    if (from + frames.length < length) this.#isReadAgain = true
+    this.isBehind = from + frames.length < length
+    if (this.isBehind) this.#isReadAgain = true
   }
 
   #tapeOf(run: string): Window {

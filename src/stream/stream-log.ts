@@ -23,7 +23,7 @@ const MOST_FRAMES = 4096
 const ENOUGH_BYTES = 128 * 1024
 
 /** How a run is over; see the script `streamAppend`. */
-export type Over = '' | 'end' | 'release' | 'if-unread'
+export type Over = '' | 'end' | 'release' | 'if-unread' | 'detach'
 /** Whether a run that is given up may be resumed: then its log is kept. */
 export type Resumption = 'resumable' | 'final'
 

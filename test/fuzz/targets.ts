@@ -211,7 +211,7 @@ export const targets: readonly Target[] = [
       for (const name of FIELDS) {
         const fields = [name, text]
         const map = new FieldMap(fields)
-        const asked = { authorization: true, cookie: false, at: AT }
+        const asked = { authorization: true, cookie: false, resumes: false, at: AT }
         const { kind } = judge(asked, { status: 200, fields: map, at: AT } as never, settings) as { kind?: unknown }
         expectThat(kind !== null, 'there is no verdict')
         blockOf(fields)
@@ -243,7 +243,11 @@ export const targets: readonly Target[] = [
       normalisedPreference('accept-encoding', text, ['gzip'])
       const narrowing = { range: text, 'if-none-match': text, 'if-range': text, 'if-modified-since': text }
       const stored = { status: 200, fields: new FieldMap(['ETag', '"a"']), respondedAt: AT }
-      const selection = selectionOf({ narrowing, narrowed: true, isHead: false }, stored as never, 10)
+      const selection = selectionOf(
+        { narrowing, narrowed: true, isHead: false, lastEventId: undefined },
+        stored as never,
+        10,
+      )
       if (selection.kind !== 'part') return
       expectThat(selection.start >= 0 && selection.start <= selection.end && selection.end < 10, 'it is outside')
     },

@@ -58,8 +58,10 @@ export class LoadRecord<V> implements LoaderContext<V> {
   readonly tags: string[] = []
   /** `share`: waiters get it and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
-  /** Not for loaders, nor is the next. */
+  /** Not for loaders, nor are the next two. */
   readonly execution: Execution
+  /** Gives the load so many ms from now on, in place of what is left of its time. Set while it runs. */
+  allow: ((ms: number) => void) | undefined = undefined
   /** The lease under which the result is stored, if it is. Set when the load begins. */
   lease: Lease | undefined = undefined
   /** The flight that gets the result, if one does. */

@@ -124,7 +124,6 @@ export class Refill<V> {
 
   /** With Redis: until the flight is at its end, load if the lease is ours, else wait to be told and claim again. */
   async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
-    const waitUntil = this.#mayWaitUntil()
     let claim = first
     for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
       if (claim.state === 'fresh') {
@@ -132,7 +131,7 @@ export class Refill<V> {
       } else if (claim.state === 'leased') {
         return this.#lead(this.#leaseOf(redis, claim), claim.stale)
       } else if (claim.state === 'busy') {
-        if (await this.#waitWhileBusy(redis, claim, waitUntil)) return
+        if (await this.#waitWhileBusy(redis, claim)) return
       } else if (claim.state === 'failed') {
         return this.#acceptFailure(claim)
       } else {
@@ -170,14 +169,16 @@ export class Refill<V> {
   }
 
   /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
-  async #waitWhileBusy(redis: RedisTier, claim: Busy<V>, waitUntil: number): Promise<boolean> {
-    const { clock, limit } = this.#core
+  async #waitWhileBusy(redis: RedisTier, claim: Busy<V>): Promise<boolean> {
+    const { clock, limit, partial } = this.#core
+    const waitUntil = this.#mayWaitUntil()
     this.#order.batch?.decided(this.#order.key)
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
     if (limit?.isFull) this.#callers.makeDo() // he may be in line
     this.#callers.noteMiss()
     this.#order.claimant?.busy(claim.holder)
     const startedAt = clock.now()
+    partial?.heldElsewhere(this.#order.key, claim.holder, (ms) => (this.#waitUntil = clock.now() + ms))
     const stopLending = limit?.lendOn(this.#flight, claim.holder)
     const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
     stopLending?.()
@@ -186,7 +187,7 @@ export class Refill<V> {
       await this.#accept(notice)
       return true
     }
-    if (clock.now() < waitUntil) return false
+    if (clock.now() < this.#mayWaitUntil()) return false
     await this.#giveUpWaiting()
     return true
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock, Timer } from '../../clock.ts'
 import { LoadTimeoutError, LockLostError } from '../../errors.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Loader, LoadRecord } from './loader-context.ts'
@@ -20,6 +20,7 @@ export function runLoader<V>(
     // A loader that never settles must leave nothing behind.
     const finish = (): void => {
       timer.cancel()
+      record.allow = undefined
       execution.onAbort = undefined
     }
     execution.onAbort = (reason) => {
@@ -27,12 +28,18 @@ export function runLoader<V>(
       finish()
       reject(reason)
     }
-    const timer = clock.setTimeout(() => {
-      const error = new LoadTimeoutError(record.fullKey, loadTimeout)
-      execution.abort(error)
-      finish()
-      reject(error)
-    }, loadTimeout)
+    const start = (ms: number): Timer =>
+      clock.setTimeout(() => {
+        const error = new LoadTimeoutError(record.fullKey, ms)
+        execution.abort(error)
+        finish()
+        reject(error)
+      }, ms)
+    let timer = start(loadTimeout)
+    record.allow = (ms) => {
+      timer.cancel()
+      timer = start(ms)
+    }
     const loaded = begin(loader, record)
     // It may have a `then` of its own.
     void Promise.prototype.then.call(

@@ -88,6 +88,9 @@ export interface Caller {
   readonly signal: AbortSignal | undefined
 }
 
+/** How chunks are gathered where nothing else is said: ms and bytes. */
+export const GATHERING: Pick<StreamSettings, 'gatherFor' | 'gatherBytes'> = { gatherFor: 20, gatherBytes: 16 * 1024 }
+
 const MIB = 1024 * 1024
 /** ms that a load may take beyond its producer, which ends by its own bound. */
 const BEYOND_DURATION = 60_000
@@ -103,8 +106,8 @@ export function streamSettingsOf(producer: unknown, options: StreamOptions, defa
     onProducerLost: checkOneOf('onProducerLost', onProducerLost, ['restart', 'resume']),
     linger: duration('linger', options.linger ?? 0),
     keep: checkBoolean('keep', keep),
-    gatherFor: duration('gatherFor', options.gatherFor ?? 20),
-    gatherBytes: count('gatherBytes', options.gatherBytes ?? 16 * 1024),
+    gatherFor: duration('gatherFor', options.gatherFor ?? GATHERING.gatherFor),
+    gatherBytes: count('gatherBytes', options.gatherBytes ?? GATHERING.gatherBytes),
     maxChunkBytes: count('maxChunkBytes', options.maxChunkBytes ?? MIB),
     maxBytes: count('maxBytes', options.maxBytes ?? 16 * MIB),
     maxChunks: count('maxChunks', options.maxChunks ?? 100_000),

@@ -9,6 +9,8 @@ export interface NarrowingRequest {
   readonly narrowing: RequestFields
   readonly narrowed: boolean
   readonly isHead: boolean
+  /** The event of an event stream that the client has had last, as it says. */
+  readonly lastEventId: string | undefined
 }
 
 export type Selection = Narrowed | { readonly kind: 'whole' } | { readonly kind: 'unsatisfiable'; size: number }

@@ -1,3 +1,4 @@
+import { placeAfterEvent } from '../rules/event-stream.ts'
 import type { FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 import { type NarrowingRequest, selectionOf } from './narrowed.ts'
@@ -42,6 +43,8 @@ export function replyFrom(
     return { status: NOT_MODIFIED, message: 'Not Modified', fields: left, body: undefined }
   }
   if (selection.kind === 'whole' || isEncodedOutside) {
+    const from = stored.isEventStream && status === 200 ? placeToResume(request, stored) : 0
+    if (from > 0) return { status, message, fields: resumedFields(fields), body: body.subarray(from) }
     return { status, message, fields, body: request.isHead || body.length === 0 ? undefined : body }
   }
   if (selection.kind === 'unsatisfiable') {
@@ -61,6 +64,31 @@ export function partFields(fields: FieldBlock, part: { start: number; end: numbe
   const { start, end, size } = part
   const range = `bytes ${start}-${end}/${size}`
   return withoutNames(fields, REPLACED_FOR_PART, 'Content-Range', range, 'Content-Length', String(end - start + 1))
+}
+
+/** Where in the body of an event stream that follows what the client has had already. */
+function placeToResume({ lastEventId, isHead }: NarrowingRequest, stored: StoredResponse): number {
+  if (lastEventId === undefined || isHead || stored.get('content-encoding') !== undefined) return 0
+  return placeAfterEvent(stored.body, lastEventId)
+}
+
+const OF_THE_WHOLE: ReadonlySet<string> = new Set([
+  'content-length',
+  'etag',
+  'last-modified',
+  'expires',
+  'surrogate-control',
+])
+
+/** The fields of what follows an event of a stream: whoever else keeps it must not take it for the whole. */
+export function resumedFields(fields: FieldBlock): FieldBlock {
+  const kept = withoutNames(fields, OF_THE_WHOLE, 'Cache-Control', 'no-store')
+  return kept.filter((_, index) => !isDirective(kept[index - (index % 2)]) || index >= kept.length - 2)
+}
+
+/** `Cache-Control`, or a field that takes its place for some caches: RFC 9213. */
+function isDirective(name: string | string[] | undefined): boolean {
+  return String(name).toLowerCase().endsWith('cache-control')
 }
 
 export function withoutNames(fields: FieldBlock, names: ReadonlySet<string>, ...more: string[]): FieldBlock {

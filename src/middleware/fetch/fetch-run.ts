@@ -173,9 +173,9 @@ export class FetchRun implements Source, OutletListener {
   }
 
   async #run(): Promise<void> {
-    const { validate, capability } = this.#terms
+    const { validate, capability, hidden } = this.#terms
     try {
-      const response: unknown = await this.#call.run({ validate, capability, signal: this.#controller.signal })
+      const response: unknown = await this.#call.run({ validate, capability, hidden, signal: this.#controller.signal })
       checkResponse(response)
       this.#response = response
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { SourceTerms } from '../fill/source.ts'
 import { markHandled, outerFlightOf } from '../request/bypass.ts'
-import { NARROWING, validatingFields } from '../request/narrowing.ts'
+import { validatingFields } from '../request/narrowing.ts'
 
 /** What a run sees of a request: nothing that asks for less than the whole. Aborted by `signal` once nobody needs it. */
-export interface RunTerms extends Pick<SourceTerms, 'validate' | 'capability'> {
+export interface RunTerms extends Pick<SourceTerms, 'validate' | 'capability' | 'hidden'> {
   readonly signal: AbortSignal
 }
 
@@ -12,9 +12,9 @@ export interface RunTerms extends Pick<SourceTerms, 'validate' | 'capability'> {
  * stored response that is to be validated; `capability` added to what the caches before us say of themselves. It is
  * aborted by `signal` alone.
  */
-export function wholeRequest(request: Request, { validate, capability, signal }: RunTerms): Request {
+export function wholeRequest(request: Request, { validate, capability, hidden, signal }: RunTerms): Request {
   const headers = new Headers(request.headers)
-  for (const name of NARROWING) headers.delete(name)
+  for (const name of hidden) headers.delete(name)
   for (const [name, value] of validatingFields(validate)) headers.set(name, value)
   if (capability !== undefined) headers.append('Surrogate-Capability', capability)
   const whole = new Request(request.url, { method: request.method, headers, signal })

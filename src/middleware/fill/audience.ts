@@ -1,11 +1,13 @@
 import type { Clock } from '../../clock.ts'
 import { cacheStatusForward, type ForwardReason } from '../rules/cache-status.ts'
 import type { Exchange } from '../flights/exchange.ts'
+import { resumedFields } from '../answer/reply.ts'
+import { isEventStream, placeAfterEvent } from '../rules/event-stream.ts'
 import { blockOf, FieldMap, without } from '../rules/fields.ts'
 import type { StorableHead } from '../stored/response-head.ts'
-import { Follower } from './follower.ts'
+import { Follower, FROM_THE_START, type PlaceInLog } from './follower.ts'
 import { Pace, type Reader } from './pace.ts'
-import type { FollowedHead } from './sink.ts'
+import type { FollowedHead, Outlet, OutletListener } from './sink.ts'
 import type { ResponseHead } from './source.ts'
 
 const MADE_ANEW = new Set(['cache-status', 'age'])
@@ -27,7 +29,7 @@ export class Audience {
   #wasFlushed = false
 
   /**
-   * `onReady`: nobody holds up the run any more. `onAllGone`: the last follower of a body that is not kept has left.
+   * `onReady`: nobody holds up the run any more. `onAllGone`: the last follower has left.
    */
   constructor(
     client: Reader,
@@ -59,16 +61,37 @@ export class Audience {
 
   /** Gives an exchange the header now and the body as it comes. `age`: of the response now, in ms. */
   admit(exchange: Exchange, head: ResponseHead & StorableHead, age: number): void {
-    const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000))
+    const from = this.#placeFor(exchange, head)
+    const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000), from !== FROM_THE_START)
+    const follower = this.#add((listener) => exchange.edge.follow(followed, listener), from, exchange.isHead)
+    if (exchange.isHead) follower.end()
+    else if (this.#wasFlushed) follower.flush()
+  }
+
+  /** Gives the body as it comes to something that is no client. */
+  admitOutlet(open: (listener: OutletListener) => Outlet): void {
+    this.#add(open, FROM_THE_START, false)
+  }
+
+  #add(open: (listener: OutletListener) => Outlet, from: PlaceInLog, isHead: boolean): Follower {
     const follower = new Follower(
-      (listener) => exchange.edge.follow(followed, listener),
-      exchange.isHead ? [] : this.#log,
+      open,
+      isHead ? [] : this.#log,
+      from,
       (changed) => this.#noteChange(changed),
       (gone) => this.#drop(gone),
     )
     this.#followers.add(follower)
-    if (exchange.isHead) follower.end()
-    else if (this.#wasFlushed) follower.flush()
+    return follower
+  }
+
+  /** Of an event stream the client may have had the beginning. */
+  #placeFor({ lastEventId, isHead }: Exchange, { status, fields: flat }: ResponseHead): PlaceInLog {
+    if (lastEventId === undefined || isHead || status !== 200) return FROM_THE_START
+    const fields = new FieldMap(flat)
+    if (!isEventStream(fields.get('content-type')) || fields.has('content-encoding')) return FROM_THE_START
+    const at = placeAfterEvent(this.body(), lastEventId)
+    return at === 0 ? FROM_THE_START : placeIn(this.#log, at)
   }
 
   admitAtEnd(exchange: Exchange): void {
@@ -142,8 +165,8 @@ export class Audience {
   #drop(follower: Follower): void {
     if (!this.#followers.delete(follower)) return
     this.#pace.ready(follower)
-    if (this.#keeps || this.#followers.size > 0) return
-    this.#pace.end()
+    if (this.#followers.size > 0) return
+    if (!this.#keeps) this.#pace.end()
     this.#onAllGone()
   }
 
@@ -152,15 +175,27 @@ export class Audience {
     reason: ForwardReason,
     { status, message, fields, removed, joins }: ResponseHead & StorableHead,
     age: number,
+    isResumed: boolean,
   ): FollowedHead {
-    const name = `${reason} ${age}`
+    const name = `${reason} ${age} ${isResumed}`
     let followed = this.#heads.get(name)
     if (followed === undefined) {
       const member = cacheStatusForward({ reason, status, collapsed: true }, new FieldMap(fields).get('cache-status'))
       const own = age > 0 ? ['Age', String(age), 'Cache-Status', member] : ['Cache-Status', member]
-      followed = { status, message, block: blockOf([...without(fields, MADE_ANEW), ...own]), removed, joins }
+      const block = blockOf([...without(fields, MADE_ANEW), ...own])
+      followed = { status, message, block: isResumed ? resumedFields(block) : block, removed, joins }
       this.#heads.set(name, followed)
     }
     return followed
   }
+}
+
+function placeIn(log: readonly Buffer[], at: number): PlaceInLog {
+  let [piece, byte] = [0, at]
+  for (; piece < log.length; piece++) {
+    const { length } = log[piece] as Buffer
+    if (byte < length) break
+    byte -= length
+  }
+  return { piece, byte }
 }

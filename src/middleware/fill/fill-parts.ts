@@ -25,6 +25,7 @@ export interface FillRules {
   /** ms after which a client that takes nothing is cut, if it holds up others. */
   readonly stallTimeout: number
   readonly targetedFields: readonly string[]
+  readonly shareEventStreams: boolean
 }
 
 /** What all fills of a middleware have in common. */

@@ -1,21 +1,23 @@
 import { LoadTimeoutError, LockLostError } from '../../errors.ts'
 import { narrowedAnswer } from '../answer/narrowed.ts'
 import type { Exchange } from '../flights/exchange.ts'
+import { hiddenFields } from '../request/narrowing.ts'
 import { cacheStatusForward } from '../rules/cache-status.ts'
-import { decide } from '../rules/decision.ts'
+import { decide, whyRefused } from '../rules/decision.ts'
 import { FieldMap } from '../rules/fields.ts'
 import { formatHttpDate } from '../rules/http-date.ts'
 import { type KeptFor, keptFor } from '../rules/kept-for.ts'
-import { judge, ONLY_NOW, type Shared } from '../rules/storable.ts'
+import { ONLY_NOW, type Shared } from '../rules/storable.ts'
 import { capabilityOf } from '../rules/targeted-fields.ts'
 import { tagsOf } from '../stored/groups.ts'
 import { freshen } from '../stored/freshen.ts'
-import { responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
+import { headOfWhole, responseOf, type StorableHead, storableHead } from '../stored/response-head.ts'
 import { StoredResponse } from '../stored/stored-response.ts'
 import { Audience } from './audience.ts'
 import { StallWatch } from './stall-watch.ts'
 import { FillFailedError } from './fill-failed-error.ts'
 import type { FillContext, FillHost, FillParts, FillSurroundings } from './fill-parts.ts'
+import type { Outlet, OutletListener } from './sink.ts'
 import type { HeadDecision, ResponseHead, Source, SourceObserver } from './source.ts'
 
 /**
@@ -69,15 +71,13 @@ export class Fill implements SourceObserver {
     const { stale } = context
     this.#stale = stale instanceof StoredResponse && stale.isSelectedBy(exchange.headers) ? stale : undefined
     if (this.#stale !== undefined) exchange.reason = 'stale'
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+    this.result = new Promise((...settle) => ([this.#resolve, this.#reject] = settle))
     // Followers and the flight learn of a failure in their own ways.
     this.result.catch(() => {})
     this.#source = exchange.edge.open(this, {
       validate: this.#stale,
       capability: capabilityOf(about.rules),
+      hidden: hiddenFields(about.rules),
       outlivesClient: hasClient && forOthers,
       isStandIn: !hasClient,
     })
@@ -87,7 +87,9 @@ export class Fill implements SourceObserver {
         clock: about.clock,
         stallTimeout: about.rules.stallTimeout,
         onReady: () => this.#resume(),
-        onAllGone: () => this.#leaveToClient(),
+        onAllGone: () => {
+          if (this.#phase === 'passing') this.#leaveToClient()
+        },
       },
     )
     const { clock, loadTimeout } = about
@@ -104,8 +106,7 @@ export class Fill implements SourceObserver {
 
   /** Lets an exchange have the answer as it comes. False: it cannot, because what it asks for is not in sight. */
   follow(exchange: Exchange): boolean {
-    const head = this.#stored
-    const { verdict } = this
+    const [head, verdict] = [this.#stored, this.verdict]
     if (head === undefined || verdict === undefined || this.#phase !== 'sharing') return false
     if (exchange.narrowed && !exchange.isHead) {
       this.#audience.admitAtEnd(exchange)
@@ -114,6 +115,17 @@ export class Fill implements SourceObserver {
     const age = verdict.lifetime.age + Math.max(0, this.#about.clock.wallNow() - this.#respondedAt)
     this.#audience.admit(exchange, head, age)
     return true
+  }
+
+  /** The answer without its body, as it is stored; `undefined` unless others may have all of it as it comes. */
+  describeHead(): StoredResponse | undefined {
+    if (this.#phase !== 'sharing' || this.verdict === undefined || this.#stored === undefined) return undefined
+    return this.#response(this.verdict, this.#stored, Buffer.alloc(0))
+  }
+
+  /** Gives the body as it comes to something that is no client. Only where `describeHead` says that there is one. */
+  admitOutlet(open: (listener: OutletListener) => Outlet): void {
+    this.#audience.admitOutlet(open)
   }
 
   onHead(head: ResponseHead): HeadDecision {
@@ -158,7 +170,7 @@ export class Fill implements SourceObserver {
   /** Layers outside ours may have had their say meanwhile: a session that sets its cookie, a guard that forbids storing. */
   onHeadSent(head: ResponseHead): void {
     if (this.#phase !== 'recording') return
-    if (this.#refusal(head) === undefined) this.#share()
+    if (whyRefused(head, this.exchange, this.#respondedAt) === undefined) this.#share()
     else this.#goUnshared(true)
   }
 
@@ -280,13 +292,6 @@ export class Fill implements SourceObserver {
     this.#host.onShare()
   }
 
-  /** Why the response, as it went out in the end, may not be shared after all. */
-  #refusal({ status, fields }: ResponseHead): string | undefined {
-    const answered = { status, fields: new FieldMap(fields), at: this.#respondedAt }
-    const verdict = judge(this.exchange.asked, answered, this.exchange.policy)
-    return verdict.share ? undefined : verdict.reason
-  }
-
   /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
   #canFallBack(): boolean {
     return this.#stale?.mayReplaceFailure(this.#respondedAt, !this.#hasClient) === true
@@ -330,15 +335,9 @@ export class Fill implements SourceObserver {
     const { verdict } = this
     const head = this.#stored
     if (verdict === undefined || head === undefined) return
-    const isBodiless = this.exchange.isHead || head.status === 204
-    const declared = new FieldMap(head.fields).get('content-length')
-    if (!isBodiless && declared !== undefined && Number(declared) !== this.#bytes) {
-      this.fail(new FillFailedError(`the handler sent ${this.#bytes} bytes of ${declared}`))
-      return
-    }
-    const hasLength = isBodiless || declared !== undefined
-    const fields = hasLength ? head.fields : [...head.fields, 'Content-Length', String(this.#bytes)]
-    this.#deliver(this.#response(verdict, { ...head, fields }, this.#audience.body()))
+    const whole = headOfWhole(head, this.exchange.isHead, this.#bytes)
+    if (typeof whole === 'string') this.fail(new FillFailedError(whole))
+    else this.#deliver(this.#response(verdict, whole, this.#audience.body()))
   }
 
   /** The stored response is still good: it gets the new fields and a new life. */
@@ -399,7 +398,9 @@ export class Fill implements SourceObserver {
     const forwarded = { reason: this.exchange.reason, ...said, stored }
     const sent = this.#source.answerInstead(response, response.forwardedFields(this.#about.clock.wallNow(), forwarded))
     // A 304 or a part says as much of cookies and directives as the whole.
-    return this.#source.hasOuterLayers ? this.#refusal({ ...sent, status: response.status }) : undefined
+    return this.#source.hasOuterLayers
+      ? whyRefused({ ...sent, status: response.status }, this.exchange, this.#respondedAt)
+      : undefined
   }
 
   #announceLifetime(verdict: Shared, fields: FieldMap): void {

@@ -1,6 +1,14 @@
 import type { Reader } from './pace.ts'
 import type { Outlet, OutletListener } from './sink.ts'
 
+/** Where in a log of pieces something begins. */
+export interface PlaceInLog {
+  readonly piece: number
+  readonly byte: number
+}
+
+export const FROM_THE_START: PlaceInLog = { piece: 0, byte: 0 }
+
 /** A waiting request whose client gets a response while the handler still writes it, at the client's own pace. */
 export class Follower implements Reader, OutletListener {
   readonly #outlet: Outlet
@@ -8,21 +16,26 @@ export class Follower implements Reader, OutletListener {
   readonly #onGone: (follower: Follower) => void
   /** The common log, which grows while the fill runs; after `part` a queue of its own. */
   #log: Buffer[]
-  #next = 0
+  #next: number
+  /** Bytes of the next piece that the client has had already. */
+  #skip: number
   #ended = false
   #full = false
   #isOver = false
 
   /**
-   * `open` begins the answer. `onChange`: it has become full, or takes more; `onGone`: its client has left.
+   * `open` begins the answer, with what is at `from` in the log. `onChange`: it has become full, or takes more; `onGone`: its client has left.
    */
   constructor(
     open: (listener: OutletListener) => Outlet,
     log: Buffer[],
+    from: PlaceInLog,
     onChange: (follower: Follower) => void,
     onGone: (follower: Follower) => void,
   ) {
     this.#log = log
+    this.#next = from.piece
+    this.#skip = from.byte
     this.#onChange = onChange
     this.#onGone = onGone
     this.#outlet = open(this)
@@ -40,13 +53,13 @@ export class Follower implements Reader, OutletListener {
 
   /** Keeps what is still to be written for itself: the common log is about to be dropped. */
   part(): void {
-    this.#log = this.#log.slice(this.#next)
-    this.#next = 0
+    this.#outlet.onPart?.()
+    this.#dropWritten()
   }
 
   /** After `part`: one more piece. With the last one the end follows. */
   take(chunk: Buffer, isLast: boolean): void {
-    if (this.#next > 0) this.part()
+    if (this.#next > 0) this.#dropWritten()
     this.#log.push(chunk)
     if (!isLast) this.#pump()
   }
@@ -80,15 +93,27 @@ export class Follower implements Reader, OutletListener {
     this.#onGone(this)
   }
 
+  #dropWritten(): void {
+    this.#log = this.#log.slice(this.#next)
+    this.#next = 0
+  }
+
   #end(last?: Buffer): void {
     this.#isOver = true
     this.#outlet.end(last)
   }
 
+  #nextPiece(): Buffer {
+    const piece = this.#log[this.#next++] as Buffer
+    const skip = this.#skip
+    this.#skip = 0
+    return skip === 0 ? piece : piece.subarray(skip)
+  }
+
   #pump(): void {
     const wasFull = this.#full
     while (!this.#isOver && !this.#full && this.#next < this.#log.length) {
-      const chunk = this.#log[this.#next++] as Buffer
+      const chunk = this.#nextPiece()
       if (this.#ended && this.#next >= this.#log.length) return this.#end(chunk)
       this.#full = !this.#outlet.write(chunk)
     }

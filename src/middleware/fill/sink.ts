@@ -21,6 +21,8 @@ export interface Outlet {
   flush(): void
   /** With the last piece, if that came with the end. */
   end(chunk?: Buffer): void
+  /** The body is kept no longer: nobody can begin to follow it any more. */
+  onPart?(): void
   /** The client must see that what it has is not all. */
   cut(): void
 }

@@ -70,6 +70,8 @@ export interface SourceTerms {
   readonly validate: StoredResponse | undefined
   /** What we tell the handler that we understand: Surrogate-Capability. */
   readonly capability: string | undefined
+  /** Lower-case names of the request fields that the handler does not see. */
+  readonly hidden: readonly string[]
   /** Whether the handler goes on when its client has left. */
   readonly outlivesClient: boolean
   /** Whether the handler writes to a response that stands in for one that was sent already. */

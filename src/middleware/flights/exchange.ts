@@ -12,6 +12,7 @@ interface ExchangeParts {
   headers: RequestFields
   narrowing: RequestFields
   narrowed: boolean
+  lastEventId: string | undefined
   policy: Policy
   isHead: boolean
   origin: string
@@ -31,6 +32,8 @@ export class Exchange {
   /** Whether it asks for less: a part, or a 304. */
   readonly narrowed: boolean
   readonly isHead: boolean
+  /** The event of an event stream that the client has had last, as it says. */
+  readonly lastEventId: string | undefined
   /** Scheme and host. */
   readonly origin: string
   /** Where responses to requests like it belong, or the index of their variants. */
@@ -51,12 +54,14 @@ export class Exchange {
   /** How many fills that it waited for have come to nothing. */
   attempts = 0
 
-  constructor({ edge, keys, asked, headers, narrowing, policy, narrowed, isHead, origin, waitUntil }: ExchangeParts) {
+  constructor(parts: ExchangeParts) {
+    const { edge, keys, asked, headers, narrowing, policy, narrowed, lastEventId, isHead, origin, waitUntil } = parts
     this.edge = edge
     this.headers = { ...headers }
     this.narrowing = narrowing
     this.narrowed = narrowed
     this.isHead = isHead
+    this.lastEventId = lastEventId
     this.origin = origin
     this.waitUntil = waitUntil
     this.policy = policy

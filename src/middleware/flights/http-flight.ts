@@ -1,11 +1,14 @@
 import type { Cache } from '../../cache/cache.ts'
+import type { PartialSharing } from '../../cache/stream/partial-sharing.ts'
 import { isPassed, type LoaderContext } from '../../cache/refill/loader-context.ts'
 import type { Clock } from '../../clock.ts'
 import { OverloadedError } from '../../errors.ts'
 import type { Random } from '../../random.ts'
+import { Elsewhere } from './elsewhere.ts'
 import type { Exchange } from './exchange.ts'
+import { Publishing } from './publishing.ts'
 import { FillFailedError } from '../fill/fill-failed-error.ts'
-import type { FillHost, FillRules, FillSurroundings } from '../fill/fill-parts.ts'
+import type { FillContext, FillHost, FillRules, FillSurroundings } from '../fill/fill-parts.ts'
 import { Fill } from '../fill/fill.ts'
 import type { ResponseDonors } from './response-donors.ts'
 import { type Stored, storedCodec } from '../stored/stored-codec.ts'
@@ -27,6 +30,8 @@ export interface FlightRules extends FillRules {
   readonly waitWithAuthorization: boolean
   /** ms. */
   readonly unsharedFor: number
+  /** ms. */
+  readonly maxStreamDuration: number
 }
 
 /** What a flight needs of its surroundings. */
@@ -53,6 +58,7 @@ export interface FlightHost {
   isCurrent(flight: HttpFlight): boolean
   readonly donors: ResponseDonors
   readonly surroundings: FillSurroundings
+  readonly partial: PartialSharing
 }
 
 /** ms that stand for no waiting at all: the request's own handler runs unless the lease is free. */
@@ -73,6 +79,11 @@ export class HttpFlight implements FillHost {
   readonly #waiting = new Set<Exchange>()
   #cameSinceLook = 0
   #fill: Fill | undefined
+  /** Of the run that `#fill` is. */
+  #publishing: Publishing | undefined
+  #context: Context | undefined
+  /** What another process has made of it so far. */
+  readonly #elsewhere: Elsewhere
   /** Set when the fill's header shows that responses vary otherwise than was known. */
   #index: VaryIndex | undefined
   /** Sent a stored response by this flight: if a refill in the background needs one, it borrows it of them. */
@@ -88,6 +99,10 @@ export class HttpFlight implements FillHost {
     this.#host = host
     this.#waitUntil = first.waitUntil
     this.#waiting.add(first)
+    this.#elsewhere = new Elsewhere(this.key, host, (fill) => {
+      this.#host.markShared(first)
+      for (const exchange of [...this.#waiting]) if (fill.follow(exchange)) this.#waiting.delete(exchange)
+    })
   }
 
   /** `mayWait`: for a run in another process, too. */
@@ -95,8 +110,10 @@ export class HttpFlight implements FillHost {
     const { cache } = this.#host
     const own = { codec: storedCodec as never, failureTtl: 0, waitUntil: this.#waitUntil }
     const options = { ...own, ...(!mayWait && NO_WAIT) }
+    this.#elsewhere.begin()
     cache
       .getOrRefill<Stored | undefined>(this.key, (context) => this.#load(context), options)
+      .finally(() => this.#elsewhere.end())
       .then(
         (value) => this.#deliver(value),
         (error: unknown) => (error instanceof OverloadedError ? this.#refuse(error, mayWait) : this.#giveUp()),
@@ -105,14 +122,16 @@ export class HttpFlight implements FillHost {
 
   /** Whether its answer is known to be for others. */
   get isShared(): boolean {
-    return this.#fill?.verdict !== undefined
+    return this.#fill?.verdict !== undefined || this.#elsewhere.fill?.isShared === true
   }
 
   /** False: too many wait already. */
   join(exchange: Exchange): boolean {
+    if (this.#elsewhere.fill?.follow(exchange)) return true
     if (this.#isCrowded()) return false
     this.#waiting.add(exchange)
     if (this.#fill?.verdict !== undefined) this.#route(exchange, this.#fill)
+    else this.#elsewhere.lookAgain()
     return true
   }
 
@@ -121,6 +140,9 @@ export class HttpFlight implements FillHost {
     if (fill === undefined) return
     this.#host.markShared(fill.exchange)
     this.#index = this.#indexFor(fill)
+    const { partial, rules } = this.#host
+    if (fill.describeHead()?.isEventStream) partial.allow(this.#context, rules.maxStreamDuration)
+    this.#publishing?.begin(fill)
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
 
@@ -175,8 +197,14 @@ export class HttpFlight implements FillHost {
 
   async #run(runner: Exchange, hasClient: boolean, context: Context): Promise<Stored | undefined> {
     let fill: Fill
+    let isOthers = true
+    const publishing = new Publishing(context, this.#host)
+    const doNotShare = (): void => {
+      isOthers = false
+      if (!publishing.isUnderWay) context.doNotShare() // else its lease is still needed
+    }
     try {
-      const parts = { exchange: runner, hasClient, forOthers: true, context, host: this }
+      const parts = { exchange: runner, hasClient, forOthers: true, context: about(context, doNotShare), host: this }
       fill = new Fill(parts, this.#host.surroundings)
     } catch (error) {
       // A request or response of a kind that we do not understand: its own handler may.
@@ -184,8 +212,17 @@ export class HttpFlight implements FillHost {
       throw error
     }
     this.#fill = fill
+    this.#context = context
+    this.#publishing = publishing
     fill.start()
-    const response = await fill.result
+    let response: StoredResponse | undefined
+    try {
+      response = await fill.result
+    } finally {
+      publishing.end()
+      if (publishing.isUnderWay) await publishing.released()
+    }
+    if (!isOthers) context.doNotShare()
     if (fill.disownsStored) this.#host.cache.invalidate(this.key).catch(() => {})
     if (response === undefined) return undefined
     if (!response.mustValidate) return this.#keep(response, fill, context)
@@ -355,4 +392,8 @@ export class HttpFlight implements FillHost {
   #forgetGone(): void {
     for (const exchange of this.#waiting) if (exchange.edge.isOver) this.#waiting.delete(exchange)
   }
+}
+
+function about({ stale, signal, cacheFor }: Context, doNotShare: () => void): FillContext {
+  return { stale, signal, cacheFor, doNotShare }
 }

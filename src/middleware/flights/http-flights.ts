@@ -1,4 +1,5 @@
 import type { Cache } from '../../cache/cache.ts'
+import type { PartialSharing } from '../../cache/stream/partial-sharing.ts'
 import { insideOf, type Outcomes } from '../../cache/watch/inside.ts'
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
@@ -22,6 +23,7 @@ export class HttpFlights implements FlightHost {
   readonly random: Random
   readonly donors: ResponseDonors
   readonly surroundings: FillSurroundings
+  readonly partial: PartialSharing
   readonly #flights = new Map<string, HttpFlight>()
   readonly #stale = new Map<string, StoredResponse>()
   /** Keys whose responses could not be shared lately: requests do not line up to learn it again (hit-for-pass). */
@@ -36,7 +38,8 @@ export class HttpFlights implements FlightHost {
     this.clock = clock
     this.random = random
     this.donors = new ResponseDonors(clock)
-    const { outcomes, loadTimeout } = insideOf(cache)
+    const { outcomes, loadTimeout, partial } = insideOf(cache)
+    this.partial = partial
     this.#outcomes = outcomes
     this.surroundings = { rules, clock, loadTimeout, budget: new FillBudget(rules.maxFillBytes) }
     this.#unshared = new KeyMarks(rules.unsharedFor, clock)

@@ -77,7 +77,7 @@ export class KoaRoute implements Route {
   }
 
   async #run(terms: RunTerms | undefined, onOver: () => void): Promise<Response> {
-    const restore = terms && asWholeRequest(this.#context.req, terms.validate, terms.capability)
+    const restore = terms && asWholeRequest(this.#context.req, terms)
     try {
       this.#running = this.#next()
       await this.#running

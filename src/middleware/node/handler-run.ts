@@ -34,13 +34,13 @@ export class HandlerRun implements Source {
   readonly #shield: { readonly clientLeft: boolean; lower(): void } | undefined
   readonly #restoreRequest: () => void
 
-  constructor(call: HandlerCall, observer: SourceObserver, { validate, capability, outlivesClient }: SourceTerms) {
+  constructor(call: HandlerCall, observer: SourceObserver, terms: SourceTerms) {
     const { req, res, connection } = call
     this.#call = call
     this.#observer = observer
-    this.#restoreRequest = asWholeRequest(req, validate, capability)
+    this.#restoreRequest = asWholeRequest(req, terms)
     this.#recording = new Recording(res, observer)
-    if (outlivesClient) {
+    if (terms.outlivesClient) {
       const onCut = (): void => observer.onCut(undefined)
       this.#shield = shieldFor(req, res, this.#recording, connection, onCut)
     }

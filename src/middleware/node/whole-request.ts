@@ -1,32 +1,29 @@
 import type { IncomingMessage } from 'node:http'
 
-import { NARROWING, validatingFields } from '../request/narrowing.ts'
-import type { StoredResponse } from '../stored/stored-response.ts'
-
-/** Fields that a fill sees otherwise than the client has sent them. */
-const REPLACED = [...NARROWING, 'surrogate-capability'] as const
+import type { SourceTerms } from '../fill/source.ts'
+import { validatingFields } from '../request/narrowing.ts'
 
 /**
- * Takes the narrowing fields off a request and, if a stored response is to be validated, puts its validators on;
+ * Takes the fields off a request that its handler is not to see and, if a stored response is to be validated, puts its validators on;
  * `capability` is added to what the caches before us say of themselves. The function returned puts everything back.
  */
 export function asWholeRequest(
   req: IncomingMessage,
-  validate: StoredResponse | undefined,
-  capability: string | undefined,
+  { validate, capability, hidden }: Pick<SourceTerms, 'validate' | 'capability' | 'hidden'>,
 ): () => void {
   const { headers, rawHeaders } = req
   const plain: Record<string, string | string[] | undefined> = headers
-  const before = REPLACED.map((name) => [name, plain[name]] as const)
+  const replaced = [...hidden, 'surrogate-capability']
+  const before = replaced.map((name) => [name, plain[name]] as const)
   const capabilities = [textOf(plain['surrogate-capability']), capability].filter((each) => each !== undefined)
   const added = validatingFields(validate)
   if (capabilities.length > 0) added.push(['Surrogate-Capability', capabilities.join(', ')])
   const raw: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = String(rawHeaders[index])
-    if (!(REPLACED as readonly string[]).includes(name.toLowerCase())) raw.push(name, String(rawHeaders[index + 1]))
+    if (!replaced.includes(name.toLowerCase())) raw.push(name, String(rawHeaders[index + 1]))
   }
-  for (const name of REPLACED) delete plain[name]
+  for (const name of replaced) delete plain[name]
   for (const [spelled, value] of added) {
     plain[spelled.toLowerCase()] = value
     raw.push(spelled, value)

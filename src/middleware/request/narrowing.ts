@@ -3,14 +3,28 @@ import type { RequestFields } from '../rules/fields.ts'
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
 export const NARROWING = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const
 
+/** Those of which handlers are not to know in a run for others. */
+export function hiddenFields({ shareEventStreams }: { shareEventStreams: boolean }): readonly string[] {
+  return shareEventStreams ? [...NARROWING, LAST_EVENT_ID] : NARROWING
+}
+
+/** From which event on a client wants an event stream. */
+const LAST_EVENT_ID = 'last-event-id'
+
 /** Whether and how a request asks for less, as it came: handlers and fills change its fields. */
 export function narrowingRequest({ method, headers }: { method?: string | undefined; headers: RequestFields }): {
   readonly narrowing: RequestFields
   readonly narrowed: boolean
   readonly isHead: boolean
+  readonly lastEventId: string | undefined
 } {
   const narrowed = isNarrowed(headers)
-  return { narrowing: narrowed ? narrowingOf(headers) : {}, narrowed, isHead: method === 'HEAD' }
+  const narrowing = narrowed ? narrowingOf(headers) : {}
+  return { narrowing, narrowed, isHead: method === 'HEAD', lastEventId: textOf(headers[LAST_EVENT_ID]) }
+}
+
+function textOf(value: RequestFields[string]): string | undefined {
+  return typeof value === 'string' ? value : value?.[0]
 }
 
 function narrowingOf(headers: RequestFields): RequestFields {

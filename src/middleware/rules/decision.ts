@@ -52,3 +52,13 @@ export function decide(
   if (declared > about.roomLeft) return { act: 'refuse', reason: 'fills-full', lasting: false }
   return { act: 'share', verdict }
 }
+
+/** Why a response may not be shared after all, as layers outside have left its header. */
+export function whyRefused(
+  { status, fields }: { status: number; fields: FlatFields },
+  { asked, policy }: Pick<Circumstances, 'asked' | 'policy'>,
+  at: number,
+): string | undefined {
+  const verdict = judge(asked, { status, fields: new FieldMap(fields), at }, policy)
+  return verdict.share ? undefined : verdict.reason
+}

@@ -1,4 +1,5 @@
 import type { CacheControl } from './cache-control.ts'
+import { isEventStream } from './event-stream.ts'
 import type { FieldMap } from './fields.ts'
 import { heuristicLifetime, initialAge, statedLifetime } from './freshness.ts'
 import { instructionsOf } from './targeted-fields.ts'
@@ -9,6 +10,8 @@ export interface Asked {
   readonly authorization: boolean
   /** The request has cookies and no option says that they change nothing. */
   readonly cookie: boolean
+  /** The handler has seen a Last-Event-ID: an event stream may begin in the middle. */
+  readonly resumes: boolean
   /** Wall clock, ms. */
   readonly at: number
 }
@@ -22,6 +25,8 @@ export interface Policy {
   readonly heuristicFreshness: boolean
   /** `must-revalidate` alone makes an answer to Authorization one for others, as RFC 9111 section 3.5 has it. */
   readonly shareMustRevalidate: boolean
+  /** Event streams are for others as any response is. */
+  readonly shareEventStreams: boolean
   /** Lower-case names of request fields on which responses vary without saying so. */
   readonly alsoVaries: readonly string[]
   /** Why no response is for others at all. */
@@ -117,14 +122,15 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   if (hasNonce(fields)) return no('csp-nonce')
   // Stored responses have no trailers, and whoever sends some means them.
   if (fields.has('trailer')) return no('trailer')
-  // An endless answer: whoever followed it would follow for ever.
-  if (fields.get('content-type')?.toLowerCase().startsWith('text/event-stream')) return no('event-stream')
+  const statesAge = (control.sharedMaxAge ?? control.maxAge) !== undefined
+  if (isEventStream(fields.get('content-type'))) {
+    // It may be endless, and frameworks set a Cache-Control of their own: it must be said to shared caches.
+    const isForOthers = targeted ? statesAge : control.sharedMaxAge !== undefined
+    if (!settings.shareEventStreams && !isForOthers) return no('event-stream')
+    if (asked.resumes) return { share: false, reason: 'last-event-id', lasting: false }
+  }
 
-  const stated = targeted
-    ? (control.sharedMaxAge ?? control.maxAge) === undefined
-      ? undefined
-      : statedLifetime(control, fields, answered.at)
-    : statedLifetime(control, fields, answered.at)
+  const stated = targeted && !statesAge ? undefined : statedLifetime(control, fields, answered.at)
   const freshness = control.noCache === true ? 0 : (stated ?? unstatedLifetime(answered, control.public, settings))
   if (freshness === undefined) return no('no-freshness')
   const mustNotBeStale = control.mustRevalidate || control.proxyRevalidate || control.noCache === true

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '../fill/source.ts'
 import {
   type Baseline,
-  type FieldMap,
+  FieldMap,
   type FlatFields,
   type RequestFields,
   unstorableNames,
@@ -56,6 +56,18 @@ function addedTo(before: readonly string[], lines: readonly string[]): readonly 
   const [line] = lines
   const start = `${before.join(', ')},`
   return lines.length === 1 && line?.startsWith(start) ? [line.slice(start.length).trimStart()] : undefined
+}
+
+/** The header of a response whose body has come, with its length; else what is wrong with the body. */
+export function headOfWhole<H extends StorableHead & ResponseHead>(
+  head: H,
+  isHead: boolean,
+  bytes: number,
+): H | string {
+  const declared = new FieldMap(head.fields).get('content-length')
+  if (isHead || head.status === 204) return head
+  if (declared === undefined) return { ...head, fields: [...head.fields, 'Content-Length', String(bytes)] }
+  return Number(declared) === bytes ? head : `the handler sent ${bytes} bytes of ${declared}`
 }
 
 /** The response to store: a header that may be, the whole body, and what the verdict and the request say about both. */

@@ -1,4 +1,5 @@
 import { cacheStatusForward, cacheStatusHit, type Forwarded } from '../rules/cache-status.ts'
+import { isEventStream } from '../rules/event-stream.ts'
 import { blockOf, type FieldBlock, FieldMap, type FlatFields, type RequestFields, without } from '../rules/fields.ts'
 import type { Lifetime } from '../rules/storable.ts'
 import { selectingValue } from '../rules/vary.ts'
@@ -41,6 +42,8 @@ export class StoredResponse implements StoredParts {
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
   /** Whether none of its fields has to do with those that outer layers set. */
   readonly standsAlone: boolean
+  /** Whether what follows one of its events may be asked for. */
+  readonly isEventStream: boolean
   readonly #fieldMap: FieldMap
   /** The header block of a hit, made anew when a second has gone by: Age has whole seconds. */
   readonly #block: FieldBlock
@@ -60,6 +63,7 @@ export class StoredResponse implements StoredParts {
     this.selecting = parts.selecting
     this.#fieldMap = new FieldMap(parts.fields)
     this.standsAlone = parts.removed.length === 0 && parts.joins.length === 0 && !this.#fieldMap.has('vary')
+    this.isEventStream = isEventStream(this.#fieldMap.get('content-type'))
     this.#block = [...blockOf(without(parts.fields, MADE_ANEW)), 'Age', '', 'Cache-Status', '']
   }
 

@@ -10,7 +10,7 @@ import { tellReaders } from './tell-readers.ts'
  *     ARGV  1 token   2 number of the first chunk   3 ms of life   4 ms for which the log is kept   5 topic
  *           6 '1' where PUBLISH counts every subscriber
  *           7 '', or how the run is over: 'end', the last frame tells how; 'release', it is given up; 'if-unread', the same
- *             unless a process reads it
+ *             unless a process reads it; or 'detach': its lease is about to be ended, and it goes on for those who read it
  *           8 'resumable' or 'final', where it is given up   9… frames
  *
  * Replies how many processes read, or -1 where nothing was appended, now or earlier. What an earlier attempt has appended
@@ -36,6 +36,7 @@ for i = first, #ARGV, 500 do redis.call('RPUSH', KEYS[3], unpack(ARGV, i, math.m
 redis.call('PEXPIRE', KEYS[3], logFor)
 redis.call('PEXPIRE', KEYS[4], lifetime)
 if isPresent then redis.call('PEXPIRE', KEYS[2], logFor) end
+if isPresent and over == 'detach' then redis.call('DEL', KEYS[2]) end
 local message = first <= #ARGV and messageOf(length, first, #ARGV)
 if over == 'release' then message = '' end
 local reading = tellReaders(KEYS[5], topic, message, counts)

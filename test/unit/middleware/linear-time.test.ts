@@ -73,7 +73,7 @@ const PARSERS: Record<string, (text: string) => unknown> = {
   judge: (text) => {
     const names = ['Cache-Control', 'Vary', 'Age', 'Date', 'Expires', 'Content-Security-Policy', 'Content-Type']
     const fields = new FieldMap(names.flatMap((name) => [name, text]))
-    return judge({ authorization: false, cookie: false, at: 0 }, { status: 200, fields, at: 0 }, policy)
+    return judge({ authorization: false, cookie: false, resumes: false, at: 0 }, { status: 200, fields, at: 0 }, policy)
   },
   parseForwarded,
   cookieValues: (text) => cookieValues(text, ['a']),

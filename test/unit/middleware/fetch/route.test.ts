@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 
+import { NARROWING } from '../../../../src/middleware/request/narrowing.ts'
 import { plainRoute } from '../../../../src/middleware/fetch/route.ts'
 
 const request = new Request('http://a.example/page', { headers: { Range: 'bytes=0-1' } })
-const TERMS = { validate: undefined, capability: undefined, signal: new AbortController().signal }
+const TERMS = { validate: undefined, capability: undefined, hidden: NARROWING, signal: new AbortController().signal }
 
 test('a function is run for its client on the request as it came, or for all on one that asks for the whole', async () => {
   const seen: Request[] = []

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 
 import { wholeRequest } from '../../../../src/middleware/fetch/whole-request.ts'
+import { NARROWING } from '../../../../src/middleware/request/narrowing.ts'
 import { markHandled, outerFlightOf } from '../../../../src/middleware/request/bypass.ts'
 import type { StoredResponse } from '../../../../src/middleware/stored/stored-response.ts'
 
 const { signal } = new AbortController()
-const NOTHING = { validate: undefined, capability: undefined }
+const NOTHING = { validate: undefined, capability: undefined, hidden: NARROWING }
 
 test('asks for all', () => {
   const headers = { 'If-None-Match': '"0"', 'If-Modified-Since': 'x', Range: 'bytes=0-1', 'If-Range': '"0"', A: '1' }
@@ -16,7 +17,9 @@ test('asks for all', () => {
 test('asks about what is stored, and says what we understand', () => {
   const request = new Request('http://a.example/', { headers: { 'Surrogate-Capability': 'a="b"' } })
   const stored = { etag: '"1"', lastModified: 'yesterday' } as StoredResponse
-  expect(Object.fromEntries(wholeRequest(request, { validate: stored, capability: 'c="d"', signal }).headers)).toEqual({
+  expect(
+    Object.fromEntries(wholeRequest(request, { ...NOTHING, validate: stored, capability: 'c="d"', signal }).headers),
+  ).toEqual({
     ...{ 'if-none-match': '"1"', 'if-modified-since': 'yesterday', 'surrogate-capability': 'a="b", c="d"' },
   })
 })

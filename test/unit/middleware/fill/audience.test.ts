@@ -89,7 +89,7 @@ describe('a body that is kept', () => {
     const { told, audience, admit, write } = setUp()
     admit().leave()
     write('one')
-    expect([told, audience.isEmpty, audience.body().toString()]).toEqual([[], true, 'one'])
+    expect([told, audience.isEmpty, audience.body().toString()]).toEqual([['all gone'], true, 'one'])
   })
 
   test('is nothing to a HEAD, which has its answer', () => {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { expect, test } from 'vitest'
 
-import { Follower } from '../../../../src/middleware/fill/follower.ts'
+import { Follower, FROM_THE_START, type PlaceInLog } from '../../../../src/middleware/fill/follower.ts'
 import type { Outlet } from '../../../../src/middleware/fill/sink.ts'
 import { collectGarbage } from '../../../support/collect-garbage.ts'
 
@@ -30,6 +30,10 @@ class FakeOutlet implements Outlet {
 
 /** A follower of a log that has these pieces already. */
 function follow(...pieces: string[]) {
+  return followFrom(FROM_THE_START, ...pieces)
+}
+
+function followFrom(from: PlaceInLog, ...pieces: string[]) {
   const outlet = new FakeOutlet()
   const log = pieces.map((piece) => Buffer.from(piece))
   const told: string[] = []
@@ -37,6 +41,7 @@ function follow(...pieces: string[]) {
   const follower: Follower = new Follower(
     open,
     log,
+    from,
     (changed) => void told.push(changed.isFull ? 'full' : 'ready'),
     () => void told.push('gone'),
   )

@@ -2,10 +2,11 @@ import { once } from 'node:events'
 
 import { describe, expect, test } from 'vitest'
 
+import { NARROWING } from '../../../../src/middleware/request/narrowing.ts'
 import { KoaRoute } from '../../../../src/middleware/koa/koa-route.ts'
 import { koaContext } from '../support/koa-context.ts'
 
-const TERMS = { validate: undefined, capability: undefined, signal: new AbortController().signal }
+const TERMS = { validate: undefined, capability: undefined, hidden: NARROWING, signal: new AbortController().signal }
 
 test('its run sees what asks for all, and layers outside see what was asked', async () => {
   const context = koaContext({ headers: { 'if-none-match': '"1"' } })

@@ -6,7 +6,7 @@ import { formatHttpDate } from '../../../../src/middleware/rules/http-date.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const PLAIN: Circumstances = {
-  asked: { authorization: false, cookie: false, at: NOW },
+  asked: { authorization: false, cookie: false, resumes: false, at: NOW },
   isHead: false,
   policy: resolveOptions({}),
   validates: false,

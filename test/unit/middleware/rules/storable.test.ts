@@ -6,7 +6,7 @@ import { type OptionsFor, resolveOptions } from '../../../../src/middleware/opti
 import { judge, ONLY_NOW, type Policy, type Verdict, withheldBy } from '../../../../src/middleware/rules/storable.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
-const NOBODY = { authorization: false, cookie: false, at: NOW }
+const NOBODY = { authorization: false, cookie: false, resumes: false, at: NOW }
 
 interface Given {
   status?: number

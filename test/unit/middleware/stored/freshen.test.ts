@@ -23,7 +23,7 @@ function freshened(update: FlatFields, { stored = [], asked = {}, baseline = [] 
     lifetime: { age: 0, freshness: 60_000, staleWhileRevalidate: 0, staleIfError: 0 },
   })
   const request = {
-    asked: { authorization: false, cookie: false, at: NOW, ...asked },
+    asked: { authorization: false, cookie: false, resumes: false, at: NOW, ...asked },
     policy: resolveOptions({}),
     baseline,
   }

@@ -24,7 +24,7 @@ export type FakeExchange = Exchange & { readonly edge: FakeEdge }
 /** A request that has come in at a fake edge. */
 export function exchangeOf({ method = 'GET', headers = {}, at = 0, ...rest }: FakeRequest = {}): FakeExchange {
   const request = narrowingRequest({ method, headers })
-  const asked: Asked = { authorization: false, cookie: false, at, ...rest.asked }
+  const asked: Asked = { authorization: false, cookie: false, resumes: false, at, ...rest.asked }
   return new Exchange({
     ...request,
     edge: new FakeEdge(request, rest.baseline ?? []),

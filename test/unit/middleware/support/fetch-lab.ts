@@ -2,12 +2,13 @@ import { vi } from 'vitest'
 
 import type { NarrowingRequest } from '../../../../src/middleware/answer/narrowed.ts'
 import { Client, NOBODY } from '../../../../src/middleware/fetch/client.ts'
+import { NARROWING } from '../../../../src/middleware/request/narrowing.ts'
 import { FetchRun } from '../../../../src/middleware/fetch/fetch-run.ts'
 import type { RunTerms } from '../../../../src/middleware/fetch/whole-request.ts'
 import type { HeadDecision, ResponseHead, SourceObserver, SourceTerms } from '../../../../src/middleware/fill/source.ts'
 
 export const UNHEARD_TERMS: SourceTerms = {
-  ...{ validate: undefined, capability: undefined },
+  ...{ validate: undefined, capability: undefined, hidden: NARROWING },
   ...{ outlivesClient: true, isStandIn: false },
 }
 
@@ -81,7 +82,7 @@ export function beginRun(handler: () => unknown, given: RunGiven = {}): RunLab {
     },
   }
   const call = {
-    narrowing: { narrowing: {}, narrowed: false, isHead: false, ...given.narrowing },
+    narrowing: { narrowing: {}, narrowed: false, isHead: false, lastEventId: undefined, ...given.narrowing },
     asker: terms.isStandIn ? NOBODY : client,
     waitUntil,
     within: (action: () => void) => action(),

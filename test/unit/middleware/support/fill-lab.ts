@@ -64,7 +64,8 @@ export function beginFill(given: FillGiven = {}): FillLab {
     onShare: () => void told.push('onShare'),
     onUnshared: (lasting: boolean) => void told.push(`onUnshared(${lasting})`),
   }
-  const rules = { maxBodyBytes: MAX_BODY, stallTimeout: STALL_TIMEOUT, targetedFields: ['singleflight-cache-control'] }
+  const targetedFields = ['singleflight-cache-control']
+  const rules = { maxBodyBytes: MAX_BODY, stallTimeout: STALL_TIMEOUT, targetedFields, shareEventStreams: false }
   const surroundings = { rules, clock, budget, loadTimeout: LOAD_TIMEOUT }
   const fill = new Fill({ exchange: leader, hasClient, forOthers, context, host }, surroundings)
   const handler = leader.edge.run

@@ -1,0 +1,64 @@
+import type { Clock } from '../../clock.ts'
+import type { Random } from '../../random.ts'
+import { LoadRecord } from '../refill/loader-context.ts'
+import type { RedisTier } from '../shared/tier.ts'
+import { allow, type HeldElsewhere, type PartialSharing } from './partial-sharing.ts'
+import { Publication } from './publication.ts'
+import { PublishedLoad } from './published-load.ts'
+
+/**
+ * What loads make piece by piece. A load whose result is of use before it is whole publishes it by a log, as a stream does;
+ * processes that wait for its result follow the log of whoever holds the lease. At the end the result is stored as that of
+ * any load: the log is beside it.
+ */
+export class PartialLoads implements PartialSharing {
+  readonly #redis: RedisTier
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #closing: AbortSignal
+  readonly #watching = new Map<string, Set<(held: HeldElsewhere) => void>>()
+
+  constructor(redis: RedisTier, clock: Clock, random: Random, closing: AbortSignal) {
+    this.#redis = redis
+    this.#clock = clock
+    this.#random = random
+    this.#closing = closing
+  }
+
+  /** A refill has found that another process has the lease. */
+  heldElsewhere(key: string, token: string | undefined, waitFor: (ms: number) => void): void {
+    if (token === undefined) return
+    for (const onHeld of this.#watching.get(key) ?? []) onHeld({ token, waitFor })
+  }
+
+  whenHeldElsewhere(key: string, onHeld: (held: HeldElsewhere) => void): () => void {
+    const watching = this.#watching.get(key) ?? new Set()
+    this.#watching.set(key, watching.add(onHeld))
+    return () => {
+      if (watching.delete(onHeld) && watching.size === 0) this.#watching.delete(key)
+    }
+  }
+
+  follow(key: string, token: string): PublishedLoad {
+    const log = this.#redis.streamLog(key, token)
+    const report = (error: unknown): void => this.#redis.reportOfStream(error)
+    return new PublishedLoad(log, { key, clock: this.#clock, random: this.#random, closing: this.#closing, report })
+  }
+
+  async publish(context: unknown, maxBytes: number): Promise<Publication | undefined> {
+    if (!(context instanceof LoadRecord)) return undefined
+    const { lease, fullKey: key } = context as LoadRecord<unknown>
+    if (lease?.token === undefined) return undefined
+    const log = this.#redis.streamLog(key, lease.token)
+    const report = (error: unknown): void => this.#redis.reportOfStream(error)
+    try {
+      const begun = await log.begin('restart', lease.grantedAt)
+      return begun && new Publication(log, { key, clock: this.#clock, maxBytes, report })
+    } catch (error) {
+      report(error)
+      return undefined
+    }
+  }
+
+  readonly allow: PartialSharing['allow'] = allow
+}

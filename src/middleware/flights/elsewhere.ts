@@ -1,0 +1,79 @@
+import type { HeldElsewhere, PartialSharing } from '../../cache/stream/partial-sharing.ts'
+import type { Timer } from '../../clock.ts'
+import type { FillSurroundings } from '../fill/fill-parts.ts'
+import { RemoteFill } from '../fill/remote-fill.ts'
+
+/** ms after which those who wait look whether the other process publishes its answer: most are whole by then. */
+const LOOK_AFTER = 20
+
+interface ElsewhereHost {
+  readonly partial: PartialSharing
+  readonly surroundings: FillSurroundings
+  readonly rules: { readonly maxStreamDuration: number }
+}
+
+/** What another process makes of the response of one key, while requests wait for that here. */
+export class Elsewhere {
+  /** What may be followed, once it has a head. */
+  fill: RemoteFill | undefined
+  readonly #key: string
+  readonly #host: ElsewhereHost
+  readonly #onHead: (fill: RemoteFill) => void
+  #held: HeldElsewhere | undefined
+  #timer: Timer | undefined
+  #stopWatching: () => void = () => {}
+  #isOver = false
+
+  constructor(key: string, host: ElsewhereHost, onHead: (fill: RemoteFill) => void) {
+    this.#key = key
+    this.#host = host
+    this.#onHead = onHead
+  }
+
+  begin(): void {
+    this.#stopWatching = this.#host.partial.whenHeldElsewhere(this.#key, (held) => this.#note(held))
+  }
+
+  /** The response is there, or will not come. Who follows goes on. */
+  end(): void {
+    this.#isOver = true
+    this.#timer?.cancel()
+    this.#stopWatching()
+    this.fill?.stopIfUnread()
+  }
+
+  /** Somebody waits again, after all who did had left. */
+  lookAgain(): void {
+    if (this.fill === undefined && this.#held !== undefined) this.#lookLater()
+  }
+
+  #note(held: HeldElsewhere): void {
+    const isKnown = held.token === this.#held?.token
+    this.#held = held
+    if (this.fill?.isShared === true) held.waitFor(this.#host.rules.maxStreamDuration)
+    if (isKnown) return
+    this.fill?.stopIfUnread()
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#timer?.cancel()
+    const { clock } = this.#host.surroundings
+    this.#timer = clock.setTimeout(() => this.#look(), LOOK_AFTER, { keepAlive: false })
+  }
+
+  #look(): void {
+    const { partial, surroundings, rules } = this.#host
+    const held = this.#held
+    if (held === undefined || this.#isOver) return
+    this.fill = new RemoteFill(partial.follow(this.#key, held.token), surroundings, {
+      onHead: (fill) => {
+        held.waitFor(rules.maxStreamDuration)
+        this.#onHead(fill)
+      },
+      onOver: (fill) => {
+        if (this.fill === fill) this.fill = undefined
+      },
+    })
+  }
+}
