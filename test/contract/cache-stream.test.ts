@@ -269,6 +269,29 @@ describe.each(setups.filter(({ name }) => some.includes(name)))('details of stre
     expect(told.runs).toHaveLength(1)
   })
 
+  test('a producer that fails before it has said anything: readers of all processes get what is stale', async () => {
+    const [one, two] = await pair({ staleIfError: 60_000 })
+    await one.set('key', ['old', 'older'])
+    await one.expire('key')
+    const told = toldProducer<string>()
+    const first = all(one.stream('key', told.producer))
+    await eventually('it runs', () => told.runs.length > 0)
+    const others = [one, two].map((each) => all(each.stream('key', told.producer)))
+    told.fail(new Error('no'))
+    for (const reading of [first, ...others]) expect(await reading).toEqual(['old', 'older'])
+    expect(told.runs).toHaveLength(1)
+  })
+
+  test('a producer that fails after it has said something: readers get that, and its error', async () => {
+    const [one] = await pair({ staleIfError: 60_000 })
+    await one.set('key', ['old'])
+    await one.expire('key')
+    const told = toldProducer<string>()
+    const reader = await running(one, told, 'new')
+    told.fail(new Error('no'))
+    await expect(rest(reader)).rejects.toThrow('no')
+  })
+
   test('closing ends readers and producers; another process produces anew', async () => {
     const [one, two] = await pair()
     const told = toldProducer<string>()

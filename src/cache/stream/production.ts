@@ -162,14 +162,16 @@ export class Production {
       onChange()
       return refill.abandon()
     }
-    const limit = reason instanceof StreamLimitError ? ([reason.option, reason.bound] as const) : undefined
-    const ended = this.#appender?.end({ failure: { ...describeFailure(reason), limit } })
     if (tape.length === 0 && refill.context.stale !== undefined) {
-      await ended
+      this.#appender?.release() // what the claims are told counts for readers elsewhere: they may have what is stale, too
       await refill.fail(reason)
       const stale = refill.failure?.instead?.()
       if (stale !== undefined) return onStale(stale)
+      tape.end = { failure: { reason } }
+      return onChange()
     }
+    const limit = reason instanceof StreamLimitError ? ([reason.option, reason.bound] as const) : undefined
+    const ended = this.#appender?.end({ failure: { ...describeFailure(reason), limit } })
     tape.end = { failure: { reason } }
     onChange()
     await ended
