@@ -1,14 +1,16 @@
 // `npm run demo -- --serve`: an Express app with two lanes, one of them with herdlock, a page to send a herd down both,
-// and herdlock's dashboard.
+// a third lane in which readers share an event stream, and herdlock's dashboard.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import express, { type Response } from 'express'
 import { createCache } from 'herdlock'
 import { dashboard } from 'herdlock/dashboard'
+import { singleFlight } from 'herdlock/express'
 import { Redis } from 'ioredis'
 import type { Channel } from '../../test/support/message-channel.ts'
 import { Lane } from './lanes.ts'
+import { Model } from './model.ts'
 import { startProcess } from './processes.ts'
 import type { DemoRedis } from './redis.ts'
 
@@ -33,6 +35,7 @@ export async function serveDemo(redis: DemoRedis | undefined): Promise<DemoServe
   const page = dashboard({ caches: { demo: cache }, allowInvalidate: true })
   const lanes = { without: new Lane(), with: new Lane() }
   const herds = await Promise.all(Object.keys(lanes).map(async () => (await startProcess('load')).channel))
+  const model = new Model()
   let isRunning = false
 
   const app = express()
@@ -46,6 +49,14 @@ export async function serveDemo(redis: DemoRedis | undefined): Promise<DemoServe
   app.get('/with', async (_request, response) => {
     follow(lanes.with, response)
     response.json(await cache.getOrRefill('report', () => lanes.with.query()))
+  })
+
+  // Each question has an address of its own. Whoever reads it, however late, reads one answer of the model.
+  app.get('/story/:question', singleFlight({ cache, shareEventStreams: true }), async (_request, response) => {
+    response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'public, max-age=60' })
+    let id = 0
+    for await (const word of model.tell()) response.write(`id: ${id++}\ndata: ${word}\n\n`)
+    response.end('event: end\ndata\n\n')
   })
 
   app.post('/stampede', async (request, response) => {
@@ -64,7 +75,7 @@ export async function serveDemo(redis: DemoRedis | undefined): Promise<DemoServe
   app.get('/lanes', (_request, response) => {
     response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
     const tell = (): void => {
-      const state = { herd: HERD, isRunning, without: lanes.without.state, with: lanes.with.state }
+      const state = { herd: HERD, isRunning, without: lanes.without.state, with: lanes.with.state, model: model.state }
       response.write(`data: ${JSON.stringify(state)}\n\n`)
     }
     tell()

@@ -59,11 +59,23 @@ test('the demo serves a page on which a herd can be watched, and ends at Ctrl-C'
     '500 of 500 requests are answered, 0 wait',
   )
 
+  await tab.getByRole('button', { name: 'Ask the model' }).click()
+  const readers = tab.locator('#stream .readers li')
+  await readers.nth(2).filter({ hasText: 'Once upon a time' }).waitFor()
+  await expect.poll(() => tab.locator('#stream .readers li.ended').count(), { timeout: 20_000 }).toBe(3)
+  const stories = await readers.allTextContents()
+  expect(new Set(stories).size).toBe(1)
+  expect(stories[0]).toMatch(/^Once .* rest\. $/)
+  const words = stories[0]?.trim().split(' ').length ?? 0
+  await expect.poll(() => tab.locator('#stream dd.words').textContent()).toBe(String(words))
+  expect(await tab.locator('#stream dd.asked').textContent()).toBe('1')
+  expect(await tab.locator('#stream dd.read').textContent()).toBe(String(3 * words))
+
   await tab.setViewportSize({ width: 360, height: 800 })
   expect(await tab.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
   await tab.getByRole('link', { name: 'Open the dashboard' }).click()
   await tab.getByText('live', { exact: true }).waitFor()
-  await expect.poll(() => tab.locator('#tile-refills').innerText()).toContain('1 in all')
+  await expect.poll(() => tab.locator('#tile-refills').innerText()).toContain('2 in all')
   expect(complaints).toEqual([])
 
   demo.kill('SIGINT')
