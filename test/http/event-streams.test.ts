@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { createCacheOn } from '../../src/cache/create-cache.ts'
+import type { CacheOptions } from '../../src/cache/options.ts'
 import type { OptionsFor } from '../../src/middleware/options.ts'
 import { createFlight } from '../../src/middleware/fetch/single-flight.ts'
 import { createMiddleware } from '../../src/middleware/node/single-flight.ts'
@@ -30,6 +32,7 @@ interface Setup {
   readonly withRedis?: boolean
   readonly options?: OptionsFor<never>
   readonly fields?: Record<string, string>
+  readonly cacheOptions?: Partial<CacheOptions>
 }
 
 /** A handler that writes what the test says, when it says so, behind caches that share a Redis, as processes do. */
@@ -60,7 +63,7 @@ async function serveStream(setup: Setup = {}) {
     Array.from({ length: processes }, async () => {
       const redis = withRedis ? new Redis(sharedRedis().url) : undefined
       const doors = { clock: new SkippingClock(), random: systemRandom }
-      const cache = createCacheOn({ ttl: 60_000, redis, prefix }, doors.clock, doors.random)
+      const cache = createCacheOn({ ttl: 60_000, redis, prefix, ...setup.cacheOptions }, doors.clock, doors.random)
       onTestFinished(async () => {
         await cache.close()
         redis?.disconnect()
@@ -365,5 +368,53 @@ describe('over processes', () => {
     expect(await last.ended).toBe(true)
     expect(last.text).toBe(events(1, 3))
     expect(runs).toHaveLength(1)
+  })
+
+  test('an event stream may take longer than a load, and those who read it wait longer than for one', async () => {
+    const { servers, runs, say, end } = await serveStream({ cacheOptions: { loadTimeout: 300, waitTimeout: 300 } })
+    const [one, two] = servers
+    say(event(1))
+    const readers = [await one.follow(), await two.follow()]
+    for (const each of readers) await each.until(event(1))
+    await delay(1000)
+    say(event(2))
+    const late = await Promise.all([one, two].map((each) => each.follow()))
+    for (const each of late) await each.until(events(1, 2))
+    end()
+    for (const each of [...readers, ...late]) expect([await each.ended, each.text]).toEqual([true, events(1, 2)])
+    for (const { get } of servers) await expect.poll(async () => (await get()).headers['cache-status']).toMatch('hit')
+    expect(runs).toHaveLength(1)
+  })
+
+  test('beyond maxStreamDuration it goes on for those who read it, and nobody joins', async () => {
+    const options = { shareEventStreams: true, maxStreamDuration: 500 }
+    const { servers, runs, say, end } = await serveStream({ options })
+    const [one, two] = servers
+    say(event(1))
+    const readers = [await one.follow(), await two.follow()]
+    for (const each of readers) await each.until(event(1))
+    await delay(1000)
+    say(event(2))
+    for (const each of readers) await each.until(events(1, 2))
+    const late = await two.follow()
+    await late.until(events(1, 2))
+    expect(runs).toHaveLength(2)
+    end()
+    for (const each of readers) expect([await each.ended, each.text]).toEqual([true, events(1, 2)])
+  })
+
+  test('a page that is whole at once is not published: those who wait need one command to ask, and none to follow', async () => {
+    const { servers, runs, say, end, prefix } = await serveStream({
+      options: {},
+      fields: { 'Cache-Control': 'max-age=60' },
+    })
+    say('page')
+    end()
+    const answers = await Promise.all(servers.flatMap(({ get }) => [get(), get()]))
+    expect(answers.map(({ body }) => body)).toEqual(answers.map(() => 'page'))
+    expect(runs).toHaveLength(1)
+    const redis = new Redis(sharedRedis().url)
+    onTestFinished(() => redis.disconnect())
+    expect((await redis.keys(`${prefix}:stream:*`)).filter((key) => !key.endsWith(':readers'))).toEqual([])
   })
 })

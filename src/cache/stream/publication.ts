@@ -53,6 +53,8 @@ export class Publication {
   readonly #report: (error: unknown) => void
   #listener: PublicationListener | undefined
   #bytes = 0
+  /** What has come before it was opened goes out in one command: who reads the head is to know which events there are. */
+  #isOpening = false
   #isFull = false
   #isOver = false
   /** Whether its pieces are kept for nobody who comes later: it ends when nobody reads it. */
@@ -89,7 +91,12 @@ export class Publication {
   /** Begins with `first`; `listener` is who writes the rest. */
   open(first: Uint8Array, listener: PublicationListener): this {
     this.#listener = listener
-    this.#add(first)
+    this.#outbox.push(writeChunk(first))
+    this.#isOpening = true
+    queueMicrotask(() => {
+      this.#isOpening = false
+      this.#appender.added(this.#outbox.bytes)
+    })
     return this
   }
 
@@ -135,7 +142,7 @@ export class Publication {
   #add(piece: Uint8Array): void {
     const frame = writeChunk(piece)
     this.#outbox.push(frame)
-    this.#appender.added(frame.length)
+    if (!this.#isOpening) this.#appender.added(frame.length)
   }
 
   #noteAppended(count: number): void {
