@@ -10,7 +10,8 @@ const RIGHTS =
   '+eval +evalsha +get +mget +set +del +pttl +pexpire +sadd +smembers +time +publish +zpopmin +subscribe +scan +unlink +info +client +hello'
 
 /** And for streams, beside those. */
-const RIGHTS_FOR_STREAMS = '+exists +rpush +llen +lindex +lrange +rename +zadd +zrem +zcard +zrange +zremrangebyscore'
+const RIGHTS_FOR_STREAMS =
+  '+exists +rpush +llen +lindex +lset +lrange +rename +zadd +zrem +zcard +zrange +zremrangebyscore'
 
 let server: RedisServer
 beforeAll(async () => {
