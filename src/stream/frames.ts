@@ -14,6 +14,8 @@ export interface Head {
   readonly run: string
   /** µs on Redis's clock at which the lease of that producer was granted. */
   readonly beganAt: number
+  /** Where it was resumed: how many chunks were published when its latest producer took it over. */
+  readonly resumedFrom?: number | undefined
 }
 
 /** How a run of a stream is over. */
@@ -49,8 +51,9 @@ export function writeHead({ run, beganAt }: Head): string {
 export function readHead(frame: Buffer): Head | undefined {
   if (frame[0] !== HEAD) return undefined
   const told = parsed(frame)
-  const [run, beganAt] = Array.isArray(told) ? (told as unknown[]) : []
-  return typeof run === 'string' && typeof beganAt === 'number' ? { run, beganAt } : undefined
+  const [run, beganAt, resumed] = Array.isArray(told) ? (told as unknown[]) : []
+  if (typeof run !== 'string' || typeof beganAt !== 'number') return undefined
+  return { run, beganAt, resumedFrom: typeof resumed === 'number' ? resumed : undefined }
 }
 
 /** What follows the first byte, as JSON; `undefined` where it is none. */

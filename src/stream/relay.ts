@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { MakeChunk } from './chunk.ts'
-import { type End, type Message, readEnd, readMessage } from './frames.ts'
+import { type End, type Head, type Message, readEnd, readMessage } from './frames.ts'
+import { goesOn, nameOf } from './resumed.ts'
 import { type Piece, READ_AT_LEAST_EVERY, type StreamLog } from './stream-log.ts'
 import { Window } from './window.ts'
 
@@ -142,7 +143,7 @@ export class Relay {
     if (life < 0) return this.#become('lost') // what it has published is of use to a producer only who goes on with it
     this.#lifeEndsAt = this.#parts.clock.now() + life
     if (this.tape === undefined) {
-      this.tape = this.#tapeOf(head.run)
+      this.tape = this.#tapeOf(head)
       this.state = 'live'
       if (this.tape.length !== from) return void (this.#isReadAgain = true) // it resumes nothing that is known here
     }
@@ -151,9 +152,11 @@ export class Relay {
     if (this.isBehind) this.#isReadAgain = true
   }
 
-  #tapeOf(run: string): Window {
+  #tapeOf(head: Head): Window {
     const fetch = (index: number): Promise<readonly Buffer[]> => this.#fetch(index)
-    if (this.#former?.run !== run) return new Window(run, this.#parts.makeChunk, fetch)
+    if (this.#former === undefined || !goesOn(this.#former, head)) {
+      return new Window(nameOf(head, this.#former), this.#parts.makeChunk, fetch)
+    }
     this.#former.fetchBy(fetch)
     return this.#former
   }

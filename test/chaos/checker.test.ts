@@ -93,6 +93,22 @@ describe('resurrection', () => {
   })
 })
 
+describe('a failover', () => {
+  const changes = [change(1, 0, 10), change(2, 5000, 5010)]
+  const failover = (from: number, to: number): Fault => fault(from, to, { kind: 'failover', loses: true })
+
+  it('may lose what was done meanwhile, or just before, and nothing else', () => {
+    const hearings = [hearing(1, 20), hearing(2, 5015)]
+    for (const faults of [[failover(5005, 5100)], [failover(5400, 5500)]]) {
+      expect(complaints({ changes, hearings, faults, calls: [call(5600, 1)] })).toEqual([])
+      expect(complaints({ changes, hearings, faults, calls: [call(5600, 0)] })).toEqual(['fresh'])
+    }
+    for (const faults of [[failover(5600, 5700)], [failover(4000, 4100)]]) {
+      expect(complaints({ changes, hearings, faults, calls: [call(5800, 1)] })).toEqual(['fresh'])
+    }
+  })
+})
+
 describe('one load', () => {
   const twice = [load('a', 0, 100), load('b', 50, 150)]
 

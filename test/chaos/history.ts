@@ -130,6 +130,8 @@ export interface Fault {
   readonly harms: boolean
   /** Whether that process did not run meanwhile. */
   readonly froze?: boolean | undefined
+  /** Whether changes that were done meanwhile may not have been done. */
+  readonly loses?: boolean | undefined
   /** Whether it was killed, so that what it saw last is not known. */
   readonly silenced?: boolean | undefined
 }

@@ -1,5 +1,8 @@
 import type { Call, History } from './history.ts'
 
+/** ms that a replica may be behind its master where nothing keeps it from following. */
+const REPLICATION = 500
+
 /** Which version is the oldest that a call may get. */
 export class Known {
   /** By key: changes that were done, in the order in which they were. */
@@ -7,13 +10,18 @@ export class Known {
   /** By process and key: changes that it made or heard of. */
   readonly #heard = new Map<string, Steps>()
 
-  constructor({ changes, hearings }: History) {
-    for (const { process, key, version, to, isDone } of changes) {
-      if (!isDone) continue
+  constructor({ changes, hearings, faults }: History) {
+    const losses = faults.filter(({ loses }) => loses === true)
+    const lost = new Set<string>()
+    for (const { process, key, version, from, to, isDone } of changes) {
+      if (losses.some((loss) => loss.from - REPLICATION <= to && loss.to >= from)) lost.add(`${key} ${version}`)
+      if (!isDone || lost.has(`${key} ${version}`)) continue
       stepsOf(this.#done, key).add(to, version)
       stepsOf(this.#heard, `${process} ${key}`).add(to, version)
     }
-    for (const { process, key, version, at } of hearings) stepsOf(this.#heard, `${process} ${key}`).add(at, version)
+    for (const { process, key, version, at } of hearings) {
+      if (!lost.has(`${key} ${version}`)) stepsOf(this.#heard, `${process} ${key}`).add(at, version)
+    }
   }
 
   least(

@@ -1,5 +1,6 @@
 import { eventually } from '../support/eventually.ts'
 import { FakeRandom } from '../support/fake-random.ts'
+import { startRedisPair } from '../support/redis-pair.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { startWallClock } from '../support/wall-clock.ts'
@@ -7,7 +8,7 @@ import { startWorkers, type Worker } from '../support/workers.ts'
 import type { Bounds } from './bounds.ts'
 import { check, type Verdict } from './checker.ts'
 import type { Change, Fault, History, Stall } from './history.ts'
-import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD, pick } from './plan.ts'
+import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD } from './plan.ts'
 
 export interface ChaosRun {
   readonly seed: number
@@ -29,6 +30,8 @@ const CALLERS = 4
 const READERS = 2
 /** ms */
 const LONGEST_FREEZE = 900
+/** ms for which the replica that is promoted has not heard of its master. */
+const LONGEST_LAG = 300
 const BOUNDS: Bounds = {
   ...{ longestCall: 6000, longestWait: 9000, grace: 15_000, recovery: 4000 },
   longestLoad: LONGEST_LOAD + 500,
@@ -38,10 +41,10 @@ const LOOK_EVERY = 20
 const STALL = 150
 
 type Kind = 'kill' | 'stop' | 'partition' | 'delay' | 'reset' | 'lost reply' | OfAll
-type OfAll = 'freeze' | 'flush' | 'script flush' | 'deaf' | 'clock step'
+type OfAll = 'freeze' | 'flush' | 'script flush' | 'deaf' | 'clock step' | 'failover'
 const KINDS: readonly Kind[] = [
   ...(['kill', 'stop', 'partition', 'delay', 'reset', 'lost reply'] as const),
-  ...(['freeze', 'flush', 'script flush', 'deaf', 'clock step'] as const),
+  ...(['freeze', 'flush', 'script flush', 'deaf', 'clock step', 'failover'] as const),
 ]
 
 interface Member {
@@ -56,7 +59,7 @@ const now = (): number => Number(process.hrtime.bigint()) / 1e6
 /** Lets processes use caches for so many seconds while what can go wrong does, and judges what they saw. */
 export async function chaos({ seed, seconds }: { seed: number; seconds: number }): Promise<ChaosRun> {
   const random = new FakeRandom(seed)
-  const [redis, origin, clock] = await Promise.all([startRedis(), startRedis(), startWallClock()])
+  const [redis, origin, clock] = await Promise.all([startRedisPair(), startRedis(), startWallClock()])
   const log = new Log()
   const setups: string[] = []
   const counts: Record<string, number> = {}
@@ -80,7 +83,7 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
   }
 
   const crew = await Promise.all(
-    Array.from({ length: PROCESSES }, async (_, place) => start(place, await startProxy(redis))),
+    Array.from({ length: PROCESSES }, async (_, place) => start(place, await startProxy(redis.address))),
   )
   const stopWatching = log.watchOwnStalls()
 
@@ -109,21 +112,27 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
     reset: async ({ proxy }) => proxy.reset(),
     'lost reply': ({ proxy }) => Promise.race([proxy.loseReplies(1), pass(100, 300)]),
     async freeze() {
-      redis.pause()
+      redis.master.pause()
       await pass(50, LONGEST_FREEZE)
-      redis.resume()
+      redis.master.resume()
     },
-    flush: () => redis.command('FLUSHALL'),
-    'script flush': () => redis.command('SCRIPT', 'FLUSH'),
-    deaf: () => redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+    flush: () => redis.master.command('FLUSHALL'),
+    'script flush': () => redis.master.command('SCRIPT', 'FLUSH'),
+    deaf: () => redis.master.command('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+    async failover() {
+      await redis.failOver(() => pass(0, LONGEST_LAG))
+      for (const { proxy } of crew) proxy.reset()
+    },
     'clock step': () => clock.setAhead(between(random, -7200, 7200)),
   }
 
   try {
     const startedAt = now()
+    const deck: Kind[] = [] // each kind comes once before one comes again
     while (now() - startedAt < seconds * 1000) {
       await pass(200, 1200)
-      const kind = pick(random, KINDS)
+      if (deck.length === 0) deck.push(...KINDS)
+      const [kind] = deck.splice(between(random, 0, deck.length), 1) as [Kind]
       const place = between(random, 0, PROCESSES)
       const member = crew[place] as Member
       counts[kind] = (counts[kind] ?? 0) + 1
@@ -151,13 +160,13 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
     for (const { worker } of crew) worker.send({ type: 'stop' })
     await Promise.all(crew.map(({ worker }) => worker.next('over')))
     for (const { name } of crew) log.ended.set(name, now())
-    const keys = async (): Promise<string[]> => (await redis.command('KEYS', '*')) as string[]
-    const isLease = (key: string): boolean => /:(lease|waiters)$/.test(key)
+    const keys = async (): Promise<string[]> => (await redis.master.command('KEYS', '*')) as string[]
+    const isLease = (key: string): boolean => key.endsWith(':lease')
     await eventually('no lease is left', async () => !(await keys()).some(isLease), { within: 6000 }).catch(() => {})
     const left: string[] = []
     for (const key of await keys()) {
       if (isLease(key)) left.push(`left: ${key}`)
-      else if (Number(await redis.command('PTTL', key)) === -1) left.push(`left: ${key}, for good`)
+      else if (Number(await redis.master.command('PTTL', key)) === -1) left.push(`left: ${key}, for good`)
     }
     return left
   }
@@ -170,6 +179,8 @@ function faultOf(kind: Kind, process: string, from: number, to: number): Fault {
     case 'deaf':
     case 'clock step':
       return { kind, from, to, harms: false }
+    case 'failover':
+      return { kind, from, to, harms: true, loses: true }
     case 'flush':
       return { kind, from, to, harms: true }
     case 'freeze':

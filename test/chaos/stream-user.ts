@@ -11,12 +11,12 @@ export interface StreamUserParts {
   between(least: number, most: number): number
   /** What the origin has now. */
   versionOf(key: string): Promise<number>
-  /** When the key was last claimed. */
-  claimedAt(key: string): number | undefined
+  /** When the lease was asked for under which the stream is produced now. */
+  leaseAskedAt(key: string): number | undefined
   /** Makes the call; says how it is answered. */
   noteHow<T>(begin: () => T): { answer: T; how: Call['how'] }
-  /** Whether something stale was served from memory since. */
-  isStaleSince(key: string, from: number): boolean
+  /** Whether memory may serve what is stale. */
+  readonly mayBeStale: boolean
   seeReading(reading: Reading): void
   seeLoad(load: Load): void
 }
@@ -45,7 +45,7 @@ export class StreamUser {
 
   /** Reads a stream to its end, or leaves before. */
   async read(): Promise<void> {
-    const { between, now, pause, noteHow, cache, isStaleSince, seeReading, name } = this.#parts
+    const { between, now, pause, noteHow, cache, mayBeStale, seeReading, name } = this.#parts
     const index = Math.floor(between(0, streamKeys.length))
     const key = streamKeys[index] as string
     const resumes = index % 2 === 1
@@ -58,12 +58,12 @@ export class StreamUser {
     const from = now()
     const first = noteHow(() => iterator.next())
     const pieces: Piece[] = []
-    const reading: Reading = { process: name, key, from, to: null, how: first.how, resumes, pieces }
+    const how = mayBeStale && first.how === 'own' ? 'memory' : first.how
+    const reading: Reading = { process: name, key, from, to: null, how, resumes, pieces }
     this.#pending.add(reading)
-    const end = (how: Pick<Reading, 'end' | 'error'>): void => {
+    const end = (ending: Pick<Reading, 'end' | 'error'>): void => {
       this.#pending.delete(reading)
-      const isStale = isStaleSince(key, from)
-      seeReading({ ...reading, to: now(), how: isStale ? 'memory' : first.how, ...how })
+      seeReading({ ...reading, to: now(), ...ending })
     }
     try {
       for (let next = await first.answer; next.done !== true; next = await iterator.next()) {
@@ -82,10 +82,10 @@ export class StreamUser {
   }
 
   async *#produce(key: string, { resumeFrom, signal }: ProducerContext): AsyncGenerator<Chunk> {
-    const { between, claimedAt, name, now, pause, seeLoad, versionOf } = this.#parts
+    const { between, leaseAskedAt, name, now, pause, seeLoad, versionOf } = this.#parts
     const from = now()
     const run = `${name} ${++this.#runs}`
-    const since = claimedAt(key) ?? from
+    const claimedAt = leaseAskedAt(key) ?? from
     let failed = false
     let givenUpAt = Infinity
     signal.addEventListener('abort', () => (givenUpAt = now()))
@@ -101,7 +101,7 @@ export class StreamUser {
       }
     } finally {
       const to = Math.min(now(), givenUpAt)
-      seeLoad({ process: name, key, claimedAt: since, from, to, failed, forced: false })
+      seeLoad({ process: name, key, claimedAt, from, to, failed, forced: false })
     }
   }
 }

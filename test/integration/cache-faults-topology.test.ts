@@ -4,11 +4,14 @@ import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
 import type { CacheOptions } from '../../src/cache/options.ts'
 import { gatedLoad, settled, timed } from '../support/cache-lab.ts'
+import { ProducerLostError } from '../../src/errors.ts'
 import { eventually } from '../support/eventually.ts'
 import { countLoads } from '../support/loads.ts'
+import { iterate, rest, shareStream } from '../support/read-stream.ts'
 import { startCluster, type RedisCluster } from '../support/redis-cluster.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { startSentinel } from '../support/redis-sentinel.ts'
+import { toldProducer } from '../support/told-producer.ts'
 
 const DEADLINE = 500
 const SLACK = 300
@@ -135,9 +138,21 @@ describe('a Sentinel', () => {
     const connect = (): Redis => new Redis({ sentinels: sentinel.addresses, name: sentinel.name })
     const [one, other] = [cacheOn(connect()), cacheOn(connect(), { memory: false })]
     expect(await isShared(one.cache, other.cache)).toBe(true)
+    const next = toldProducer<string>()
+    const stream = await shareStream(one.cache, other.cache, { onProducerLost: 'resume' }, next.producer)
     const before = await sentinel.master()
     await before.kill()
+    stream.told.say('b')
+    expect((await stream.own.next()).value).toBe('b')
+    next.say('a', 'b', 'c')
+    next.end()
+    // On from where it is, or not at all.
+    const read = await rest(stream.other).catch((error: unknown) => [error])
+    expect([['b', 'c'], [expect.any(ProducerLostError)]]).toContainEqual(read)
+    stream.told.end()
+    expect(await rest(stream.own)).toEqual([])
     await askUntil(one.cache, 'failover', async () => (await sentinel.master()) !== before)
     await askUntil(one.cache, 'recovered', () => isShared(one.cache, other.cache))
+    expect(await rest(iterate(other.cache, next.producer))).toEqual(['a', 'b', 'c'])
   }, 60_000)
 })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ProducerLostError } from '../../src/errors.ts'
 import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
+import { rest, shareStream } from '../support/read-stream.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { toldProducer } from '../support/told-producer.ts'
 
@@ -15,24 +16,13 @@ beforeEach(async () => {
 })
 afterEach(() => proxy.close())
 
-async function rest<C>(reader: AsyncIterator<C>): Promise<C[]> {
-  const chunks: C[] = []
-  for await (const chunk of { [Symbol.asyncIterator]: () => reader }) chunks.push(chunk)
-  return chunks
-}
-
 /** A stream that has said `a`, produced in one cache and read in another one. */
 async function running(): Promise<{ other: Cache; reader: AsyncIterator<string>; next: typeof next }> {
   const producing = lab.cache(SHORT, `redis://${proxy.host}:${proxy.port}`)
   const other = lab.cache(SHORT)
   await warmUp(lab.redis, producing, other)
-  const told = toldProducer<string>()
   const next = toldProducer<string>()
-  told.say('a')
-  const own = producing.stream('key', told.producer, RESUME)[Symbol.asyncIterator]()
-  await own.next()
-  const reader = other.stream('key', next.producer, RESUME)[Symbol.asyncIterator]()
-  expect((await reader.next()).value).toBe('a')
+  const { other: reader } = await shareStream(producing, other, RESUME, next.producer)
   return { other, reader, next }
 }
 

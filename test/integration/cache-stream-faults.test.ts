@@ -1,32 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import type { Cache } from '../../src/cache/cache.ts'
-import type { StreamOptions } from '../../src/cache/stream/options.ts'
 import { ProducerLostError } from '../../src/errors.ts'
-import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
+import { cacheLab, settled, warmCaches, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { connectedClients } from '../support/leaks.ts'
+import { iterate, rest, shareStream, unused } from '../support/read-stream.ts'
 import { startStreamProcesses, type StreamProcess, type Told } from '../support/stream-process.ts'
+import { startProxy } from '../support/tcp-proxy.ts'
 import { toldProducer } from '../support/told-producer.ts'
 
 const lab = cacheLab()
 const SHORT = { lockTtl: 500, commandTimeout: 200 }
 /** What goes on until somebody ends it. */
 const ENDLESS = { count: 1e9, every: 10 }
-
-const unused = (): never => {
-  throw new Error('no producer was to run')
-}
-
-function iterate<C>(cache: Cache, producer: Parameters<typeof cache.stream<C>>[1], options?: StreamOptions) {
-  return cache.stream('key', producer, options)[Symbol.asyncIterator]()
-}
-
-async function rest<C>(reader: AsyncIterator<C>): Promise<C[]> {
-  const chunks: C[] = []
-  for await (const chunk of { [Symbol.asyncIterator]: () => reader }) chunks.push(chunk)
-  return chunks
-}
 
 /**
  * The history of one reader: its chunks are those of the producers named, in their order, each from where the one before has
@@ -42,11 +28,7 @@ function expectHistory({ chunks }: Told, producers: readonly StreamProcess[]): v
 
 describe('the process of the producer is killed', () => {
   test('who has had nothing follows the next producer; who has had something is told so', async () => {
-    const [one, two, three] = (await startStreamProcesses(lab, 3, SHORT)) as [
-      StreamProcess,
-      StreamProcess,
-      StreamProcess,
-    ]
+    const [one, two, three] = await startStreamProcesses(lab, 3, SHORT)
     const plan = { count: 5, every: 10 }
     one.read({ ...ENDLESS, isSilent: true, key: 'silent' })
     await one.next('producing')
@@ -64,11 +46,7 @@ describe('the process of the producer is killed', () => {
   })
 
   test('with resume another goes on behind what was published, and the whole is stored', async () => {
-    const [one, two, three] = (await startStreamProcesses(lab, 3, SHORT)) as [
-      StreamProcess,
-      StreamProcess,
-      StreamProcess,
-    ]
+    const [one, two, three] = await startStreamProcesses(lab, 3, SHORT)
     const options = { onProducerLost: 'resume', tags: ['tag'] } as const
     const first = one.read(ENDLESS, options)
     for (let i = 0; i <= 5; i++) expect(await first.next()).toBe(`${one.pid}:${i}`)
@@ -89,7 +67,7 @@ describe('the process of the producer is killed', () => {
 })
 
 test('the process of the producer is stopped: another resumes, and the first appends nothing when it goes on', async () => {
-  const [one, two] = (await startStreamProcesses(lab, 2, SHORT)) as [StreamProcess, StreamProcess]
+  const [one, two] = await startStreamProcesses(lab, 2, SHORT)
   const options = { onProducerLost: 'resume' } as const
   const own = one.read({ count: 80, every: 10 }, options)
   await own.next()
@@ -108,7 +86,7 @@ test('the process of the producer is stopped: another resumes, and the first app
 })
 
 test('a process that is killed reads no more: the producer is aborted', async () => {
-  const [reading] = (await startStreamProcesses(lab, 1, SHORT)) as [StreamProcess]
+  const [reading] = await startStreamProcesses(lab, 1, SHORT)
   const cache = lab.cache(SHORT)
   await warmUp(lab.redis, cache)
   const told = toldProducer<string>()
@@ -130,14 +108,8 @@ test('a process that is killed reads no more: the producer is aborted', async ()
 })
 
 test('Redis is frozen: readers beside the producer go on, others get a producer of their own, and are told so', async () => {
-  const [one, two] = [lab.cache(SHORT), lab.cache(SHORT)]
-  await warmUp(lab.redis, one, two)
-  const told = toldProducer<string>()
-  const own = iterate(one, told.producer)
-  told.say('a')
-  await own.next()
-  const begun = iterate(two, unused)
-  await begun.next()
+  const [one, two] = await warmCaches(lab, SHORT)
+  const { told, own, other: begun } = await shareStream(one, two)
   const substitute = toldProducer<string>()
   const late = iterate(two, substitute.producer)
   lab.redis.pause()
@@ -155,8 +127,7 @@ test('Redis is frozen: readers beside the producer go on, others get a producer 
 })
 
 test('Redis is restarted, and has lost all: nobody waits for ever, nobody gets a chunk twice', async () => {
-  const [one, two] = [lab.cache(SHORT), lab.cache(SHORT)]
-  await warmUp(lab.redis, one, two)
+  const [one, two] = await warmCaches(lab, SHORT)
   const told = toldProducer<string>()
   const own = iterate(one, told.producer)
   const other = iterate(two, told.producer)
@@ -171,8 +142,7 @@ test('Redis is restarted, and has lost all: nobody waits for ever, nobody gets a
 })
 
 test('messages are lost: what is missing is read', async () => {
-  const [one, two] = [lab.cache(SHORT), lab.cache(SHORT)]
-  await warmUp(lab.redis, one, two)
+  const [one, two] = await warmCaches(lab, SHORT)
   const told = toldProducer<number>()
   const own = iterate(one, told.producer)
   const chunks = Array.from({ length: 60 }, (_, i) => i)
@@ -190,9 +160,24 @@ test('messages are lost: what is missing is read', async () => {
   expect(await other).toEqual(chunks)
 })
 
-test('a slow reader gets all, from Redis, also when the stream has ended; the others do not wait', async () => {
-  const [one, two] = [lab.cache({ ...SHORT, memory: false }), lab.cache({ ...SHORT, memory: false })]
+test('a reader reconnects: it goes on where it was', async () => {
+  const proxy = await startProxy(lab.redis)
+  lab.atEnd(() => proxy.close())
+  const [one, two] = [lab.cache(), lab.cache({}, `redis://${proxy.host}:${proxy.port}`)]
   await warmUp(lab.redis, one, two)
+  const { told, own, other } = await shareStream(one, two)
+  for (let round = 0; round < 4; round++) {
+    proxy.reset()
+    told.say('b', 'c', 'd')
+    for (const chunk of ['b', 'c', 'd']) expect((await own.next()).value).toBe(chunk)
+    for (const chunk of ['b', 'c', 'd']) expect((await other.next()).value).toBe(chunk)
+  }
+  told.end()
+  expect(await rest(other)).toEqual([])
+})
+
+test('a slow reader gets all, from Redis, also when the stream has ended; the others do not wait', async () => {
+  const [one, two] = await warmCaches(lab, { ...SHORT, memory: false })
   const told = toldProducer<string>()
   const slow = iterate(two, told.producer)
   const chunks = Array.from({ length: 100 }, (_, i) => String(i).padStart(20_000, ' '))
@@ -208,14 +193,8 @@ test('a slow reader gets all, from Redis, also when the stream has ended; the ot
 })
 
 test('a reader that leaves costs nothing: what it was registered for is gone, as are messages to its process', async () => {
-  const [one, two] = [lab.cache(SHORT), lab.cache(SHORT)]
-  await warmUp(lab.redis, one, two)
-  const told = toldProducer<string>()
-  const own = iterate(one, told.producer)
-  told.say('a')
-  await own.next()
-  const other = iterate(two, unused)
-  await other.next()
+  const [one, two] = await warmCaches(lab, SHORT)
+  const { told, own, other } = await shareStream(one, two)
   const readers = async (): Promise<unknown[]> => {
     const keys = (await lab.keys()).filter((key) => key.endsWith(':readers'))
     return keys

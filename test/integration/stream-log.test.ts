@@ -84,7 +84,8 @@ test('to resume takes the chunks from whoever had them', async () => {
   const one = await begun()
   await lease('two')
   const two = logOf('two')
-  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1 }, chunks: 2 })
+  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumedFrom: 2 }, chunks: 2 })
+  expect(await two.begin('resume', 2)).toMatchObject({ head: { resumedFrom: 2 } }) // sent twice
   expect(await one.append(2, frames('zombie'))).toBeUndefined()
   expect(await two.append(2, [...frames('c'), writeEnd({})], 'end')).toBe(0)
 })

@@ -93,6 +93,13 @@ export async function warmUp(server: RedisServer, ...caches: Cache[]): Promise<v
   await Promise.all(caches.map(settled))
 }
 
+/** Two caches of the present test, warmed up. */
+export async function warmCaches(lab: CacheLab, options: Partial<CacheOptions>): Promise<[Cache, Cache]> {
+  const caches: [Cache, Cache] = [lab.cache(options), lab.cache(options)]
+  await warmUp(lab.redis, ...caches)
+  return caches
+}
+
 /** Connections that are subscribed to something. */
 export async function subscribers(server: RedisServer): Promise<number> {
   return (await connectedClients(server)).filter(({ sub }) => sub > 0).length

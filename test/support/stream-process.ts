@@ -39,18 +39,25 @@ export interface RemoteReader {
   end(): Promise<Told>
 }
 
+/** So many, each of which is there. */
+type Several<T, N extends number> = N extends 1 ? [T] : N extends 2 ? [T, T] : N extends 3 ? [T, T, T] : T[]
+
 let lastId = 0
 
 /** Starts processes that use that Redis and prefix. They end with the test, if not earlier. */
-export async function startStreamProcesses(
+export async function startStreamProcesses<N extends number>(
   { redis, prefix, atEnd }: CacheLab,
-  count: number,
+  count: N,
   options: Partial<CacheOptions> = {},
-): Promise<StreamProcess[]> {
+): Promise<Several<StreamProcess, N>> {
   const setup: StreamSetup = { url: redis.url, prefix, options: { ttl: 60_000, ...options } }
   const workers = await startWorkers('stream-process', count, [JSON.stringify(setup)])
   atEnd(() => stopWorkers(workers))
-  return workers.map((worker) => ({ ...worker, read: (plan, more = {}) => readerIn(worker, plan, more) }))
+  const read =
+    (worker: Worker) =>
+    (plan: Plan, more: StreamOptions = {}) =>
+      readerIn(worker, plan, more)
+  return workers.map((worker) => ({ ...worker, read: read(worker) })) as Several<StreamProcess, N>
 }
 
 function readerIn(worker: Worker, plan: Plan, options: StreamOptions): RemoteReader {

@@ -211,9 +211,10 @@ export class Production {
     else if (isLeft) this.#abort(new DOMException('nobody reads the stream any more', 'AbortError'))
   }
 
-  /** Nothing is published any more. The readers here go on. */
+  /** Nothing is published any more. The readers here go on; others are to have a producer of their own. */
   #noteLost(): void {
-    const { caller, isRead } = this.#parts
+    const { caller, isRead, refill } = this.#parts
+    void refill.context.lease?.abandon()
     if (isRead() || this.#phase !== 'running') return
     this.#abort(new ProducerLostError(caller.key, 'its lease is another’s'))
   }

@@ -3,6 +3,7 @@ import { ProducerLostError, RefillFailedError, StreamLimitError } from '../../er
 import type { Flight } from '../../flight/flight.ts'
 import type { End } from '../../stream/frames.ts'
 import { Pulse } from '../../stream/pulse.ts'
+import { nameOf } from '../../stream/resumed.ts'
 import type { StreamLog } from '../../stream/stream-log.ts'
 import { WholeTape, type Tape } from '../../stream/tape.ts'
 import { Window } from '../../stream/window.ts'
@@ -197,7 +198,7 @@ export class Session implements Place {
     { settings: { onProducerLost } }: Caller,
     former: Tape | undefined,
   ): Promise<{ tape: WholeTape; log: StreamLog | undefined }> {
-    const begun = await this.#begin(refill, onProducerLost)
+    const begun = await this.#begin(refill, onProducerLost, former)
     if (begun !== undefined) return begun
     const isKnown = former instanceof Window && former.length > 0
     if (isKnown && onProducerLost === 'resume') {
@@ -214,6 +215,7 @@ export class Session implements Place {
   async #begin(
     refill: ClaimedRefill<Chunks>,
     mode: 'restart' | 'resume',
+    former: Tape | undefined,
   ): Promise<{ tape: WholeTape; log: StreamLog } | undefined> {
     const { lease } = refill.context
     const token = lease?.token
@@ -224,7 +226,7 @@ export class Session implements Place {
       const begun = await log.begin(mode, lease.grantedAt)
       if (begun === undefined) return undefined
       lease.backdate(begun.head.beganAt)
-      const tape = this.#tapeOf(begun.head.run)
+      const tape = this.#tapeOf(nameOf(begun.head, former))
       while (tape.length < begun.chunks) {
         const { frames } = await log.read(tape.length, undefined)
         if (frames.length === 0) return undefined

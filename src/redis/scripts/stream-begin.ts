@@ -3,7 +3,8 @@ import { tellReaders } from './tell-readers.ts'
 
 /**
  * Begins a run of a stream under the lease of its entry. The run before it, if that was the entry's present one, is over
- * from now on: its producer has lost the lease, and appends no more. With 'resume' its chunks are taken over.
+ * from now on: its producer has lost the lease, and appends no more. With 'resume' its chunks are taken over, and the head
+ * notes how many they are.
  *
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
@@ -22,6 +23,8 @@ if former and former ~= token then
   redis.call('DEL', formerLog .. ':alive')
   if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 then
     redis.call('RENAME', formerLog, KEYS[3])
+    local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^h%["[^"]*",%d+')
+    if head then redis.call('LSET', KEYS[3], 0, head .. ',' .. (redis.call('LLEN', KEYS[3]) - 1) .. ']') end
     isTakenOver = true
   else
     redis.call('UNLINK', formerLog)

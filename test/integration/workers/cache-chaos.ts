@@ -85,8 +85,17 @@ interface Value {
 
 /** When each key was last asked for in Redis with the wish to load it. */
 const claimedAt = new Map<string, number>()
+const claimsBegun = new WeakMap<object, number>()
 subscribe('tracing:herdlock:claim:start', (message) => {
   claimedAt.set((message as { key: string }).key, now())
+  claimsBegun.set(message as object, now())
+})
+/** When the leases were asked for under which nothing has been produced yet, oldest first. */
+const leasesAsked = new Map<string, number[]>()
+subscribe('tracing:herdlock:claim:asyncEnd', (message) => {
+  const { key, state } = message as { key: string; state: string }
+  const askedAt = claimsBegun.get(message as object)
+  if (state === 'leased' && askedAt !== undefined) leasesAsked.set(key, [...(leasesAsked.get(key) ?? []), askedAt])
 })
 
 class LoaderError extends Error {
@@ -282,9 +291,11 @@ async function caller(): Promise<void> {
 }
 
 const streams = new StreamUser({
-  ...{ cache, name, now, pause, between, noteHow, isStaleSince },
+  ...{ cache, name, now, pause, between, noteHow },
+  // A stream that is replayed while it is produced anew is not told apart.
+  mayBeStale: (setup.options.staleWhileRevalidate ?? 0) + (setup.options.staleIfError ?? 0) > 0,
   versionOf: async (key) => Number((await origin.get(`version:${key}`)) ?? 0),
-  claimedAt: (key) => claimedAt.get(key),
+  leaseAskedAt: (key) => leasesAsked.get(key)?.shift(),
   seeReading: (reading) => see('readings', reading),
   seeLoad(load) {
     see('loads', load)

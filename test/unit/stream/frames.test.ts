@@ -31,6 +31,7 @@ describe('a frame', () => {
     const head = { run: 'token', beganAt: 1796027397806358 }
     const failure = { name: 'Error', message: 'no', origin: 'here:1', limit: ['maxBytes', 1] as const }
     expect(readHead(Buffer.from(writeHead(head)))).toEqual(head)
+    expect(readHead(Buffer.from('h["run",5,7]'))).toEqual({ run: 'run', beganAt: 5, resumedFrom: 7 })
     expect(readEnd(writeEnd({}))).toEqual({})
     expect(readEnd(writeEnd({ failure }))).toEqual({ failure })
     expect(readHead(writeEnd({}))).toBeUndefined()
