@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Bounds } from './bounds.ts'
-import { check } from './checker.ts'
+import { check, FORCED } from './checker.ts'
 import type { Call, Change, Fault, Hearing, History, Load, Piece, Reading } from './history.ts'
 
 const BOUNDS: Bounds = { longestCall: 1000, longestWait: 300, grace: 5000, recovery: 500, longestLoad: 100 }
@@ -135,6 +135,7 @@ describe('one load', () => {
     ['a fault of all', { faults: [fault(10, 20)] }],
     ['one of which they recover', { faults: [fault(-400, -300)] }],
     ['a stall', { stalls: [{ from: 10, to: 20 }] }],
+    ['a call that forces a load, and is given up', { calls: [call(-500, undefined, { method: FORCED })] }],
     ['a lost lease', { lapses: [{ process: 'a', key: KEY, at: 40 }] }],
   ])('excuses %s', (_, parts) => {
     expect(complaints({ loads: twice, ...parts })).toEqual([])

@@ -62,7 +62,8 @@ export function check(history: History, bounds: Bounds): Verdict {
     const read = checkReadings(byKey.readings.get(key) ?? [], loads, { known, trouble, bounds })
     wrong.push(...read.wrong)
     for (const name of ['readings', 'chunks', 'resumed', 'bound'] as const) judged[name] += read.judged[name]
-    const alone = checkLoads(key, loads, changes, trouble)
+    const forced = (byKey.calls.get(key) ?? []).filter(({ method }) => method === FORCED)
+    const alone = checkLoads(loads, [...changes, ...forced.map(whenForced)], trouble)
     judged.exclusive += alone.exclusive
     wrong.push(...alone.wrong)
   }
@@ -81,10 +82,19 @@ function checkEnd(call: Call, loads: readonly Load[], trouble: Trouble, bounds: 
   return wrong
 }
 
+/** A call with `forceFresh`, which takes the lease of another load away, though it may be given up before it loads. */
+export const FORCED = 'getOrRefill, forced'
+/** ms for which the claim of a call that was given up may still be under way. */
+const CLAIM_LASTS = 1000
+
+function whenForced({ from, to }: Call): Pick<Change, 'from' | 'to'> {
+  return { from, to: (to ?? Infinity) + CLAIM_LASTS }
+}
+
+/** `changes`: what takes leases away. */
 function checkLoads(
-  key: string,
   loads: readonly Load[],
-  changes: readonly Change[],
+  changes: readonly Pick<Change, 'from' | 'to'>[],
   trouble: Trouble,
 ): { wrong: string[]; exclusive: number } {
   const wrong: string[] = []
@@ -101,7 +111,7 @@ function checkLoads(
       if (isExplained) excused.add(later)
       else {
         const [a, b] = [earlier, later].map(({ process, from, to }) => `${process} ${span(from, to)}`)
-        wrong.push(`one load: ${key} was loaded by ${a} and by ${b}`)
+        wrong.push(`one load: ${later.key} was loaded by ${a} and by ${b}`)
       }
     }
     if (trouble.hits(later.process, later.from, later.from)) excused.add(later)

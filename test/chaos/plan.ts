@@ -22,7 +22,10 @@ export interface ChaosSetup {
   readonly options: Omit<CacheOptions, 'redis'>
 }
 
+/** Keys of a name and number, each with the tag of its number modulo PROCESSES. */
 export const KEYS = 12
+export const PREFIX = 'chaos'
+export const PROCESSES = 4
 /** ms that a loader runs at most. */
 export const LONGEST_LOAD = 60
 /** How many chunks each stream has. Every second one may be resumed. */
@@ -32,7 +35,7 @@ export const LONGEST_STEP = 30
 const LOCK_TTLS = [1500, 3000]
 const TTLS = [300, 1500, 60_000]
 
-export const pick = <T>(random: FakeRandom, choices: readonly T[]): T =>
+const pick = <T>(random: FakeRandom, choices: readonly T[]): T =>
   choices[Math.floor(random.uniform() * choices.length)] as T
 export const between = (random: FakeRandom, least: number, most: number): number =>
   Math.floor(least + random.uniform() * (most - least))
@@ -41,7 +44,7 @@ export const between = (random: FakeRandom, least: number, most: number): number
 export function drawOptions(random: FakeRandom): Omit<CacheOptions, 'redis'> {
   const memory = pick(random, [false, {}, {}, { maxEntries: 4 }, { tracking: true }, { unsyncedTtl: 200 }] as const)
   return {
-    prefix: 'chaos',
+    prefix: PREFIX,
     ttl: pick(random, TTLS),
     lockTtl: pick(random, LOCK_TTLS),
     commandTimeout: pick(random, [300, 1000]),

@@ -1,5 +1,6 @@
 import { eventually } from '../support/eventually.ts'
 import { FakeRandom } from '../support/fake-random.ts'
+import { monitor, type Monitored } from '../support/monitored.ts'
 import { startRedisPair } from '../support/redis-pair.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
@@ -8,7 +9,7 @@ import { startWorkers, type Worker } from '../support/workers.ts'
 import type { Bounds } from './bounds.ts'
 import { check, type Verdict } from './checker.ts'
 import type { Change, Fault, History, Stall } from './history.ts'
-import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD } from './plan.ts'
+import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD, PROCESSES } from './plan.ts'
 
 export interface ChaosRun {
   readonly seed: number
@@ -23,9 +24,10 @@ export interface ChaosRun {
   /** How the processes were made, to be told with what is wrong. */
   readonly setups: readonly string[]
   readonly history: History
+  /** What each master carried out while it was one. The first was empty when it began. */
+  readonly carriedOut: readonly (readonly Monitored[])[]
 }
 
-const PROCESSES = 4
 const CALLERS = 4
 const READERS = 2
 /** ms */
@@ -60,6 +62,7 @@ const now = (): number => Number(process.hrtime.bigint()) / 1e6
 export async function chaos({ seed, seconds }: { seed: number; seconds: number }): Promise<ChaosRun> {
   const random = new FakeRandom(seed)
   const [redis, origin, clock] = await Promise.all([startRedisPair(), startRedis(), startWallClock()])
+  const monitors = [await monitor(redis.master)]
   const log = new Log()
   const setups: string[] = []
   const counts: Record<string, number> = {}
@@ -121,6 +124,8 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
     deaf: () => redis.master.command('CLIENT', 'KILL', 'TYPE', 'pubsub'),
     async failover() {
       await redis.failOver(() => pass(0, LONGEST_LAG))
+      monitors.at(-1)?.stop()
+      monitors.push(await monitor(redis.master))
       for (const { proxy } of crew) proxy.reset()
     },
     'clock step': () => clock.setAhead(between(random, -7200, 7200)),
@@ -146,10 +151,12 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
     const { wrong, judged } = check(history, BOUNDS)
     return {
       ...{ seed, seconds: Math.round(lasted), faults: counts, setups, judged, history },
+      carriedOut: monitors.map(({ commands }) => commands),
       ...{ calls: history.calls.length, changes: history.changes.length, wrong: [...log.errors, ...left, ...wrong] },
     }
   } finally {
     stopWatching()
+    for (const each of monitors) each.stop()
     await Promise.all(crew.map(({ worker }) => worker.kill()))
     await Promise.all(crew.map(({ proxy }) => proxy.close()))
     await Promise.all([redis.stop(), origin.stop(), clock.end()])

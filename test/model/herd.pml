@@ -82,7 +82,7 @@
 #define DECL 1          /* calls name the tag; 0: only their loaders do. Only M_TAGJOIN and M_TAGKEEP look at it */
 #endif
 
-mtype = { GET, CLAIM, SETTLE, DELIVER_, DEL_, SET_, EXP_, TAG, TAGX, OTHERTAG, NEEDTAG, NEEDNOW, CHECKTAG, UNKNOWN, REG, ABANDON,
+mtype = { GET, CLAIM, TAKE, SETTLE, DELIVER_, DEL_, SET_, EXP_, TAG, TAGX, OTHERTAG, NEEDTAG, NEEDNOW, CHECKTAG, UNKNOWN, REG, ABANDON,
           FRESH, LEASED, BUSY, NOTHING, OK_, LOST, INVALID,
           CHG, EXPC, TAGC, TAGXC, OTHERC, TRK, VAL, PASSING, AGAIN }
 
@@ -344,7 +344,7 @@ inline execute(p) {
        if :: VBAD || (ISMARK && (vStale || VEXPIRED)) -> vG = NONE; markV(false) :: else fi;
        if :: vG != NONE && !vStale && !VEXPIRED -> rep[p]!who,FRESH,vG,0,vTok
           :: else ->
-             if :: lease == 0 -> lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
+             if :: lease == 0 || lease == t -> lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
                 :: else ->
 #ifndef M_REGLATE
                    if :: r -> waiters[p] = true :: else fi;
@@ -352,6 +352,10 @@ inline execute(p) {
                    rep[p]!who,BUSY,vG,lease,vTok
              fi
        fi
+    :: k == TAKE ->                 /* forceFresh: the lease is taken from whoever has it (claim.ts, takeOver) */
+       if :: VBAD || (ISMARK && (vStale || VEXPIRED)) -> vG = NONE; markV(false) :: else fi;
+       if :: lease != 0 && lease != t -> h = lease; leaseLost = true; wake(AGAIN, h, 0, 0) :: else fi;
+       lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
     :: k == SETTLE || k == DELIVER_ ->
        if :: !ISHIS(t) -> rep[p]!who,LOST,0,0,0
           :: else ->
@@ -420,7 +424,13 @@ inline execute(p) {
 }
 
 byte pendingDel = 0;
-active proctype Redis() {
+/* TRACE: Redis, and all that goes on, follow what was seen of a real one (replay.pml) */
+#ifdef TRACE
+#define ACTIVE
+#else
+#define ACTIVE active
+#endif
+ACTIVE proctype Redis() {
   mtype k; byte who, t, g, h, i; bool r; byte e = 0, el = 0, ve = 0, ev = 0;
 end: do
   :: atomic { req[0]?k,who,t,g,r -> execute(0) }
@@ -715,15 +725,21 @@ end: atomic { lease == 0 -> db++; vG = NONE; vStale = false; maxExec = db; trk[0
 }
 
 #define TOOOLD(p) (l1[p] != NONE && (l1[p] < known[p] || TOOSTALE(p)))
-active proctype Monitor() { end: atomic { TOOOLD(0) || TOOOLD(1) -> assert(false) } }
+ACTIVE proctype Monitor() { end: atomic { TOOOLD(0) || TOOOLD(1) -> assert(false) } }
 
 init {
   byte i = 0;
   atomic {
-    do :: i < NP -> subUp[i] = true; ready[i] = true; noticed[i] = true; gapN[i] = NONE; run Listener(i); i++ :: else -> break od;
+    do :: i < NP -> subUp[i] = true; ready[i] = true; noticed[i] = true; gapN[i] = NONE;
+#ifndef TRACE
+      run Listener(i);
+#endif
+      i++ :: else -> break od;
+#ifndef TRACE
     i = 0; do :: i < NF -> revoked[i] = true; if :: i == SKIPF :: else -> run Flight(i) fi; i++ :: else -> break od;
 #if NJOIN > 0
     i = 0; do :: i < NP -> run Joiner(i); i++ :: else -> break od;
+#endif
 #endif
     i = 0;
 #ifdef PRE

@@ -14,6 +14,8 @@ export interface Configuration {
   readonly changes: string
   /** What is defined for it: `NVEXP=0`, `TAGS`, `M_GHOST`. */
   readonly defines: readonly string[]
+  /** Promela that stands before `init`. */
+  readonly more?: string
 }
 
 export interface Outcome {
@@ -33,31 +35,57 @@ const MEMORY = 3500
 /** Steps of the longest path. */
 const DEPTH = 2_000_000
 
-/** Searches all states of `configuration` for at most `seconds`; `traced` looks for a short way to a broken promise. */
-export async function search(
-  { model: file = 'herd', changes, defines }: Configuration,
-  { seconds, traced = false }: { seconds: number; traced?: boolean },
-): Promise<Outcome> {
+/** A checker that Spin has written and gcc compiled, in a folder of its own. */
+export interface Checker {
+  readonly folder: string
+  /** Runs it; what it prints. `timeout`: ms after which it is ended, 0 for never. */
+  check(args: readonly string[], timeout: number): Promise<string>
+  /** The steps to what it has found last. */
+  replay(): Promise<string>
+  remove(): Promise<void>
+}
+
+/** `traced`: for short ways. */
+export async function build(
+  { model: file = 'herd', changes, defines, more = '' }: Configuration,
+  traced = false,
+): Promise<Checker> {
   const { spin, gcc } = await findModelChecker(console.log)
-  const startedAt = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'herdlock-model-'))
-  const run = (program: string, args: readonly string[], timeout = 0): Promise<Ran> =>
-    runIn(folder, program, args, timeout)
+  const remove = (): Promise<void> => rm(folder, { recursive: true })
+  const given = [...defines.map((define) => `-D${define}`), 'model.pml']
   try {
     const model = await readFile(new URL(`${file}.pml`, import.meta.url), 'utf8')
-    await writeFile(join(folder, 'model.pml'), withChanges(model, changes))
-    const given = [...defines.map((define) => `-D${define}`), 'model.pml']
-    await succeed(run(spin, ['-a', ...given]), 'spin')
+    await writeFile(join(folder, 'model.pml'), withChanges(model, changes).replace(/^init \{$/m, `${more}$&`))
+    await succeed(runIn(folder, spin, ['-a', ...given], 0), 'spin')
     // REACH: without it a shorter way to a state that was met before is not followed.
-    const memory = ['-DSAFETY', '-DCOLLAPSE', '-DVECTORSZ=4096', `-DMEMLIM=${MEMORY}`, ...(traced ? ['-DREACH'] : [])]
-    await succeed(run(gcc, ['-O1', '-w', ...memory, '-o', 'pan', 'pan.c']), 'gcc')
-    const { output } = await run(join(folder, 'pan'), [`-m${DEPTH}`, '-w22', ...(traced ? ['-i'] : [])], seconds * 1000)
-    const outcome = read(output)
-    const steps = ['-t', '-p', '-g', '-l', '-B', ...given] // replays what pan has found
-    const trace = traced && outcome.verdict === 'fails' ? shorten((await run(spin, steps)).output) : ''
+    const memory = ['-DSAFETY', '-DCOLLAPSE', '-DVECTORSZ=16384', `-DMEMLIM=${MEMORY}`, ...(traced ? ['-DREACH'] : [])]
+    await succeed(runIn(folder, gcc, ['-O1', '-w', ...memory, '-o', 'pan', 'pan.c'], 0), 'gcc')
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return {
+    folder,
+    remove,
+    check: async (args, timeout) => (await runIn(folder, join(folder, 'pan'), [`-m${DEPTH}`, ...args], timeout)).output,
+    replay: async () => (await runIn(folder, spin, ['-t', '-p', '-g', '-l', '-B', ...given], 0)).output,
+  }
+}
+
+/** Searches all states of `configuration` for at most `seconds`; `traced` looks for a short way to a broken promise. */
+export async function search(
+  configuration: Configuration,
+  { seconds, traced = false }: { seconds: number; traced?: boolean },
+): Promise<Outcome> {
+  const startedAt = performance.now()
+  const checker = await build(configuration, traced)
+  try {
+    const outcome = read(await checker.check(['-w22', ...(traced ? ['-i'] : [])], seconds * 1000))
+    const trace = traced && outcome.verdict === 'fails' ? shorten(await checker.replay()) : ''
     return { ...outcome, seconds: (performance.now() - startedAt) / 1000, trace }
   } finally {
-    await rm(folder, { recursive: true })
+    await checker.remove()
   }
 }
 
@@ -68,7 +96,7 @@ function withChanges(model: string, changes: string): string {
 }
 
 /** What the checker has printed; nothing if it was ended before its end. */
-function read(output: string): Pick<Outcome, 'verdict' | 'states' | 'complaint'> {
+export function read(output: string): Pick<Outcome, 'verdict' | 'states' | 'complaint'> {
   const states = Math.round(Number(/([\d.e+]+) states, stored/.exec(output)?.[1] ?? 0))
   const complaint = /^pan:\d+: (.*) \(at depth \d+\)/m.exec(output)?.[1] ?? ''
   if (complaint !== '') return { verdict: 'fails', states, complaint }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { createCache } from '../../../src/cache/create-cache.ts'
 import type { MemoryOptions } from '../../../src/cache/options.ts'
 import { LONGEST_LOAD, type ChaosSetup } from '../../chaos/plan.ts'
+import { FORCED } from '../../chaos/checker.ts'
 import type { Call, Change, Chunk, Hearing, Lapse, Load, Reading, Stall } from '../../chaos/history.ts'
 import { lengthOf, streamKeys, StreamUser } from '../../chaos/stream-user.ts'
 import { connectClient } from '../../support/clients-by-library.ts'
@@ -179,7 +180,8 @@ async function askSomehow(): Promise<void> {
   const chance = random.uniform()
   if (chance < 0.05) return ask('get', key, () => inMemory(cache.peek(key) !== undefined, cache.get<Value>(key)))
   if (chance < 0.1) return ask('peek', key, () => inMemory(true, Promise.resolve(cache.peek<Value>(key))))
-  if (chance < 0.15) return askMany([...new Set([key, anyKey(), anyKey()])])
+  if (chance < 0.15)
+    return askMany([...new Set([key, anyKey(), anyKey()])].filter((each) => tagOf(each) === tagOf(key)))
   const forced = chance < 0.16
   const options: { forceFresh?: true; tags: string[]; signal?: AbortSignal } = { tags: [tagOf(key)] }
   if (forced) options.forceFresh = true
@@ -188,7 +190,7 @@ async function askSomehow(): Promise<void> {
     options.signal = controller.signal
     setTimeout(() => controller.abort(GIVEN_UP), between(0, 40))
   }
-  await ask(forced ? 'getOrRefill, forced' : 'getOrRefill', key, () =>
+  await ask(forced ? FORCED : 'getOrRefill', key, () =>
     cache.getOrRefill(key, ({ signal }) => loadOne(key, forced, signal), options),
   )
 }
