@@ -201,6 +201,21 @@ export const checks: Readonly<Record<string, Check>> = {
     defines: [...TWO, ...LEASE_ENDS, 'NLOADFAIL=1', 'MAXTOK=4'],
     about: 'a load that fails after its lease has run out',
   },
+  forced: {
+    changes: 'run Inval(1)',
+    defines: [...THREE, ...CHANGES_ONLY, NOTHING_EVICTED, 'FORCE=1'],
+    about: 'forceFresh, which takes the lease of another load, beside invalidate',
+  },
+  'forced-set': {
+    changes: set(1, 111),
+    defines: [...THREE, ...CHANGES_ONLY, NOTHING_EVICTED, 'FORCE=1'],
+    about: 'the same beside set',
+  },
+  'forced-empty': {
+    changes: 'run Inval(1)',
+    defines: [...THREE, NOTHING_EXPIRES, NOTHING_EVICTED, 'FORCE=1'],
+    about: 'the same where nothing is stored, so that others join',
+  },
   gap: { changes: 'run Inval(1)', defines: [...TWO, ...GAP], about: 'a subscriber that reconnects, with joiners' },
   'gap-three': {
     changes: 'run Inval(1)',
@@ -304,6 +319,11 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   M_DELIVERTAG: {
     check: 'tags-not-stored',
     without: 'what is not stored is refused like a commit if its tag was invalidated',
+  },
+  M_TAKEBESIDE: {
+    check: 'forced',
+    without: 'a forced load takes the lease away from whoever has it',
+    quick: true,
   },
   M_EXPLEASE: {
     check: 'expire',

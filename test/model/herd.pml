@@ -78,6 +78,9 @@
 #ifndef NLOADFAIL
 #define NLOADFAIL 0     /* loads that fail, without a stale value, and are remembered */
 #endif
+#ifndef FORCE
+#define FORCE 99        /* this flight is forced (forceFresh): it takes the lease from whoever has it */
+#endif
 #ifndef DECL
 #define DECL 1          /* calls name the tag; 0: only their loaders do. Only M_TAGJOIN and M_TAGKEEP look at it */
 #endif
@@ -136,6 +139,7 @@ byte msgK[NP*TK]; byte msgG[NP*TK]; byte msgT[NP*TK]; /* messages by token; kept
 byte loaders = 0, joins = 0, timers = 0, disc = 0, crashes = 0, fails = 0, refusals = 0;
 bool begun[NF];
 byte deadTok = 0;
+byte forcedTok = 0;             /* of the forced flight: what it stores is told as a change */
 bool leaseLost = false;         /* a lease ended otherwise than by its owner */
 bool setDead[2]; byte ghostN[2];/* by set: reported as failed, and the newest change of that moment */
 
@@ -318,6 +322,8 @@ inline broadcastT(kk, n, from) {
 #endif
 #ifdef M_NOTOKEN
 #define ISHIS(t) true
+#elif defined(M_TAKEBESIDE)
+#define ISHIS(t) (lease == (t) || (lease == 0 && last == (t)) || (t) == forcedTok)
 #else
 #define ISHIS(t) (lease == (t) || (lease == 0 && last == (t)))
 #endif
@@ -355,7 +361,12 @@ inline execute(p) {
     :: k == TAKE ->                 /* forceFresh: the lease is taken from whoever has it (claim.ts, takeOver) */
        if :: VBAD || (ISMARK && (vStale || VEXPIRED)) -> vG = NONE; markV(false) :: else fi;
        if :: lease != 0 && lease != t -> h = lease; leaseLost = true; wake(AGAIN, h, 0, 0) :: else fi;
-       lease = t; last = t; granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
+#ifdef M_TAKEBESIDE
+       if :: lease == 0 -> lease = t; last = t :: else fi;
+#else
+       lease = t; last = t;
+#endif
+       granted[t] = true; rep[p]!who,LEASED,vG,0,vTok
     :: k == SETTLE || k == DELIVER_ ->
        if :: !ISHIS(t) -> rep[p]!who,LOST,0,0,0
           :: else ->
@@ -372,7 +383,8 @@ inline execute(p) {
 #ifdef M_TAGLATE
                    bad[t] = false;
 #endif
-                   vG = g; vStale = false; vTok = t; markV(r); wake(VAL, t, g, t); rep[p]!who,OK_,0,0,0
+                   vG = g; vStale = false; vTok = t; markV(r); wake(VAL, t, g, t); rep[p]!who,OK_,0,0,0;
+                   if :: t == forcedTok -> broadcast(g, p) :: else fi
              fi;
              lease = 0; last = 0
        fi
@@ -552,7 +564,12 @@ proctype Flight(byte f) {
   byte v; mtype valid;
 #endif
   /* a miss in memory, and nothing under way that may be joined (read-path.ts, #joinOrStart) */
-end: atomic { cur[p] == NOFL && (l1[p] == NONE || L1STALE(p)) && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; cur[p] = f; ASKS(f,p);
+end:
+  if
+  /* forced: nobody joins it, and what was asked for before is not kept (local.ts, overtake) */
+  :: atomic { f == FORCE && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; noSet(p); need[f] = db;
+       revoked[p*FPP] = true; revoked[p*FPP+FPP-1] = true; revoked[f] = false; tagged[f] = false; gap[f] = false; goto end_claim }
+  :: atomic { f != FORCE && cur[p] == NOFL && (l1[p] == NONE || L1STALE(p)) && (f % FPP == 0 || begun[f-1]) -> begun[f] = true; cur[p] = f; ASKS(f,p);
        revoked[f] = false; tagged[f] = false; gap[f] = false;
 #ifdef LOOKS
        if :: req[p]!GET,f,0,0,0 :: goto end_claim fi }
@@ -562,7 +579,9 @@ end: atomic { cur[p] == NOFL && (l1[p] == NONE || L1STALE(p)) && (f % FPP == 0 |
 #else
        goto end_claim }
 #endif
-end_claim: atomic { nexttok < MAXTOK -> nexttok++; tok = nexttok; asking[f] = true; intr[f] = false; keptM[f] = 0; tagged[f] = false; req[p]!CLAIM,f,tok,0,ready[p] }
+  fi;
+end_claim: atomic { nexttok < MAXTOK -> nexttok++; tok = nexttok; asking[f] = true; intr[f] = false; keptM[f] = 0; tagged[f] = false;
+       if :: f == FORCE -> forcedTok = tok; req[p]!TAKE,f,tok,0,ready[p] :: else -> req[p]!CLAIM,f,tok,0,ready[p] fi }
 #ifdef CLUSTER
   /* the tags of whatever value came along are checked first (redis-store.ts, #understand) */
   atomic { rep[p]?eval(f),st,g,h,v -> if :: g != NONE && CHECKS(st) -> TREQ[p]!CHECKTAG,f,v,0,0; v = 0; goto check :: else -> v = 0; goto decide fi }
@@ -577,7 +596,9 @@ decide: atomic {
     if
     :: st == FRESH -> asking[f] = false; keep(); settleWith(); finish(); goto done
     :: st == LEASED -> asking[f] = false;
-       if :: g != NONE && !settled[f] -> offer(); goto begin
+       if :: f == FORCE && g == NONE -> cur[p] = f; goto begin      /* there is nothing better */
+          :: f == FORCE && g != NONE -> goto begin
+          :: f != FORCE && g != NONE && !settled[f] -> offer(); goto begin
           :: else -> goto begin fi
     :: st == BUSY ->
 #ifdef M_REGLATE
