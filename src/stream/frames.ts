@@ -14,8 +14,8 @@ export interface Head {
   readonly run: string
   /** µs on Redis's clock at which the lease of that producer was granted. */
   readonly beganAt: number
-  /** Where it was resumed: how many chunks were published when its latest producer took it over. */
-  readonly resumedFrom?: number | undefined
+  /** How many chunks were published each time that another producer took it over. */
+  readonly resumptions: readonly number[]
 }
 
 /** How a run of a stream is over. */
@@ -43,7 +43,7 @@ export function readChunk(frame: Buffer): unknown {
   return defaultCodec.decode(new Uint8Array(frame)) // it may hand out a view on what it is given
 }
 
-export function writeHead({ run, beganAt }: Head): string {
+export function writeHead({ run, beganAt }: Omit<Head, 'resumptions'>): string {
   return `h${JSON.stringify([run, beganAt])}`
 }
 
@@ -51,9 +51,9 @@ export function writeHead({ run, beganAt }: Head): string {
 export function readHead(frame: Buffer): Head | undefined {
   if (frame[0] !== HEAD) return undefined
   const told = parsed(frame)
-  const [run, beganAt, resumed] = Array.isArray(told) ? (told as unknown[]) : []
+  const [run, beganAt, ...resumptions] = Array.isArray(told) ? (told as unknown[]) : []
   if (typeof run !== 'string' || typeof beganAt !== 'number') return undefined
-  return { run, beganAt, resumedFrom: typeof resumed === 'number' ? resumed : undefined }
+  return { run, beganAt, resumptions: resumptions.filter((from) => typeof from === 'number') }
 }
 
 /** What follows the first byte, as JSON; `undefined` where it is none. */

@@ -144,6 +144,7 @@ export class Relay {
     this.#lifeEndsAt = this.#parts.clock.now() + life
     if (this.tape === undefined) {
       this.tape = this.#tapeOf(head)
+      this.tape.resumptions = head.resumptions.length
       this.state = 'live'
       if (this.tape.length !== from) return void (this.#isReadAgain = true) // it resumes nothing that is known here
     }

@@ -17,6 +17,8 @@ export class Window implements Tape {
   /** By number of the first: readers that lag behind in step share what they read. */
   readonly #fetching = new Map<number, Promise<readonly Chunk[]>>()
   end: TapeEnd | undefined
+  /** How often the run has been resumed, as far as is known. Set by whoever follows it. */
+  resumptions = 0
 
   /** `read` reads frames of chunks from a number on, at least one. */
   constructor(run: string, makeChunk: MakeChunk, read: (index: number) => Promise<readonly Buffer[]>) {

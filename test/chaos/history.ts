@@ -42,7 +42,7 @@ export interface Load {
   readonly from: number
   readonly to: number
   readonly failed: boolean
-  /** Asked for by `forceFresh`, which may load beside others. */
+  /** Asked for by `forceFresh`, or without a lease: it may run beside others. */
   readonly forced: boolean
 }
 

@@ -85,7 +85,7 @@ export class StreamUser {
     const { between, leaseAskedAt, name, now, pause, seeLoad, versionOf } = this.#parts
     const from = now()
     const run = `${name} ${++this.#runs}`
-    const claimedAt = leaseAskedAt(key) ?? from
+    const leasedAt = leaseAskedAt(key)
     let failed = false
     let givenUpAt = Infinity
     signal.addEventListener('abort', () => (givenUpAt = now()))
@@ -101,7 +101,8 @@ export class StreamUser {
       }
     } finally {
       const to = Math.min(now(), givenUpAt)
-      seeLoad({ process: name, key, claimedAt, from, to, failed, forced: false })
+      // Without a lease, as Redis did not answer, it may run beside others.
+      seeLoad({ process: name, key, claimedAt: leasedAt ?? from, from, to, failed, forced: leasedAt === undefined })
     }
   }
 }

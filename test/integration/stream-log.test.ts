@@ -37,7 +37,7 @@ const textsOf = async (log: StreamLog): Promise<string[]> =>
 async function begun(token = 'one'): Promise<StreamLog> {
   await lease(token)
   const log = logOf(token)
-  expect(await log.begin('restart', 1)).toEqual({ head: { run: token, beganAt: 1 }, chunks: 0 })
+  expect(await log.begin('restart', 1)).toEqual({ head: { run: token, beganAt: 1, resumptions: [] }, chunks: 0 })
   expect(await log.append(0, frames('a', 'b'))).toBe(0)
   return log
 }
@@ -46,7 +46,7 @@ test('a run begins under its lease alone, and once', async () => {
   await lease('other')
   expect(await logOf('one').begin('restart', 1)).toBeUndefined()
   const log = await begun()
-  expect(await log.begin('restart', 2)).toEqual({ head: { run: 'one', beganAt: 1 }, chunks: 2 })
+  expect(await log.begin('restart', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumptions: [] }, chunks: 2 })
 })
 
 test('what an earlier attempt has appended is not appended again', async () => {
@@ -84,8 +84,8 @@ test('to resume takes the chunks from whoever had them', async () => {
   const one = await begun()
   await lease('two')
   const two = logOf('two')
-  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumedFrom: 2 }, chunks: 2 })
-  expect(await two.begin('resume', 2)).toMatchObject({ head: { resumedFrom: 2 } }) // sent twice
+  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumptions: [2] }, chunks: 2 })
+  expect(await two.begin('resume', 2)).toMatchObject({ head: { resumptions: [2] } }) // sent twice
   expect(await one.append(2, frames('zombie'))).toBeUndefined()
   expect(await two.append(2, [...frames('c'), writeEnd({})], 'end')).toBe(0)
 })

@@ -39,6 +39,8 @@ export type Observation = { readonly at: number; readonly told: Told } & (
   | { readonly kind: 'delete' }
   | { readonly kind: 'extend'; readonly leaseFor: number }
   | { readonly kind: 'invalidate-tag' }
+  /** The key of the tag stands in Redis from now on. */
+  | { readonly kind: 'tag' }
   /** Everything is gone. */
   | { readonly kind: 'flush' }
   /** Somebody else has written there: what stands there is not known. */
@@ -68,7 +70,11 @@ const OVERWRITE = { keys: 6, args: 7, from: 4 }
 
 /** What befell `watched` in the course of `commands`. */
 export function observe(commands: readonly Monitored[], watched: Watched): Observation[] {
-  return commands.flatMap((command) => observeOne(command, watched) ?? [])
+  return commands.flatMap((command) => {
+    const isTouched = command.inner.some(([verb, key]) => verb === 'SET' && key === watched.tagKey)
+    const touched: Observation[] = isTouched ? [{ kind: 'tag', at: command.at, told: NOBODY }] : []
+    return [...touched, ...[observeOne(command, watched) ?? []].flat()]
+  })
 }
 
 function observeOne(command: Monitored, { valueKey, tagKey }: Watched): Observation | undefined {

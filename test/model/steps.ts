@@ -50,6 +50,8 @@ class Steps {
   #lease: { readonly token: string; readonly endsAt: number } | undefined
   #stored: Stored | undefined
   #isStale = false
+  /** Whether the key of the tag is there: without it what `set` stores counts as invalidated. */
+  #hasTag = false
 
   constructor(isEmpty: boolean) {
     this.#isKnown = isEmpty
@@ -57,8 +59,15 @@ class Steps {
   }
 
   add(seen: Observation): void {
-    if (seen.kind === 'flush') return this.#begin('FLUSHALL')
-    if (seen.kind === 'unknown') this.#isKnown = false
+    if (seen.kind === 'tag') this.#hasTag = true
+    if (seen.kind === 'flush') {
+      this.#hasTag = false
+      return this.#begin('FLUSHALL')
+    }
+    if (seen.kind === 'unknown' || (seen.kind === 'set' && seen.isTagged && !this.#hasTag)) {
+      this.#isKnown = false
+      return
+    }
     const isChange = seen.kind === 'set' || seen.kind === 'delete'
     const isOverdue = this.#tokens.size > MOST_TOKENS / 2 || this.#inboxes.size > MOST_INBOXES / 2
     if (isChange && (!this.#isKnown || isOverdue)) {

@@ -226,7 +226,7 @@ export class Session implements Place {
       const begun = await log.begin(mode, lease.grantedAt)
       if (begun === undefined) return undefined
       lease.backdate(begun.head.beganAt)
-      const tape = this.#tapeOf(nameOf(begun.head, former))
+      const tape = this.#tapeOf(nameOf(begun.head, former instanceof Window ? former : undefined))
       while (tape.length < begun.chunks) {
         const { frames } = await log.read(tape.length, undefined)
         if (frames.length === 0) return undefined

@@ -23,7 +23,7 @@ if former and former ~= token then
   redis.call('DEL', formerLog .. ':alive')
   if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 then
     redis.call('RENAME', formerLog, KEYS[3])
-    local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^h%["[^"]*",%d+')
+    local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^h%["[^"]*",[%d,]+')
     if head then redis.call('LSET', KEYS[3], 0, head .. ',' .. (redis.call('LLEN', KEYS[3]) - 1) .. ']') end
     isTakenOver = true
   else

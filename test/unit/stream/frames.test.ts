@@ -30,8 +30,8 @@ describe('a frame', () => {
   it('tells the head and the end', () => {
     const head = { run: 'token', beganAt: 1796027397806358 }
     const failure = { name: 'Error', message: 'no', origin: 'here:1', limit: ['maxBytes', 1] as const }
-    expect(readHead(Buffer.from(writeHead(head)))).toEqual(head)
-    expect(readHead(Buffer.from('h["run",5,7]'))).toEqual({ run: 'run', beganAt: 5, resumedFrom: 7 })
+    expect(readHead(Buffer.from(writeHead(head)))).toEqual({ ...head, resumptions: [] })
+    expect(readHead(Buffer.from('h["run",5,7]'))).toEqual({ run: 'run', beganAt: 5, resumptions: [7] })
     expect(readEnd(writeEnd({}))).toEqual({})
     expect(readEnd(writeEnd({ failure }))).toEqual({ failure })
     expect(readHead(writeEnd({}))).toBeUndefined()
