@@ -64,6 +64,7 @@ type Outcome =
   | 'refill-failed'
   | 'lease-lost'
   | 'invalid'
+  | 'unshared'
   | 'invalidated'
   | 'error'
 
@@ -77,6 +78,7 @@ export const outcomeChannels: Readonly<Record<Outcome, Channel>> = {
   'refill-failed': channel('herdlock:refill-failed'),
   'lease-lost': channel('herdlock:lease-lost'),
   invalid: channel('herdlock:invalid'),
+  unshared: channel('herdlock:unshared'),
   invalidated: channel('herdlock:invalidated'),
   error: channel('herdlock:error'),
 }

@@ -1,7 +1,7 @@
 /**
  *     node --import tsx bench/dashboard/fleet-cost.ts
  *
- * What a fleet's telling of its figures costs Redis while somebody looks: commands and bytes a second, by processes. Each
+ * What a fleet's telling of its figures costs Redis while somebody looks, and what writing history does: commands and bytes. Each
  * cache has a client of its own, as a process has; all of their calls are hits in memory, so that Redis hears nothing else.
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -47,9 +47,21 @@ for (const processes of [1, 10, 100]) {
       `${Math.round(looked.bytes - idle.bytes)} bytes/s in, ${Math.round((looked.bytes - idle.bytes) / processes)} for each; ` +
       `${reports.length} reports in ${SECONDS} s; redis cpu ${(looked.cpu - idle.cpu).toFixed(4)} s/s`,
   )
-  clearInterval(traffic)
   lookout.stop()
   for (const member of members) member.close()
+  await delay(1000)
+  const recorders = caches
+    .slice(1)
+    .map((cache) => joinWith([cache], { clock: systemClock, random: systemRandom, history: true }))
+  const recorded = await measure(server.command)
+  const steps = (await server.command('KEYS', 'herdlock:history:*')) as string[]
+  const sizes = await Promise.all(steps.map((step) => server.command('MEMORY', 'USAGE', step, 'SAMPLES', '0')))
+  console.log(
+    `  history: ${(recorded.commands - idle.commands).toFixed(1)} commands/s, ` +
+      `${Math.round((recorded.bytes - idle.bytes) / processes)} bytes/s for each; a step takes ${Math.max(...sizes.map(Number))} bytes`,
+  )
+  clearInterval(traffic)
+  for (const recorder of recorders) recorder.close()
   await Promise.all(caches.map((cache) => cache.close()))
   for (const client of clients) client.disconnect()
   await server.stop()

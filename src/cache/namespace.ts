@@ -76,6 +76,7 @@ export class Namespace implements Cache {
         hitInRedis: (key) => events.hitInRedis(this.#beginning + key),
         stale: (key, tier) => events.stale(this.#beginning + key, tier),
         coalesced: (key) => events.coalesced(this.#beginning + key),
+        unshared: (key, reason) => events.unshared(this.#beginning + key, reason),
       },
       partial: sharingBy(inside.partial, (key) => this.#beginning + key),
       path,

@@ -14,6 +14,7 @@ import {
   type Sample,
 } from './report.ts'
 import { Slowest } from './slowest.ts'
+import { Unshared } from './unshared.ts'
 
 /** Samples, refills and failures that are remembered: five minutes at one update a second. */
 const SAMPLES = 300
@@ -36,6 +37,7 @@ export class CacheWatch {
   readonly #clock: Clock
   #hottest = new Hottest(KEYS_COUNTED)
   #slowest = new Slowest(KEYS_COUNTED)
+  #unshared = new Unshared(KEYS_COUNTED)
   readonly #samples: Sample[] = []
   readonly #refills: RefillReport[] = []
   readonly #failures: FailureReport[] = []
@@ -80,6 +82,7 @@ export class CacheWatch {
         this.#noteFailure('refill-failed', key, error)
       }),
       on('lease-lost', ({ key }) => this.#noteFailure('lease-lost', key, 'the lease was lost while the loader ran')),
+      on('unshared', ({ key, reason }) => this.#unshared.note(key, reason, this.#clock.wallNow())),
       on('error', ({ error }) => this.#noteFailure('error', undefined, error)),
     ]
   }
@@ -117,6 +120,7 @@ export class CacheWatch {
       flights: rowsOf(this.#cache.flights(), ROWS),
       hottest: this.#rates(now),
       slowest: this.#slowest.top(KEYS_SHOWN, now).map((times) => ({ ...times, ...named(times.key) })),
+      unshared: this.#unshared.last(KEYS_SHOWN).map((report) => ({ ...report, ...named(report.key) })),
       refills,
       failures,
     }
@@ -189,6 +193,7 @@ export class CacheWatch {
   #forget(now: number): void {
     this.#hottest = new Hottest(KEYS_COUNTED)
     this.#slowest = new Slowest(KEYS_COUNTED)
+    this.#unshared = new Unshared(KEYS_COUNTED)
     this.#countingSince = now
     for (const list of [this.#samples, this.#refills, this.#failures]) list.length = 0
   }

@@ -5,6 +5,7 @@ import { systemRandom, type Random } from '../random.ts'
 import { hasToken, isForeignRead, whyForged, whyNotLocal } from './access.ts'
 import { CacheWatch } from './cache-watch.ts'
 import { joinWith, type Doors, type FleetMember } from './fleet/join-fleet.ts'
+import { History } from './fleet/history.ts'
 import { Lookout } from './fleet/lookout.ts'
 import { PROCESS } from './fleet/teller.ts'
 import { answer, answerJson, answerText, setSafeHeaders } from './headers.ts'
@@ -36,12 +37,13 @@ export function createDashboard(options: ResolvedDashboard, parts: Doors): Dashb
 
 const MOST_VIEWERS = 50
 /** What the page asks for besides its files. */
-const PATHS = ['/events', '/key', '/invalidate']
+const PATHS = ['/events', '/history', '/key', '/invalidate']
 
 /** One cache of the page: here, and in other processes. */
 interface Watched {
   readonly watch: CacheWatch
   readonly lookout: Lookout | undefined
+  readonly history: History | undefined
 }
 
 class DashboardPage {
@@ -63,10 +65,11 @@ class DashboardPage {
       Array.from(options.caches, ([name, cache]) => {
         const { fleet: line, path = '' } = options.fleet ? insideOf(cache) : {}
         const lookout = line && new Lookout(line, path, options.refresh, clock)
-        return [name, { watch: new CacheWatch(cache, clock), lookout }]
+        const history = options.history ? line && new History(line, path, clock) : undefined
+        return [name, { watch: new CacheWatch(cache, clock), lookout, history }]
       }),
     )
-    this.#member = joinWith(options.fleet ? [...options.caches.values()] : [], doors)
+    this.#member = joinWith(options.fleet ? [...options.caches.values()] : [], { ...doors, history: options.history })
     this.#viewers = new Viewers(clock, options.refresh, {
       onWatched: (isWatched) => {
         for (const { watch, lookout } of this.#watches.values()) {
@@ -115,6 +118,7 @@ class DashboardPage {
     const file = pageFiles.get(path)
     if (file !== undefined) return this.#serveFile(path, file, nonce, request, response)
     if (path === '/events') return this.#serveEvents(request, response)
+    if (path === '/history') return this.#serveHistory(request, response)
     return isChange ? this.#invalidate(request, response) : this.#examine(request, response)
   }
 
@@ -161,10 +165,23 @@ class DashboardPage {
       process: this.#process,
       refresh,
       allowInvalidate,
+      history: this.#options.history,
       token: this.#token,
       caches: Array.from(this.#watches, ([name, { watch, lookout }]) => {
         return { name, id: lookout?.id ?? '', ...watch.past, fleet: lookout?.past ?? [] }
       }),
+    }
+  }
+
+  /** Of one process by its id, or of all. */
+  async #serveHistory(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const query = new URL(request.url ?? '', 'http://localhost').searchParams
+    const history = this.#watches.get(query.get('cache') ?? '')?.history
+    if (history === undefined) return answerJson(response, 404, { error: 'There is no history.' })
+    try {
+      answerJson(response, 200, { samples: await history.read(query.get('process') || undefined) })
+    } catch (error) {
+      answerJson(response, 502, { error: messageOf(error) })
     }
   }
 

@@ -23,6 +23,11 @@ export interface DashboardOptions {
    * Default `true`; it costs nothing while nobody looks.
    */
   fleet?: boolean | undefined
+  /**
+   * Whether this process writes what its caches do into their Redis, every ten seconds, so that the page can show the last hour,
+   * whoever looked. Default `false`, which costs nothing.
+   */
+  history?: boolean | undefined
 }
 
 export interface ResolvedDashboard {
@@ -32,6 +37,7 @@ export interface ResolvedDashboard {
   readonly path: string | undefined
   readonly refresh: number
   readonly fleet: boolean
+  readonly history: boolean
 }
 
 const FASTEST = 250
@@ -43,18 +49,27 @@ export function resolveDashboard(
   environment: string | undefined = process.env['NODE_ENV'],
 ): ResolvedDashboard {
   checkObject('options', options, 'an object with caches')
-  const { authorize, allowInvalidate = false, path, refresh = 1000, fleet = true } = options
+  const { authorize, allowInvalidate = false, path, refresh = 1000, fleet = true, history = false } = options
   if (authorize !== undefined) checkFunction('authorize', authorize)
   if (authorize === undefined && environment === 'production') {
     throw new TypeError('authorize is required with NODE_ENV=production: else everybody could see the dashboard')
   }
   checkBoolean('allowInvalidate', allowInvalidate)
   checkBoolean('fleet', fleet)
+  checkBoolean('history', history)
   if (typeof refresh !== 'number') throw wrongType('refresh', 'a number of milliseconds', refresh)
   if (!Number.isInteger(refresh) || refresh < FASTEST || refresh > SLOWEST) {
     throw outOfRange('refresh', `a whole number of milliseconds from ${FASTEST} to ${SLOWEST}`, refresh)
   }
-  return { caches: namedCaches(options.caches), authorize, allowInvalidate, path: resolvePath(path), refresh, fleet }
+  return {
+    caches: namedCaches(options.caches),
+    authorize,
+    allowInvalidate,
+    path: resolvePath(path),
+    refresh,
+    fleet,
+    history,
+  }
 }
 
 export function namedCaches(caches: unknown): Map<string, AnyCache> {

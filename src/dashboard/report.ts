@@ -6,6 +6,8 @@ export interface Greeting {
   readonly process: string
   readonly refresh: number
   readonly allowInvalidate: boolean
+  /** Whether it can be asked for what was so before. */
+  readonly history: boolean
   /** To be sent along with every change. */
   readonly token: string
   readonly caches: readonly CacheGreeting[]
@@ -47,6 +49,8 @@ export interface Figures {
   readonly flights: Rows<{ age: number; waiters: number }>
   readonly hottest: readonly (Named & { readonly rate: number })[]
   readonly slowest: readonly (Named & { readonly loads: number; readonly mean: number; readonly longest: number })[]
+  /** The latest first. */
+  readonly unshared: readonly UnsharedReport[]
   /** Those since the update before. */
   readonly refills: readonly RefillReport[]
   readonly failures: readonly FailureReport[]
@@ -130,6 +134,15 @@ export interface RefillReport extends Named {
   readonly at: number
   /** ms that it took; unknown of a failed one. */
   readonly loadTime: number | undefined
+}
+
+/** A key whose response was for one client alone. */
+export interface UnsharedReport extends Named {
+  /** The `detail` of its Cache-Status. */
+  readonly reason: string
+  readonly times: number
+  /** The last time, in ms since 1970. */
+  readonly at: number
 }
 
 export interface FailureReport extends Partial<Named> {

@@ -6,6 +6,8 @@ import type { Inbox } from './inbox.ts'
 /** How a call to all processes is made. */
 export interface CallToAll {
   readonly channel: string
+  /** That of the cache. */
+  readonly prefix: string
   write(text: string): string
 }
 
@@ -34,6 +36,11 @@ export class FleetLine {
   onCall(listener: (text: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** With it the names of its keys begin. */
+  get prefix(): string {
+    return this.#toAll.prefix
   }
 
   /** A call has arrived. */

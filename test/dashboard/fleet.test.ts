@@ -1,13 +1,16 @@
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Greeting, ProcessReport, Update } from '../../src/dashboard/report.ts'
-import { joinFleet } from '../../src/dashboard/fleet/join-fleet.ts'
+import { insideOf } from '../../src/cache/watch/inside.ts'
+import type { Cache } from '../../src/cache/cache.ts'
+import type { Greeting, ProcessReport, Sample, Update } from '../../src/dashboard/report.ts'
+import { joinFleet, joinWith } from '../../src/dashboard/fleet/join-fleet.ts'
+import { systemRandom } from '../../src/random.ts'
 import { gatedLoad } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { sharedRedis, uniquePrefix } from '../support/shared-redis.ts'
 import { elsewhere, joined } from './support/fleet.ts'
-import { served, watch, type Stream } from './support/served.ts'
+import { ask, served, watch, type Stream } from './support/served.ts'
 
 /** Until `isEnough`, all that other processes tell a viewer of the first cache. */
 async function reports(viewer: Stream, isEnough: (all: readonly ProcessReport[]) => boolean): Promise<ProcessReport[]> {
@@ -22,6 +25,8 @@ async function reports(viewer: Stream, isEnough: (all: readonly ProcessReport[])
 
 const sumOf = (all: readonly ProcessReport[], process: string, name: 'hits' | 'refills' | 'misses'): number =>
   all.filter((each) => each.process === process).reduce((sum, { sample }) => sum + (sample?.[name] ?? 0), 0)
+
+const idOf = (cache: Cache): string => insideOf(cache).fleet?.address ?? ''
 
 /** A page of one cache on the shared Redis. */
 async function page(prefix: string, options: Parameters<typeof served>[0] = {}) {
@@ -159,5 +164,59 @@ describe('the fleet', () => {
     }
     expect(() => joinFleet({ caches: [] })).toThrow('caches')
     expect(() => joinFleet({ caches: [{} as never] })).toThrow('caches.0')
+  })
+})
+
+describe('history', () => {
+  test('is in Redis while processes write it: of each and of all, and after they have gone', async () => {
+    const prefix = uniquePrefix('history')
+    const clock = new FakeClock(Math.floor(Date.now() / 10_000 - 30) * 10_000)
+    const [one, two] = [elsewhere({ prefix }), elsewhere({ prefix })]
+    const members = [one, two].map((cache) => {
+      const doors = { clock, random: systemRandom, history: true }
+      return joinWith([cache], doors)
+    })
+    await Promise.all([one.set('a', 1), two.set('a', 1)])
+    for (let i = 0; i < 3; i++) await one.getOrRefill('a', () => 0)
+    for (let i = 0; i < 4; i++) await two.getOrRefill('a', () => 0)
+    await clock.advance(12_000)
+    await one.getOrRefill('b', () => 0)
+    await clock.advance(10_000)
+    const { command } = sharedRedis()
+    await eventually(
+      'two steps are written',
+      async () => ((await command('KEYS', `${prefix}:history:*`)) as string[]).length === 2,
+    )
+    await clock.advance(60_000) // quiet: there is nothing to write
+    for (const member of members) member.close()
+    expect(clock.pendingTimers).toBe(0)
+    expect(await command('KEYS', `${prefix}:history:*`)).toHaveLength(2)
+    const [key] = (await command('KEYS', `${prefix}:history:*`)) as [string]
+    expect(await command('PTTL', key)).toBeGreaterThan(3_500_000)
+
+    const { url, cache } = await page(prefix, { history: true })
+    await cache.set('a', 1)
+    const viewer = await watch(url)
+    expect(await viewer.next<Greeting>('greeting')).toMatchObject({ history: true })
+    viewer.leave()
+    const read = async (query: string) => {
+      const { samples } = JSON.parse((await ask(`${url}history?${query}`)).text) as { samples: Sample[] }
+      return samples.map(({ hits, misses, refills, span }) => ({ hits, misses, refills, span }))
+    }
+    expect(await read('cache=main')).toEqual([
+      { hits: 7, misses: 0, refills: 0, span: 10_000 },
+      { hits: 0, misses: 1, refills: 1, span: 10_000 },
+    ])
+    expect(await read(`cache=main&process=${idOf(two)}`)).toEqual([{ hits: 4, misses: 0, refills: 0, span: 10_000 }])
+    expect(await read('cache=main&process=unknown')).toEqual([])
+    expect(await ask(`${url}history?cache=other`)).toMatchObject({ status: 404 })
+  })
+
+  test('is not kept by default', async () => {
+    const { url } = await page(uniquePrefix('history'))
+    expect(await ask(`${url}history?cache=main`)).toMatchObject({ status: 404 })
+    const clock = new FakeClock()
+    joined(elsewhere({ prefix: uniquePrefix('history') }), 'host:1', clock)
+    expect(clock.pendingTimers).toBe(0)
   })
 })

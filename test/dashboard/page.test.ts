@@ -1,9 +1,13 @@
+import { once } from 'node:events'
 import axe from 'axe-core'
+import express from 'express'
 import { Redis } from 'ioredis'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
+import { singleFlight } from '../../src/middleware/node/single-flight.ts'
 import { gatedLoad } from '../support/cache-lab.ts'
 import { CHROMIUM_START, startChromium } from '../support/chromium.ts'
 import { eventually } from '../support/eventually.ts'
@@ -40,8 +44,8 @@ async function shown(options: Parameters<typeof served>[0] = {}, context: Browse
     complaints.push(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
-  tab.on('request', (request) => {
-    if (!request.url().startsWith(made.url)) complaints.push(`request: ${request.url()}`)
+  tab.on('request', (sent) => {
+    if (!sent.url().startsWith(made.url)) complaints.push(`request: ${sent.url()}`)
   })
   await tab.goto(made.url)
   await tab.getByText('live', { exact: true }).waitFor()
@@ -98,6 +102,65 @@ describe('the page', () => {
     await expect.poll(() => tab.locator('#tile-memory .figure').innerText()).toContain('2')
   })
 
+  test('says why HTTP responses were not shared', async () => {
+    const { tab, cache, complaints } = await shown({}, { bypassCSP: true })
+    const app = express().use(singleFlight({ cache }))
+    app.get('/basket', (_request, response) => void response.cookie('a', '1').send('a'))
+    const server = app.listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    await request(server).get('/basket')
+    await request(server).get('/basket')
+    const row = tab.locator('#unshared tbody tr')
+    await expect.poll(() => row.innerText()).toMatch(/\/basket\s+set-cookie\s+The response sets a cookie\.\s+2\s/)
+    await tab.evaluate(axe.source)
+    const { violations } = await tab.evaluate<{ violations: { id: string }[] }>(AXE)
+    expect(violations.map(({ id }) => id)).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  test('shows the span of time that is chosen, by pointer and by keys, and the hour that Redis remembers', async () => {
+    const prefix = uniquePrefix('history')
+    const redis = new Redis(sharedRedis().url)
+    onTestFinished(() => redis.disconnect())
+    const long = Math.floor(Date.now() / 10_000) - 80
+    for (let step = long; step < long + 60; step++) {
+      await redis.hset(`${prefix}:history::${step}`, { 0: 500, 1: 0, 2: 100, 3: 0, 4: 100, 5: 0 })
+    }
+    const { tab, cache, complaints } = await shown(
+      { history: true, cacheOptions: { redis, prefix } },
+      { bypassCSP: true },
+    )
+    await cache.set('a', 1)
+    const label = async (): Promise<string> =>
+      (await tab.locator('#answers-chart svg').getAttribute('aria-label')) ?? ''
+    await expect.poll(label).toMatch(/over the last 15 minutes: .* 60 at most/)
+    const chart = tab.locator('#answers-chart')
+    await chart.focus()
+    await tab.keyboard.press('+')
+    await expect.poll(label).toMatch(/from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d/)
+    const near = await label()
+    await tab.keyboard.press('ArrowLeft')
+    await expect.poll(label).not.toBe(near)
+    await tab.evaluate(axe.source)
+    const { violations } = await tab.evaluate<{ violations: { id: string }[] }>(AXE)
+    expect(violations.map(({ id }) => id)).toEqual([])
+    await tab.keyboard.press('Escape')
+    await expect.poll(label).toContain('over the last 15 minutes')
+    const { x, y, width } = (await chart.boundingBox()) as { x: number; y: number; width: number }
+    await tab.mouse.move(x + width / 2, y + 60)
+    await tab.mouse.down()
+    await tab.mouse.move(x + width / 2 + 100, y + 60)
+    await chart.locator('.chosen').waitFor()
+    await tab.mouse.up()
+    await expect.poll(label).toContain('from')
+    expect(await tab.locator('#ratio-chart svg').getAttribute('aria-label')).toContain('from')
+    await tab.getByRole('button', { name: 'Back to now' }).press('Enter')
+    await expect.poll(label).toContain('over the last 15 minutes')
+    expect(await tab.evaluate('document.activeElement.id')).toBe('answers-chart')
+    expect(complaints).toEqual([])
+  })
+
   const HOSTILE = [
     '<img src=x onerror=alert(1)>',
     '"><script>alert(1)</script>',
@@ -135,8 +198,8 @@ describe('the page', () => {
     // By its button even a key is found that cannot be typed.
     const untypable = tab.getByRole('button', { name: 'a\\u0000b\\u000ac\\u001b[31m', exact: true }).first()
     let asked = ''
-    tab.on('request', (request) => {
-      if (/key\?/.test(request.url())) asked = new URL(request.url()).searchParams.get('key') ?? ''
+    tab.on('request', (sent) => {
+      if (/key\?/.test(sent.url())) asked = new URL(sent.url()).searchParams.get('key') ?? ''
     })
     const found = async (): Promise<string> => {
       await untypable.dispatchEvent('click') // the page may have taken it away meanwhile, and put another in its place
@@ -190,13 +253,22 @@ describe('the page', () => {
     const load = gatedLoad<number>()
     const value = cache.getOrRefill('slow', load.loader)
     await tab.locator('#flights').getByText('slow').waitFor()
-    const focused = () => tab.evaluate<string>('document.activeElement.textContent.trim() || document.activeElement.id')
+    const focused = () => tab.evaluate<string>('document.activeElement.id || document.activeElement.textContent.trim()')
     const seen: string[] = []
     for (let i = 0; i < 12 && seen.at(-1) !== 'slow'; i++) {
       await tab.keyboard.press('Tab')
       seen.push(await focused())
     }
-    expect(seen).toEqual(['Skip to the figures', 'key', 'Look up', 'tag', 'Invalidate tag', 'slow'])
+    expect(seen).toEqual([
+      'Skip to the figures',
+      'answers-chart',
+      'ratio-chart',
+      'key',
+      'Look up',
+      'tag',
+      'Invalidate tag',
+      'slow',
+    ])
     const outline = 'getComputedStyle(document.activeElement).outlineStyle'
     expect(await tab.evaluate(outline)).toBe('solid')
     const age = tab.locator('#flights tbody td').nth(1)

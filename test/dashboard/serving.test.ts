@@ -226,7 +226,7 @@ describe('a viewer', () => {
 
     const viewers = await Promise.all([watch(url), watch(url), watch(url)])
     await Promise.all(viewers.map((viewer) => viewer.next('update')))
-    expect({ listeners, timers }).toEqual({ listeners: 8, timers: 1 })
+    expect({ listeners, timers }).toEqual({ listeners: 9, timers: 1 })
     const before = questions
     await Promise.all(viewers.map((viewer) => viewer.next('update')))
     expect(questions - before).toBeLessThanOrEqual(2)

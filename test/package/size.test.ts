@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, type Packed, ROOT } from './packed.ts'
 
 /** Bytes of the tarball, some hundredths above what it is. Whoever needs more raises it, and says why in the commit. */
-const TARBALL = 266_000
+const TARBALL = 270_000
 
 /** Of each entry, how large it may be when an application bundles it, as a share of the root. */
 const SHARES = {
@@ -20,7 +20,7 @@ const SHARES = {
   'cache-manager': 0.05,
   opentelemetry: 0.06,
   prometheus: 0.04,
-  dashboard: 0.23,
+  dashboard: 0.26,
 }
 
 describe('the size of the package', () => {

@@ -88,7 +88,9 @@ export class RedisMember {
     this.#logs = { connection, inboxes: this.inboxes, clock, guard, prefix: options.prefix, lockTtl: options.lockTtl }
     this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, guard, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
-    this.fleet = new FleetLine(connection, this.inbox, { channel: backplane.channel, write: backplane.writeCall })
+    this.fleet = new FleetLine(connection, this.inbox, {
+      ...{ channel: backplane.channel, prefix: options.prefix, write: backplane.writeCall },
+    })
     this.#report = report
   }
 

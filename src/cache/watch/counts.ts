@@ -12,6 +12,7 @@ export class Counts {
     'refill-failed': 0,
     'lease-lost': 0,
     invalid: 0,
+    unshared: 0,
     invalidated: 0,
     error: 0,
   }
@@ -37,6 +38,7 @@ export class Counts {
       waits: { ...this.waits },
       leasesLost: counts['lease-lost'],
       invalidValues: counts.invalid,
+      unshared: counts.unshared,
       invalidations: counts.invalidated,
       errors: counts.error,
     }

@@ -23,6 +23,8 @@ export interface CacheEvents {
   'lease-lost': { key: string }
   /** The schema of a call refused the value in Redis. For this call that is a miss. */
   invalid: { key: string; issues: readonly ValidationIssue[] }
+  /** A middleware found a response to be for one client alone; `reason` is the `detail` of its Cache-Status. */
+  unshared: { key: string; reason: string }
   /** Entries were invalidated or expired, by this process or another: the entry of the key, or without a key possibly any. */
   invalidated: { key: string | undefined }
   /** Something failed, but no caller was affected: Redis, a codec, damaged bytes. */
@@ -138,6 +140,11 @@ export class Events extends Counts {
   invalid(key: string, issues: readonly ValidationIssue[]): void {
     this.#count('invalid', key)
     if (this.#isHeard('invalid')) this.#tell('invalid', { key, issues })
+  }
+
+  unshared(key: string, reason: string): void {
+    this.#count('unshared', key)
+    if (this.#isHeard('unshared')) this.#tell('unshared', { key, reason })
   }
 
   invalidated(key: string): void {

@@ -8,7 +8,7 @@ import type { Events } from './events.ts'
 export type { FleetLine }
 
 /** How a call was answered. */
-export type Outcomes = Pick<Events, 'hit' | 'hitInRedis' | 'stale' | 'coalesced'>
+export type Outcomes = Pick<Events, 'hit' | 'hitInRedis' | 'stale' | 'coalesced' | 'unshared'>
 
 /** What code that builds on a cache may know about it. Not for users. */
 export interface Inside {

@@ -23,6 +23,8 @@ export interface CacheStats {
   readonly leasesLost: number
   /** Values from Redis that a schema refused. */
   readonly invalidValues: number
+  /** Responses that a middleware found to be for one client alone. */
+  readonly unshared: number
   /** The loads of this process under `maxLoads`; `undefined` without that option. */
   readonly limit: LimitStats | undefined
   /** Changes that this process made or heard of. */

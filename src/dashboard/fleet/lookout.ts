@@ -147,5 +147,6 @@ function onOurClock(report: ProcessReport, now: number): ProcessReport {
     sample: report.sample && moved(report.sample),
     refills: report.refills.map(moved),
     failures: report.failures.map(moved),
+    unshared: report.unshared.map(moved),
   }
 }

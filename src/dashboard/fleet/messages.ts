@@ -39,7 +39,7 @@ export function readReport(text: string, path: string): ProcessReport | undefine
     typeof report['process'] === 'string' &&
     typeof report['at'] === 'number' &&
     typeof report['every'] === 'number' &&
-    ['refills', 'failures', 'hottest', 'slowest'].every((name) => Array.isArray(report[name])) &&
+    ['refills', 'failures', 'hottest', 'slowest', 'unshared'].every((name) => Array.isArray(report[name])) &&
     ['stats', 'flights'].every((name) => typeof report[name] === 'object' && report[name] !== null)
   return isOne ? (report as unknown as ProcessReport) : undefined
 }

@@ -1,15 +1,18 @@
 /** @import { Greeting, Update } from '../report.ts' */
 import { byId, element, setText } from './dom.js'
+import { History } from './history.js'
 import { Lookup } from './lookup.js'
 import { Model } from './model.js'
 import { Panels } from './panels.js'
 import { Processes } from './processes.js'
+import { Zoom } from './zoom.js'
 
 /** ms until a server that has refused the events is asked again. */
 const PAUSE = 5000
 
 const model = new Model()
-const panels = new Panels()
+const panels = new Panels(new Zoom(render))
+const history = new History(render)
 const lookup = new Lookup()
 const processes = new Processes(render)
 const choice = /** @type {HTMLSelectElement} */ (byId('cache'))
@@ -18,7 +21,7 @@ function render() {
   const cache = model.caches[Math.max(choice.selectedIndex, 0)]
   if (cache === undefined) return
   lookup.choose(cache.name)
-  const view = processes.viewOf(cache, model.at)
+  const view = history.before(processes.viewOf(cache, model.at), cache.name, processes.chosen)
   panels.show(view, cache, model.at)
   processes.show(cache, model.at)
 }
@@ -34,6 +37,7 @@ function tellConnection(state, text) {
 function greet(greeting) {
   model.greet(greeting)
   lookup.allow(greeting)
+  history.allow(greeting.history)
   setText(byId('process'), greeting.process)
   const chosen = choice.value
   choice.replaceChildren(...greeting.caches.map(({ name }) => element('option', { value: name }, name)))

@@ -1,5 +1,6 @@
 /** @import { Sample } from '../report.ts' */
-import { count, percent, rate } from './format.js'
+/** @import { Span, Zoom } from './zoom.js' */
+import { count, percent, rate, time } from './format.js'
 import { answersOf, ratioOf } from './model.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
@@ -7,8 +8,11 @@ const SVG = 'http://www.w3.org/2000/svg'
 export const BELOW = 18
 export const BESIDE = 43
 /** Spans of time that a chart may show, in ms: the shortest that shows all there is. */
-const SPANS = [60_000, 120_000, 300_000]
+const SPANS = [60_000, 120_000, 300_000, 900_000, 1_800_000, 3_600_000]
 export const MINUTE = 60_000
+const HOUR = 3_600_000
+/** The least way in px that the pointer is drawn to choose a span. */
+const DRAWN = 8
 
 /** @type {readonly { name: 'hits' | 'staleHits' | 'coalesced' | 'misses', label: string }[]} */
 export const OUTCOMES = [
@@ -53,6 +57,10 @@ export class Chart {
     this.redraw()
   }
 
+  get width() {
+    return this.#box.clientWidth
+  }
+
   /** Draws what was given last. */
   redraw() {
     const { clientWidth: width, clientHeight: height } = this.#box
@@ -74,19 +82,30 @@ export class Chart {
 
 /** The samples in the shown span of time, and where they lie. */
 class Axis {
-  /** @param {readonly Sample[]} samples @param {number} at @param {number} width */
-  constructor(samples, at, width) {
+  /** @param {readonly Sample[]} samples @param {number} at @param {number} width @param {Zoom} zoom */
+  constructor(samples, at, width, zoom) {
     const first = samples[0]
     const age = first === undefined ? 0 : at - first.at + first.span
-    this.at = at
-    this.span = SPANS.find((span) => age <= span) ?? /** @type {number} */ (SPANS.at(-1))
+    const { from, to } = zoom.shown({ from: at - (SPANS.find((span) => age <= span) ?? HOUR), to: at })
+    this.from = from
+    this.to = to
+    this.isChosen = zoom.isChosen
     this.width = width
-    this.samples = samples.filter((sample) => sample.at > at - this.span)
+    this.samples = samples.filter((sample) => sample.at > from && sample.at - sample.span < to)
+  }
+
+  get span() {
+    return this.to - this.from
+  }
+
+  /** In words, for those who do not see it. */
+  get name() {
+    return this.isChosen ? `from ${time(this.from)} to ${time(this.to)}` : `over the last ${this.span / MINUTE} minutes`
   }
 
   /** @param {number} at */
   x(at) {
-    return BESIDE + ((at - this.at + this.span) / this.span) * (this.width - BESIDE)
+    return BESIDE + ((at - this.from) / this.span) * (this.width - BESIDE)
   }
 
   /** The sample that the pointer is over. @param {number | undefined} pointer */
@@ -97,7 +116,7 @@ class Axis {
 
   /** @param {number} height */
   words(height) {
-    return timeWords(this.span, this.width, height)
+    return this.isChosen ? clockWords(this, this.width, height) : timeWords(this.span, this.width, height)
   }
 }
 
@@ -109,6 +128,16 @@ export function timeWords(span, width, height) {
     svg('text', { x: BESIDE, y }, `${span / MINUTE} min ago`),
     svg('text', { x: BESIDE + (width - BESIDE) / 2, y, 'text-anchor': 'middle' }, half),
     svg('text', { x: width, y, 'text-anchor': 'end' }, 'now'),
+  ]
+}
+
+/** @param {Span} span @param {number} width @param {number} height */
+function clockWords({ from, to }, width, height) {
+  const y = height - 4
+  return [
+    svg('text', { x: BESIDE, y }, time(from)),
+    svg('text', { x: BESIDE + (width - BESIDE) / 2, y, 'text-anchor': 'middle' }, time((from + to) / 2)),
+    svg('text', { x: width, y, 'text-anchor': 'end' }, time(to)),
   ]
 }
 
@@ -141,10 +170,41 @@ class SamplesChart extends Chart {
   /** @type {{ samples: readonly Sample[], at: number }} */
   shown = { samples: [], at: 0 }
 
-  /** @param {HTMLElement} box @param {(sample: Sample | undefined) => void} onRead told which sample is to be read */
-  constructor(box, onRead) {
+  /** Where the pointer went down. @type {number | undefined} */
+  #begin
+
+  /** @param {HTMLElement} box @param {Zoom} zoom @param {(sample: Sample | undefined) => void} onRead told which sample is to be read */
+  constructor(box, zoom, onRead) {
     super(box)
+    this.zoom = zoom
     this.onRead = onRead
+    box.addEventListener('pointerdown', ({ offsetX }) => (this.#begin = offsetX))
+    box.addEventListener('pointerup', ({ offsetX }) => this.#chooseTo(offsetX))
+    box.addEventListener('pointerleave', () => (this.#begin = undefined))
+    box.addEventListener('dblclick', () => zoom.choose(undefined))
+    box.addEventListener('keydown', (event) => zoom.press(event))
+  }
+
+  /** @param {number} width */
+  axis(width) {
+    return new Axis(this.shown.samples, this.shown.at, width, this.zoom)
+  }
+
+  /** @param {number} end */
+  #chooseTo(end) {
+    const begin = this.#begin
+    this.#begin = undefined
+    if (begin === undefined || Math.abs(end - begin) < DRAWN) return this.redraw()
+    const { from, span, width } = this.axis(this.width)
+    const [left, right] = [begin, end].map((x) => from + (Math.max(x - BESIDE, 0) / (width - BESIDE)) * span)
+    this.zoom.choose({ from: Math.min(left ?? 0, right ?? 0), to: Math.max(left ?? 0, right ?? 0) })
+  }
+
+  /** The span that is being chosen. @param {number | undefined} pointer @param {number} bottom */
+  choosing(pointer, bottom) {
+    if (this.#begin === undefined || pointer === undefined) return []
+    const x = Math.min(this.#begin, pointer)
+    return [svg('rect', { class: 'chosen', x, y: 0, width: Math.abs(pointer - this.#begin), height: bottom })]
   }
 
   /** @param {readonly Sample[]} samples @param {number} at */
@@ -158,14 +218,14 @@ class SamplesChart extends Chart {
 export class AnswersChart extends SamplesChart {
   /** @override @type {Chart['draw']} */
   draw({ width, height, pointer }) {
-    const axis = new Axis(this.shown.samples, this.shown.at, width)
+    const axis = this.axis(width)
     const bottom = height - BELOW
     const rates = axis.samples.map((sample) => perSecond(sample, answersOf(sample)))
     const top = roundUp(Math.max(...rates, 1))
     const paths = OUTCOMES.map(() => '')
     for (const sample of axis.samples) {
       const left = Math.max(axis.x(sample.at - sample.span), BESIDE)
-      const wide = axis.x(sample.at) - left
+      const wide = Math.min(axis.x(sample.at), width) - left
       const bar = Math.max(wide - (wide > 4 ? 1 : 0), 0.5)
       let y = bottom
       for (const [i, { name }] of OUTCOMES.entries()) {
@@ -179,13 +239,14 @@ export class AnswersChart extends SamplesChart {
     this.onRead(read ?? axis.samples.at(-1))
     const last = rates.at(-1) ?? 0
     return {
-      label: `Answers a second over the last ${axis.span / MINUTE} minutes: ${rate(last)} now, ${count(Math.max(...rates, 0))} at most`,
+      label: `Answers a second ${axis.name}: ${rate(last)} now, ${count(Math.max(...rates, 0))} at most`,
       parts: [
         ...rule(8, width, count(top)),
         ...rule(8 + (bottom - 8) / 2, width, top < 2 ? '' : count(top / 2)),
         ...rule(bottom, width, '0'),
         ...OUTCOMES.map(({ name }, i) => svg('path', { class: name, d: /** @type {string} */ (paths[i]) })),
         ...(read === undefined ? [] : [guide(axis.x(read.at - read.span / 2), bottom)]),
+        ...this.choosing(pointer, bottom),
         ...axis.words(height),
       ],
     }
@@ -196,7 +257,7 @@ export class AnswersChart extends SamplesChart {
 export class RatioChart extends SamplesChart {
   /** @override @type {Chart['draw']} */
   draw({ width, height, pointer }) {
-    const axis = new Axis(this.shown.samples, this.shown.at, width)
+    const axis = this.axis(width)
     const bottom = height - BELOW
     /** @param {number} ratio */
     const y = (ratio) => bottom - ratio * (bottom - 8)
@@ -223,7 +284,7 @@ export class RatioChart extends SamplesChart {
     const shown = read ?? axis.samples.findLast((sample) => answersOf(sample) > 0)
     this.onRead(shown)
     return {
-      label: `Hit ratio over the last ${axis.span / MINUTE} minutes: ${shown === undefined ? 'no calls' : percent(ratioOf(shown))}`,
+      label: `Hit ratio ${axis.name}: ${shown === undefined ? 'no calls' : percent(ratioOf(shown))}`,
       parts: [
         ...rule(y(1), width, '100 %'),
         ...rule(y(0.5), width, '50 %'),
@@ -231,6 +292,7 @@ export class RatioChart extends SamplesChart {
         svg('path', { class: 'area', d: area }),
         svg('path', { class: 'curve', d: curve }),
         ...(read === undefined ? [] : [guide(axis.x(read.at - read.span / 2), bottom)]),
+        ...this.choosing(pointer, bottom),
         ...axis.words(height),
       ],
     }

@@ -1,11 +1,13 @@
 /** @import { CacheUpdate, Figures, Sample } from '../report.ts' */
 /** @import { CacheModel } from './model.js' */
 /** @import { View } from './together.js' */
+/** @import { Zoom } from './zoom.js' */
 import { AnswersChart, OUTCOMES, RatioChart } from './charts.js'
 import { byId, element, setText, syncTable } from './dom.js'
 import { bytes, count, duration, percent, rate, time, visible } from './format.js'
 import { RefillsChart } from './refills-chart.js'
 import { answersOf, processesOf, ratioOf, sumOf } from './model.js'
+import { showUnshared } from './unshared.js'
 
 /** ms over which the present rates are taken. */
 const RECENT = 10_000
@@ -15,13 +17,16 @@ const KINDS = { 'refill-failed': 'load failed', 'lease-lost': 'lease lost', erro
 
 /** All that is shown of one cache. */
 export class Panels {
-  #answers = new AnswersChart(byId('answers-chart'), (sample) => this.#readAnswers(sample))
-  #ratio = new RatioChart(byId('ratio-chart'), (sample) => this.#readRatio(sample))
+  #answers
+  #ratio
   #refills = new RefillsChart(byId('refills-chart'))
   /** @type {Map<string, HTMLElement>} */
   #legend = new Map()
 
-  constructor() {
+  /** @param {Zoom} zoom */
+  constructor(zoom) {
+    this.#answers = new AnswersChart(byId('answers-chart'), zoom, (sample) => this.#readAnswers(sample))
+    this.#ratio = new RatioChart(byId('ratio-chart'), zoom, (sample) => this.#readRatio(sample))
     for (const { name, label } of OUTCOMES) {
       const figure = element('b', {})
       this.#legend.set(name, figure)
@@ -42,6 +47,7 @@ export class Panels {
     showFlights(now)
     showLeases(cache.shared, cache)
     showKeys(now)
+    showUnshared(now)
     showFailures(view)
   }
 

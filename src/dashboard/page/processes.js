@@ -24,6 +24,11 @@ export class Processes {
     })
   }
 
+  /** The id of the process that is chosen; empty for all. */
+  get chosen() {
+    return byId('process-label').hidden ? '' : this.#choice.value
+  }
+
   /** What is chosen of a cache. @param {CacheModel} cache @param {number} at */
   viewOf(cache, at) {
     const all = processesOf(cache)

@@ -101,6 +101,7 @@ function figuresOf(all) {
     },
     hottest: hottestOf(all),
     slowest: slowestOf(all),
+    unshared: unsharedOf(all),
     refills: [],
     failures: [],
   }
@@ -135,4 +136,14 @@ function slowestOf(all) {
     })
   }
   return [...byKey.values()].toSorted((a, b) => b.longest - a.longest).slice(0, KEYS)
+}
+
+/** The latest first. @param {readonly Figures[]} all */
+function unsharedOf(all) {
+  /** @type {Map<string, Figures['unshared'][number]>} */
+  const byKey = new Map()
+  for (const each of all.flatMap(({ unshared }) => unshared).toSorted((a, b) => a.at - b.at)) {
+    byKey.set(each.key, { ...each, times: each.times + (byKey.get(each.key)?.times ?? 0) })
+  }
+  return [...byKey.values()].toSorted((a, b) => b.at - a.at).slice(0, KEYS)
 }

@@ -10,9 +10,9 @@ export interface FillHost {
   onShare(): void
   /**
    * It may not be shared, or is to be validated for each request: everybody who waits must go on alone. `lasting`: the
-   * next answer is likely to be of the same kind.
+   * next answer is likely to be of the same kind. `reason`: why it is not for others, if so.
    */
-  onUnshared(lasting: boolean): void
+  onUnshared(lasting: boolean, reason?: string): void
 }
 
 /** What a fill needs to know of the load that it is part of, and may say about its result. */

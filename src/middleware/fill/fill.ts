@@ -158,8 +158,8 @@ export class Fill implements SourceObserver {
       case 'refuse': {
         const narrowed = this.#hasClient ? narrowedAnswer(exchange, head, this.#respondedAt) : undefined
         this.#label({ detail: decision.reason })
-        if (decision.lasting) this.#goUnshared(true)
-        else this.#goAlone(head)
+        if (decision.lasting) this.#goUnshared(true, decision.reason)
+        else this.#goAlone(head, decision.reason)
         return narrowed ?? 'send'
       }
       case 'share':
@@ -189,9 +189,9 @@ export class Fill implements SourceObserver {
       return
     }
     if (this.#isKept) {
-      if (this.#bytes > this.#about.rules.maxBodyBytes) this.#outgrow(true)
+      if (this.#bytes > this.#about.rules.maxBodyBytes) this.#outgrow('too-large')
       else if (this.#about.budget.take(chunk.length)) this.#held += chunk.length
-      else this.#outgrow(false)
+      else this.#outgrow('fills-full')
     }
     if (this.#isKept || this.#phase === 'passing') this.#audience.write(chunk, isLast)
   }
@@ -298,22 +298,22 @@ export class Fill implements SourceObserver {
   }
 
   /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
-  #goAlone({ status }: ResponseHead): void {
-    this.#host.onUnshared(false)
+  #goAlone({ status }: ResponseHead, reason: string): void {
+    this.#host.onUnshared(false, reason)
     this.#reject(new FillFailedError(`the handler answered ${status}`))
     this.#leaveToClient()
   }
 
-  #goUnshared(lasting: boolean): void {
+  #goUnshared(lasting: boolean, reason?: string): void {
     this.verdict = undefined
     this.#context.doNotShare()
     this.#resolve(undefined)
     this.#leaveToClient()
-    this.#host.onUnshared(lasting)
+    this.#host.onUnshared(lasting, reason)
   }
 
   /** Too large or too slow to be kept: whoever has begun goes on, at the pace of the slowest who reads. */
-  #outgrow(lasting: boolean): void {
+  #outgrow(reason: 'too-large' | 'too-slow' | 'fills-full' | 'closed'): void {
     this.#phase = 'passing'
     this.#audience.stopKeeping()
     this.#giveBack()
@@ -323,7 +323,7 @@ export class Fill implements SourceObserver {
     this.#source.sendHeld()
     if (this.#audience.isEmpty) this.#leaveToClient()
     else this.#stall.watch()
-    this.#host.onUnshared(lasting)
+    this.#host.onUnshared(reason.startsWith('too-'), reason)
   }
 
   #resume(): void {
@@ -350,10 +350,10 @@ export class Fill implements SourceObserver {
       case 'about-another':
         this.disownsStored = true
         this.#answerHeld(this.#response(ONLY_NOW, freshened.head, stale.body), 'other-validator')
-        return this.#goUnshared(false)
+        return this.#goUnshared(false, 'other-validator')
       case 'not-for-others':
         this.#answerHeld(this.#response(ONLY_NOW, freshened.head, stale.body), freshened.reason)
-        return this.#goUnshared(freshened.lasting)
+        return this.#goUnshared(freshened.lasting, freshened.reason)
       case 'good': {
         const { verdict, judged, head, kept } = freshened
         this.verdict = verdict
@@ -371,10 +371,8 @@ export class Fill implements SourceObserver {
   /** `forClient` has what is the client's of this run alone. */
   #deliver(response: StoredResponse, forClient = response): void {
     this.#audience.end()
-    if (this.#answerHeld(forClient) !== undefined) {
-      this.#goUnshared(true)
-      return
-    }
+    const refusal = this.#answerHeld(forClient)
+    if (refusal !== undefined) return this.#goUnshared(true, refusal)
     const now = this.#about.clock.wallNow()
     for (const exchange of this.takeUnbegun()) {
       const forwarded = { reason: exchange.reason, status: response.status, collapsed: true }
@@ -427,7 +425,7 @@ export class Fill implements SourceObserver {
     if (this.#phase === 'before') this.fail(reason)
     // A 304 says all by its head.
     else if (this.#phase === 'validating') this.#freshen()
-    else if (this.#isKept) this.#outgrow(reason instanceof LoadTimeoutError)
+    else if (this.#isKept) this.#outgrow(reason instanceof LoadTimeoutError ? 'too-slow' : 'closed')
   }
 
   /** From here on only its own client is concerned, as it would be without us. */

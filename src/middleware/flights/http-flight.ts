@@ -46,6 +46,8 @@ export interface FlightHost {
   runAlone(exchange: Exchange, detail: string): void
   /** Runs the exchange's own handler to learn whether `stored` is still good, for it alone. */
   validate(exchange: Exchange, stored: StoredResponse): void
+  /** A response was for one client alone. */
+  noteUnshared(key: string, reason: string): void
   /** Requests for `key` shall not wait for one another for some time. */
   markUnshared(key: string): void
   /** The response to the exchange is for others. */
@@ -146,7 +148,8 @@ export class HttpFlight implements FillHost {
     for (const exchange of [...this.#waiting]) this.#route(exchange, fill)
   }
 
-  onUnshared(lasting: boolean): void {
+  onUnshared(lasting: boolean, reason?: string): void {
+    if (reason !== undefined) this.#host.noteUnshared(this.key, reason)
     if (lasting) this.#host.markUnshared(this.key)
     this.#host.leave(this)
     for (const exchange of this.#takeWaiting()) this.#host.runAlone(exchange, 'unshared')

@@ -101,6 +101,7 @@ export class HttpFlights implements FlightHost {
       const verdict = judge(asked, { status, fields, at: this.clock.wallNow() }, exchange.policy)
       if (verdict.share) this.markShared(exchange)
       else if (verdict.lasting) this.markUnshared(key)
+      if (!verdict.share) this.noteUnshared(key, verdict.reason)
       const why = verdict.share ? detail : verdict.reason
       return cacheStatusForward({ reason, status, detail: why }, fields.get('cache-status'))
     })
@@ -108,6 +109,10 @@ export class HttpFlights implements FlightHost {
 
   validate(exchange: Exchange, stored: StoredResponse): void {
     validate(exchange, stored, this)
+  }
+
+  noteUnshared(key: string, reason: string): void {
+    this.#outcomes?.unshared(key, reason)
   }
 
   markUnshared(key: string): void {

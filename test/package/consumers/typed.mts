@@ -117,7 +117,15 @@ app.use(singleFlight())
 const ofResponses = { cache: none, ttl: none, ...windows, key: none, keyHeaders: none, ignoreCookies: none }
 const limits = { maxBodyBytes: none, maxVariants: none, maxWaiters: none, unsharedFor: none }
 app.use(singleFlight({ ...ofResponses, ...limits, targetedFields: none, heuristicFreshness: none }))
-dashboard({ caches: [cache], authorize: none, allowInvalidate: none, path: none, refresh: none, fleet: none })
+dashboard({
+  caches: [cache],
+  authorize: none,
+  allowInvalidate: none,
+  path: none,
+  refresh: none,
+  fleet: none,
+  history: none,
+})
 app.get('/', singleFlight({ ttl: 1000, cache }), (_request, response) => void response.send('hello'))
 const page: Dashboard = dashboard({ caches: { main: cache }, authorize: (request) => request.url !== undefined })
 app.use('/herdlock', page)
