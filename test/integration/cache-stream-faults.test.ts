@@ -160,20 +160,31 @@ test('messages are lost: what is missing is read', async () => {
   expect(await other).toEqual(chunks)
 })
 
-test('a reader reconnects: it goes on where it was', async () => {
+test('a reader reconnects: it goes on where it was, or is told that it cannot', async () => {
   const proxy = await startProxy(lab.redis)
   lab.atEnd(() => proxy.close())
   const [one, two] = [lab.cache(), lab.cache({}, `redis://${proxy.host}:${proxy.port}`)]
   await warmUp(lab.redis, one, two)
   const { told, own, other } = await shareStream(one, two)
-  for (let round = 0; round < 4; round++) {
-    proxy.reset()
-    told.say('b', 'c', 'd')
-    for (const chunk of ['b', 'c', 'd']) expect((await own.next()).value).toBe(chunk)
-    for (const chunk of ['b', 'c', 'd']) expect((await other.next()).value).toBe(chunk)
+  const read: string[] = []
+  const reading = (async () => {
+    for await (const chunk of { [Symbol.asyncIterator]: () => other }) read.push(chunk)
+    return 'whole'
+  })().catch((error: unknown) => error)
+  const said = Array.from({ length: 40 }, (_, i) => String(i))
+  for (const [i, chunk] of said.entries()) {
+    if (i % 10 === 0) proxy.reset()
+    told.say(chunk)
+    expect((await own.next()).value).toBe(chunk)
   }
+  await Promise.race([reading, eventually('it has read all', () => read.length === said.length)])
   told.end()
-  expect(await rest(other)).toEqual([])
+  const outcome = await reading
+  expect(read).toEqual(said.slice(0, read.length))
+  expect([
+    ['whole', said.length],
+    [expect.any(ProducerLostError), expect.any(Number)],
+  ]).toContainEqual([outcome, read.length])
 })
 
 test('a slow reader gets all, from Redis, also when the stream has ended; the others do not wait', async () => {
