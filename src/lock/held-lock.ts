@@ -157,6 +157,14 @@ export class HeldLock implements Lock {
     if (!this.#extending && this.#extendAt === Infinity) this.#scheduleExtension()
   }
 
+  /** The same, and the first extension is due. */
+  extendFromNow(): void {
+    this.#autoExtend = true
+    this.#extendAt = this.#host.clock.now()
+    this.#meet()
+    this.#due()
+  }
+
   /**
    * Sets the whole ttl of a lock that was handed over for a moment. Resolves when the command has left this process, so
    * that a holder that blocks the event loop cannot hold it back, or when it was answered. In the first case it is

@@ -164,12 +164,9 @@ export class Locker {
     return createToken(this.#inboxId, this.#random)
   }
 
-  /** The lock that `token` holds for `ttl` ms, taken by a command that was sent at `takenAt` on the local clock. @internal */
-  adopt(taken: { key: string; token: string; ttl: number; takenAt: number; autoExtend?: boolean }): HeldLock {
-    const { key, token, ttl, takenAt, autoExtend = false } = taken
-    const lock = new HeldLock(this.#host, { key, token, ttl, validUntil: validityEnd(takenAt, ttl) })
-    if (autoExtend) lock.keepExtending()
-    return lock
+  /** The lock that `token` holds since a command sent at `takenAt`, on the local clock, for `ttl` ms. @internal */
+  adopt({ takenAt, ...taken }: { key: string; token: string; ttl: number; takenAt: number }): HeldLock {
+    return new HeldLock(this.#host, { ...taken, validUntil: validityEnd(takenAt, taken.ttl) })
   }
 
   #begin(key: string, ttl: number, options: AcquireOptions | undefined, rooms: readonly WaitingRoom[] | undefined) {

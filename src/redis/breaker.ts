@@ -33,12 +33,22 @@ export class Breaker {
 
   /** Resolves and rejects as `operation` does; rejects with `BreakerOpenError` without trying while it is open. */
   run<T>(operation: () => Promise<T>): Promise<T> {
-    const { state } = this
-    if (state === 'open') return Promise.reject(new BreakerOpenError(this.#instance, THRESHOLD))
-    if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
+    if (!this.admits()) return Promise.reject(new BreakerOpenError(this.#instance, THRESHOLD))
     const outcome = operation()
-    outcome.then(this.#noteSuccess, this.#noteFailure) // not awaited: a hit in Redis must not wait for it
+    this.watch(outcome)
     return outcome
+  }
+
+  /** Whether an operation may try now; to be asked once for each. */
+  admits(): boolean {
+    const { state } = this
+    if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
+    return state !== 'open'
+  }
+
+  /** Draws conclusions from what comes of an operation. Looked at from aside: a hit in Redis is not to wait for it. */
+  readonly watch = (outcome: Promise<unknown>): void => {
+    outcome.then(this.#noteSuccess, this.#noteFailure)
   }
 
   readonly #noteSuccess = (): void => {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 
 /**
  * Deadlines of equal length, which fall due in the order in which they were set, so one timer serves all. Setting and
@@ -7,14 +7,17 @@ import type { Clock } from '../clock.ts'
 export class Deadlines {
   readonly #clock: Clock
   readonly #ms: number
-  /** The earliest deadline that is not met. Later ones may be met. */
+  readonly #hearsOut: boolean
+  /** The earliest that is not met; those behind it may be. */
   #first: Deadline | undefined
   #last: Deadline | undefined
-  #isTimerSet = false
+  #timer: Timer | undefined
 
-  constructor(clock: Clock, ms: number) {
+  /** `hearsOut`: what is awaited may have arrived, and is given the time to be read. */
+  constructor(clock: Clock, ms: number, hearsOut: boolean) {
     this.#clock = clock
     this.#ms = ms
+    this.#hearsOut = hearsOut
   }
 
   /** Calls `onMissed` unless the returned deadline is met in time. */
@@ -23,7 +26,7 @@ export class Deadlines {
     if (this.#last === undefined) this.#first = deadline
     else this.#last.next = deadline
     this.#last = deadline
-    if (!this.#isTimerSet) this.#setTimer(this.#ms)
+    if (this.#timer === undefined) this.#setTimer(this.#ms)
     return deadline
   }
 
@@ -41,8 +44,12 @@ export class Deadlines {
 
   /** The socket of an operation that waits for a reply keeps the process alive. */
   #setTimer(ms: number): void {
-    this.#isTimerSet = true
-    this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: false })
+    this.#timer = this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: false })
+  }
+
+  /** To be called when no deadline counts any more. */
+  close(): void {
+    this.#timer?.cancel()
   }
 
   #onTimer(): void {
@@ -51,13 +58,14 @@ export class Deadlines {
       this.#shift()
       this.#giveUp(first)
     }
-    this.#isTimerSet = false
+    this.#timer = undefined
     if (this.#first !== undefined) this.#setTimer(this.#first.at - now)
   }
 
   /** After a blocked event loop, timers run late. Two turns give time to read a reply that has already arrived. */
   #giveUp(deadline: Deadline): void {
     const miss = (): void => deadline.onMissed?.()
+    if (!this.#hearsOut) return miss()
     this.#clock.setImmediate(() => this.#clock.setImmediate(miss))
   }
 }

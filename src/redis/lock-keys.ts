@@ -26,6 +26,11 @@ export function lockKeys(client: Pick<ClientPort, 'keyPrefix'>, key: string): Lo
   }
 }
 
+/** The key of the queue of that lock alone. */
+export function queueKey(client: Pick<ClientPort, 'keyPrefix'>, key: string): string {
+  return `${QUEUES_BEGINNING}${hashTagFor(client.keyPrefix + key)}}:${key}`
+}
+
 const QUEUE = /^[^{}]*\{[^{}]*\}:(.+)$/s
 
 /** The key of the lock whose queue has that key. */

@@ -100,15 +100,16 @@ export class ClaimBatches {
     const args: (string | number)[] = [...(slots?.rules ?? [])]
     const sentAt = this.#now()
     for (const request of batch) {
-      const { keys: own, token, freshBeyond, takesOver, wantsSlot } = request.send(sentAt)
-      keys.push(own.value, own.lease, own.waiters, own.last)
-      args.push(token, freshBeyond ?? '', takesOver ? own.value : '')
-      if (slots !== undefined) args.push(wantsSlot ? '1' : '')
+      const claim = request.send(sentAt)
+      const { value, lease, waiters, last } = claim.keys
+      keys.push(value, lease, waiters, last)
+      args.push(asked(claim))
     }
     // Where keys lie on several nodes there is one entry.
     const inbox = this.#inboxes.of(keys[0] as string)
     const registered = inbox.ready
-    args.unshift(batch[0]?.lockTtl ?? 0, registered ? inbox.address : '', this.#tagKeys(), AGAIN)
+    const prefixLength = Buffer.byteLength(this.#connection.client.keyPrefix)
+    args.unshift(batch[0]?.lockTtl ?? 0, registered ? inbox.address : '', this.#tagKeys(), AGAIN, prefixLength)
     if (slots !== undefined) keys.push(slots.keys.held, slots.keys.line)
     const endQuestion = inbox.ask()
     let replies: ClaimReply[]
@@ -136,6 +137,12 @@ export class ClaimBatches {
     if (slow.length > 0) await Promise.allSettled(slow)
     endQuestion()
   }
+}
+
+/** As the script takes it. Each argument costs the client more than its bytes: the usual claim is one. */
+function asked({ token, freshBeyond, takesOver, wantsSlot }: SentClaim): string {
+  if (freshBeyond === undefined && !takesOver && !wantsSlot) return token
+  return `${token} ${freshBeyond ?? ''} ${takesOver ? 't' : ''}${wantsSlot ? 's' : ''}`
 }
 
 type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number | Buffer, more?: Buffer | number]

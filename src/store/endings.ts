@@ -1,11 +1,11 @@
 import { isCrossSlot } from '../redis/client-error.ts'
 import { entryKeys } from '../redis/entry-keys.ts'
-import { lockKeys } from '../redis/lock-keys.ts'
+import { queueKey } from '../redis/lock-keys.ts'
 import type { ClientPort } from '../redis/client-port.ts'
 import type { Broadcast } from './broadcast.ts'
 import { encodeEnvelope, type Envelope, type Kind, type StoredTag } from './envelope.ts'
 import { AGAIN, failureNotice, LOCAL, PASS, writeFailure, type RemoteFailure } from './notice.ts'
-import type { EndBatches, EndOutcome, Renewal, Settlement } from './settle-batch.ts'
+import type { EndBatches, EndOutcome, RefillEnd, Renewal, Settlement } from './settle-batch.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Tags } from './tags.ts'
 
@@ -73,8 +73,9 @@ export class Endings {
     const storeFor = storedFor(storing)
     const settleWith = (tags: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ ...content, tags })
-      return this.#settle(key, possession, storeFor, bytes, storing, noticeOf(bytes), change)
+      return this.#settle(key, possession, bytes, storing, noticeOf(bytes), change)
     }
+    if (storing.tags.length === 0) return settleWith([])
     return onceMoreIfSplit(() => {
       const tags = this.#tagsOfLoad(possession, storing, storeFor)
       return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
@@ -89,7 +90,8 @@ export class Endings {
     const storeFor = storedFor(storing)
     const renewWith = (tags: readonly StoredTag[]): Promise<EndOutcome> => {
       const head = encodeEnvelope({ kind: 'value', payload: new Uint8Array(), tags, loadTime })
-      return this.#renewals.add({ ...this.#end(key, possession), storeFor, life: lifeOf(storing), head })
+      const end = this.#end(key, possession, storing)
+      return this.#renewals.add({ ...end, storeFor, head })
     }
     return onceMoreIfSplit(() => {
       const tags = this.#tagsOfLoad(possession, storing, storeFor)
@@ -109,8 +111,8 @@ export class Endings {
     const tags = this.#tagsOfLoad(possession, storing, 0)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
-      if (!fitsInMessage(bytes)) return this.#settle(key, possession, 0, '', NOT_KEPT, LOCAL)
-      return this.#settle(key, possession, 0, bytes, NOT_KEPT, '')
+      if (!fitsInMessage(bytes)) return this.#settle(key, possession, '', NOT_KEPT, LOCAL)
+      return this.#settle(key, possession, bytes, { ...NOT_KEPT, tags: storing.tags }, '')
     }
     return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
   }
@@ -145,7 +147,7 @@ export class Endings {
   fail(key: string, possession: Possession & Ended, failure: RemoteFailure, remembered?: Storing): Promise<boolean> {
     const notice = failureNotice(failure)
     if (remembered === undefined) {
-      return onceMoreIfSplit(() => this.#settle(key, possession, 0, '', NOT_KEPT, notice))
+      return this.#settle(key, possession, '', NOT_KEPT, notice)
     }
     const content = { kind: 'failed', payload: Buffer.from(writeFailure(failure)), loadTime: 0 } as const
     return this.#store(key, possession, content, remembered, () => notice)
@@ -163,32 +165,35 @@ export class Endings {
 
   #mark(kind: Kind, key: string, ended: Ended, duration: number, notice: string): Promise<boolean> {
     const bytes = encodeEnvelope({ kind, payload: new Uint8Array(), tags: [], loadTime: 0 })
-    return onceMoreIfSplit(() => this.#settle(key, ended, duration, bytes, { ...NOT_KEPT, ttl: duration }, notice))
+    return this.#settle(key, ended, bytes, { ...NOT_KEPT, ttl: duration }, notice)
   }
 
   /** Ends the lease without a result; waiters compete again. */
   abandon(key: string, ended: Ended): Promise<boolean> {
-    return onceMoreIfSplit(() => this.#settle(key, ended, 0, '', NOT_KEPT, AGAIN))
+    return this.#settle(key, ended, '', NOT_KEPT, AGAIN)
   }
 
-  async #settle(
+  /** `bytes` are stored for as long as `storing` says, if it says so. */
+  #settle(
     key: string,
     ended: Ended,
-    storeFor: number,
     bytes: Buffer | '',
     storing: Storing,
     notice: Buffer | string,
     change?: Broadcast,
   ): Promise<boolean> {
-    const end = { ...this.#end(key, ended), storeFor, bytes, life: lifeOf(storing), notice, change }
-    return (await this.#settlements.add(end)) === 'done'
+    const end = { ...this.#end(key, ended, storing), bytes, notice, change }
+    return this.#settlements.add(end).then(isDone)
   }
 
-  #end(key: string, { token, hasRunOut }: Ended): Pick<Settlement, 'keys' | 'queue' | 'token' | 'hasRunOut'> {
+  #end(key: string, { token, hasRunOut }: Ended, storing: Storing): RefillEnd {
     const keys = entryKeys(this.#prefix, key)
-    return { keys, queue: lockKeys(this.#client, keys.lease).queue, token, hasRunOut }
+    const queue = queueKey(this.#client, keys.lease)
+    return { keys, queue, token, hasRunOut, life: lifeOf(storing), isTagged: storing.tags.length > 0 }
   }
 }
+
+const isDone = (outcome: EndOutcome): boolean => outcome === 'done'
 
 /** A Redis that turns out to be sharded has refused several keys at once: from now on each is sent for itself. */
 function onceMoreIfSplit<T>(end: () => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
-import { lockKeys } from '../redis/lock-keys.ts'
+import { queueKey } from '../redis/lock-keys.ts'
 import { announceOne } from '../redis/scripts/announce-one.ts'
 import { announcingArgs, type Broadcast } from './broadcast.ts'
 import { encodeEnvelope } from './envelope.ts'
@@ -82,7 +82,7 @@ export class Overwrites {
     backplane: Broadcast,
   ): Promise<void> {
     const keys = entryKeys(this.#prefix, key)
-    const { queue } = lockKeys(this.#connection.client, keys.lease)
+    const queue = queueKey(this.#connection.client, keys.lease)
     return this.#batches.add({ keys, queue, storeFor, bytes, life: lifeOf(storing), notice, backplane })
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { BreakerOpenError, type ClosedError, quote } from '../errors.ts'
-import type { Guard } from '../redis/breaker.ts'
+import type { Breaker, Guard } from '../redis/breaker.ts'
 import { lateReply, type Connection } from '../redis/connection.ts'
 import { entryKeys, valueKey } from '../redis/entry-keys.ts'
 import type { Inboxes } from '../redis/inboxes.ts'
@@ -72,6 +72,12 @@ export interface ClaimTerms {
   readonly wantsSlot?: boolean
 }
 
+/** Whoever claims. */
+export interface Claiming<V> {
+  /** Must not throw. */
+  claimed(claim: Claim<V> | Promise<Claim<V>>): void
+}
+
 /** What the store does about a claim. */
 interface Answering {
   sent(key: string, freshBeyond: number | undefined): Pick<SentClaim, 'keys' | 'freshBeyond'>
@@ -84,7 +90,7 @@ class Asked<V> implements ClaimRequest {
   readonly #answering: Answering
   readonly #makeToken: () => string
   readonly terms: ClaimTerms
-  readonly #resolve: (claim: Claim<V> | Promise<Claim<V>>) => void
+  readonly #claiming: Claiming<V>
   readonly key: string
   readonly lockTtl: number
   readonly codec: Codec<V>
@@ -99,7 +105,7 @@ class Asked<V> implements ClaimRequest {
     lockTtl: number,
     codec: Codec<V>,
     terms: ClaimTerms,
-    resolve: (claim: Claim<V> | Promise<Claim<V>>) => void,
+    claiming: Claiming<V>,
   ) {
     this.#answering = answering
     this.key = key
@@ -107,7 +113,7 @@ class Asked<V> implements ClaimRequest {
     this.lockTtl = lockTtl
     this.codec = codec
     this.terms = terms
-    this.#resolve = resolve
+    this.#claiming = claiming
   }
 
   send(sentAt: number): SentClaim {
@@ -120,12 +126,12 @@ class Asked<V> implements ClaimRequest {
 
   onReply(reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
     const claim = this.#answering.understand(this, reply)
-    this.#resolve(claim)
+    this.#claiming.claimed(claim)
     return claim
   }
 
   onFailure(error: unknown): void {
-    this.#resolve(this.#answering.unavailable(this, error))
+    this.#claiming.claimed(this.#answering.unavailable(this, error))
   }
 }
 
@@ -153,10 +159,11 @@ export class RedisStore {
     prefix: string,
     /** Told of damage that costs nobody an answer. */
     report: (error: unknown) => void,
-    guard: Guard,
+    breaker: Breaker,
     /** Where loads are limited. */
     slots?: SlotLine,
   ) {
+    const guard: Guard = (operation) => breaker.run(operation)
     this.#slots = slots
     this.#connection = connection
     this.#inboxes = inboxes
@@ -167,8 +174,8 @@ export class RedisStore {
     const tagKeys = (): string => this.#tags.scriptArgument
     this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now(), slots)
     this.#redisClock = new RedisClock(clock)
-    const settlements = new EndBatches(SETTLING, connection, this.#redisClock, tagKeys)
-    const renewals = new EndBatches(RENEWING, connection, this.#redisClock, tagKeys)
+    const settlements = new EndBatches(SETTLING, connection, this.#redisClock, tagKeys, breaker.watch)
+    const renewals = new EndBatches(RENEWING, connection, this.#redisClock, tagKeys, breaker.watch)
     this.endings = new Endings(settlements, renewals, this.#tags, connection.client, prefix)
     this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix, clock)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
@@ -189,9 +196,19 @@ export class RedisStore {
     codec: Codec<V>,
     terms: ClaimTerms = {},
   ): Promise<Claim<V>> {
-    return new Promise((resolve) => {
-      this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, terms, resolve))
-    })
+    return new Promise((claimed) => this.claimFor({ claimed }, key, makeToken, lockTtl, codec, terms))
+  }
+
+  /** The same for one of thousands: what comes of it is handed over without a promise, where one can do without. */
+  claimFor<V>(
+    claiming: Claiming<V>,
+    key: string,
+    makeToken: () => string,
+    lockTtl: number,
+    codec: Codec<V>,
+    terms: ClaimTerms,
+  ): void {
+    this.#claims.add(new Asked(this.#answering, key, makeToken, lockTtl, codec, terms, claiming))
   }
 
   readonly #answering: Answering = {

@@ -1,4 +1,5 @@
 import { RedisTimeoutError } from '../errors.ts'
+import { isCrossSlot } from '../redis/client-error.ts'
 import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
@@ -20,10 +21,10 @@ export interface RefillEnd {
   readonly token: string
   /** Whether the lease has run out by our clock: it is still good while nobody has taken it. */
   readonly hasRunOut: boolean
-  /** ms until the stored bytes expire, 0 to store nothing. */
-  readonly storeFor: number
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
+  /** Whether the script is to see to tags of the value. */
+  readonly isTagged: boolean
 }
 
 /** One that stores bytes, or nothing. */
@@ -37,6 +38,8 @@ export interface Settlement extends RefillEnd {
 
 /** One that gives what is stored a new life. */
 export interface Renewal extends RefillEnd {
+  /** ms until the stored bytes expire, 0 to leave them as they are. */
+  readonly storeFor: number
   /** The new envelope, without a payload. */
   readonly head: Buffer
 }
@@ -44,43 +47,44 @@ export interface Renewal extends RefillEnd {
 /** What came of it; `refused` also where a tag forbade it, `absent` where nothing is stored that could be renewed. */
 export type EndOutcome = 'done' | 'refused' | 'absent'
 
-type Pending<E> = E & {
+interface Pending<E> {
+  readonly end: E
   resolve(outcome: EndOutcome): void
   reject(error: unknown): void
 }
 
-/** How ends of one kind travel: the script, what all of a batch have in common, and what each brings. */
+type Args = (string | number | Buffer)[]
+
+/** How ends of one kind travel: the script, what all of a batch have in common, and what each adds. */
 export interface EndFormat<E extends RefillEnd> {
   readonly script: Script
-  readonly common: readonly (string | number)[]
-  argsOf(end: E, deadline: number | '', connection: Connection): (string | number | Buffer)[]
+  common(connection: Connection, deadline: number | ''): Args
+  add(args: Args, end: E, connection: Connection, deadline: number | ''): void
   sizeOf(end: E): number
 }
 
+/** Each argument costs the client more than its bytes: the usual end has two. */
 export const SETTLING: EndFormat<Settlement> = {
   script: settle,
-  common: [],
-  argsOf({ keys, token, hasRunOut, storeFor, bytes, life, notice, change }, deadline, connection) {
-    const until = storeFor > 0 ? deadline : ''
-    const [channel, , counter] = change === undefined ? ['', '', ''] : announcingArgs(connection, change)
-    const told = [channel, counter, change?.message ?? '']
-    return [token, storeFor, bytes, life, keys.value, notice, until, hasRunOut ? '1' : '', ...told]
+  common: (connection, deadline) => [deadline, Buffer.byteLength(connection.client.keyPrefix)],
+  add(args, { token, hasRunOut, bytes, life, notice, change }, connection) {
+    const letters = `${hasRunOut ? 'r' : ''}${bytes === '' ? '' : 'b'}${notice === '' ? '' : 'n'}${change ? 'c' : ''}`
+    args.push(`${token} ${life} ${letters}`)
+    if (bytes !== '') args.push(bytes)
+    if (notice !== '') args.push(notice)
+    if (change === undefined) return
+    const [channel, , counter] = announcingArgs(connection, change)
+    args.push(channel, counter, change.message)
   },
   sizeOf: ({ bytes, notice }) => bytes.length + notice.length,
 }
 
 export const RENEWING: EndFormat<Renewal> = {
   script: renew,
-  common: [LARGEST_IN_MESSAGE],
-  argsOf: ({ keys, token, hasRunOut, storeFor, head, life }, deadline) => [
-    token,
-    storeFor,
-    head,
-    life,
-    keys.value,
-    deadline,
-    hasRunOut ? '1' : '',
-  ],
+  common: () => [LARGEST_IN_MESSAGE],
+  add(args, { keys, token, hasRunOut, storeFor, head, life }, _connection, deadline) {
+    args.push(token, storeFor, head, life, keys.value, deadline, hasRunOut ? '1' : '')
+  },
   sizeOf: ({ head }) => head.length,
 }
 
@@ -98,52 +102,67 @@ export class EndBatches<E extends RefillEnd> {
   readonly #connection: Connection
   readonly #redisClock: RedisClock
   readonly #tagKeys: () => string
+  readonly #watch: (outcome: Promise<unknown>) => void
   readonly #batches: Batches<Pending<E>>
 
-  /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone. */
-  constructor(format: EndFormat<E>, connection: Connection, redisClock: RedisClock, tagKeys: () => string) {
+  /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone; `watch` is handed what comes of commands. */
+  constructor(
+    format: EndFormat<E>,
+    connection: Connection,
+    redisClock: RedisClock,
+    tagKeys: () => string,
+    watch: (outcome: Promise<unknown>) => void,
+  ) {
     this.#format = format
     this.#connection = connection
     this.#redisClock = redisClock
     this.#tagKeys = tagKeys
+    this.#watch = watch
     this.#batches = new Batches<Pending<E>>({
       send: (batch) => this.#send(batch),
       largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
-      size: { of: (end) => format.sizeOf(end), largest: LARGEST_BYTES },
+      size: { of: ({ end }) => format.sizeOf(end), largest: LARGEST_BYTES },
     })
   }
 
   /** Rejects with Redis's error. */
   add(end: E): Promise<EndOutcome> {
-    return new Promise((resolve, reject) => this.#batches.add({ ...end, resolve, reject }))
+    return new Promise((resolve, reject) => this.#batches.add({ end, resolve, reject }))
   }
 
   async #send(batch: readonly Pending<E>[]): Promise<void> {
+    const { label, commandTimeout, splitsKeys } = this.#connection
     try {
       const late = await this.#try(batch)
       // Our idea of Redis's clock was wrong: a suspended host has it. It is right now.
       const tooLate = late.length === 0 ? late : await this.#try(late)
-      const { label, commandTimeout } = this.#connection
       for (const each of tooLate) each.reject(new RedisTimeoutError(label, commandTimeout))
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      // A Redis that turns out to be sharded: from now on each is sent for itself. Its tags are seen to in another way, then.
+      const mayRepeat = isCrossSlot(error) && !splitsKeys
+      for (const each of batch) {
+        if (mayRepeat && !each.end.isTagged) this.#batches.add(each)
+        else each.reject(error)
+      }
     }
   }
 
   /** Answers with those for which it was too late. */
   async #try(batch: readonly Pending<E>[]): Promise<readonly Pending<E>[]> {
-    const { script, common, argsOf } = this.#format
+    const { script } = this.#format
     const keys: string[] = []
-    const args: (string | number | Buffer)[] = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN, ...common]
     const deadline = this.#redisClock.deadlineIn(this.#connection.commandTimeout)
-    for (const end of batch) {
+    const common = this.#format.common(this.#connection, deadline)
+    const args: Args = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN, ...common]
+    for (const { end } of batch) {
       const { value, lease, waiters, last } = end.keys
       keys.push(value, lease, waiters, last, end.queue)
-      args.push(...argsOf(end, deadline, this.#connection))
+      this.#format.add(args, end, this.#connection, deadline)
     }
     const asked = this.#redisClock.ask()
-    const reply = await this.#connection.run(script, keys, args)
-    const [now, ...outcomes] = asList(reply, batch.length + 1).map(Number)
+    const answered = this.#connection.run(script, keys, args)
+    this.#watch(answered)
+    const [now, ...outcomes] = asList(await answered, batch.length + 1).map(Number)
     asked((now as number) / 1000)
     return batch.filter((each, i) => {
       const outcome = outcomes[i]

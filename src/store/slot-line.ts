@@ -37,7 +37,8 @@ const LENT = 'lent'
 
 /** What is to be done with one token. */
 interface Order {
-  readonly what: 'end' | 'extend' | 'want'
+  /** `look`: with none, only the slots whose time is over are taken back. */
+  readonly what: 'end' | 'extend' | 'want' | 'look'
   readonly token: string
   resolve(state: number): void
   reject(error: unknown): void
@@ -90,7 +91,9 @@ export class SlotLine {
   readonly #ending = new Set<Promise<unknown>>()
   /** Local instant at which all that is held was extended, or the first of it was taken. */
   #keptAt = 0
-  /** Local instant at which those in line are to look. */
+  /** Waits in this process for loads of others, which may stand in line. */
+  #watching = 0
+  /** Local instant at which those in line, and those who watch, are to look. */
   #lookAt = Infinity
   #timer: Timer | undefined
   /** For when it is set; Infinity when it is not. */
@@ -160,9 +163,19 @@ export class SlotLine {
     this.figures = { held: held as number, inLine: inLine as number }
     const after = Math.max(endsIn as number, 0) + AFTER_END + JITTER * this.#random.uniform()
     const lookAt = this.#clock.now() + (this.#inbox.ready ? after : POLL)
-    // Slots that are extended again and again put no look off.
-    this.#lookAt = this.#places.size === 0 ? lookAt : Math.min(lookAt, this.#lookAt)
+    if (this.#places.size > 0) {
+      this.#lookAt = Math.min(lookAt, this.#lookAt) // slots that are extended again and again put no look off
+    } else {
+      this.#lookAt = held === 0 ? Infinity : lookAt // those who only watch have no slot to miss
+    }
     this.#schedule()
+  }
+
+  /** A load of another process is waited for: whether that process is gone shows in the slots. Until the returned function is called. */
+  watch(): () => void {
+    this.#watching++
+    this.#schedule()
+    return () => void this.#watching--
   }
 
   /** Asks for a slot; resolves with what the token has then, `away` where Redis does not answer. */
@@ -320,6 +333,10 @@ export class SlotLine {
     for (const token of [...this.#places.keys()]) this.#want(token).catch(() => {}) // the timer looks, too
   }
 
+  #watch(): void {
+    this.#orders.add({ what: 'look', token: '', resolve: () => {}, reject: this.#orReport })
+  }
+
   #extend(): void {
     this.#keptAt = this.#clock.now()
     for (const token of this.#held) {
@@ -333,7 +350,8 @@ export class SlotLine {
 
   /** A timer that is set too early is left alone: it finds nothing to do and goes on. */
   #schedule(): void {
-    const at = Math.min(this.#extendAt, this.#places.size === 0 ? Infinity : this.#lookAt)
+    const looks = this.#places.size > 0 || this.#watching > 0
+    const at = Math.min(this.#extendAt, looks ? this.#lookAt : Infinity)
     if (at >= this.#timerAt && at !== Infinity) return
     this.#timer?.cancel()
     this.#timerAt = at
@@ -348,6 +366,7 @@ export class SlotLine {
     if (now >= this.#lookAt) {
       this.#lookAt = Infinity // until the answer says when
       if (this.#places.size > 0) void this.#look()
+      else if (this.#watching > 0) this.#watch()
     }
     this.#schedule()
   }

@@ -43,6 +43,8 @@ describe('a process is lost', () => {
     const waits = other.call('getOrRefill', 'a') // for what the lost one was to load
     const answer = other.call('getOrRefill', 'second')
     await lines(4)
+    const more = ['x', 'y'].map((key) => holder.call('getOrRefill', key, { until: 'told' }))
+    await lines(6)
     await lost.kill()
     await eventually('it is gone', async () => (await subscribers(lab.redis)) === 2)
     holder.go('first')
@@ -50,8 +52,30 @@ describe('a process is lost', () => {
     const { value, took } = await timed(() => answer)
     expect(value).toMatchObject({ value: 'value of run 1' })
     expect(took).toBeLessThan(SLACK)
+    await holder.next('loading x')
+    const lined = await timed(() => lines(2)) // y, and what the lost one was to load
+    expect(lined.took).toBeLessThan(LOCK_TTL + 100 + SLACK)
+    holder.go('x')
+    await holder.next('loading y')
+    holder.go('y')
+    await Promise.all(more)
     expect((await waits).value).toBe('value of run 1')
     expect(await count(`${slotKey()}:line`)).toBe(0)
+  })
+
+  test('killed while all others only wait for what it stands in line for: they find out within lockTtl', async () => {
+    const [lost, other] = await processes(2)
+    void lost.call('getOrRefill', 'first', { until: 'for ever' }).catch(() => {})
+    await lost.next('loading first')
+    void lost.call('getOrRefill', 'a').catch(() => {})
+    await lines(1)
+    const waits = other.call('getOrRefill', 'a')
+    const waiters = (): Promise<unknown> => lab.redis.command('SCARD', `${lab.prefix}:{a}:waiters`)
+    await eventually('it waits', async () => Number(await waiters()) === 1)
+    await lost.kill()
+    const { value, took } = await timed(() => waits)
+    expect(value).toMatchObject({ value: 'value of run 1' })
+    expect(took).toBeLessThan(2 * LOCK_TTL + 100 + SLACK) // its slot, then its lease of that key
   })
 
   test('frozen while it loads and stands in line: others go on, and when it wakes its callers are answered', async () => {

@@ -8,6 +8,7 @@ import { loadAlone, type Brought } from '../refill/load-alone.ts'
 import { settingsOf } from '../options.ts'
 import type { Loader } from '../refill/loader-context.ts'
 import type { Call, RefillOrder } from '../refill/call.ts'
+import { BatchedRefill } from '../refill/batched-refill.ts'
 import { Refill } from '../refill/refill.ts'
 import { PlainReadAhead } from './first-look.ts'
 
@@ -201,7 +202,7 @@ export class ReadPath {
     await this.#core.local.flights.abortAll(error)
   }
 
-  #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> } {
+  #start<V>(order: RefillOrder<V>): { flight: Flight<V>; refill: Refill<V> | BatchedRefill<V> } {
     const { key, settings } = order
     const { local, reentrance } = this.#core
     if (settings.forceFresh) {
@@ -211,7 +212,7 @@ export class ReadPath {
     const flight = settings.forceFresh ? local.flights.startForced<V>(key) : local.flights.start<V>(key)
     if (order.background) flight.keep()
     else this.#core.limit?.noteWaiter(flight) // its claim is to know
-    const refill = new Refill(this.#core, order, flight)
+    const refill = BatchedRefill.of(this.#core, order, flight) ?? new Refill(this.#core, order, flight)
     refill.run()
     return { flight, refill }
   }

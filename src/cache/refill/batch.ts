@@ -3,6 +3,7 @@ import { withoutVersion } from '../../key-version.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
+import type { BatchedRefill } from './batched-refill.ts'
 import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
@@ -26,6 +27,10 @@ export class Batch<V> {
   /** Keys of which it is not yet known whether this process loads them. */
   readonly #undecided: Set<string>
   #waiting: Waiting<V>[] = []
+  /** Those of the waiting whose loads nobody else limits. */
+  #taken: BatchedRefill<V>[] = []
+  /** Local instant at which the loader was last run. */
+  startedAt = 0
 
   /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
   readonly #places: ReadonlyMap<string, number>
@@ -41,10 +46,18 @@ export class Batch<V> {
 
   readonly loader: Loader<V> = (context) =>
     new Promise<V>((resolve, reject) => {
-      const { fullKey, execution, flight } = context as LoadRecord<V>
-      this.#waiting.push({ key: withoutVersion(fullKey), execution, flight, resolve, reject })
+      const { fullKey: key, execution, flight } = context as LoadRecord<V>
+      this.#waiting.push({ key, execution, flight, resolve, reject })
       if (this.#undecided.size === 0) void this.#run()
     })
+
+  /** A key whose lease is taken is to be loaded. */
+  take(refill: BatchedRefill<V>): void {
+    this.#taken.push(refill)
+    this.#waiting.push(refill)
+    this.#undecided.delete(withoutVersion(refill.key))
+    if (this.#undecided.size === 0) void this.#run()
+  }
 
   /** To be called for each key, after its loader was run if it was; the first time counts. */
   decided(key: string): void {
@@ -53,34 +66,52 @@ export class Batch<V> {
   }
 
   #placeOf({ key }: Waiting<V>): number {
-    return this.#places.get(key) as number
+    return this.#places.get(withoutVersion(key)) as number
   }
 
   async #run(): Promise<void> {
     const batch = this.#waiting
     this.#waiting = []
+    this.startedAt = this.#core.clock.now()
     const isInOrder = batch.every(
       (each, i) => i === 0 || this.#placeOf(batch[i - 1] as Waiting<V>) < this.#placeOf(each),
     )
     if (!isInOrder) batch.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
+    this.#limit(this.#taken)
+    this.#taken = []
     try {
-      const keys = batch.map(({ key }) => key)
+      const keys = batch.map(({ key }) => withoutVersion(key))
       const context = new BatchContext(batch.map(({ execution }) => execution))
       const flights = batch.flatMap(({ flight }) => flight ?? [])
       const { reentrance, limit } = this.#core
       const load = (): Promise<unknown> => reentrance.runTogether(flights, async () => this.#load(keys, context))
       const values: unknown = await (limit === undefined ? load() : limit.runTogether(this, load))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
-      for (const [i, { key, resolve, reject }] of batch.entries()) {
+      for (const [i, each] of batch.entries()) {
         // Each value has to be copied and stored: the event loop gets its turn in between.
         if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#core.clock.setImmediate(next))
-        const value = (values as Map<string, V>).get(key)
-        if (isInstance(value, Error)) reject(value)
-        else resolve(value as V)
+        const value = (values as Map<string, V>).get(keys[i] as string)
+        if (isInstance(value, Error)) each.reject(value)
+        else each.resolve(value as V)
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      for (const each of batch) each.reject(error)
     }
+  }
+
+  /** Ends loads after `loadTimeout`: one timer for all. */
+  #limit(refills: readonly BatchedRefill<V>[]): void {
+    const [first] = refills
+    if (first === undefined) return
+    const timer = this.#core.clock.setTimeout(() => {
+      for (const refill of refills) refill.timeOut()
+    }, first.loadTimeout)
+    let left = refills.length
+    const onLoaded = (): void => {
+      left--
+      if (left === 0) timer.cancel()
+    }
+    for (const refill of refills) refill.onLoaded = onLoaded
   }
 }
 
@@ -114,6 +145,7 @@ class BatchContext {
 }
 
 interface Waiting<V> {
+  /** With its version. */
   readonly key: string
   readonly execution: Execution
   readonly flight: Waiter | undefined

@@ -121,7 +121,7 @@ export class Callers<V> {
 
   /** What Redis has, for the loader to compare with. */
   noteStale(entry: ReadEntry<V>): { stale: Stale<V>; isolated: Isolated<V> | undefined } {
-    const isolated = this.orReport(() => isolateRead(entry, this.#order.settings.codec))
+    const isolated = this.#core.events.orReport(() => isolateRead(entry, this.#order.settings.codec))
     const stale = toStale(entry, isolated)
     this.#stale = stale
     this.#staleTier = 'redis'
@@ -167,7 +167,7 @@ export class Callers<V> {
 
   /** Memory keeps what was asked for at `since` for those who come later, unless the key was changed meanwhile. */
   keep(since: number, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
-    return this.orReport(() => this.#core.local.keep(since, this.#order.key, life, isolated))
+    return this.#core.events.orReport(() => this.#core.local.keep(since, this.#order.key, life, isolated))
   }
 
   /** They are answered, or will be without what is done from here on: the host must not freeze the process yet. */
@@ -175,7 +175,7 @@ export class Callers<V> {
     const { waitUntil } = this.#order.settings
     if (waitUntil === undefined || this.#onEnd !== undefined) return
     const work = new Promise<void>((resolve) => (this.#onEnd = resolve))
-    this.orReport(() => waitUntil(work))
+    this.#core.events.orReport(() => waitUntil(work))
   }
 
   /** Nothing more is done. */
@@ -184,15 +184,5 @@ export class Callers<V> {
     this.#core.local.flights.end(this.#flight)
     this.#onEnd?.()
     this.#order.claimant?.end()
-  }
-
-  /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
-  orReport<T>(make: () => T): T | undefined {
-    try {
-      return make()
-    } catch (error) {
-      this.#core.events.report(error)
-      return undefined
-    }
   }
 }

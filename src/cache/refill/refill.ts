@@ -42,6 +42,8 @@ export class Refill<V> {
   #loaded: Promise<V> | undefined
   /** Local instant until which it may wait, for another process or for a slot; set when it first may have to. */
   #waitUntil: number | undefined
+  /** Set where somebody waits for the end. */
+  #onEnd: (() => void) | undefined
   /** ms spent waiting for another process, if it had to. */
   #waited: number | undefined
 
@@ -62,26 +64,30 @@ export class Refill<V> {
   }
 
   #start(): void {
-    if (!refillChannel.hasSubscribers) return void this.#begin()
+    if (!refillChannel.hasSubscribers) return this.#begin()
     traceRefill(this.#core.options, this.#order, (message) => {
       this.#callers.message = message
-      return this.#begin()
+      const ended = new Promise<void>((resolve) => (this.#onEnd = resolve))
+      this.#begin()
+      return ended
     })
   }
 
-  /** Resolves at the end; never rejects. Of thousands at once each promise counts: the usual ways have few. */
-  #begin(): Promise<void> {
+  /** Of thousands at once each promise counts: the usual ways have few. */
+  #begin(): void {
     const { redis } = this.#core
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
-    return this.#claim(redis, this.#order.invalidUntil).then((claim) => {
-      if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
-      const isOurs = claim.state === 'leased' && !this.#flight.execution.isAborted
-      if (!isOurs || (claim.stale !== undefined && !this.#isForced)) {
-        return this.#untilEnd(() => this.#follow(redis, claim))
-      }
-      if (claim.stale !== undefined) this.#callers.noteStale(claim.stale)
-      return this.#untilEnd(() => this.#load(this.#leaseOf(redis, claim), claim.stale !== undefined))
-    })
+    void this.#claim(redis, this.#order.invalidUntil).then((claim) => this.#goOn(redis, claim))
+  }
+
+  #goOn(redis: RedisTier, claim: Claim<V>): void {
+    if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
+    const isOurs = claim.state === 'leased' && !this.#flight.execution.isAborted
+    if (!isOurs || (claim.stale !== undefined && !this.#isForced)) {
+      return this.#untilEnd(() => this.#follow(redis, claim))
+    }
+    if (claim.stale !== undefined) this.#callers.noteStale(claim.stale)
+    this.#untilEnd(() => this.#load(this.#leaseOf(redis, claim), claim.stale !== undefined))
   }
 
   #claim(redis: RedisTier, invalidUntil?: number): Promise<Claim<V>> {
@@ -98,8 +104,8 @@ export class Refill<V> {
     return redis.lease(this.#order.key, possessions, this.#isForced)
   }
 
-  #untilEnd(work: () => Promise<void>): Promise<void> {
-    return work().then(this.#end, (error: unknown) => {
+  #untilEnd(work: () => Promise<void>): void {
+    work().then(this.#end, (error: unknown) => {
       this.#callers.failAll(error)
       this.#end()
     })
@@ -109,6 +115,7 @@ export class Refill<V> {
     this.#order.batch?.decided(this.#order.key)
     if (this.#waited !== undefined) this.#core.events.waited(this.#order.key, this.#waited)
     this.#callers.end()
+    this.#onEnd?.()
   }
 
   /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
@@ -200,7 +207,7 @@ export class Refill<V> {
     execution.onAbort = mailbox.interrupt
     let notice: Notice<V> | undefined
     try {
-      notice = await redis.waitForNotice(mailbox, claim, ms, this.#core.limit?.isFull === true)
+      notice = await redis.waitForNotice(mailbox, claim, ms, this.#core.limit?.isQueued === true)
     } finally {
       execution.onAbort = undefined
       close()
@@ -233,7 +240,7 @@ export class Refill<V> {
     const alone = { ...settings, signal: this.#flight.execution.signal, waitTimeout: 0 }
     const value = await loadAlone(this.#core, key, loader, alone, 'do-not-store')
     this.#callers.settle(
-      this.#callers.orReport(() => isolateLoaded(value, settings.codec)),
+      this.#core.events.orReport(() => isolateLoaded(value, settings.codec)),
       value,
     )
     this.#callers.note('loaded')
@@ -333,7 +340,7 @@ export class Refill<V> {
     if (isAborted && isAbandonment(why)) return lease.abandon()
     const isAnswered = this.#isForced && this.#callers.stale !== undefined // others are, by what is stored
     const mayRemember = isTold && !isAnswered && record.sharing === 'share'
-    const ttl = mayRemember ? this.#callers.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
+    const ttl = mayRemember ? this.#core.events.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
     const failure = describeFailure(reason)
     return ttl ? this.#remember(failure, ttl, record, lease) : lease.fail(failure)
   }
@@ -363,12 +370,27 @@ export class Refill<V> {
     const unchanged = record.isUnchanged(value) ? this.#callers.stale : undefined
     const isolated =
       unchanged === undefined
-        ? this.#callers.orReport(() => this.#isolate(value))
+        ? this.#core.events.orReport(() => this.#isolate(value))
         : asLoaded(unchanged, this.#order.settings.codec)
     this.#core.local.endSetbacks(this.#since, this.#order.key)
     this.#callers.settle(isolated, value)
     const loaded = { value, isolated, record, loadTime, unchanged, isStored, since: this.#since }
-    return storeLoaded(this.#core, this.#order, this.#callers, loaded, lease)
+    return storeLoaded(this.#core, this.#order, loaded, lease, this.#callers)
+  }
+
+  /** Goes on where somebody else has begun: with what became of a claim that was sent when `since` was the last change. */
+  resume(redis: RedisTier, claim: Claim<V>, since: number): void {
+    this.#since = since
+    this.#goOn(redis, claim)
+  }
+
+  /** Goes on with the failure of a load, which began at `startedAt`, by that lease. */
+  resumeFailed(reason: unknown, lease: Lease, startedAt: number, since: number): void {
+    this.#since = since
+    const record = new LoadRecord<V>(this.#order.key, this.#flight.execution, undefined, false, () => {}, this.#flight)
+    this.#untilEnd(async () => {
+      await this.#ending(lease, () => this.#loadFailed(reason, record, lease, startedAt))
+    })
   }
 
   /**
@@ -379,7 +401,7 @@ export class Refill<V> {
     const { clock, events, options, random } = this.#core
     const isolated = this.#isForOne
       ? undefined
-      : this.#callers.orReport(() => isolateRead(entry, this.#order.settings.codec))
+      : this.#core.events.orReport(() => isolateRead(entry, this.#order.settings.codec))
     this.#core.local.endSetbacks(this.#since, this.#order.key)
     if (isolated !== undefined) this.#callers.keep(this.#since, entry, isolated)
     if (tier !== undefined && !this.#flight.settled) events.hitInRedis(this.#order.key)

@@ -12,7 +12,7 @@ export interface Loaded<V> {
   readonly value: V
   /** Absent where it could not be isolated. */
   readonly isolated: IsolatedLoad<V> | undefined
-  readonly record: LoadRecord<V>
+  readonly record: Pick<LoadRecord<V>, 'lifetime' | 'tags' | 'sharing'>
   readonly loadTime: number
   /** What it said to be unchanged, if it did. */
   readonly unchanged: Stale<V> | undefined
@@ -22,13 +22,13 @@ export interface Loaded<V> {
   readonly since: number
 }
 
-/** Puts the value where it belongs, in memory and in Redis. The callers have it already. */
+/** Puts the value where it belongs, in memory and in Redis. The callers have it already; `callers` are told that this goes on. */
 export function storeLoaded<V>(
-  { clock, local, random }: CacheCore,
+  { clock, events, local, random }: CacheCore,
   { key, settings }: RefillOrder<V>,
-  callers: Callers<V>,
   loaded: Loaded<V>,
   lease: Lease,
+  callers?: Callers<V>,
 ): Promise<unknown> | undefined {
   const { value, isolated, record, unchanged, since } = loaded
   const storing = storingOf(value, settings, record, random.uniform(), unchanged && storedTags(unchanged))
@@ -37,11 +37,11 @@ export function storeLoaded<V>(
   const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags }
   const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
   // Whoever asks from now on finds it there, also while Redis takes its time.
-  const kept = mayKeep ? callers.keep(since, life, isolated) : undefined
+  const kept = mayKeep ? events.orReport(() => local.keep(since, key, life, isolated)) : undefined
   if (lease === localLease) return undefined
-  callers.goOnUnattended()
+  callers?.goOnUnattended()
   const isRenewal = mayKeep && unchanged !== undefined && loaded.isStored
-  const payload = isRenewal ? undefined : isolated && callers.orReport(() => isolated.encode())
+  const payload = isRenewal ? undefined : isolated && events.orReport(() => isolated.encode())
   // What others cannot be sent they need not wait for.
   if (isolated === undefined || (payload === undefined && !isRenewal)) return lease.localise(PASS_DURATION)
   if (payload !== undefined && !mayKeep) return lease.deliver(payload, storing)
@@ -52,6 +52,6 @@ export function storeLoaded<V>(
       : lease.commit(payload, storing, loadTime)
   return ended.then((isAccepted) => {
     if (isAccepted === false) local.drop(key, kept)
-    else if (isAccepted) callers.orReport(() => local.keepCommitted(asked, key, life, isolated))
+    else if (isAccepted) events.orReport(() => local.keepCommitted(asked, key, life, isolated))
   })
 }

@@ -1,4 +1,7 @@
+import type { Clock } from '../../clock.ts'
 import type { HeldLock } from '../../lock/held-lock.ts'
+import { validityEnd } from '../../lock/validity.ts'
+import type { Deadline, Deadlines } from '../../redis/deadlines.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
 import type { Ending, Possession } from '../../store/endings.ts'
 import type { Broadcast } from '../../store/broadcast.ts'
@@ -39,34 +42,55 @@ export interface Lease {
   abandon(): Promise<boolean | undefined>
 }
 
+/** What the leases of one cache have in common. */
+export interface LeaseHost {
+  readonly members: readonly RedisMember[]
+  readonly clock: Clock
+  /** ms for which a lease is held. */
+  readonly ttl: number
+  /** When a lease is to be extended for the first time. Most loads have ended by then. */
+  readonly firstExtensions: Deadlines
+  /** The lease as a lock that is held since a local instant. */
+  lockOf(key: string, token: string, takenAt: number): HeldLock
+  /** What one of several members has stored may be older than what another one has heard of. */
+  onOvertaken(key: string): void
+}
+
 /** A lease in every Redis of the cache, extended while the loader runs, so that a crash of its owner is noticed soon. */
 export class RedisLease implements Lease {
-  readonly #members: readonly RedisMember[]
-  #possessions: readonly Possession[]
-  readonly #lock: HeldLock
+  readonly #host: LeaseHost
   readonly #key: string
-  readonly #onOvertaken: (key: string) => void
+  #possessions: readonly Possession[]
+  /** Local instant from which its time counts. */
+  readonly #takenAt: number
   readonly #change: Broadcast | undefined
+  readonly #firstExtension: Deadline
+  /** Made for its first extension. */
+  #lock: HeldLock | undefined
+  /** Set by who watches. */
+  #onLost: ((reason: unknown) => void) | undefined
   #ended = false
 
-  /**
-   * `onOvertaken`: what one of several members has stored may be older than what another one has heard of; `change`: every
-   * process is told so once a value is stored.
-   */
-  constructor(
-    members: readonly RedisMember[],
-    possessions: readonly Possession[],
-    lock: HeldLock,
-    key: string,
-    onOvertaken: (key: string) => void,
-    change: Broadcast | undefined,
-  ) {
-    this.#members = members
-    this.#possessions = possessions
-    this.#lock = lock
+  /** `change`: every process is told so once a value is stored. */
+  constructor(host: LeaseHost, key: string, possessions: readonly Possession[], change: Broadcast | undefined) {
+    this.#host = host
     this.#key = key
-    this.#onOvertaken = onOvertaken
+    this.#possessions = possessions
+    this.#takenAt = this.#first.sentAt
     this.#change = change
+    this.#firstExtension = host.firstExtensions.set(this.#extend)
+  }
+
+  readonly #extend = (): void => {
+    this.#lock = this.#host.lockOf(this.#key, this.token, this.#takenAt)
+    this.#lock.onEnd((outcome, reason) => {
+      if (outcome === 'lost') this.#onLost?.(reason)
+    })
+    this.#lock.extendFromNow()
+  }
+
+  get #first(): Possession {
+    return this.#possessions[0] as Possession
   }
 
   get hasEnded(): boolean {
@@ -74,11 +98,17 @@ export class RedisLease implements Lease {
   }
 
   get token(): string {
-    return this.#lock.token
+    return this.#first.token
   }
 
   get grantedAt(): number {
-    return (this.#possessions[0] as Possession).grantedAt
+    return this.#first.grantedAt
+  }
+
+  /** Whether by our clock it may have lapsed. */
+  get #hasRunOut(): boolean {
+    if (this.#lock !== undefined) return this.#lock.hasRunOut
+    return this.#host.clock.now() >= validityEnd(this.#takenAt, this.#host.ttl)
   }
 
   backdate(grantedAt: number): void {
@@ -92,9 +122,7 @@ export class RedisLease implements Lease {
   }
 
   onLost(listener: (reason: unknown) => void): void {
-    this.#lock.onEnd((outcome, reason) => {
-      if (outcome === 'lost') listener(reason)
-    })
+    this.#onLost = listener
   }
 
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
@@ -141,20 +169,17 @@ export class RedisLease implements Lease {
   #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return OVER
     this.#ended = true
-    this.#lock.forget()
-    for (const { slots } of this.#members) slots?.drop(this.token)
-    return this.#members.length === 1 ? this.#endOn(0, ending, fallback) : this.#endOnAll(ending, fallback)
+    this.#host.firstExtensions.meet(this.#firstExtension)
+    this.#lock?.forget()
+    const { members } = this.#host
+    for (const { slots } of members) slots?.drop(this.token)
+    return members.length === 1 ? this.#endOn(0, ending, fallback) : this.#endOnAll(ending, fallback)
   }
 
-  #endOn(index: number, ending: Ending, fallback: Ending | undefined): Promise<boolean | undefined> {
-    const member = this.#members[index] as RedisMember
-    const { hasRunOut } = this.#lock
-    const possession = { ...(this.#possessions[index] as Possession), hasRunOut }
-    const ended = member.end(ending, this.#key, possession)
-    if (fallback === undefined) return ended
-    return ended.then((outcome) => {
-      return outcome === undefined ? member.end(fallback, this.#key, possession).then(() => undefined) : outcome
-    })
+  #endOn(index: number, ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
+    const member = this.#host.members[index] as RedisMember
+    const possession = { ...(this.#possessions[index] as Possession), hasRunOut: this.#hasRunOut }
+    return member.end(ending, fallback, this.#key, possession)
   }
 
   /**
@@ -164,13 +189,13 @@ export class RedisLease implements Lease {
   async #endOnAll(ending: Ending, fallback: Ending | undefined): Promise<boolean | undefined> {
     let outcome = true as boolean | undefined
     let isDoneSomewhere = false
-    for (let i = this.#members.length - 1; i >= 0; i--) {
+    for (let i = this.#host.members.length - 1; i >= 0; i--) {
       const isLost: boolean = outcome === false
-      const ended = await (isLost ? this.#endOn(i, abandon, undefined) : this.#endOn(i, ending, fallback))
+      const ended = await (isLost ? this.#endOn(i, abandon) : this.#endOn(i, ending, fallback))
       if (outcome !== false && ended !== true) outcome = ended
       if (outcome === true) isDoneSomewhere = true
     }
-    if (outcome === false && isDoneSomewhere) this.#onOvertaken(this.#key)
+    if (outcome === false && isDoneSomewhere) this.#host.onOvertaken(this.#key)
     return outcome
   }
 }

@@ -86,6 +86,11 @@ export class LoadLimit {
     return this.#local.running >= this.#max || this.#lines.some(({ figures }) => figures.held >= this.#max)
   }
 
+  /** Whether loads stand in line, as far as this process knows. */
+  get isQueued(): boolean {
+    return this.isFull && this.#lines.some(({ figures }) => figures.inLine > 0)
+  }
+
   /** Whether this is called by a loader that has a slot. */
   get isInLoader(): boolean {
     return this.#current !== undefined

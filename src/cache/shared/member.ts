@@ -86,7 +86,7 @@ export class RedisMember {
       this.slots = new SlotLine(parts, { ...options, maxLoads }, backplane.announceLost(), guard, report)
     }
     this.#logs = { connection, inboxes: this.inboxes, clock, guard, prefix: options.prefix, lockTtl: options.lockTtl }
-    this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, guard, this.slots)
+    this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, breaker, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
     this.fleet = new FleetLine(connection, this.inbox, {
       ...{ channel: backplane.channel, prefix: options.prefix, write: backplane.writeCall },
@@ -115,9 +115,22 @@ export class RedisMember {
     return this.breaker.run(() => operation(this.store))
   }
 
-  /** Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. */
-  end(ending: Ending, key: string, possession: Possession & Ended): Promise<boolean | undefined> {
-    return this.#orReport(this.breaker.run(() => ending(this.store.endings, key, possession)))
+  /**
+   * Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. Then `fallback` is tried, where there is one: what waits is
+   * not to wait until the lease ends.
+   */
+  end(
+    ending: Ending,
+    fallback: Ending | undefined,
+    key: string,
+    possession: Possession & Ended,
+  ): Promise<boolean | undefined> {
+    if (!this.breaker.admits()) return UNKNOWN
+    return ending(this.store.endings, key, possession).catch((error: unknown) => {
+      this.report(error)
+      if (fallback === undefined) return undefined
+      return this.end(fallback, undefined, key, possession).then(() => undefined)
+    })
   }
 
   /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
@@ -137,6 +150,8 @@ export class RedisMember {
     })
   }
 }
+
+const UNKNOWN = Promise.resolve(undefined)
 
 /** Where changes are told: one by one, or several by one message. */
 function channelsOf(connection: Connection, { channel }: Backplane): string[] {

@@ -5,6 +5,7 @@ import { withoutVersion } from '../../key-version.ts'
 import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
 import type { FleetLine } from '../../redis/fleet-line.ts'
+import { Deadlines } from '../../redis/deadlines.ts'
 import type { Codec } from '../../store/codec.ts'
 import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
@@ -13,7 +14,7 @@ import type { HeldLease, Listing } from '../../store/inspector.ts'
 import type { Notice } from '../../store/notice.ts'
 import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
-import type { Busy, Claim, ClaimTerms } from '../../store/redis-store.ts'
+import type { Busy, Claim, Claiming, ClaimTerms } from '../../store/redis-store.ts'
 import type { SlotLine } from '../../store/slot-line.ts'
 import type { AnnouncedTag } from '../../store/tags.ts'
 import type { StoredEntry } from '../../store/stored-entry.ts'
@@ -24,15 +25,19 @@ import type { CacheLease, LeaseListing } from '../watch/inspection.ts'
 import type { RedisStats } from '../watch/stats.ts'
 import { Backplane, type Change } from './backplane.ts'
 import { claimAll, readAll } from './claim-all.ts'
-import { RedisLease, type Lease } from './lease.ts'
+import { RedisLease, type Lease, type LeaseHost } from './lease.ts'
 import { Mailbox } from './mailbox.ts'
 import { RedisMember } from './member.ts'
 
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
 const JITTER = 40
-/** A lease of one who stands in line is looked at after so many times what is left of it. */
-const PATIENCE = 4
+/** A lease of one who may stand in line is looked at after so many times what is left of it: its end would be told. */
+const PATIENCE = 12
+/** Processes that are remembered as gone. */
+const LOST = 100
+/** A lease is extended for the first time after this share of its time. */
+const EXTEND_AFTER = 1 / 3
 /** How often those look who cannot be told, because the inbox is not open. */
 const POLL = 100
 
@@ -67,6 +72,7 @@ export class RedisTier {
   readonly #hooks: RedisTierHooks
   readonly #members: readonly RedisMember[]
   readonly #locker: Locker
+  readonly #leases: LeaseHost
   readonly #backplane: Backplane
   readonly #lockTtl: number
   /** Where loads are limited: the slots of each instance. */
@@ -76,6 +82,8 @@ export class RedisTier {
   readonly #inboxId: string
   /** Where loads are limited: by the inbox of the process that they wait for, those who wait. */
   readonly #waitsByInbox = new Map<string, Set<() => void>>()
+  /** By inbox, the last processes that were told to be gone: what they wait for in line never comes. */
+  readonly #lost = new Set<string>()
   /** Of each member, the number of the last message on its backplane since messages arrive. */
   readonly #lastNumbers: (number | undefined)[] = []
   /** Whether every inbox receives messages. */
@@ -111,6 +119,20 @@ export class RedisTier {
     this.slotLines = this.#members.flatMap(({ slots }) => slots ?? [])
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: [] }, { clock, random, instances })
+    this.#leases = this.#leaseHost()
+  }
+
+  #leaseHost(): LeaseHost {
+    const ttl = this.#lockTtl
+    const { store } = this.#members[0] as RedisMember
+    return {
+      members: this.#members,
+      clock: this.#clock,
+      ttl,
+      firstExtensions: new Deadlines(this.#clock, ttl * EXTEND_AFTER, false),
+      lockOf: (key, token, takenAt) => this.#locker.adopt({ key: store.leaseKey(key), token, ttl, takenAt }),
+      onOvertaken: (key) => void this.remove(key).catch(() => {}), // reported by then, if Redis fails
+    }
   }
 
   /** A message on the backplane of one member. */
@@ -199,6 +221,17 @@ export class RedisTier {
     return (this.#members[0] as RedisMember).fleet
   }
 
+  /** Whether a claim takes one round trip to one Redis. */
+  get isSingle(): boolean {
+    return this.#members.length === 1
+  }
+
+  /** A plain claim whose outcome is handed over, as a promise where more has to be asked. Only of a single Redis. */
+  claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>): void {
+    this.#listen()
+    ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, {})
+  }
+
   stats(): RedisStats[] {
     return this.#members.map((member) => member.stats())
   }
@@ -244,15 +277,17 @@ export class RedisTier {
   #noteWait(inbox: string, interrupt: () => void): () => void {
     const waits = this.#waitsByInbox.get(inbox) ?? new Set()
     this.#waitsByInbox.set(inbox, waits.add(interrupt))
+    const stops = this.slotLines.map((line) => line.watch())
     return () => {
+      for (const stop of stops) stop()
       waits.delete(interrupt)
       if (waits.size === 0 && this.#waitsByInbox.get(inbox) === waits) this.#waitsByInbox.delete(inbox)
     }
   }
 
   /**
-   * The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. `isPatient`: he
-   * may stand in line, and it would be told if his process were gone.
+   * The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. `isPatient`: the
+   * holder may stand in line; if its process is gone, the slots show it and every process is told.
    */
   async waitForNotice<V>(
     mailbox: Mailbox<Notice<V>>,
@@ -261,7 +296,8 @@ export class RedisTier {
     isPatient: boolean,
   ): Promise<Notice<V> | undefined> {
     // Not registered, because the inbox was not open yet: its opening resets it, and so interrupts this wait.
-    const leaseEndsIn = claim.leaseEndsIn * (isPatient ? PATIENCE : 1)
+    const isTold = isPatient && !this.#lost.has(inboxOf(claim.holder) ?? '')
+    const leaseEndsIn = claim.leaseEndsIn * (isTold ? PATIENCE : 1)
     const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
     const startedAt = this.#clock.now()
     const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
@@ -278,12 +314,8 @@ export class RedisTier {
    * something that others may still keep in memory, and they are told.
    */
   lease(key: string, possessions: readonly Possession[], isChange: boolean): Lease {
-    const { token, sentAt } = possessions[0] as Possession
-    const { store } = this.#members[0] as RedisMember
-    const taken = { key: store.leaseKey(key), token, ttl: this.#lockTtl, takenAt: sentAt, autoExtend: true }
-    const undo = (overtaken: string): void => void this.remove(overtaken).catch(() => {}) // reported by then, if Redis fails
     const change = isChange ? this.#backplane.announce({ kind: 'key', key }) : undefined
-    return new RedisLease(this.#members, possessions, this.#locker.adopt(taken), key, undo, change)
+    return new RedisLease(this.#leases, key, possessions, change)
   }
 
   /** The run of a stream under that token. With several members all is in the first. */
@@ -324,6 +356,9 @@ export class RedisTier {
 
   /** Those who wait for what that process loads, or was to load, look for themselves. */
   #interruptWaitsFor(inbox: string): void {
+    const [oldest] = this.#lost
+    if (this.#lost.size >= LOST && oldest !== undefined) this.#lost.delete(oldest)
+    this.#lost.add(inbox)
     for (const interrupt of this.#waitsByInbox.get(inbox) ?? []) interrupt()
   }
 
@@ -371,6 +406,7 @@ export class RedisTier {
 
   async close(): Promise<void> {
     for (const { inboxes } of this.#members) inboxes.close()
+    this.#leases.firstExtensions.close()
     await this.#locker.close()
   }
 

@@ -159,6 +159,16 @@ export class Events extends Counts {
     if (this.#isHeard('invalidated')) this.#tell('invalidated', { key: undefined }, path)
   }
 
+  /** What `make` makes, or `undefined` where it throws, which costs no caller an answer. */
+  orReport<T>(make: () => T): T | undefined {
+    try {
+      return make()
+    } catch (error) {
+      this.report(error)
+      return undefined
+    }
+  }
+
   report(error: unknown): void {
     this.counts.error++
     if (this.#isHeard('error')) this.#tell('error', { error })

@@ -14,8 +14,9 @@ const LAST_TTL = 10 * 60 * 1000
  *     KEYS  for each entry   value   lease   waiters   last
  *     ARGV  1 ms of lease   2 inbox id to register, or '' for none
  *           3 what the keys of tags begin with, or '' to leave tags to the caller   4 payload that says: look again
- *           for each entry   token for the lease   '' or an instant: what is fresh no longer than that counts as stale
- *           '' or, to take the lease from whoever has it, the topic of what his waiters are told, which his token follows
+ *           5 bytes of the client's own prefix, which the topics of messages are without
+ *           for each entry   token for the lease; where there is more to say, a blank follows, an instant or nothing (what is
+ *           fresh no longer than that counts as stale), a blank, and letters: t to take the lease from whoever has it
  *
  * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: \`now\` in µs on Redis's clock, and \`state\`
  *     'fresh'  the bytes are fresh
@@ -29,7 +30,7 @@ ${entryHeader}
 ${wakeWaiters}
 ${claimFunction(undefined)}
 local reply = { micros }
-for i = 0, #KEYS / 4 - 1 do reply[i + 2] = claimOne(4 * i, ARGV[3 * i + 5], ARGV[3 * i + 6], ARGV[3 * i + 7]) end
+for i = 0, #KEYS / 4 - 1 do reply[i + 2] = claimOne(4 * i, ARGV[i + 6]) end
 return reply
 `)
 
@@ -37,8 +38,8 @@ return reply
  * The same for a cache whose loads are limited: who gets a lease gets a slot to load in, or a place in line.
  *
  *     KEYS  as above, then   held   line
- *     ARGV  1 to 4 as above   5 to 8 rules, see `slotFunctions`
- *           for each entry   three as above   '1' if it wants a slot with the lease
+ *     ARGV  1 to 5 as above   6 to 9 rules, see `slotFunctions`
+ *           for each entry   one as above, and a further letter: s if it wants a slot with the lease
  *
  * Replies as above; a lease is followed by the state of the slot, as `slots` tells it, where one is wanted. Last come the
  * figures of the slots: held, length of the line, ms until the first ends or -1.
@@ -47,13 +48,13 @@ export const claimInLimit: Script = defineScript(`
 ${entryHeader}
 ${wakeWaiters}
 ${slotFunctions}
-local slots = slotsOf(KEYS[#KEYS - 1], KEYS[#KEYS], tonumber(ARGV[1]), 5)
+local slots = slotsOf(KEYS[#KEYS - 1], KEYS[#KEYS], tonumber(ARGV[1]), 6)
 slots.handOn()
-${claimFunction("if wantsSlot == '1' then return { value, 'leased', damaged, slots.want(token, inbox ~= '') } end")}
+${claimFunction("if string.find(letters, 's', 1, true) then return { value, 'leased', damaged, slots.want(token, inbox ~= '') } end")}
 local count = (#KEYS - 2) / 4
 local reply = { micros }
 for i = 0, count - 1 do
-  reply[i + 2] = claimOne(4 * i, ARGV[4 * i + 9], ARGV[4 * i + 10], ARGV[4 * i + 11], ARGV[4 * i + 12])
+  reply[i + 2] = claimOne(4 * i, ARGV[i + 10])
 end
 reply[count + 2] = slots.figures()
 return reply
@@ -67,14 +68,18 @@ local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 local lockTtl, inbox, tagKeys, again = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local function takeOver(valueKey, leaseKey, waitersKey, token, topic)
+local prefixLength = tonumber(ARGV[5])
+
+local function takeOver(valueKey, leaseKey, waitersKey, token)
   local holder = redis.pcall('GET', leaseKey)
   if not holder or holder == token then return end
   redis.call('DEL', leaseKey, valueKey .. '${PRESENT_STREAM}')
-  if type(holder) == 'string' then wakeWaiters(waitersKey, topic .. holder, again, 0) end
+  if type(holder) == 'string' then wakeWaiters(waitersKey, string.sub(valueKey, prefixLength + 1) .. holder, again, 0) end
 end
 
-local function claimOne(keys, token, freshBeyond, topic, wantsSlot)
+local function claimOne(keys, asked)
+  local token, freshBeyond, letters = string.match(asked, '^(%S+) (%S*) (%a*)$')
+  if not token then token, freshBeyond, letters = asked, '', '' end
   local valueKey, leaseKey, waitersKey, lastKey = KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
   local value = redis.pcall('GET', valueKey)
   local damaged = 0
@@ -94,7 +99,7 @@ local function claimOne(keys, token, freshBeyond, topic, wantsSlot)
     local freshUntil = freshUntilOf(value)
     if now < freshUntil and (freshBeyond == '' or freshUntil > tonumber(freshBeyond)) then return { value, 'fresh', damaged } end
   end
-  if topic ~= '' then takeOver(valueKey, leaseKey, waitersKey, token, topic) end
+  if string.find(letters, 't', 1, true) then takeOver(valueKey, leaseKey, waitersKey, token) end
   if redis.call('SET', leaseKey, token, 'NX', 'PX', lockTtl) or redis.call('GET', leaseKey) == token then
     redis.call('SET', lastKey, token, 'PX', ${LAST_TTL})
     ${onLease ?? ''}

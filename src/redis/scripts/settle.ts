@@ -15,12 +15,13 @@ import { wakeWaiters } from './wake-waiters.ts'
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
  *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
- *           3 payload that says: look again
- *           for each entry   token   ms until the stored bytes expire, 0 to store nothing   bytes of the envelope or ''
- *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message, which the token follows
- *           payload of the message, '' for the bytes   '' or the instant in ms after which nothing is done any more
- *           '1' where by the caller's clock the lease has run out   '' or the channel of the backplane   key of its
- *           last number   message for it
+ *           3 payload that says: look again   4 '' or the instant in ms after which nothing is stored any more
+ *           5 bytes of the client's own prefix, which the topics of messages are without
+ *           for each entry, parted by blanks   token   ms of ttl, staleWhileRevalidate and staleIfError   letters, or none:
+ *             r by the caller's clock the lease has run out; and in this order, with what then follows:
+ *             b bytes of the envelope
+ *             n payload of the message; without it waiters are sent the bytes
+ *             c channel of the backplane, key of its last number, message for it
  *
  * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
  *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
@@ -37,27 +38,41 @@ local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 local tagKeys, counts, again = ARGV[1], ARGV[2] == '1', ARGV[3]
 
-local function settleOne(keys, args)
+local deadline, prefixLength = ARGV[4], tonumber(ARGV[5])
+local arg = 5
+local function nextArg()
+  arg = arg + 1
+  return ARGV[arg]
+end
+
+local function settleOne(keys)
   local valueKey, leaseKey, waitersKey, lastKey, queueKey = KEYS[keys], KEYS[keys + 1], KEYS[keys + 2], KEYS[keys + 3], KEYS[keys + 4]
-  local token, storeFor, bytes, life, topic, notice, deadline = ARGV[args], tonumber(ARGV[args + 1]), ARGV[args + 2], ARGV[args + 3], ARGV[args + 4] .. ARGV[args], ARGV[args + 5], ARGV[args + 6]
-  if not isStillGood(leaseKey, lastKey, token, ARGV[args + 7]) then return 0 end
-  if deadline ~= '' and now > tonumber(deadline) then return 3 end
-  if bytes ~= '' and areTagsChanged(bytes, tagKeys, storeFor) then
+  local token, life, ttl, revalidate, ifError, letters = string.match(nextArg(), '^(%S+) ((%d+) (%d+) (%d+)) (%a*)$')
+  local function has(letter) return string.find(letters, letter, 1, true) end
+  local bytes = has('b') and nextArg()
+  local notice = has('n') and nextArg()
+  local channel, counter, change
+  if has('c') then channel, counter, change = nextArg(), nextArg(), nextArg() end
+  local storeFor = bytes and ttl + math.max(revalidate, ifError) or 0
+  local topic = string.sub(valueKey, prefixLength + 1) .. token
+  if not isStillGood(leaseKey, lastKey, token, has('r') and '1' or '') then return 0 end
+  if storeFor > 0 and deadline ~= '' and now > tonumber(deadline) then return 3 end
+  if bytes and areTagsChanged(bytes, tagKeys, storeFor) then
     freeLease(leaseKey, lastKey, queueKey, counts)
     wakeWaiters(waitersKey, topic, again, 0)
     return 2
   end
-  if bytes ~= '' then bytes = timed(bytes, now, life) end
+  if bytes then bytes = timed(bytes, now, life) end
   if storeFor > 0 and not (isFailure(bytes) and isUsable(redis.pcall('GET', valueKey), now)) then
     redis.call('SET', valueKey, bytes, 'PX', storeFor)
   end
   freeLease(leaseKey, lastKey, queueKey, counts)
-  if ARGV[args + 8] ~= '' then announce(ARGV[args + 8], ARGV[args + 9], ARGV[args + 10]) end
-  wakeWaiters(waitersKey, topic, notice == '' and bytes or notice, storeFor > 0 and #bytes or 0)
+  if channel then announce(channel, counter, change) end
+  wakeWaiters(waitersKey, topic, notice or bytes, storeFor > 0 and #bytes or 0)
   return 1
 end
 
 local reply = { micros }
-for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1, 11 * i + 4) end
+for i = 0, #KEYS / 5 - 1 do reply[i + 2] = settleOne(5 * i + 1) end
 return reply
 `)

@@ -7,7 +7,7 @@ import { FakeClock } from '../../support/fake-clock.ts'
 /** Deadlines 100 ms away, and the names of those that were missed. */
 function setUp() {
   const clock = new FakeClock()
-  const deadlines = new Deadlines(clock, 100)
+  const deadlines = new Deadlines(clock, 100, true)
   const missed: string[] = []
   const set = (name: string) => deadlines.set(() => missed.push(name))
   return { clock, deadlines, missed, set }

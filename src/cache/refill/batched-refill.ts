@@ -1,0 +1,158 @@
+import { claimChannel, refillChannel } from '../../diagnostics.ts'
+import { LoadTimeoutError } from '../../errors.ts'
+import type { Execution } from '../../flight/execution.ts'
+import type { Flight } from '../../flight/flight.ts'
+import type { Claim } from '../../store/redis-store.ts'
+import type { CacheCore } from '../core.ts'
+import { isolateLoaded, unshared, type IsolatedLoad } from '../local/isolation.ts'
+import { localLease, type Lease } from '../shared/lease.ts'
+import type { RedisTier } from '../shared/tier.ts'
+import type { Batch } from './batch.ts'
+import type { RefillOrder } from './call.ts'
+import { loadAlone } from './load-alone.ts'
+import type { LoadRecord } from './loader-context.ts'
+import { Refill } from './refill.ts'
+import { isAbandonment } from './run-loader.ts'
+import { storeLoaded } from './store-loaded.ts'
+
+/** What a batch loader can say about a single key. */
+const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> = {
+  lifetime: {},
+  tags: [],
+  sharing: 'share',
+}
+
+/**
+ * One of thousands of keys that one loader is to load, in the usual course of things: nothing is stored, the lease is taken,
+ * and the loader brings a value. It costs a fraction of a `Refill`, to which it leaves whatever comes otherwise.
+ */
+export class BatchedRefill<V> {
+  readonly #core: CacheCore
+  readonly #redis: RedisTier
+  readonly #order: RefillOrder<V> & { readonly batch: Batch<V> }
+  readonly flight: Flight<V>
+  /** The number of the last change that was known when the claim was sent. */
+  readonly #since: number
+  #lease: Lease = localLease
+  /** Told when the load has ended, in whatever way. Set by the batch. */
+  onLoaded: () => void = ignore
+  #hasEnded = false
+  /** What goes on in place of this. */
+  #refill: Refill<V> | undefined
+
+  /** The refill of that order, where there may be a usual course. */
+  static of<V>(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>): BatchedRefill<V> | undefined {
+    const { redis, limit } = core
+    const { batch, background, settings } = order
+    if (batch === undefined || redis?.isSingle !== true || limit !== undefined || background) return undefined
+    if (settings.schema !== undefined || settings.forceFresh || settings.waitUntil !== undefined) return undefined
+    if (claimChannel.hasSubscribers || refillChannel.hasSubscribers) return undefined
+    return new BatchedRefill(core, redis, { ...order, batch }, flight)
+  }
+
+  private constructor(
+    core: CacheCore,
+    redis: RedisTier,
+    order: RefillOrder<V> & { readonly batch: Batch<V> },
+    flight: Flight<V>,
+  ) {
+    this.#core = core
+    this.#redis = redis
+    this.#order = order
+    this.flight = flight
+    this.#since = core.local.now
+  }
+
+  get key(): string {
+    return this.#order.key
+  }
+
+  /** ms */
+  get loadTimeout(): number {
+    return this.#order.settings.loadTimeout
+  }
+
+  get execution(): Execution {
+    return this.flight.execution
+  }
+
+  run(): void {
+    this.#redis.claimFor(this, this.key, this.#order.settings.codec)
+  }
+
+  /** What the leader's caller gets when the flight is released. */
+  alone(): Promise<V> {
+    const { key, loader, settings } = this.#order
+    return this.#refill?.alone() ?? loadAlone(this.#core, key, loader, settings)
+  }
+
+  claimed(claim: Claim<V> | Promise<Claim<V>>): void {
+    if (claim instanceof Promise) return void claim.then((known) => this.claimed(known))
+    const { execution } = this
+    if (claim.state !== 'leased' || claim.stale !== undefined || execution.isAborted) {
+      return this.#otherwise().resume(this.#redis, claim, this.#since)
+    }
+    this.#core.events.miss(this.key)
+    this.#lease = this.#redis.lease(this.key, claim.possessions, false)
+    this.#lease.onLost((reason) => {
+      this.#core.events.leaseLost(this.key)
+      execution.abort(reason)
+    })
+    execution.onAbort = (reason) => {
+      if (isAbandonment(reason)) this.reject(reason)
+    }
+    this.#order.batch.take(this)
+  }
+
+  /** The loader has brought the value. */
+  resolve(value: V): void {
+    if (!this.#endLoad()) return
+    const { events, local } = this.#core
+    const loadTime = this.#core.clock.now() - this.#order.batch.startedAt
+    events.refilled(this.key, loadTime)
+    const isolated = events.orReport(() => this.#isolate(value))
+    local.endSetbacks(this.#since, this.key)
+    if (isolated === undefined) this.flight.settle(value)
+    else this.flight.settle(isolated.value, isolated.copy)
+    const more = { record: NOTHING_SAID, unchanged: undefined, isStored: false, since: this.#since }
+    const stored = storeLoaded(this.#core, this.#order, { value, isolated, loadTime, ...more }, this.#lease)
+    void (stored as Promise<unknown>).then(this.#end, this.#end)
+  }
+
+  /** The loader has failed, for this key or for all, or nobody wants the value any more. */
+  reject(reason: unknown): void {
+    if (!this.#endLoad()) return
+    this.#otherwise().resumeFailed(reason, this.#lease, this.#order.batch.startedAt, this.#since)
+  }
+
+  timeOut(): void {
+    const error = new LoadTimeoutError(this.key, this.loadTimeout)
+    this.execution.abort(error)
+    this.reject(error)
+  }
+
+  /** Answers whether it was under way. */
+  #endLoad(): boolean {
+    if (this.#hasEnded) return false
+    this.#hasEnded = true
+    this.execution.onAbort = undefined
+    this.onLoaded()
+    return true
+  }
+
+  readonly #end = (): void => {
+    this.#core.local.flights.end(this.flight)
+  }
+
+  #otherwise(): Refill<V> {
+    return (this.#refill = new Refill(this.#core, this.#order, this.flight))
+  }
+
+  #isolate(value: V): IsolatedLoad<V> {
+    const { codec } = this.#order.settings
+    const isForOne = this.#core.local.memory === undefined && this.flight.waiters <= 1
+    return isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
+  }
+}
+
+function ignore(): void {}
