@@ -3,7 +3,6 @@ import { withoutVersion } from '../../key-version.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
-import type { BatchedRefill } from './batched-refill.ts'
 import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
@@ -28,7 +27,7 @@ export class Batch<V> {
   readonly #undecided: Set<string>
   #waiting: Waiting<V>[] = []
   /** Those of the waiting whose loads nobody else limits. */
-  #taken: BatchedRefill<V>[] = []
+  #taken: TimedLoad<V>[] = []
   /** Local instant at which the loader was last run. */
   startedAt = 0
 
@@ -52,7 +51,7 @@ export class Batch<V> {
     })
 
   /** A key whose lease is taken is to be loaded. */
-  take(refill: BatchedRefill<V>): void {
+  take(refill: TimedLoad<V>): void {
     this.#taken.push(refill)
     this.#waiting.push(refill)
     this.#undecided.delete(withoutVersion(refill.key))
@@ -100,7 +99,7 @@ export class Batch<V> {
   }
 
   /** Ends loads after `loadTimeout`: one timer for all. */
-  #limit(refills: readonly BatchedRefill<V>[]): void {
+  #limit(refills: readonly TimedLoad<V>[]): void {
     const [first] = refills
     if (first === undefined) return
     const timer = this.#core.clock.setTimeout(() => {
@@ -142,6 +141,15 @@ class BatchContext {
     }
     return controller
   }
+}
+
+/** A load whose time the batch limits. */
+export interface TimedLoad<V> extends Waiting<V> {
+  /** ms */
+  readonly loadTimeout: number
+  /** Told when the load has ended, in whatever way. Set by the batch. */
+  onLoaded: () => void
+  timeOut(): void
 }
 
 interface Waiting<V> {

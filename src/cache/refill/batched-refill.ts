@@ -7,7 +7,7 @@ import type { CacheCore } from '../core.ts'
 import { isolateLoaded, unshared, type IsolatedLoad } from '../local/isolation.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
 import type { RedisTier } from '../shared/tier.ts'
-import type { Batch } from './batch.ts'
+import type { Batch, TimedLoad } from './batch.ts'
 import type { RefillOrder } from './call.ts'
 import { loadAlone } from './load-alone.ts'
 import type { LoadRecord } from './loader-context.ts'
@@ -26,7 +26,7 @@ const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> =
  * One of thousands of keys that one loader is to load, in the usual course of things: nothing is stored, the lease is taken,
  * and the loader brings a value. It costs a fraction of a `Refill`, to which it leaves whatever comes otherwise.
  */
-export class BatchedRefill<V> {
+export class BatchedRefill<V> implements TimedLoad<V> {
   readonly #core: CacheCore
   readonly #redis: RedisTier
   readonly #order: RefillOrder<V> & { readonly batch: Batch<V> }
@@ -34,7 +34,6 @@ export class BatchedRefill<V> {
   /** The number of the last change that was known when the claim was sent. */
   readonly #since: number
   #lease: Lease = localLease
-  /** Told when the load has ended, in whatever way. Set by the batch. */
   onLoaded: () => void = ignore
   #hasEnded = false
   /** What goes on in place of this. */
@@ -67,7 +66,6 @@ export class BatchedRefill<V> {
     return this.#order.key
   }
 
-  /** ms */
   get loadTimeout(): number {
     return this.#order.settings.loadTimeout
   }
