@@ -63,6 +63,7 @@ describe('Events', () => {
       events.stale(key, 'redis')
       for (const event of ['miss', 'coalesced', 'leaseLost', 'invalidated'] as const) events[event](key)
       events.invalid(key, [])
+      events.unshared(key, 'no-store')
       events.refilled(key, 5)
       events.refillFailed(key, new Error('no'), 7)
       events.waited(key, 3)
@@ -74,7 +75,7 @@ describe('Events', () => {
       [hits, tiers.redis, loadTime.count, loadTime.sum, waits, ...Object.values(counts)].flatMap((each) =>
         typeof each === 'object' ? Object.values(each) : each,
       )
-    const each = [2, 1, 1, 2, 12, 1, 3, 1, 1, 1, 1, 1, 1, 1]
+    const each = [2, 1, 1, 2, 12, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1]
     expect(read(inner.read())).toEqual([...each, 2, 0])
     expect(read(outer.read())).toEqual([...each.map((count) => 2 * count), 4, 0])
     expect(read(events.read())).toEqual([...each.map((count) => 4 * count), 6, 1])
