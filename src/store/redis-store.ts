@@ -181,6 +181,11 @@ export class RedisStore {
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
 
+  /** As the method of that name of `Tags`. */
+  areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean> {
+    return this.#tags.areChangedSince(forms, since)
+  }
+
   leaseKey(key: string): string {
     return entryKeys(this.#prefix, key).lease
   }

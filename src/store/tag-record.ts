@@ -19,6 +19,13 @@ function read(text: unknown): TagRecord {
   return { invalidatedAt, expiries }
 }
 
+/** The instant of the last invalidation or expiry of the tag, 0 for none. What stands there is `null` where nothing has needed it. */
+export function lastChangeIn(text: unknown): number {
+  if (text === null) return 0
+  const { invalidatedAt, expiries } = read(text)
+  return Math.max(invalidatedAt, ...expiries.map(({ at }) => at))
+}
+
 /** What tags have to say about. */
 type Tagged = Pick<Envelope, 'freshUntil' | 'staleUntil' | 'errorUntil' | 'tags'>
 

@@ -9,7 +9,7 @@ import { needTag } from '../redis/scripts/need-tag.ts'
 import type { Script } from '../redis/script.ts'
 import { announcingArgs, type Broadcast } from './broadcast.ts'
 import type { Envelope, StoredTag } from './envelope.ts'
-import { leftBy } from './tag-record.ts'
+import { lastChangeIn, leftBy } from './tag-record.ts'
 
 /** ms for which a change of a tag is remembered at least: no load that runs then may take longer. */
 const REMEMBERED_FOR = 60 * 60 * 1000
@@ -85,6 +85,16 @@ export class Tags {
       }),
     )
     return tags.every((tag) => tag !== undefined) ? tags : undefined
+  }
+
+  /**
+   * Whether one of the tags was invalidated or expired since the instant `since`, in µs on Redis's clock. On a Cluster, where
+   * each tag is on a node with a clock of its own, that is not known here.
+   */
+  async areChangedSince(forms: readonly string[], since: number): Promise<boolean> {
+    if (this.areOurs || forms.length === 0) return false
+    const texts = await Promise.all(forms.map((form) => this.#connection.read(this.#key(form))))
+    return texts.some((text) => lastChangeIn(text) >= since)
   }
 
   /** As the function of that name, for the entry of `key`. */

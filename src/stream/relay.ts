@@ -26,6 +26,8 @@ export interface RelayParts {
   readonly makeChunk: MakeChunk
   /** Whether anybody reads here. */
   isRead(): boolean
+  /** Whether a change has overtaken the run before anything of it was read here: then it counts as lost. Default: never. */
+  isOutdated?(head: Head, isPresent: boolean): Promise<boolean>
   /** What a failure of the run is to those who read. */
   failureOf(end: End): { readonly reason: unknown } | undefined
   /** Why chunks that are not at hand are out of reach. */
@@ -125,13 +127,21 @@ export class Relay {
       const from = this.tape?.length ?? this.#former?.length ?? 0
       this.#readAt = this.#parts.clock.now()
       try {
-        this.#understand(await this.log.read(from, this.#hearing), from)
+        const piece = await this.log.read(from, this.#hearing)
         this.#failingSince = undefined
+        if (await this.#isOutdated(piece)) this.#become('lost')
+        else this.#understand(piece, from)
       } catch (error) {
         this.#noteFailure(error)
       }
       this.#parts.onChange()
     }
+  }
+
+  async #isOutdated(piece: Piece): Promise<boolean> {
+    const { head, life } = piece
+    if (head === undefined || life === Infinity || this.tape !== undefined) return false
+    return (await this.#parts.isOutdated?.(head, piece.isPresent)) ?? false
   }
 
   #understand({ head, life, length, frames, isPresent }: Piece, from: number): void {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ProducerLostError } from '../../src/errors.ts'
 import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
-import { rest, shareStream } from '../support/read-stream.ts'
+import { iterate, rest, shareStream } from '../support/read-stream.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { toldProducer } from '../support/told-producer.ts'
 
@@ -50,4 +50,52 @@ test('what a change has detached from its entry is not resumed', async () => {
   expect(next.runs.every(({ resumeFrom }) => resumeFrom === 0)).toBe(true)
   await settled(other)
   expect(await lab.cache().get('key')).toEqual(['new'])
+})
+
+test.each<[string, (cache: Cache) => Promise<void>]>([
+  ['invalidation', (cache) => cache.invalidateTags('tag')],
+  ['expiry', (cache) => cache.expireTags('tag')],
+])(
+  'who comes after the %s of its tag has another producer, in every process; those who read go on',
+  async (_what, change) => {
+    const [producing, reading, third] = [lab.cache(), lab.cache(), lab.cache()]
+    await warmUp(lab.redis, producing, reading, third)
+    const options = { tags: ['tag'] }
+    const { told, own, other } = await shareStream(producing, reading, options)
+    const heard = new Promise<unknown>((resolve) => producing.on('invalidated', resolve))
+    await change(reading)
+    await heard
+    const next = toldProducer<string>()
+    next.say('new')
+    next.end()
+    const again = [reading, third, producing].map((cache) => rest(iterate(cache, next.producer, options)))
+    expect(await Promise.all(again)).toEqual([['new'], ['new'], ['new']])
+    expect(next.runs).toHaveLength(1)
+    told.say('b')
+    told.end()
+    expect(await Promise.all([rest(own), rest(other)])).toEqual([['b'], ['b']])
+    for (const cache of [producing, reading, third]) await settled(cache)
+    expect(await lab.cache().get('key')).toEqual(['new'])
+  },
+)
+
+test('a tag that only the producer has named counts once its process has heard of the change', async () => {
+  const [producing, reading] = [lab.cache(), lab.cache()]
+  await warmUp(lab.redis, producing, reading)
+  const told = toldProducer<string>()
+  told.say('a')
+  const own = iterate(producing, (context) => {
+    context.cacheFor({ tags: ['late'] })
+    return told.producer(context)
+  })
+  await own.next()
+  const heard = new Promise<unknown>((resolve) => producing.on('invalidated', resolve))
+  await reading.invalidateTags('late')
+  await heard
+  const next = toldProducer<string>()
+  next.say('new')
+  next.end()
+  expect(await rest(iterate(producing, next.producer))).toEqual(['new'])
+  told.end()
+  expect(await rest(own)).toEqual([])
 })

@@ -60,6 +60,9 @@ export class Local {
   /** Remembered failures, kept like values. Created at the first failure. */
   #failures: Memory | undefined
 
+  /** Called when tags have changed, or may have. Set by whoever hands out values before they are whole. */
+  onTagChange: () => void = () => {}
+
   /** `isAlone`: no other process takes part, so there are no messages. */
   constructor(
     memory: Memory | undefined,
@@ -74,6 +77,11 @@ export class Local {
     this.#isSynced = isAlone
     this.#isTracking = isTracking
     this.sync = { until: isAlone ? Infinity : -Infinity }
+  }
+
+  /** Whether no change of these tags has been heard of, or may have been missed, since the change number `since`. */
+  areTagsUnchanged(since: number, tags: readonly string[]): boolean {
+    return this.#changes.noneMissedSince(since) && this.#changes.noneOfTagsSince(since, tags)
   }
 
   /** Readers make looks. Changes are reported to them from here. */
@@ -264,6 +272,7 @@ export class Local {
     this.#changes.ofTag(name)
     for (const memory of this.#memories) memory.deleteTagged(name)
     this.flights.closeAll()
+    this.onTagChange()
   }
 
   /** The same, but entries with the tag become stale, at once or each at its own moment within `over` ms. */
@@ -274,6 +283,7 @@ export class Local {
     for (const memory of this.#memories) memory.expireTagged(name, (key) => now + spread(readable(key), over), now)
     this.backOff.clear() // which keys have the tag is known of those in memory only
     this.flights.closeAll()
+    this.onTagChange()
   }
 
   /** Everything in the namespace of that path. */
@@ -304,6 +314,7 @@ export class Local {
     for (const memory of this.#memories) memory.clear()
     this.flights.closeAll()
     this.#looks?.revokeAll()
+    this.onTagChange()
   }
 
   /** Changes are no longer announced: memory is trusted only for a moment. */

@@ -323,6 +323,12 @@ export class RedisTier {
     return (this.#members[0] as RedisMember).streamLog(key, token)
   }
 
+  /** Whether one of the tags was changed since the instant `since`, in µs on Redis's clock, as far as can be told. Never rejects. */
+  async areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean> {
+    const [first] = this.#members as [RedisMember]
+    return (await first.attempt((store) => store.areTagsChangedSince(forms, since))) ?? false
+  }
+
   /** Reports a failure of a stream's Redis, once in a while. */
   reportOfStream(error: unknown): void {
     ;(this.#members[0] as RedisMember).report(error)

@@ -29,6 +29,8 @@ export interface FollowingParts {
   isRead(): boolean
   /** The token by which another process refills the entry, as far as is known. */
   holder(): string | undefined
+  /** Whether one of the stream's tags was changed since that instant, in µs on Redis's clock. */
+  areTagsChangedSince(beganAt: number): Promise<boolean>
   /** The run under that token is followed from now on. */
   onRun(token: string): void
   /** Something has come onto that tape. */
@@ -115,7 +117,7 @@ export class Following {
   }
 
   #relayTo(holder: string): void {
-    const { core, news, isRead, onTape, failureOf, whyLost } = this.#parts
+    const { core, news, isRead, areTagsChangedSince, onTape, failureOf, whyLost } = this.#parts
     this.#relay?.stop()
     if (core.redis === undefined) return
     this.#parts.onRun(holder)
@@ -123,6 +125,9 @@ export class Following {
       core.redis.streamLog(this.#parts.key, holder),
       {
         ...{ clock: core.clock, random: core.random, makeChunk, isRead, failureOf, whyLost },
+        // Those who have read of it go on; who comes later waits for the next.
+        isOutdated: async ({ beganAt }, isPresent) =>
+          this.tape === undefined && (!isPresent || (await areTagsChangedSince(beganAt))),
         report: (error) => core.redis?.reportOfStream(error),
         onChange: () => {
           if (relay !== this.#relay) return

@@ -7,6 +7,7 @@ import type { StreamLog } from '../../stream/stream-log.ts'
 import type { WholeTape } from '../../stream/tape.ts'
 import type { CacheCore } from '../core.ts'
 import type { ClaimedRefill } from '../read/claims.ts'
+import { tagsOf } from '../local/lifetime.ts'
 import { describeFailure } from '../refill/describe-failure.ts'
 import { makeChunk } from './chunks.ts'
 import type { Caller, ProducerContext } from './options.ts'
@@ -38,6 +39,7 @@ export class Production {
   #bytes: number
   /** `leaving`: it is found out whether anybody reads elsewhere. Nobody joins then. */
   #phase: 'running' | 'leaving' | 'over' = 'running'
+  #isDetached = false
   /** Set while the last reader here has left, until the producer is to be stopped. */
   #linger: Timer | undefined
   /** Ends the wait for the next chunk. */
@@ -57,9 +59,23 @@ export class Production {
     this.#watch(refill.context.signal)
   }
 
-  /** Whether who asks now is to read this: it has not failed, and is not about to stop. */
+  /** Whether who asks now is to read this: it has not failed, is not about to stop, and no change of a tag has overtaken it. */
   get isJoinable(): boolean {
-    return this.#phase === 'running' && this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
+    if (this.#phase !== 'running' || this.#isDetached) return false
+    return this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
+  }
+
+  /**
+   * Where one of its tags was changed after the change number `since`, those who read go on with it, and those who come
+   * later have a producer of their own: the lease is given back.
+   */
+  detachIfChanged(since: number): void {
+    const { core, caller, refill, report } = this.#parts
+    const tags = tagsOf(caller.settings.entry, refill.context)
+    if (this.#isDetached || core.local.areTagsUnchanged(since, tags)) return
+    this.#isDetached = true
+    const giveBack = (): void => void refill.context.lease?.abandon()
+    void (this.#appender?.detach() ?? Promise.resolve()).catch(report).then(giveBack)
   }
 
   /** Resolves when all is done; never rejects. */

@@ -3,6 +3,7 @@ import { ProducerLostError, RefillFailedError, StreamLimitError } from '../../er
 import type { Flight } from '../../flight/flight.ts'
 import type { End } from '../../stream/frames.ts'
 import { Pulse } from '../../stream/pulse.ts'
+import { readable } from '../../redis/entry-keys.ts'
 import { nameOf } from '../../stream/resumed.ts'
 import type { StreamLog } from '../../stream/stream-log.ts'
 import { WholeTape, type Tape } from '../../stream/tape.ts'
@@ -53,6 +54,12 @@ export class Session implements Place {
   tape: Tape | undefined
   /** What readers are told when they have read all that is on the tape. */
   failure: { readonly reason: unknown } | undefined
+  /** Whether what another producer has published may be gone on with: not once a change has overtaken it. */
+  #mayResume = true
+  /** Whether a tag of it was changed: only those who read it already go on. Never goes back. */
+  #isOutdated = false
+  /** The number of the last change that was known when the last claim was sent. */
+  #since = 0
   /** Whether the producer is lost, and no other one known yet. */
   isLost = false
   #isOver = false
@@ -90,7 +97,8 @@ export class Session implements Place {
   }
 
   get isGoingOn(): boolean {
-    return !this.#isOver && this.failure === undefined && this.#production?.isJoinable !== false
+    if (this.#isOver || this.#isOutdated || this.failure !== undefined) return false
+    return this.#production?.isJoinable !== false
   }
 
   get hasFlight(): boolean {
@@ -99,6 +107,13 @@ export class Session implements Place {
 
   get isRead(): boolean {
     return this.#readers.size > 0
+  }
+
+  /** Changes of tags have been heard of: who comes after one that concerns what is produced here has another producer. */
+  noteTagChanges(): void {
+    const named = this.#caller.settings.entry.tags.map(readable)
+    if (!this.#core.local.areTagsUnchanged(this.#since, named)) this.#isOutdated = true
+    this.#production?.detachIfChanged(this.#since)
   }
 
   add(reader: Reader): void {
@@ -148,6 +163,7 @@ export class Session implements Place {
       this.#holder = holder
       this.#news.beat()
     }
+    this.#since = this.#core.local.now
     return this.#host.claim({ key: this.key, settings, onHolder })
   }
 
@@ -223,7 +239,7 @@ export class Session implements Place {
     const redis = this.#core.redis as RedisTier
     const log = redis.streamLog(this.key, token)
     try {
-      const begun = await log.begin(mode, lease.grantedAt)
+      const begun = await log.begin(this.#mayResume ? mode : 'restart', lease.grantedAt)
       if (begun === undefined) return undefined
       lease.backdate(begun.head.beganAt)
       const tape = this.#tapeOf(nameOf(begun.head, former instanceof Window ? former : undefined))
@@ -250,6 +266,7 @@ export class Session implements Place {
       ...{ core: this.#core, key: this.key, news: this.#news },
       isRead: () => this.isRead && !this.#core.closing.aborted,
       holder: () => this.#holder,
+      areTagsChangedSince: (beganAt) => this.#areTagsChangedSince(beganAt),
       onRun: (token) => this.#noteRun(token),
       onTape: (tape) => {
         if (tape === this.tape && !this.isLost) this.changes.beat()
@@ -264,6 +281,13 @@ export class Session implements Place {
     if (next.kind === 'failed') throw next.reason
     if (next.kind === 'over') return
     return this.#decide(next.kind === 'decided' ? next.claim : await this.#claim(), following.tape)
+  }
+
+  async #areTagsChangedSince(beganAt: number): Promise<boolean> {
+    const { entry } = this.#caller.settings
+    const isChanged = (await this.#core.redis?.areTagsChangedSince(entry.tags.map(readable), beganAt)) ?? false
+    if (isChanged) this.#mayResume = false
+    return isChanged
   }
 
   #noteRun(token: string): void {

@@ -31,7 +31,7 @@ export interface Trial {
 export async function tryScripts({ connection, prefix, key, token }: Trial): Promise<Finding> {
   const check = 'scripts'
   const keys = entryKeys(prefix, key)
-  const args = [LIVES, '', '', `${TOKEN_PREFIX}:${token}`, '']
+  const args = [LIVES, '', '', AGAIN, 0, `${TOKEN_PREFIX}:${token}`]
   // The second call uses the hash. It recognises its own lease.
   for (const right of ['eval', 'evalsha']) {
     const error = await failureOf(connection.run(claim, [keys.value, keys.lease, keys.waiters, keys.last], args))
@@ -52,11 +52,11 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   const changed = [value, lease, waiters, last, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
   const bytes = encodeEnvelope({ kind: 'value', loadTime: 0, tags: [], payload: new Uint8Array() })
-  const ending = [owner, LIVES, bytes, lifeOf(NOT_KEPT), value, '', '', '', '', '', '']
+  const ending = [`${owner} ${lifeOf({ ...NOT_KEPT, ttl: LIVES })} b`, bytes]
   const removal = ['', `${prefix}:backplane`, '', '', 0, '', lifeOf(NOT_KEPT), value, AGAIN, '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
-    ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', owner, ''])],
-    ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, ...ending])],
+    ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', AGAIN, 0, owner])],
+    ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, '', 0, ...ending])],
     ['reading an entry', '+get', () => connection.commandBuffer('get', value)],
     ['reading several', '+mget', () => connection.commandBuffer('mget', value)],
     ['removing an entry', '', () => connection.run(overwrite, [...changed, value + PRESENT_STREAM], removal)],
