@@ -67,7 +67,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: both(set(0, 110), set(0, 111)),
     defines: [...THREE, ...CHANGES_ONLY, 'NREFUSE=1'],
     about: 'two sets at once, one refused at first, so that the other overtakes it',
-    quick: true,
   },
   'two-sets-refused-apart': {
     changes: both(set(0, 110), set(1, 111)),
@@ -93,7 +92,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: both(set(0, 110), 'run OtherTag(1)'),
     defines: [...THREE, FILLED, NOTHING_EXPIRES, 'NREFUSE=1'],
     about: 'set beside the invalidation of a tag that the value does not have',
-    quick: true,
   },
   'set-tag': {
     changes: both(set(0, 110, true), 'run TagInv(1)'),
