@@ -41,7 +41,7 @@ export class LockReleaseError extends HerdlockError {
   readonly errors: readonly unknown[]
 
   constructor(key: string, errors: readonly unknown[]) {
-    const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)))
+    const messages = errors.map(messageOf)
     super('LOCK_RELEASE', `lock ${quote(key)} was not released everywhere: ${messages.join('; ')}`)
     this.errors = errors
   }
@@ -232,7 +232,7 @@ export class SubscriberError extends HerdlockError {
   readonly instance: string
 
   constructor(instance: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     super('SUBSCRIBER', `the connection to ${instance} for messages is not open: ${why}`, { cause })
     this.instance = instance
   }

@@ -1,3 +1,5 @@
+import { warn } from './warn.ts'
+
 /** Is handed work that goes on after an answer, so that the host does not freeze the process before it has ended. */
 export type WaitUntil = (work: Promise<unknown>) => void
 
@@ -10,7 +12,7 @@ export function waitUntilOf(...hosts: ReadonlyArray<WaitUntil | undefined>): Wai
       try {
         host(work)
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error))
+        warn(error)
       }
     }
   }

@@ -323,16 +323,13 @@ export class Inbox {
   }
 
   #beat(): void {
-    const { line } = this.#subscriber
     this.#restsSince = this.#clock.now()
     if (!this.ready) return
-    line.quietSince = this.#clock.now()
-    if (line.awaitsHeartbeat) return line.reopen('a message to ourselves did not arrive')
-    line.awaitsHeartbeat = true
-    this.#sendHeartbeat().catch((error: unknown) => {
-      line.awaitsHeartbeat = false // it was not sent, perhaps for want of the right: nothing has shown
-      if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than by the shard
-    })
+    this.#subscriber.line
+      .beat(() => this.#sendHeartbeat())
+      .catch((error: unknown) => {
+        if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than by the shard
+      })
   }
 
   /** In the format in which others publish messages. */

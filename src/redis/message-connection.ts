@@ -76,9 +76,9 @@ export class MessageConnection {
   /** Whether an attempt has failed, or a connection did not last, until one does. */
   isFailing = false
   /** The local time when something was last received, or requested in order to receive it. */
-  quietSince: number = -Infinity
+  #quietSince = -Infinity
   /** Whether a member's message to itself has not arrived yet, and no other message since. */
-  awaitsHeartbeat = false
+  #awaitsHeartbeat = false
 
   private constructor(connection: Connection, clock: Clock, kind: MessageKind) {
     this.#connection = connection.to(connection.client)
@@ -130,10 +130,30 @@ export class MessageConnection {
     this.#end(new Error(why))
   }
 
+  get quietSince(): number {
+    return this.#quietSince
+  }
+
   /** Any message shows that the connection works. */
   noteLife(): void {
-    this.quietSince = this.#clock.now()
-    this.awaitsHeartbeat = false
+    this.#quietSince = this.#clock.now()
+    this.#awaitsHeartbeat = false
+  }
+
+  /**
+   * Has a member send a message to itself. If the last one has not arrived, nor any other message since, the connection is
+   * replaced. Rejects if the message cannot be sent, perhaps because the right is missing: that shows nothing.
+   */
+  async beat(send: () => Promise<unknown>): Promise<void> {
+    this.#quietSince = this.#clock.now()
+    if (this.#awaitsHeartbeat) return this.reopen('a message to ourselves did not arrive')
+    this.#awaitsHeartbeat = true
+    try {
+      await send()
+    } catch (error) {
+      this.#awaitsHeartbeat = false
+      throw error
+    }
   }
 
   #open(): void {
@@ -293,7 +313,7 @@ export class MessageConnection {
     this.#asking = 0
     this.#asked.clear()
     this.#refused.clear()
-    this.awaitsHeartbeat = false
+    this.#awaitsHeartbeat = false
     for (const membership of this.#members.values()) {
       membership.timer?.cancel()
       membership.phase = 'out'

@@ -12,6 +12,7 @@ import { replyOn, setHead } from './send.ts'
 import { dropSocket } from './socket-watch.ts'
 import { shieldFor } from './stream-shield.ts'
 import { asWholeRequest } from './whole-request.ts'
+import { warn } from '../warn.ts'
 
 /** Takes an error of the handler; `goOn` hands it to whoever would have got it without us. */
 export type OnError = (error: unknown, goOn: () => void) => void
@@ -126,7 +127,7 @@ export class HandlerRun implements Source {
     try {
       action()
     } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
+      warn(error)
       this.dropClient()
     }
   }

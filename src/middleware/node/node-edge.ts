@@ -14,6 +14,7 @@ import { HandlerRun, type OnError } from './handler-run.ts'
 import { Recording, UNHEARD } from './recording.ts'
 import { besideFieldsOf, giveHead, replyOn, send } from './send.ts'
 import { detached, renew } from './stand-in.ts'
+import { warn } from '../warn.ts'
 
 /** Runs the handler: for the request's own response, or for one that stands in for it. */
 export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: OnError) => void
@@ -167,7 +168,7 @@ export class NodeEdge implements Edge {
       this.#within(action)
       return true
     } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
+      warn(error)
       cutOff(this.#res)
       return false
     }
