@@ -10,6 +10,7 @@ import { streamAppend } from '../redis/scripts/stream-append.ts'
 import { streamBegin } from '../redis/scripts/stream-begin.ts'
 import { streamLeave } from '../redis/scripts/stream-leave.ts'
 import { streamRead } from '../redis/scripts/stream-read.ts'
+import { tagKeysBeginning } from '../redis/entry-keys.ts'
 import { streamKeys, type StreamKeys } from '../redis/stream-keys.ts'
 import { readHead, writeHead, type Head } from './frames.ts'
 
@@ -83,10 +84,20 @@ export class StreamLog {
     this.#topic = this.#keys.log
   }
 
-  /** The head and how many chunks there are, which only with `resume` may be more than none; `undefined`: the lease is lost. */
-  async begin(mode: 'restart' | 'resume', beganAt: number): Promise<{ head: Head; chunks: number } | undefined> {
+  /**
+   * The head and how many chunks there are, which only with `resume` may be more than none; `undefined`: the lease is lost. A
+   * run that a change of one of the `tags`, in readable form, has overtaken is not resumed; on a Cluster that is not known.
+   */
+  async begin(
+    mode: 'restart' | 'resume',
+    beganAt: number,
+    tags: readonly string[] = [],
+  ): Promise<{ head: Head; chunks: number } | undefined> {
+    const { connection, prefix } = this.#parts
     const head = writeHead({ run: this.token, beganAt })
     const args = [this.token, mode, head, this.lockTtl, this.#keptFor, this.#topic, this.#counts]
+    // Keys that a script makes up itself do not get the client's own prefix.
+    if (!connection.splitsKeys) args.push(connection.client.keyPrefix + tagKeysBeginning(prefix), ...tags)
     const reply = asList(await this.#run(streamBegin, this.#ofRun, args), 0)
     const known = Buffer.isBuffer(reply[0]) ? readHead(reply[0]) : undefined
     return known && { head: known, chunks: Number(reply[1]) }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ProducerLostError } from '../../src/errors.ts'
 import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
+import { eventually } from '../support/eventually.ts'
 import { iterate, rest, shareStream } from '../support/read-stream.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { toldProducer } from '../support/told-producer.ts'
@@ -26,16 +27,50 @@ async function running(): Promise<{ other: Cache; reader: AsyncIterator<string>;
   return { other, reader, next }
 }
 
-test('what was resumed over a change of its tag is read to its end, and not stored', async () => {
+test('what was resumed over a change of its tag is read to its end, joined by nobody, and not stored', async () => {
   const { other, reader, next } = await running()
   await other.invalidateTags('tag')
   proxy.pause()
-  next.say('a', 'b')
+  next.say('a', 'b', 'c')
+  expect(await reader.next()).toEqual({ done: false, value: 'b' })
+  const third = lab.cache(SHORT)
+  await third.getOrRefill('warm-up', () => 'warm')
+  const later = toldProducer<string>()
+  later.say('new')
+  const latest = iterate(third, later.producer, RESUME)
+  expect(await latest.next()).toEqual({ done: false, value: 'new' })
   next.end()
-  expect(await rest(reader)).toEqual(['b'])
+  expect(await rest(reader)).toEqual(['c'])
   expect(next.runs.map(({ resumeFrom }) => resumeFrom)).toEqual([1])
   await settled(other)
   expect(await lab.cache().get('key')).toBeUndefined()
+  later.end()
+  expect(await rest(latest)).toEqual([])
+})
+
+test('who begins after a change of its tag resumes nothing of what was before', async () => {
+  const producing = lab.cache(SHORT, `redis://${proxy.host}:${proxy.port}`)
+  const other = lab.cache(SHORT)
+  await warmUp(lab.redis, producing, other)
+  const told = toldProducer<string>()
+  told.say('a')
+  await iterate(producing, told.producer, RESUME).next()
+  const length = async (log: string | undefined): Promise<number> =>
+    log === undefined ? 0 : Number(await lab.redis.command('LLEN', log))
+  const log = async (): Promise<string | undefined> =>
+    (await lab.keys()).find((key) => /:stream:\{key\}:[^:]+:[^:]+:[^:]+$/.test(key))
+  await eventually('it is published', async () => (await length(await log())) === 2)
+  proxy.pause()
+  await eventually(
+    'its lease has ended',
+    async () => (await lab.redis.command('EXISTS', `${lab.prefix}:{key}:lease`)) === 0,
+  )
+  await other.invalidateTags('tag')
+  const next = toldProducer<string>()
+  next.say('new')
+  next.end()
+  expect(await rest(iterate(other, next.producer, RESUME))).toEqual(['new'])
+  expect(next.runs.map(({ resumeFrom }) => resumeFrom)).toEqual([0])
 })
 
 test('what a change has detached from its entry is not resumed', async () => {

@@ -65,15 +65,17 @@ export class Production {
     return this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
   }
 
-  /**
-   * Where one of its tags was changed after the change number `since`, those who read go on with it, and those who come
-   * later have a producer of their own: the lease is given back.
-   */
+  /** Changes have been heard of. Where one after the change number `since` was of one of its tags, it is detached. */
   detachIfChanged(since: number): void {
-    const { core, caller, refill, report } = this.#parts
-    const tags = tagsOf(caller.settings.entry, refill.context)
-    if (this.#isDetached || core.local.areTagsUnchanged(since, tags)) return
+    const { core, caller, refill } = this.#parts
+    if (!core.local.areTagsUnchanged(since, tagsOf(caller.settings.entry, refill.context))) this.detach()
+  }
+
+  /** A change has overtaken it: those who read go on, and those who come later have a producer of their own. */
+  detach(): void {
+    if (this.#isDetached) return
     this.#isDetached = true
+    const { refill, report } = this.#parts
     const giveBack = (): void => void refill.context.lease?.abandon()
     void (this.#appender?.detach() ?? Promise.resolve()).catch(report).then(giveBack)
   }

@@ -101,6 +101,11 @@ export class Session implements Place {
     return this.#production?.isJoinable !== false
   }
 
+  /** Those that its call names, in readable form. */
+  get #tags(): string[] {
+    return this.#caller.settings.entry.tags.map(readable)
+  }
+
   get hasFlight(): boolean {
     return this.#flight !== undefined
   }
@@ -111,8 +116,7 @@ export class Session implements Place {
 
   /** Changes of tags have been heard of: who comes after one that concerns what is produced here has another producer. */
   noteTagChanges(): void {
-    const named = this.#caller.settings.entry.tags.map(readable)
-    if (!this.#core.local.areTagsUnchanged(this.#since, named)) this.#isOutdated = true
+    if (!this.#core.local.areTagsUnchanged(this.#since, this.#tags)) this.#isOutdated = true
     this.#production?.detachIfChanged(this.#since)
   }
 
@@ -194,7 +198,7 @@ export class Session implements Place {
   async #produce(refill: ClaimedRefill<Chunks>, former?: Tape): Promise<void> {
     const reader = this.#readers.values().next().value
     const caller = reader?.caller ?? this.#caller
-    const { tape, log } = await this.#tapeFor(refill, caller, former)
+    const { tape, log, isOutdated } = await this.#tapeFor(refill, caller, former)
     this.#production = new Production({
       ...{ core: this.#core, caller, refill, tape, log },
       isRead: () => this.isRead,
@@ -203,6 +207,7 @@ export class Session implements Place {
       report: (error) => this.#core.redis?.reportOfStream(error),
     })
     if (log !== undefined) this.#noteRun(log.token)
+    if (isOutdated) this.#production.detach()
     this.#play(tape)
     if (!this.isRead) this.#production.readersChanged()
     return this.#production.run()
@@ -213,7 +218,7 @@ export class Session implements Place {
     refill: ClaimedRefill<Chunks>,
     { settings: { onProducerLost } }: Caller,
     former: Tape | undefined,
-  ): Promise<{ tape: WholeTape; log: StreamLog | undefined }> {
+  ): Promise<{ tape: WholeTape; log: StreamLog | undefined; isOutdated?: boolean }> {
     const begun = await this.#begin(refill, onProducerLost, former)
     if (begun !== undefined) return begun
     const isKnown = former instanceof Window && former.length > 0
@@ -232,14 +237,16 @@ export class Session implements Place {
     refill: ClaimedRefill<Chunks>,
     mode: 'restart' | 'resume',
     former: Tape | undefined,
-  ): Promise<{ tape: WholeTape; log: StreamLog } | undefined> {
+  ): Promise<{ tape: WholeTape; log: StreamLog; isOutdated: boolean } | undefined> {
     const { lease } = refill.context
     const token = lease?.token
     if (lease === undefined || token === undefined) return undefined
     const redis = this.#core.redis as RedisTier
     const log = redis.streamLog(this.key, token)
     try {
-      const begun = await log.begin(this.#mayResume ? mode : 'restart', lease.grantedAt)
+      // Those who have read of a run go on with it, also over a change of its tags.
+      const tags = former === undefined ? this.#tags : []
+      const begun = await log.begin(this.#mayResume ? mode : 'restart', lease.grantedAt, tags)
       if (begun === undefined) return undefined
       lease.backdate(begun.head.beganAt)
       const tape = this.#tapeOf(nameOf(begun.head, former instanceof Window ? former : undefined))
@@ -248,7 +255,8 @@ export class Session implements Place {
         if (frames.length === 0) return undefined
         tape.chunks.push(...frames.map(makeChunk))
       }
-      return { tape, log }
+      const isOutdated = begun.chunks > 0 && (await redis.areTagsChangedSince(this.#tags, begun.head.beganAt))
+      return { tape, log, isOutdated }
     } catch (error) {
       redis.reportOfStream(error)
       return undefined
@@ -284,8 +292,7 @@ export class Session implements Place {
   }
 
   async #areTagsChangedSince(beganAt: number): Promise<boolean> {
-    const { entry } = this.#caller.settings
-    const isChanged = (await this.#core.redis?.areTagsChangedSince(entry.tags.map(readable), beganAt)) ?? false
+    const isChanged = (await this.#core.redis?.areTagsChangedSince(this.#tags, beganAt)) ?? false
     if (isChanged) this.#mayResume = false
     return isChanged
   }

@@ -1,19 +1,29 @@
 import { defineScript, type Script } from '../script.ts'
 import { tellReaders } from './tell-readers.ts'
+import { touchTag } from './touch-tag.ts'
 
 /**
  * Begins a run of a stream under the lease of its entry. The run before it, if that was the entry's present one, is over
  * from now on: its producer has lost the lease, and appends no more. With 'resume' its chunks are taken over, and the head
- * notes how many they are.
+ * notes how many they are, unless one of the tags was changed since it began.
  *
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
- *           7 '1' where PUBLISH counts every subscriber
+ *           7 '1' where PUBLISH counts every subscriber   8 what the keys of tags begin with   9… tags
  *
  * Replies { head, chunks }, or { } where the lease is not the caller's. Sent twice, it changes nothing the second time.
  */
 export const streamBegin: Script = defineScript(`
 ${tellReaders}
+${touchTag}
+local function isOvertaken(log)
+  local beganAt = tonumber(string.match(redis.call('LINDEX', log, 0), '^h%["[^"]*",(%d+)'))
+  for i = 9, #ARGV do
+    local text = redis.call('GET', ARGV[8] .. ARGV[i] .. '}')
+    if text and beganAt and lastChangeOf(text) >= beganAt then return true end
+  end
+  return false
+end
 local token, logFor = ARGV[1], ARGV[5]
 if redis.pcall('GET', KEYS[1]) ~= token then return {} end
 local former = redis.call('GET', KEYS[2])
@@ -21,7 +31,7 @@ local counts, isTakenOver = ARGV[7] == '1', false
 if former and former ~= token then
   local formerLog = string.sub(KEYS[3], 1, #KEYS[3] - #token) .. former
   redis.call('DEL', formerLog .. ':alive')
-  if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 then
+  if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 and not isOvertaken(formerLog) then
     redis.call('RENAME', formerLog, KEYS[3])
     local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^h%["[^"]*",[%d,]+')
     if head then redis.call('LSET', KEYS[3], 0, head .. ',' .. (redis.call('LLEN', KEYS[3]) - 1) .. ']') end
