@@ -64,8 +64,7 @@ const MARGIN = 100
 
 const NOBODY: Told = { inboxes: [], what: undefined }
 /** Width of an entry in KEYS and ARGV, and where those of the first begin in ARGV. */
-const CLAIM = { keys: 4, args: 3, from: 4 }
-const SETTLE = { keys: 5, args: 11, from: 3 }
+const CLAIM = { keys: 4, args: 1, from: 5 }
 const OVERWRITE = { keys: 6, args: 7, from: 4 }
 
 /** What befell `watched` in the course of `commands`. */
@@ -125,12 +124,13 @@ function partOf({ keys, args }: Called, valueKey: string, width: typeof CLAIM): 
 function claimed({ at, inner }: Monitored, called: Called, valueKey: string): Observation | undefined {
   const part = partOf(called, valueKey, CLAIM)
   if (part === undefined) return undefined
-  const [token, freshBeyond, topic] = part as [string, string, string]
+  const [asked] = part as [string]
+  const [, token = asked, freshBeyond = '', letters = ''] = /^(\S+) (\S*) ([a-z]*)$/.exec(asked) ?? []
   const did = (verb: string, key: string): boolean => inner.some((words) => words[0] === verb && words[1] === key)
   const isLeased = did('SET', `${valueKey}:last`)
   const isBusy = !isLeased && did('SET', `${valueKey}:lease`)
   return {
-    ...{ kind: 'claim', at, token, inbox: called.args[1] as string, takesOver: topic !== '' },
+    ...{ kind: 'claim', at, token, inbox: called.args[1] as string, takesOver: letters.includes('t') },
     freshBeyond: freshBeyond === '' ? undefined : Number(freshBeyond),
     leaseFor: Number(called.args[0]),
     answer: isLeased ? 'leased' : isBusy ? 'busy' : 'fresh',
@@ -138,18 +138,44 @@ function claimed({ at, inner }: Monitored, called: Called, valueKey: string): Ob
   }
 }
 
+/** One end of a refill among several: KEYS in which it stands first, and how many there are of each; ARGV where the first begins. */
+const SETTLE = { keys: 5, from: 5, deadline: 3 }
+
+interface Settled {
+  readonly token: string
+  readonly storeFor: number
+  readonly bytes: string
+  readonly hasRunOut: boolean
+}
+
+function settlementOf({ keys, args }: Called, valueKey: string): Settled | undefined {
+  const index = keys.indexOf(valueKey) / SETTLE.keys
+  if (index < 0) return undefined
+  let arg = SETTLE.from
+  for (let i = 0; ; i++) {
+    const [token = '', ttl, revalidate, ifError, letters = ''] = (args[arg] as string).split(' ')
+    const more = (letters.includes('b') ? 1 : 0) + (letters.includes('n') ? 1 : 0) + (letters.includes('c') ? 3 : 0)
+    const bytes = letters.includes('b') ? (args[arg + 1] as string) : ''
+    arg += 1 + more
+    if (i < index) continue
+    const storeFor = bytes === '' ? 0 : Number(ttl) + Math.max(Number(revalidate), Number(ifError))
+    return { token, storeFor, bytes, hasRunOut: letters.includes('r') }
+  }
+}
+
 function settled({ at, inner }: Monitored, called: Called, valueKey: string): Observation | undefined {
-  const part = partOf(called, valueKey, SETTLE)
-  if (part === undefined) return undefined
-  const [token, storeFor, bytes, , , , deadline, hasRunOut] = part as [string, ...string[]] & readonly string[]
+  const settlement = settlementOf(called, valueKey)
+  if (settlement === undefined) return undefined
+  const { token, storeFor, bytes, hasRunOut } = settlement
+  const deadline = storeFor > 0 ? called.args[SETTLE.deadline] : ''
   const isDone = inner.some((words) => words[0] === 'DEL' && words[1] === `${valueKey}:last`)
   if (!isDone && deadline !== '' && at > Number(deadline) - MARGIN) return undefined // it was too late
   const stored = storedIn(inner, valueKey, at)
-  const isFailure = (bytes as string)[3] === 'f'
+  const isFailure = bytes[3] === 'f'
   const isAbandoned = bytes === '' || (isFailure && stored === undefined)
   return {
-    ...{ kind: 'settle', at, token, isDone, stored, hasRunOut: hasRunOut !== '', version: versionIn(bytes as string) },
-    what: isAbandoned ? 'abandon' : isFailure ? 'failure' : storeFor === '0' ? 'deliver' : 'store',
+    ...{ kind: 'settle', at, token, isDone, stored, hasRunOut, version: versionIn(bytes) },
+    what: isAbandoned ? 'abandon' : isFailure ? 'failure' : storeFor === 0 ? 'deliver' : 'store',
     told: toldIn(inner, valueKey),
   }
 }
