@@ -41,7 +41,7 @@ const LEASE_ENDS = ['NLEXP=1', 'NTIMER=1', NOTHING_EXPIRES, NOTHING_EVICTED, NOB
 const CHANGES_ONLY = [FILLED, NOTHING_EXPIRES, NOBODY_JOINS]
 
 export const checks: Readonly<Record<string, Check>> = {
-  invalidate: { changes: 'run Inval(1)', defines: [...THREE, FILLED], about: 'invalidate', quick: true },
+  invalidate: { changes: 'run Inval(1)', defines: [...THREE, FILLED], about: 'invalidate' },
   'two-invalidations': {
     changes: both('run Inval(0)', 'run Inval(1)'),
     defines: [...TWO, ...CHANGES_ONLY],
@@ -229,7 +229,6 @@ export const checks: Readonly<Record<string, Check>> = {
     changes: 'run TagInv(1)',
     defines: [...TWO, ...GAP, FILLED, 'TAGS'],
     about: 'a gap and invalidateTags',
-    quick: true,
   },
   'gap-cluster': {
     changes: 'run TagInv(1)',
