@@ -22,7 +22,7 @@ const SUITES = [
     'test/integration/cache-faults-topology',
   ],
 ]
-const QUICK = ['test/contract/cache.test', 'test/integration/lock/waiting']
+const QUICK = ['test/contract/cache-expire', 'test/integration/lock/waiting']
 
 const words = process.argv.slice(2)
 const isQuick = words.includes('--quick')
