@@ -124,6 +124,22 @@ test.each<[string, (cache: Cache) => Promise<void>]>([
   expect(await a.getOrRefill('key', () => 'no')).toBe('new')
 })
 
+test('an expire before it, whose answer comes before its load has ended, leaves nothing older to be served', async () => {
+  const a = lab.cache({ staleWhileRevalidate: 60_000 })
+  await warmUp(lab.redis, a)
+  await a.getOrRefill('key', () => 'old')
+  await settled(a)
+  const expired = a.expire('key')
+  const load = gatedLoad<string>()
+  const forced = a.getOrRefill('key', load.loader, FORCED) // its claim comes after that in Redis
+  await expired
+  await load.started
+  load.gate.resolve('new')
+  expect(await forced).toBe('new')
+  await settled(a)
+  expect(await a.getOrRefill('key', () => 'no')).toBe('new')
+})
+
 test('two forced calls at once, each in a process of its own, both load; the later lease counts', async () => {
   const [a, b] = await filled()
   const [first, second] = [gatedLoad<string>(), gatedLoad<string>()]

@@ -24,6 +24,8 @@ export class Callers<V> {
   /** The value to be replaced, as found in memory and then in Redis. To a forced call it is no answer. */
   #stale: Stale<V> | undefined
   #staleTier: Tier = 'memory'
+  /** What memory had at the beginning: it is older than anything that is loaded. */
+  readonly replaced: MemoryEntry<V> | undefined
   #softTimer: Timer | undefined
   #missed = false
   /** What subscribers are told at the end; absent where there are none. */
@@ -35,7 +37,7 @@ export class Callers<V> {
     this.#core = core
     this.#order = order
     this.#flight = flight
-    this.#stale = core.local.memory?.get<V>(order.key)
+    this.#stale = this.replaced = core.local.memory?.get<V>(order.key)
   }
 
   get stale(): Stale<V> | undefined {

@@ -38,6 +38,8 @@ export function storeLoaded<V>(
   const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
   // Whoever asks from now on finds it there, also while Redis takes its time.
   const kept = mayKeep ? events.orReport(() => local.keep(since, key, life, isolated)) : undefined
+  // A change may forbid to keep it, as of an order that only Redis knows. What it replaces is older in any case.
+  if (mayKeep && kept === undefined) local.drop(key, callers?.replaced)
   if (lease === localLease) return undefined
   callers?.goOnUnattended()
   const isRenewal = mayKeep && unchanged !== undefined && loaded.isStored
