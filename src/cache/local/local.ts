@@ -81,6 +81,7 @@ export class Local {
 
   /** Whether no change of these tags has been heard of, or may have been missed, since the change number `since`. */
   areTagsUnchanged(since: number, tags: readonly string[]): boolean {
+    if (tags.length === 0) return true
     return this.#changes.noneMissedSince(since) && this.#changes.noneOfTagsSince(since, tags)
   }
 

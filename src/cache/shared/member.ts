@@ -116,8 +116,8 @@ export class RedisMember {
   }
 
   /**
-   * Ends a refill, behind the breaker; `undefined` when Redis failed, which is reported. Then `fallback` is tried, where there is one: what waits is
-   * not to wait until the lease ends.
+   * Ends a refill, behind the breaker. Resolves with `undefined` if Redis failed, which is reported; then `fallback` is tried,
+   * if there is one, so that waiters need not wait until the lease ends.
    */
   end(
     ending: Ending,

@@ -293,4 +293,18 @@ describe('Local', () => {
     local.forget('a')
     expect(local.passesUntil('a')).toBe(0)
   })
+
+  it.each<[string, (local: Local) => void]>([
+    ['an invalidation of the tag', (changed) => changed.forgetTagged('tag')],
+    ['an expiry of the tag', (changed) => changed.expireTagged('tag', 0)],
+    ['a gap, which may have hidden one', (changed) => changed.outdateAll()],
+  ])('tells of %s, which concerns nothing without tags', (_what, change) => {
+    const told = vi.fn<() => void>()
+    local.onTagChange = told
+    const since = local.now
+    change(local)
+    expect(told).toHaveBeenCalledOnce()
+    expect([['tag'], []].map((tags) => local.areTagsUnchanged(since, tags))).toEqual([false, true])
+    expect(local.areTagsUnchanged(local.now, ['tag'])).toBe(true)
+  })
 })
