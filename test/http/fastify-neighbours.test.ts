@@ -8,6 +8,7 @@ import { createPlugin } from '../../src/middleware/fastify/plugin.ts'
 import { systemRandom } from '../../src/random.ts'
 import { ask } from './support/client.ts'
 import { makeFlight } from './support/serve.ts'
+import { isHit } from './support/is-hit.ts'
 
 const SHARED = 'public, max-age=60, stale-while-revalidate=60'
 const PAGE = 'page '.repeat(1000)
@@ -29,9 +30,6 @@ async function serve(before: (app: FastifyInstance) => unknown, after: (app: Fas
   const get = (headers: Record<string, string>) => ask(`${url}/page`, { headers })
   return { get, runs }
 }
-
-const isHit = ({ headers }: { headers: Record<string, unknown> }): boolean =>
-  String(headers['cache-status']).includes('; hit')
 
 test.each(['before', 'after'])('@fastify/compress registered %s encodes once for each encoding', async (place) => {
   const plugin = async (app: FastifyInstance): Promise<unknown> => app.register(compress)

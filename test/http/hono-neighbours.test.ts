@@ -14,6 +14,7 @@ import { createHonoFlight } from '../../src/middleware/hono/single-flight.ts'
 import { systemRandom } from '../../src/random.ts'
 import { type Ask, ask } from './support/client.ts'
 import { listen, makeFetchFlight } from './support/serve.ts'
+import { isHit } from './support/is-hit.ts'
 
 const SHARED = 'public, max-age=60, stale-while-revalidate=60'
 const PAGE = 'page '.repeat(1000)
@@ -36,9 +37,6 @@ async function serve(build: (app: Hono, flight: Flight) => unknown) {
   const get = (headers: Ask['headers'] = {}) => ask(`${url}/page`, { headers })
   return { get, runs, cache }
 }
-
-const isHit = ({ headers }: { headers: Record<string, unknown> }): boolean =>
-  String(headers['cache-status']).includes('; hit')
 
 test('compress outside encodes hits as it does misses', async () => {
   const { get, runs } = await serve((app, flight) => app.use(compress()).use(flight))

@@ -10,6 +10,7 @@ import { createKoaFlight } from '../../src/middleware/koa/single-flight.ts'
 import { systemRandom } from '../../src/random.ts'
 import { type Ask, ask } from './support/client.ts'
 import { listen, makeFlight, refilled } from './support/serve.ts'
+import { isHit } from './support/is-hit.ts'
 
 const SHARED = 'public, max-age=60, stale-while-revalidate=60'
 const PAGE = 'page '.repeat(1000)
@@ -24,9 +25,6 @@ async function serve(build: (app: Koa, flight: ReturnType<typeof createKoaFlight
   const encoded = (encoding: string) => get('/page', { headers: { 'Accept-Encoding': encoding } })
   return { clock, cache, get, encoded }
 }
-
-const isHit = ({ headers }: { headers: Record<string, unknown> }): boolean =>
-  String(headers['cache-status']).includes('; hit')
 
 test('koa-compress outside encodes hits as it does misses', async () => {
   const { encoded } = await serve((app, flight) =>
