@@ -88,6 +88,40 @@ test('what a change has detached from its entry is not resumed', async () => {
 })
 
 test.each<[string, (cache: Cache) => Promise<void>]>([
+  ['entry', (cache) => cache.invalidate('key')],
+  ['tag', (cache) => cache.invalidateTags('tag')],
+  ['tag that only its producer names', (cache) => cache.invalidateTags('late')],
+])(
+  'what is resumed while Redis is away, after a change of its %s, is read to its end, joined by nobody, and not kept',
+  async (_what, change) => {
+    const [producing, other] = [lab.cache(SHORT), lab.cache(SHORT)]
+    await warmUp(lab.redis, producing, other)
+    const next = toldProducer<string>()
+    const { other: reader } = await shareStream(producing, other, RESUME, (context) => {
+      context.cacheFor({ tags: ['late'] })
+      return next.producer(context)
+    })
+    await change(other)
+    lab.redis.pause()
+    next.say('a', 'b')
+    expect(await reader.next()).toEqual({ done: false, value: 'b' })
+    const later = toldProducer<string>()
+    later.say('new')
+    const latest = iterate(other, later.producer, RESUME)
+    expect(await latest.next()).toEqual({ done: false, value: 'new' })
+    next.end()
+    expect(await rest(reader)).toEqual([])
+    expect(next.runs.map(({ resumeFrom }) => resumeFrom)).toEqual([1])
+    expect(other.peek('key')).toBeUndefined()
+    later.end()
+    expect(await rest(latest)).toEqual([])
+    lab.redis.resume()
+    await settled(other)
+    expect(other.peek('key')).not.toEqual(['a', 'b'])
+  },
+)
+
+test.each<[string, (cache: Cache) => Promise<void>]>([
   ['invalidation', (cache) => cache.invalidateTags('tag')],
   ['expiry', (cache) => cache.expireTags('tag')],
 ])(
@@ -133,4 +167,18 @@ test('a tag that only the producer has named counts once its process has heard o
   expect(await rest(iterate(producing, next.producer))).toEqual(['new'])
   told.end()
   expect(await rest(own)).toEqual([])
+})
+
+test('what is produced anew behind a stale stream is stored, though its tag was changed before', async () => {
+  const cache = lab.cache({ ttl: 50, jitter: 0, staleWhileRevalidate: 60_000 })
+  await warmUp(lab.redis, cache)
+  await cache.invalidateTags('tag')
+  await cache.set('key', ['old'], { tags: ['tag'] })
+  const next = toldProducer<string>()
+  next.say('new')
+  next.end()
+  const reads = async (): Promise<string[]> => rest(iterate(cache, next.producer, { tags: ['tag'] }))
+  await eventually('its ttl has ended', async () => (await reads()) && next.runs.length > 0)
+  await settled(cache)
+  expect(await lab.cache().get('key')).toEqual(['new'])
 })

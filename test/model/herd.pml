@@ -221,6 +221,14 @@ byte loadFails = 0;
 #define possible(what) assert(!(what))
 bool otherTag = false;          /* another tag was invalidated */
 
+/* What a command must never find. In a replay it ends a way that what was seen did not go, as a wrong answer does. */
+#ifdef TRACE
+bool broken = false;
+#define must(what) broken = broken || !(what)
+#else
+#define must(what) assert(what)
+#endif
+
 /* ---- cache/local/local.ts ---- */
 #define MAYKEEP(f) (!revoked[f] && !tagged[f] && !gap[f])
 #define putL1(p,g,f) l1[p] = g; l1Of[p] = f; markL1(p,false)
@@ -374,11 +382,11 @@ inline execute(p) {
                 :: k == DELIVER_ && BADDELIVER(t) -> wake(AGAIN, t, 0, 0); rep[p]!who,INVALID,0,0,0
                 :: k == DELIVER_ && !BADDELIVER(t) -> wake(PASSING, t, g, t); rep[p]!who,OK_,0,0,0
                 :: k == SETTLE && !BAD(t) ->
-                   assert(vG == NONE || vG <= g);
-                   assert(g >= maxOver);
-                   assert(!r || vG == NONE || ISMARK);  /* a failure takes no value's place */
+                   must(vG == NONE || vG <= g);
+                   must(g >= maxOver);
+                   must(!r || vG == NONE || ISMARK);  /* a failure takes no value's place */
 #ifdef P_LATECOMMIT
-                   assert(lease != 0);
+                   must(lease != 0);
 #endif
 #ifdef M_TAGLATE
                    bad[t] = false;
@@ -400,7 +408,7 @@ inline execute(p) {
     :: k == SET_ ->
        if :: REFUSED(who) -> rep[p]!who,LOST,0,0,0
           :: else ->
-             if :: setDead[who-110] -> g = ghostN[who-110]; assert(g >= maxOver) :: else -> db++; g = db fi;
+             if :: setDead[who-110] -> g = ghostN[who-110]; must(g >= maxOver) :: else -> db++; g = db fi;
              maxExec = g; maxOver = g; vG = g; vStale = false; vTok = t; markV(false);
 #ifndef CLUSTER
              granted[t] = r;

@@ -72,27 +72,27 @@ export function observe(commands: readonly Monitored[], watched: Watched): Obser
   return commands.flatMap((command) => {
     const isTouched = command.inner.some(([verb, key]) => verb === 'SET' && key === watched.tagKey)
     const touched: Observation[] = isTouched ? [{ kind: 'tag', at: command.at, told: NOBODY }] : []
-    return [...touched, ...[observeOne(command, watched) ?? []].flat()]
+    return [...touched, ...observeOne(command, watched)]
   })
 }
 
-function observeOne(command: Monitored, { valueKey, tagKey }: Watched): Observation | undefined {
-  const { at, words } = command
+function observeOne(command: Monitored, { valueKey, tagKey }: Watched): Observation[] {
+  const { at, words, inner } = command
+  const seen = { at, told: NOBODY }
   const name = words[0]?.toUpperCase()
-  if (name === 'FLUSHALL') return { kind: 'flush', at, told: NOBODY }
+  if (name === 'FLUSHALL') return [{ kind: 'flush', ...seen }]
   const called = name === 'EVALSHA' || name === 'EVAL' ? callOf(words) : undefined
-  if (called === undefined) return writesTo(words, valueKey) ? { kind: 'unknown', at, told: NOBODY } : undefined
-  if (command.inner.length === 0) return undefined // the script was not known (NOSCRIPT)
+  if (called === undefined) return writesTo(words, valueKey) ? [{ kind: 'unknown', ...seen }] : []
+  if (inner.length === 0) return [] // the script was not known (NOSCRIPT)
   const { is, keys } = called
-  if (is(invalidateTags)) return keys.includes(tagKey) ? { kind: 'invalidate-tag', at, told: NOBODY } : undefined
+  if (is(invalidateTags)) return keys.includes(tagKey) ? [{ kind: 'invalidate-tag', ...seen }] : []
   if (is(lockExtend)) {
-    const extended = command.inner.find(([verb, key]) => verb === 'PEXPIRE' && key === `${valueKey}:lease`)
-    return extended && { kind: 'extend', at, told: NOBODY, leaseFor: Number(extended[2]) }
+    const extended = inner.find(([verb, key]) => verb === 'PEXPIRE' && key === `${valueKey}:lease`)
+    return extended === undefined ? [] : [{ kind: 'extend', ...seen, leaseFor: Number(extended[2]) }]
   }
-  if (is(claim)) return claimed(command, called, valueKey)
-  if (is(settle)) return settled(command, called, valueKey)
-  if (is(overwrite)) return overwritten(command, called, valueKey)
-  return command.inner.some((each) => writesTo(each, valueKey)) ? { kind: 'unknown', at, told: NOBODY } : undefined
+  const read = is(claim) ? claimed : is(settle) ? settled : is(overwrite) ? overwritten : undefined
+  if (read !== undefined) return read({ at, called, valueKey, inner })
+  return inner.some((each) => writesTo(each, valueKey)) ? [{ kind: 'unknown', ...seen }] : []
 }
 
 interface Called {
@@ -113,29 +113,48 @@ function writesTo([verb = '', ...rest]: readonly string[], valueKey: string): bo
   return WRITES.test(verb) && rest.some((word) => own.includes(word))
 }
 
-/** The arguments for one entry of several. */
-function partOf({ keys, args }: Called, valueKey: string, width: typeof CLAIM): readonly string[] | undefined {
-  const index = keys.indexOf(valueKey)
-  if (index === -1) return undefined
-  const from = width.from + (index / width.keys) * width.args
-  return args.slice(from, from + width.args)
+/** A script that was carried out for several entries, of which one is looked at. */
+interface Ran {
+  readonly at: number
+  readonly called: Called
+  readonly valueKey: string
+  readonly inner: Monitored['inner']
 }
 
-function claimed({ at, inner }: Monitored, called: Called, valueKey: string): Observation | undefined {
-  const part = partOf(called, valueKey, CLAIM)
-  if (part === undefined) return undefined
-  const [asked] = part as [string]
-  const [, token = asked, freshBeyond = '', letters = ''] = /^(\S+) (\S*) ([a-z]*)$/.exec(asked) ?? []
-  const did = (verb: string, key: string): boolean => inner.some((words) => words[0] === verb && words[1] === key)
-  const isLeased = did('SET', `${valueKey}:last`)
-  const isBusy = !isLeased && did('SET', `${valueKey}:lease`)
-  return {
-    ...{ kind: 'claim', at, token, inbox: called.args[1] as string, takesOver: letters.includes('t') },
-    freshBeyond: freshBeyond === '' ? undefined : Number(freshBeyond),
-    leaseFor: Number(called.args[0]),
-    answer: isLeased ? 'leased' : isBusy ? 'busy' : 'fresh',
-    told: toldIn(inner, valueKey),
-  }
+/** The places of the entry among those of the call: it may be there several times, with a token each. */
+function placesOf({ called, valueKey }: Ran, width: number): number[] {
+  return called.keys.flatMap((key, index) => (key === valueKey && index % width === 0 ? [index / width] : []))
+}
+
+/** What the script did for each of these places, of which each begins with such a command; undefined if it did not reach all. */
+function turnsOf(
+  inner: Monitored['inner'],
+  [verbs, key]: readonly [RegExp, string],
+  count: number,
+): Monitored['inner'][] | undefined {
+  const starts = inner.flatMap(([verb = '', what], index) => (verbs.test(verb) && what === key ? [index] : []))
+  return starts.length === count ? starts.map((start, i) => inner.slice(start, starts[i + 1])) : undefined
+}
+
+function claimed(ran: Ran): Observation[] {
+  const { at, called, valueKey } = ran
+  const places = placesOf(ran, CLAIM.keys)
+  const turns = turnsOf(ran.inner, [/^GET$/, valueKey], places.length)
+  if (turns === undefined) return [{ kind: 'unknown', at, told: NOBODY }]
+  return turns.map((inner, turn) => {
+    const asked = called.args[CLAIM.from + (places[turn] as number) * CLAIM.args] as string
+    const [, token = asked, freshBeyond = '', letters = ''] = /^(\S+) (\S*) ([a-z]*)$/.exec(asked) ?? []
+    const did = (verb: string, key: string): boolean => inner.some((words) => words[0] === verb && words[1] === key)
+    const isLeased = did('SET', `${valueKey}:last`)
+    const isBusy = !isLeased && did('SET', `${valueKey}:lease`)
+    return {
+      ...{ kind: 'claim', at, token, inbox: called.args[1] as string, takesOver: letters.includes('t') },
+      freshBeyond: freshBeyond === '' ? undefined : Number(freshBeyond),
+      leaseFor: Number(called.args[0]),
+      answer: isLeased ? 'leased' : isBusy ? 'busy' : 'fresh',
+      told: toldIn(inner, valueKey),
+    }
+  })
 }
 
 /** One end of a refill among several: KEYS in which it stands first, and how many there are of each; ARGV where the first begins. */
@@ -148,48 +167,55 @@ interface Settled {
   readonly hasRunOut: boolean
 }
 
-function settlementOf({ keys, args }: Called, valueKey: string): Settled | undefined {
-  const index = keys.indexOf(valueKey) / SETTLE.keys
-  if (index < 0) return undefined
+function settlementsOf({ args }: Called, places: readonly number[]): Settled[] {
+  const settlements: Settled[] = []
   let arg = SETTLE.from
-  for (let i = 0; ; i++) {
+  for (let place = 0; settlements.length < places.length; place++) {
     const [token = '', ttl, revalidate, ifError, letters = ''] = (args[arg] as string).split(' ')
     const more = (letters.includes('b') ? 1 : 0) + (letters.includes('n') ? 1 : 0) + (letters.includes('c') ? 3 : 0)
     const bytes = letters.includes('b') ? (args[arg + 1] as string) : ''
     arg += 1 + more
-    if (i < index) continue
+    if (!places.includes(place)) continue
     const storeFor = bytes === '' ? 0 : Number(ttl) + Math.max(Number(revalidate), Number(ifError))
-    return { token, storeFor, bytes, hasRunOut: letters.includes('r') }
+    settlements.push({ token, storeFor, bytes, hasRunOut: letters.includes('r') })
   }
+  return settlements
 }
 
-function settled({ at, inner }: Monitored, called: Called, valueKey: string): Observation | undefined {
-  const settlement = settlementOf(called, valueKey)
-  if (settlement === undefined) return undefined
-  const { token, storeFor, bytes, hasRunOut } = settlement
-  const deadline = storeFor > 0 ? called.args[SETTLE.deadline] : ''
-  const isDone = inner.some((words) => words[0] === 'DEL' && words[1] === `${valueKey}:last`)
-  if (!isDone && deadline !== '' && at > Number(deadline) - MARGIN) return undefined // it was too late
-  const stored = storedIn(inner, valueKey, at)
-  const isFailure = bytes[3] === 'f'
-  const isAbandoned = bytes === '' || (isFailure && stored === undefined)
-  return {
-    ...{ kind: 'settle', at, token, isDone, stored, hasRunOut, version: versionIn(bytes) },
-    what: isAbandoned ? 'abandon' : isFailure ? 'failure' : storeFor === 0 ? 'deliver' : 'store',
-    told: toldIn(inner, valueKey),
-  }
+function settled(ran: Ran): Observation[] {
+  const { at, called, valueKey } = ran
+  const places = placesOf(ran, SETTLE.keys)
+  const turns = turnsOf(ran.inner, [/^GET$/, `${valueKey}:lease`], places.length)
+  if (turns === undefined) return [{ kind: 'unknown', at, told: NOBODY }]
+  const settlements = settlementsOf(called, places)
+  return turns.flatMap((inner, turn) => {
+    const { token, storeFor, bytes, hasRunOut } = settlements[turn] as Settled
+    const deadline = storeFor > 0 ? called.args[SETTLE.deadline] : ''
+    const isDone = inner.some((words) => words[0] === 'DEL' && words[1] === `${valueKey}:last`)
+    if (!isDone && deadline !== '' && at > Number(deadline) - MARGIN) return [] // it was too late
+    const stored = storedIn(inner, valueKey, at)
+    const isFailure = bytes[3] === 'f'
+    const isAbandoned = bytes === '' || (isFailure && stored === undefined)
+    return {
+      ...{ kind: 'settle', at, token, isDone, stored, hasRunOut, version: versionIn(bytes) },
+      what: isAbandoned ? 'abandon' : isFailure ? 'failure' : storeFor === 0 ? 'deliver' : 'store',
+      told: toldIn(inner, valueKey),
+    }
+  })
 }
 
-function overwritten({ at, inner }: Monitored, called: Called, valueKey: string): Observation | undefined {
-  const part = partOf(called, valueKey, OVERWRITE)
-  const isDone = inner.some((words) => words[0] === 'DEL' && words[1] === `${valueKey}:last`)
-  if (part === undefined || !isDone) return undefined
-  const [storeFor, bytes] = part as [string, string]
+function overwritten(ran: Ran): Observation[] {
+  const { at, called, valueKey, inner } = ran
+  const places = placesOf(ran, OVERWRITE.keys)
+  const isDone = inner.some(([verb, key]) => verb === 'DEL' && key === `${valueKey}:last`)
+  const [place, another] = places
+  if (place === undefined || !isDone) return []
+  const [storeFor, bytes] = called.args.slice(OVERWRITE.from + place * OVERWRITE.args) as [string, string]
   const told = toldIn(inner, valueKey)
-  if (storeFor === '0') return { kind: 'delete', at, told }
+  if (storeFor === '0' && another === undefined) return [{ kind: 'delete', at, told }]
   const stored = storedIn(inner, valueKey, at)
-  if (storeFor === 'expire' || stored === undefined) return { kind: 'unknown', at, told }
-  return { kind: 'set', at, told, stored, version: versionIn(bytes), isTagged: bytes.slice(58, 63) !== '00000' }
+  if (another !== undefined || storeFor === 'expire' || stored === undefined) return [{ kind: 'unknown', at, told }]
+  return [{ kind: 'set', at, told, stored, version: versionIn(bytes), isTagged: bytes.slice(58, 63) !== '00000' }]
 }
 
 function storedIn(inner: Monitored['inner'], valueKey: string, at: number): Stored | undefined {

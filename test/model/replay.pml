@@ -1,7 +1,8 @@
 /*
  * A Redis that does what a real one was seen to do: the steps that replay.ts writes, one after the other. It carries out each command
  * by `execute` of herd.pml, and goes on only if the answer, and who is told what, are those that were seen. What the model
- * does not allow has no way to the end, or breaks an assertion on it. The last assertion fails where the end is reached.
+ * does not allow has no way to the end. Where it is not known which came first, one way to the end is enough. The only
+ * assertion fails where the end is reached.
  */
 c_decl {
   /* of each step ten bytes, in the file `steps` */
@@ -30,7 +31,7 @@ inline empty_redis() {
 #define ENDS(o) ((o) >= 12 && (o) <= 14)
 
 proctype Trace() {
-  mtype k, st, said; byte who, t, g, h, i, told; bool r, wasStale;
+  mtype k, st, said; byte who, t, g, h, i, told; bool r, wasStale, wasMark;
   c_code { read_steps(); };
   do
   :: atomic { c_expr { now.pc == count } -> replayed = true; assert(!replayed) }
@@ -57,11 +58,13 @@ proctype Trace() {
           if :: op == 16 -> who = 110; db = val - 1
              :: op == 12 && r -> g = maxOver     /* a failure has no number */
              :: else fi;
-          if :: early == 1 && vG != NONE -> vStale = true :: else fi;
+          /* to whom it is not fresh enough it is a stale value, a failure, too: it stays */
+          wasMark = ISMARK;
+          if :: early == 1 && vG != NONE -> vStale = true; markV(false) :: else fi;
           execute(at);
           rep[at]?_,st,_,_,_;
-          if :: early == 1 && vG != NONE -> vStale = wasStale :: else fi;
-          (answer == 0 || st == ANSWER(answer));
+          if :: early == 1 && vG != NONE -> vStale = wasStale; markV(wasMark) :: else fi;
+          (!broken && (answer == 0 || st == ANSWER(answer)));
           told = 0;
           do
           :: i < NP ->
@@ -71,7 +74,7 @@ proctype Trace() {
           :: else -> break od;
           (told == mask)
        fi;
-       k = 0; st = 0; said = 0; who = 0; t = 0; g = 0; h = 0; i = 0; told = 0; r = false; wasStale = false;
+       k = 0; st = 0; said = 0; who = 0; t = 0; g = 0; h = 0; i = 0; told = 0; r = false; wasStale = false; wasMark = false;
        pc++ }
   od
 }

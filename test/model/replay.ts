@@ -14,7 +14,7 @@ const TOLD = 12
 export interface Follower {
   /**
    * Resolves with '' if the model allows the steps; else with those that lead to the one that it does not allow, a line for
-   * each, and with the assertion that was broken, if one was.
+   * each.
    */
   follow(steps: readonly Step[]): Promise<string>
   end(): Promise<void>

@@ -85,6 +85,11 @@ export class Local {
     return this.#changes.noneMissedSince(since) && this.#changes.noneOfTagsSince(since, tags)
   }
 
+  /** The same of an entry of that key with these tags. */
+  isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
+    return this.#changes.noneMissedSince(since) && this.#noneHeardSince(since, key, tags)
+  }
+
   /** Readers make looks. Changes are reported to them from here. */
   watchOver(looks: Looks): void {
     this.#looks = looks
@@ -161,7 +166,7 @@ export class Local {
 
   /** There is a new value, from a load that was requested at `since`. */
   endSetbacks(since: number, key: string): void {
-    if (!this.#isUnchanged(since, key, [])) return
+    if (!this.#noneHeardSince(since, key, [])) return
     this.backOff.forget(key)
     this.#failures?.delete(key)
   }
@@ -180,13 +185,13 @@ export class Local {
   ): MemoryEntry<V> | undefined {
     const now = this.#clock.now()
     const isUseful = now < Math.max(life.freshUntil, life.staleUntil, life.errorUntil)
-    if (memory === undefined || !isUseful || !this.#isUnchanged(since, key, life.tags)) return undefined
+    if (memory === undefined || !isUseful || !this.#noneHeardSince(since, key, life.tags)) return undefined
     const unsyncedUntil = isSynced ? Infinity : now + this.#unsyncedTtl
     return memory.put(key, this.#withNameOfLong(key, life), isolated, now, unsyncedUntil)
   }
 
   /** Whether this process has heard of no change of an entry of the key with these tags since `since`. */
-  #isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
+  #noneHeardSince(since: number, key: string, tags: readonly string[]): boolean {
     const changes = this.#changes
     return changes.noneSince(since, this.#nameOf(key), tags) && changes.noneOfPathsSince(since, pathsAround(key))
   }

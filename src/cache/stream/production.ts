@@ -19,6 +19,8 @@ export interface ProductionParts {
   readonly refill: ClaimedRefill<readonly unknown[]>
   /** Begins with what is published already. */
   readonly tape: WholeTape
+  /** The number of the last change that was known when what is on the tape was asked for. */
+  readonly since: number
   /** Where it is published; absent where no other process takes part. */
   readonly log: StreamLog | undefined
   /** Whether anybody reads here. */
@@ -65,9 +67,9 @@ export class Production {
     return this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
   }
 
-  /** Changes have been heard of. Where one after the change number `since` was of one of its tags, it is detached. */
-  detachIfChanged(since: number): void {
-    const { core, caller, refill } = this.#parts
+  /** Changes have been heard of. Where one was of one of its tags, it is detached. */
+  detachIfChanged(): void {
+    const { core, caller, refill, since } = this.#parts
     if (!core.local.areTagsUnchanged(since, tagsOf(caller.settings.entry, refill.context))) this.detach()
   }
 
@@ -168,7 +170,8 @@ export class Production {
     tape.end = {}
     onChange()
     await this.#appender?.end({})
-    if (tape.start > 0) return refill.abandon() // the beginning is not at hand
+    this.detachIfChanged() // of those that its producer has named
+    if (tape.start > 0 || this.#isDetached) return refill.abandon() // the beginning is not at hand, or it is too old
     await refill.settle(tape.chunks.map((chunk) => chunk.read())).catch(() => {}) // its readers have it
   }
 

@@ -30,8 +30,8 @@ export interface SessionHost {
   /** The session that produces or follows the run under that token in this process. */
   runOf(token: string): Session | undefined
   noteRun(token: string, session: Session): void
-  /** A session without readers, for a stream that is produced anew while they have an older one. */
-  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void
+  /** A session without readers, for a stream that is produced anew while they have an older one. `since`: when it was asked for. */
+  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>, since: number): void
   ended(session: Session): void
 }
 
@@ -59,6 +59,8 @@ export class Session implements Place {
   /** Whether a tag of it was changed: only those who read it already go on. Never goes back. */
   #isOutdated = false
   /** The number of the last change that was known when the last claim was sent. */
+  #askedSince = 0
+  /** The same of the claim from which on the run is read that is read now, over all who have gone on with it. */
   #since = 0
   /** Whether the producer is lost, and no other one known yet. */
   isLost = false
@@ -84,8 +86,9 @@ export class Session implements Place {
     this.#noteFlight()
   }
 
-  /** Produces it at once. */
-  startWith(refill: ClaimedRefill<Chunks>): void {
+  /** Produces at once what was asked for when `since` was the number of the last change. */
+  startWith(refill: ClaimedRefill<Chunks>, since: number): void {
+    this.#askedSince = since
     this.#run(() => this.#produce(refill))
     this.#noteFlight()
   }
@@ -117,7 +120,7 @@ export class Session implements Place {
   /** Changes of tags have been heard of: who comes after one that concerns what is produced here has another producer. */
   noteTagChanges(): void {
     if (!this.#core.local.areTagsUnchanged(this.#since, this.#tags)) this.#isOutdated = true
-    this.#production?.detachIfChanged(this.#since)
+    this.#production?.detachIfChanged()
   }
 
   add(reader: Reader): void {
@@ -167,7 +170,7 @@ export class Session implements Place {
       this.#holder = holder
       this.#news.beat()
     }
-    this.#since = this.#core.local.now
+    this.#askedSince = this.#core.local.now
     return this.#host.claim({ key: this.key, settings, onHolder })
   }
 
@@ -176,7 +179,7 @@ export class Session implements Place {
     if (claim.stale !== undefined) this.#replay(claim.stale)
     if (claim.state === 'busy') return claim.stale === undefined ? this.#follow(claim, former) : undefined
     const refill = claim.refill as ClaimedRefill<Chunks>
-    if (claim.stale !== undefined) return this.#host.produceApart(this.#caller, refill)
+    if (claim.stale !== undefined) return this.#host.produceApart(this.#caller, refill, this.#askedSince)
     return this.#produce(refill, former)
   }
 
@@ -200,7 +203,7 @@ export class Session implements Place {
     const caller = reader?.caller ?? this.#caller
     const { tape, log, isOutdated } = await this.#tapeFor(refill, caller, former)
     this.#production = new Production({
-      ...{ core: this.#core, caller, refill, tape, log },
+      ...{ core: this.#core, caller, refill, tape, log, since: this.#since },
       isRead: () => this.isRead,
       onChange: () => this.changes.beat(),
       onStale: (chunks) => this.#replay(chunks),
@@ -220,11 +223,13 @@ export class Session implements Place {
     former: Tape | undefined,
   ): Promise<{ tape: WholeTape; log: StreamLog | undefined; isOutdated?: boolean }> {
     const begun = await this.#begin(refill, onProducerLost, former)
-    if (begun !== undefined) return begun
     const isKnown = former instanceof Window && former.length > 0
-    if (isKnown && onProducerLost === 'resume') {
-      return { tape: this.#tapeOf(former.run, former.chunks, former.from), log: undefined }
+    if (begun === undefined && isKnown && onProducerLost === 'resume') {
+      const isOutdated = !this.#core.local.isUnchanged(this.#since, this.key, this.#tags)
+      return { tape: this.#tapeOf(former.run, former.chunks, former.from), log: undefined, isOutdated }
     }
+    this.#since = this.#askedSince
+    if (begun !== undefined) return begun
     return { tape: this.#tapeOf(this.#core.random.token()), log: undefined }
   }
 
@@ -270,6 +275,7 @@ export class Session implements Place {
     const here =
       (this.#holder === undefined ? undefined : this.#host.runOf(this.#holder)) ?? this.#host.joinable(this.key)
     if (here !== undefined && here !== this) return this.#moveTo(here)
+    this.#since = this.#askedSince
     const following = new Following(busy, former instanceof Window ? former : undefined, {
       ...{ core: this.#core, key: this.key, news: this.#news },
       isRead: () => this.isRead && !this.#core.closing.aborted,

@@ -137,8 +137,8 @@ const staleAt = new Map<string, number>()
 cache.on('coalesced', () => (outcome = 'joined'))
 cache.on('hit', ({ tier }) => tier === 'memory' && (outcome = 'memory'))
 cache.on('stale', ({ key, tier }) => {
+  outcome = 'memory' // while a call is made also what a flight that is under way has read in Redis before
   if (tier !== 'memory') return
-  outcome = 'memory'
   staleAt.set(key, now())
 })
 
