@@ -56,9 +56,12 @@ export class StreamUser {
     const iterator = cache.stream(key, produce, options)[Symbol.asyncIterator]()
 
     const from = now()
+    // Whoever begins while a producer of this process ends may still be told of that.
+    const isUnderWay = cache.flights().some((flight) => flight.key === key)
     const first = noteHow(() => iterator.next())
     const pieces: Piece[] = []
-    const how = mayBeStale && first.how === 'own' ? 'memory' : first.how
+    const begun = isUnderWay && first.how === 'own' ? 'joined' : first.how
+    const how = mayBeStale && begun === 'own' ? 'memory' : begun
     const reading: Reading = { process: name, key, from, to: null, how, resumes, pieces }
     this.#pending.add(reading)
     const end = (ending: Pick<Reading, 'end' | 'error'>): void => {

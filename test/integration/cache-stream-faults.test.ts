@@ -85,6 +85,20 @@ test('the process of the producer is stopped: another resumes, and the first app
   expect(await eventually('it is stored', () => cache.get('key'))).toEqual(told.chunks)
 })
 
+test('the last reader beside the producer leaves while Redis is out of reach: nobody waits for what does not come', async () => {
+  const proxy = await startProxy(lab.redis)
+  lab.atEnd(() => proxy.close())
+  const [one, two] = [lab.cache(SHORT, `redis://${proxy.host}:${proxy.port}`), lab.cache(SHORT)]
+  await warmUp(lab.redis, one, two)
+  const { told, own, other } = await shareStream(one, two)
+  await two.invalidate('key') // from here on it does without its lease
+  proxy.pause()
+  await own.return?.()
+  await eventually('the producer is stopped', () => told.aborted.length === 1)
+  proxy.resume()
+  await expect(rest(other)).rejects.toThrow(ProducerLostError)
+})
+
 test('a process that is killed reads no more: the producer is aborted', async () => {
   const [reading] = await startStreamProcesses(lab, 1, SHORT)
   const cache = lab.cache(SHORT)

@@ -177,8 +177,8 @@ export class Production {
 
   async #fail(reason: unknown, isLeft: boolean): Promise<void> {
     const { tape, refill, core, onChange, onStale } = this.#parts
-    if (core.closing.aborted) this.#appender?.release()
     if (isLeft || core.closing.aborted) {
+      this.#appender?.release() // also where Redis could not be asked whether anybody reads
       tape.end = { failure: { reason } }
       onChange()
       return refill.abandon()
