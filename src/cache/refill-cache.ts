@@ -100,7 +100,7 @@ export class RefillCache implements Cache {
       local,
       redis,
       limit: this.#limitOf(options, redis),
-      partial: redis && parts.openPartial?.(redis, clock, random, this.#closing.signal),
+      partial: redis && parts.openPartial?.(redis, local, clock, random, this.#closing.signal),
     }
     this.#reads = new ReadPath(this.#core)
     this.#claims = new Claims(this.#core, this.#reads)

@@ -8,6 +8,7 @@ export interface StreamUserParts {
   readonly name: string
   now(): number
   pause(ms: number): Promise<void>
+  tagOf(key: string): string
   between(least: number, most: number): number
   /** What the origin has now. */
   versionOf(key: string): Promise<number>
@@ -45,13 +46,13 @@ export class StreamUser {
 
   /** Reads a stream to its end, or leaves before. */
   async read(): Promise<void> {
-    const { between, now, pause, noteHow, cache, mayBeStale, seeReading, name } = this.#parts
+    const { between, now, pause, noteHow, cache, mayBeStale, seeReading, name, tagOf } = this.#parts
     const index = Math.floor(between(0, streamKeys.length))
     const key = streamKeys[index] as string
     const resumes = index % 2 === 1
     const most = between(0, 1) < 0.2 ? Math.floor(between(0, lengthOf(key))) : Infinity
     const isSlow = between(0, 1) < 0.1
-    const options: StreamOptions = { onProducerLost: resumes ? 'resume' : 'restart' }
+    const options: StreamOptions = { onProducerLost: resumes ? 'resume' : 'restart', tags: [tagOf(key)] }
     const produce = (context: ProducerContext): AsyncGenerator<Chunk> => this.#produce(key, context)
     const iterator = cache.stream(key, produce, options)[Symbol.asyncIterator]()
 

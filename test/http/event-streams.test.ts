@@ -194,6 +194,29 @@ describe.each(['node', 'fetch'] as const)('an event stream, %s', (door) => {
     expect(runs).toHaveLength(1)
   })
 
+  test('who comes after a change of one of its groups has another run, in every process; those who read go on', async () => {
+    const fields = { ...SSE, 'Cache-Groups': '"news"' }
+    const { servers, runs, say, end } = await serveStream({ door, fields, processes: 3 })
+    say(event(1))
+    const first = await servers[0].follow()
+    const other = await servers[1].follow()
+    for (const each of [first, other]) await each.until(event(1))
+    const heard = new Promise<unknown>((resolve) => servers[0].cache.on('invalidated', resolve))
+    await servers[1].cache.invalidateTags('news')
+    await heard
+    const later = await Promise.all(servers.map((each) => each.follow()))
+    for (const each of later) await each.until(event(1))
+    expect(runs).toHaveLength(2)
+    say(event(2))
+    end()
+    for (const each of [first, other, ...later]) {
+      expect(await each.ended).toBe(true)
+      expect(each.text).toBe(events(1, 2))
+    }
+    for (const { get } of servers) expect((await get()).headers['cache-status']).toMatch('herdlock; hit')
+    expect(runs).toHaveLength(2)
+  })
+
   test('who leads a run with a Last-Event-ID gets it from the first event on, as do others: the handler sees no such field', async () => {
     const { servers, runs, say } = await serveStream({ door })
     say(events(1, 2))

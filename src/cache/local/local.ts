@@ -60,8 +60,8 @@ export class Local {
   /** Remembered failures, kept like values. Created at the first failure. */
   #failures: Memory | undefined
 
-  /** Called when tags have changed, or may have. Set by whoever hands out values before they are whole. */
-  onTagChange: () => void = () => {}
+  /** Of those who hand out values before they are whole. */
+  readonly #tagListeners = new Set<() => void>()
 
   /** `isAlone`: no other process takes part, so there are no messages. */
   constructor(
@@ -88,6 +88,16 @@ export class Local {
   /** The same of an entry of that key with these tags. */
   isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
     return this.#changes.noneMissedSince(since) && this.#noneHeardSince(since, key, tags)
+  }
+
+  /** Calls back when tags have changed, or may have, until the returned function is called. */
+  whenTagsChange(listener: () => void): () => void {
+    this.#tagListeners.add(listener)
+    return () => void this.#tagListeners.delete(listener)
+  }
+
+  #tellOfTags(): void {
+    for (const listener of this.#tagListeners) listener()
   }
 
   /** Readers make looks. Changes are reported to them from here. */
@@ -278,7 +288,7 @@ export class Local {
     this.#changes.ofTag(name)
     for (const memory of this.#memories) memory.deleteTagged(name)
     this.flights.closeAll()
-    this.onTagChange()
+    this.#tellOfTags()
   }
 
   /** The same, but entries with the tag become stale, at once or each at its own moment within `over` ms. */
@@ -289,7 +299,7 @@ export class Local {
     for (const memory of this.#memories) memory.expireTagged(name, (key) => now + spread(readable(key), over), now)
     this.backOff.clear() // which keys have the tag is known of those in memory only
     this.flights.closeAll()
-    this.onTagChange()
+    this.#tellOfTags()
   }
 
   /** Everything in the namespace of that path. */
@@ -320,7 +330,7 @@ export class Local {
     for (const memory of this.#memories) memory.clear()
     this.flights.closeAll()
     this.#looks?.revokeAll()
-    this.onTagChange()
+    this.#tellOfTags()
   }
 
   /** Changes are no longer announced: memory is trusted only for a moment. */

@@ -64,6 +64,8 @@ export class LoadRecord<V> implements LoaderContext<V> {
   allow: ((ms: number) => void) | undefined = undefined
   /** The lease under which the result is stored, if it is. Set when the load begins. */
   lease: Lease | undefined = undefined
+  /** The number of the last change that was known when the result was asked for. Set when the load begins. */
+  since = 0
   /** The flight that gets the result, if one does. */
   readonly flight: Waiter | undefined
   readonly #onDoNotShare: () => void

@@ -311,6 +311,7 @@ export class Refill<V> {
     const startedAt = clock.now()
     // Under a lease the claim is the earliest that Redis would refuse the result for.
     if (lease === localLease) this.#since = local.now
+    record.since = this.#since
     const load = (): Promise<V> =>
       runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
     const run = slot === undefined ? load : () => slot.run(load)

@@ -1,5 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Random } from '../../random.ts'
+import { readable } from '../../redis/entry-keys.ts'
+import type { Local } from '../local/local.ts'
 import { LoadRecord } from '../refill/loader-context.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import { allow, type HeldElsewhere, type PartialSharing } from './partial-sharing.ts'
@@ -13,13 +15,15 @@ import { PublishedLoad } from './published-load.ts'
  */
 export class PartialLoads implements PartialSharing {
   readonly #redis: RedisTier
+  readonly #local: Local
   readonly #clock: Clock
   readonly #random: Random
   readonly #closing: AbortSignal
   readonly #watching = new Map<string, Set<(held: HeldElsewhere) => void>>()
 
-  constructor(redis: RedisTier, clock: Clock, random: Random, closing: AbortSignal) {
+  constructor(redis: RedisTier, local: Local, clock: Clock, random: Random, closing: AbortSignal) {
     this.#redis = redis
+    this.#local = local
     this.#clock = clock
     this.#random = random
     this.#closing = closing
@@ -47,13 +51,23 @@ export class PartialLoads implements PartialSharing {
 
   async publish(context: unknown, maxBytes: number): Promise<Publication | undefined> {
     if (!(context instanceof LoadRecord)) return undefined
-    const { lease, fullKey: key } = context as LoadRecord<unknown>
+    const { lease, fullKey: key, tags, since } = context as LoadRecord<unknown>
     if (lease?.token === undefined) return undefined
+    const isUnchanged = (): boolean => this.#local.areTagsUnchanged(since, tags.map(readable))
     const log = this.#redis.streamLog(key, lease.token)
     const report = (error: unknown): void => this.#redis.reportOfStream(error)
     try {
-      const begun = await log.begin('restart', lease.grantedAt)
-      return begun && new Publication(log, { key, clock: this.#clock, maxBytes, report })
+      if (!isUnchanged() || (await log.begin('restart', lease.grantedAt)) === undefined) return undefined
+      const publication = new Publication(log, { key, clock: this.#clock, maxBytes, report })
+      // Who comes after a change of a tag has another load; those who read go on.
+      const look = (): void => {
+        if (isUnchanged()) return
+        publication.onPart()
+        void publication.released.then(() => lease.abandon())
+      }
+      void publication.released.then(this.#local.whenTagsChange(look))
+      look()
+      return publication
     } catch (error) {
       report(error)
       return undefined

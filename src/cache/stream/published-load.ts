@@ -37,6 +37,7 @@ export class PublishedLoad {
     this.#relay = new Relay(log, {
       ...{ clock, random, makeChunk, report },
       isRead: () => !this.#isOver,
+      isOutdated: async (_head, isPresent) => !isPresent,
       failureOf: ({ failure }) => failure && { reason: new RefillFailedError(key, failure) },
       whyLost: (why) => new ProducerLostError(key, why),
       onChange: () => this.#changes.beat(),

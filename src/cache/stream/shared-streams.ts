@@ -21,9 +21,9 @@ export class SharedStreams implements SessionHost {
   constructor(core: CacheCore, claims: Claims) {
     this.core = core
     this.#claims = claims
-    core.local.onTagChange = () => {
+    core.local.whenTagsChange(() => {
       for (const session of new Set(this.#byToken.values())) session.noteTagChanges()
-    }
+    })
   }
 
   /** Throws for options that cannot be honoured. */

@@ -237,10 +237,7 @@ const changing = new Set<string>()
  */
 async function change(): Promise<void> {
   const chance = random.uniform()
-  const changed =
-    chance < 0.1
-      ? ownKeys.filter((key) => !streamKeys.includes(key))
-      : [ownKeys[Math.floor(random.uniform() * ownKeys.length)] as string]
+  const changed = chance < 0.1 ? ownKeys : [ownKeys[Math.floor(random.uniform() * ownKeys.length)] as string]
   if (changed.some((key) => changing.has(key))) return
   for (const key of changed) changing.add(key)
   const from = now()
@@ -293,7 +290,7 @@ async function caller(): Promise<void> {
 }
 
 const streams = new StreamUser({
-  ...{ cache, name, now, pause, between, noteHow },
+  ...{ cache, name, now, pause, between, noteHow, tagOf },
   // A stream that is replayed while it is produced anew is not told apart.
   mayBeStale: (setup.options.staleWhileRevalidate ?? 0) + (setup.options.staleIfError ?? 0) > 0,
   versionOf: async (key) => Number((await origin.get(`version:${key}`)) ?? 0),

@@ -300,11 +300,27 @@ describe('Local', () => {
     ['a gap, which may have hidden one', (changed) => changed.outdateAll()],
   ])('tells of %s, which concerns nothing without tags', (_what, change) => {
     const told = vi.fn<() => void>()
-    local.onTagChange = told
+    const stop = local.whenTagsChange(told)
     const since = local.now
     change(local)
     expect(told).toHaveBeenCalledOnce()
     expect([['tag'], []].map((tags) => local.areTagsUnchanged(since, tags))).toEqual([false, true])
     expect(local.areTagsUnchanged(local.now, ['tag'])).toBe(true)
+    stop()
+    change(local)
+    expect(told).toHaveBeenCalledOnce()
+  })
+
+  it('knows of an entry whether it, or a tag of it, was changed, or may have been', () => {
+    const isUnchanged = (change: (local: Local) => void): boolean => {
+      const since = local.now
+      change(local)
+      return local.isUnchanged(since, 'a', ['tag'])
+    }
+    expect(isUnchanged((changed) => changed.forget('b'))).toBe(true)
+    expect(isUnchanged((changed) => changed.forgetTagged('other'))).toBe(true)
+    expect(isUnchanged((changed) => changed.forget('a'))).toBe(false)
+    expect(isUnchanged((changed) => changed.forgetTagged('tag'))).toBe(false)
+    expect(isUnchanged((changed) => changed.outdateAll())).toBe(false)
   })
 })
