@@ -63,6 +63,14 @@ function readingsOf(meter: Meter): Reading[] {
       read: ({ invalidValues }, observe) => observe(invalidValues),
     },
     {
+      instrument: counter(
+        'herdlock.cache.responses.unshared',
+        '{response}',
+        'Responses that a middleware did not share.',
+      ),
+      read: ({ unshared }, observe) => observe(unshared),
+    },
+    {
       instrument: counter('herdlock.cache.invalidations', '{invalidation}', 'Changes made here or told by others.'),
       read: ({ invalidations }, observe) => observe(invalidations),
     },

@@ -77,6 +77,12 @@ export const families: readonly Family[] = [
     read: ({ invalidValues }) => [{ value: invalidValues }],
   },
   {
+    name: 'herdlock_cache_unshared_responses_total',
+    help: 'Responses that a middleware did not share, for their own sake: private, uncacheable, too large.',
+    type: 'counter',
+    read: ({ unshared }) => [{ value: unshared }],
+  },
+  {
     name: 'herdlock_cache_invalidations_total',
     help: 'Invalidations, made by this process or told by another.',
     type: 'counter',

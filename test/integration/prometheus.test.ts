@@ -5,7 +5,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { createCache } from '../../src/cache/create-cache.ts'
 import { OverloadedError } from '../../src/errors.ts'
+import { singleFlight } from '../../src/middleware/node/single-flight.ts'
 import { collect } from '../../src/prometheus/collect.ts'
+import { listen } from '../http/support/serve.ts'
 import { cacheLab, gatedLoad, settled, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { parseScrape, type Scraped, valueOf } from '../support/parse-scrape.ts'
@@ -61,6 +63,22 @@ test('a scrape tells how calls were answered, from which tier, and how long load
   expect(valueOf(told, 'herdlock_redis_breaker', { cache: 'users', redis, state: 'closed' })).toBe(1)
   expect(valueOf(told, 'herdlock_redis_breaker', { cache: 'users', redis, state: 'open' })).toBe(0)
   expect(valueOf(told, 'herdlock_redis_errors_total', { cache: 'users', redis })).toBe(0)
+})
+
+test('responses that a middleware does not share are counted', async () => {
+  const cache = lab.cache({ name: 'pages' })
+  const registry = collected(cache)
+  const flight = singleFlight({ cache })
+  const { url } = await listen(
+    createServer((req, res) =>
+      flight(req, res, () => {
+        res.setHeader('Cache-Control', 'private')
+        res.end('yours')
+      }),
+    ),
+  )
+  for (let n = 0; n < 2; n++) expect(await (await fetch(url)).text()).toBe('yours')
+  expect(valueOf(await scrape(registry), 'herdlock_cache_unshared_responses_total', { cache: 'pages' })).toBe(2)
 })
 
 test('buckets grow to the count, in seconds', async () => {
