@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ProducerLostError } from '../../src/errors.ts'
-import { cacheLab, settled, warmUp } from '../support/cache-lab.ts'
+import { cacheLab, settled, subscribers, warmUp } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
 import { iterate, rest, shareStream } from '../support/read-stream.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
@@ -182,3 +182,25 @@ test('what is produced anew behind a stale stream is stored, though its tag was 
   await settled(cache)
   expect(await lab.cache().get('key')).toEqual(['new'])
 })
+
+test.each<[string, (cache: Cache) => Promise<void>, string]>([
+  ['nothing changes', async () => {}, 'a'],
+  ['its tag is changed', (cache) => cache.invalidateTags('tag'), 'new'],
+])(
+  'messages are lost while %s: Redis is asked whether who comes later is to have another producer',
+  async (_what, change, expected) => {
+    const [producing, reading, changing] = [lab.cache(), lab.cache(), lab.cache()]
+    await warmUp(lab.redis, producing, reading, changing)
+    const next = toldProducer<string>()
+    next.say('new')
+    const { told, own, other } = await shareStream(producing, reading, { tags: ['tag'] }, next.producer)
+    await lab.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await change(changing)
+    await eventually('messages arrive again', async () => (await subscribers(lab.redis)) === 3)
+    const laters = [producing, reading].map((cache) => iterate(cache, next.producer, { tags: ['tag'] }))
+    for (const each of laters) expect(await each.next()).toEqual({ done: false, value: expected })
+    expect(next.runs).toHaveLength(expected === 'new' ? 1 : 0)
+    for (const each of [told, next]) each.end()
+    for (const each of [own, other, ...laters]) expect(await rest(each)).toEqual([])
+  },
+)

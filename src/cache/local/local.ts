@@ -79,13 +79,13 @@ export class Local {
     this.sync = { until: isAlone ? Infinity : -Infinity }
   }
 
-  /** Whether no change of these tags has been heard of, or may have been missed, since the change number `since`. */
-  areTagsUnchanged(since: number, tags: readonly string[]): boolean {
-    if (tags.length === 0) return true
-    return this.#changes.noneMissedSince(since) && this.#changes.noneOfTagsSince(since, tags)
+  /** Whether a change of these tags has been heard of since the change number `since`; `undefined`: it may have been missed. */
+  areTagsChanged(since: number, tags: readonly string[]): boolean | undefined {
+    if (!this.#changes.noneOfTagsSince(since, tags)) return true
+    return tags.length === 0 || this.#changes.noneMissedSince(since) ? false : undefined
   }
 
-  /** The same of an entry of that key with these tags. */
+  /** Whether no change of an entry of that key with these tags has been heard of, or may have been missed, since then. */
   isUnchanged(since: number, key: string, tags: readonly string[]): boolean {
     return this.#changes.noneMissedSince(since) && this.#noneHeardSince(since, key, tags)
   }

@@ -323,10 +323,13 @@ export class RedisTier {
     return (this.#members[0] as RedisMember).streamLog(key, token)
   }
 
-  /** Whether one of the tags was changed since the instant `since`, in µs on Redis's clock, as far as can be told. Never rejects. */
-  async areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean> {
+  /**
+   * Whether one of the tags was changed since the instant `since`, in µs on Redis's clock; `undefined` where Redis cannot be
+   * asked. Never rejects.
+   */
+  areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean | undefined> {
     const [first] = this.#members as [RedisMember]
-    return (await first.attempt((store) => store.areTagsChangedSince(forms, since))) ?? false
+    return first.attempt((store) => store.areTagsChangedSince(forms, since))
   }
 
   /** Reports a failure of a stream's Redis, once in a while. */

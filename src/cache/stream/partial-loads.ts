@@ -7,6 +7,7 @@ import type { RedisTier } from '../shared/tier.ts'
 import { allow, type HeldElsewhere, type PartialSharing } from './partial-sharing.ts'
 import { Publication } from './publication.ts'
 import { PublishedLoad } from './published-load.ts'
+import { WatchedTags } from './watched-tags.ts'
 
 /**
  * What loads make piece by piece. A load whose result is of use before it is whole publishes it by a log, as a stream does;
@@ -53,20 +54,21 @@ export class PartialLoads implements PartialSharing {
     if (!(context instanceof LoadRecord)) return undefined
     const { lease, fullKey: key, tags, since } = context as LoadRecord<unknown>
     if (lease?.token === undefined) return undefined
-    const isUnchanged = (): boolean => this.#local.areTagsUnchanged(since, tags.map(readable))
+    const witnesses = { local: this.#local, redis: this.#redis }
+    const watched = new WatchedTags(witnesses, () => tags.map(readable), since, lease)
     const log = this.#redis.streamLog(key, lease.token)
     const report = (error: unknown): void => this.#redis.reportOfStream(error)
     try {
-      if (!isUnchanged() || (await log.begin('restart', lease.grantedAt)) === undefined) return undefined
+      if ((await watched.areChanged()) || (await log.begin('restart', lease.grantedAt)) === undefined) return undefined
       const publication = new Publication(log, { key, clock: this.#clock, maxBytes, report })
       // Who comes after a change of a tag has another load; those who read go on.
-      const look = (): void => {
-        if (isUnchanged()) return
+      const look = async (): Promise<void> => {
+        if (!(await watched.areChanged())) return
         publication.onPart()
         void publication.released.then(() => lease.abandon())
       }
-      void publication.released.then(this.#local.whenTagsChange(look))
-      look()
+      void publication.released.then(this.#local.whenTagsChange(() => void look()))
+      await look()
       return publication
     } catch (error) {
       report(error)

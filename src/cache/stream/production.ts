@@ -11,6 +11,7 @@ import { tagsOf } from '../local/lifetime.ts'
 import { describeFailure } from '../refill/describe-failure.ts'
 import { makeChunk } from './chunks.ts'
 import type { Caller, ProducerContext } from './options.ts'
+import { WatchedTags } from './watched-tags.ts'
 
 export interface ProductionParts {
   readonly core: CacheCore
@@ -42,6 +43,9 @@ export class Production {
   /** `leaving`: it is found out whether anybody reads elsewhere. Nobody joins then. */
   #phase: 'running' | 'leaving' | 'over' = 'running'
   #isDetached = false
+  readonly #tags: WatchedTags
+  /** Whether a tag was changed is being asked so often. */
+  #questions = 0
   /** Set while the last reader here has left, until the producer is to be stopped. */
   #linger: Timer | undefined
   /** Ends the wait for the next chunk. */
@@ -49,7 +53,9 @@ export class Production {
 
   constructor(parts: ProductionParts) {
     this.#parts = parts
-    const { core, caller, tape, log, refill, report } = parts
+    const { core, caller, tape, log, refill, report, since } = parts
+    const names = (): readonly string[] => tagsOf(caller.settings.entry, refill.context)
+    this.#tags = new WatchedTags(core, names, since, refill.context.lease)
     this.#bytes = tape.chunks.reduce((bytes, { frame }) => bytes + frame.length - 1, 0)
     if (log !== undefined) {
       const onUnread = (): void => this.#noteUnread()
@@ -61,16 +67,18 @@ export class Production {
     this.#watch(refill.context.signal)
   }
 
-  /** Whether who asks now is to read this: it has not failed, is not about to stop, and no change of a tag has overtaken it. */
+  /** Whether who asks now is to read this: it has not failed, is not about to stop, and surely no change of a tag has overtaken it. */
   get isJoinable(): boolean {
-    if (this.#phase !== 'running' || this.#isDetached) return false
+    if (this.#phase !== 'running' || this.#isDetached || this.#questions > 0) return false
     return this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
   }
 
-  /** Changes have been heard of. Where one was of one of its tags, it is detached. */
-  detachIfChanged(): void {
-    const { core, caller, refill, since } = this.#parts
-    if (!core.local.areTagsUnchanged(since, tagsOf(caller.settings.entry, refill.context))) this.detach()
+  /** Changes have been heard of, or missed. Where one was of one of its tags, it is detached. Never rejects. */
+  async detachIfChanged(): Promise<void> {
+    if (this.#isDetached) return
+    this.#questions++
+    if (await this.#tags.areChanged()) this.detach()
+    this.#questions--
   }
 
   /** A change has overtaken it: those who read go on, and those who come later have a producer of their own. */
@@ -170,7 +178,7 @@ export class Production {
     tape.end = {}
     onChange()
     await this.#appender?.end({})
-    this.detachIfChanged() // of those that its producer has named
+    await this.detachIfChanged() // of those that its producer has named
     if (tape.start > 0 || this.#isDetached) return refill.abandon() // the beginning is not at hand, or it is too old
     await refill.settle(tape.chunks.map((chunk) => chunk.read())).catch(() => {}) // its readers have it
   }

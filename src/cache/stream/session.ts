@@ -119,8 +119,9 @@ export class Session implements Place {
 
   /** Changes of tags have been heard of: who comes after one that concerns what is produced here has another producer. */
   noteTagChanges(): void {
-    if (!this.#core.local.areTagsUnchanged(this.#since, this.#tags)) this.#isOutdated = true
-    this.#production?.detachIfChanged()
+    const isChanged = this.#core.local.areTagsChanged(this.#since, this.#tags)
+    if (isChanged === true || (isChanged === undefined && this.#production === undefined)) this.#isOutdated = true
+    void this.#production?.detachIfChanged()
   }
 
   add(reader: Reader): void {
@@ -260,7 +261,7 @@ export class Session implements Place {
         if (frames.length === 0) return undefined
         tape.chunks.push(...frames.map(makeChunk))
       }
-      const isOutdated = begun.chunks > 0 && (await redis.areTagsChangedSince(this.#tags, begun.head.beganAt))
+      const isOutdated = begun.chunks > 0 && ((await redis.areTagsChangedSince(this.#tags, begun.head.beganAt)) ?? true)
       return { tape, log, isOutdated }
     } catch (error) {
       redis.reportOfStream(error)

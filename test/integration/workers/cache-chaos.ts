@@ -91,13 +91,21 @@ subscribe('tracing:herdlock:claim:start', (message) => {
   claimedAt.set((message as { key: string }).key, now())
   claimsBegun.set(message as object, now())
 })
-/** When the leases were asked for under which nothing has been produced yet, oldest first. */
-const leasesAsked = new Map<string, number[]>()
+/** By key, the lease that was given last: when it was asked for, and when it was given. */
+const leases = new Map<string, { readonly askedAt: number; readonly givenAt: number }>()
+/** ms within which a producer begins that has one. */
+const AT_ONCE = 500
 subscribe('tracing:herdlock:claim:asyncEnd', (message) => {
   const { key, state } = message as { key: string; state: string }
   const askedAt = claimsBegun.get(message as object)
-  if (state === 'leased' && askedAt !== undefined) leasesAsked.set(key, [...(leasesAsked.get(key) ?? []), askedAt])
+  if (state === 'leased' && askedAt !== undefined) leases.set(key, { askedAt, givenAt: now() })
 })
+/** When the lease was asked for under which a producer of the key begins now. */
+function leaseAskedAt(key: string): number | undefined {
+  const { askedAt, givenAt } = leases.get(key) ?? { askedAt: undefined, givenAt: -Infinity }
+  leases.delete(key)
+  return now() - givenAt < AT_ONCE ? askedAt : undefined
+}
 
 class LoaderError extends Error {
   override readonly name = 'LoaderError'
@@ -290,11 +298,10 @@ async function caller(): Promise<void> {
 }
 
 const streams = new StreamUser({
-  ...{ cache, name, now, pause, between, noteHow, tagOf },
+  ...{ cache, name, now, pause, between, noteHow, tagOf, leaseAskedAt },
   // A stream that is replayed while it is produced anew is not told apart.
   mayBeStale: (setup.options.staleWhileRevalidate ?? 0) + (setup.options.staleIfError ?? 0) > 0,
   versionOf: async (key) => Number((await origin.get(`version:${key}`)) ?? 0),
-  leaseAskedAt: (key) => leasesAsked.get(key)?.shift(),
   seeReading: (reading) => see('readings', reading),
   seeLoad(load) {
     see('loads', load)
