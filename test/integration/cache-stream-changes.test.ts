@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { ProducerLostError } from '../../src/errors.ts'
 import { cacheLab, settled, subscribers, warmUp } from '../support/cache-lab.ts'
+import { deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
-import { iterate, rest, shareStream } from '../support/read-stream.ts'
+import { iterate, rest, shareStream, unused } from '../support/read-stream.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { toldProducer } from '../support/told-producer.ts'
 
@@ -181,6 +182,31 @@ test('what is produced anew behind a stale stream is stored, though its tag was 
   await eventually('its ttl has ended', async () => (await reads()) && next.runs.length > 0)
   await settled(cache)
   expect(await lab.cache().get('key')).toEqual(['new'])
+})
+
+test('a change of its tag from before the producer began is none of its run, however long its reader had waited', async () => {
+  const [loading, producing, third] = [lab.cache(), lab.cache(), lab.cache()]
+  await warmUp(lab.redis, loading, producing, third)
+  const tags = ['tag']
+  const gate = deferred<string[]>()
+  const loaded = loading.getOrRefill('key', () => gate.promise, { tags })
+  const isWaitedFor = async (): Promise<boolean> =>
+    (await lab.redis.command('EXISTS', `${lab.prefix}:{key}:waiters`)) === 1
+  await eventually('it loads', async () => (await lab.keys()).includes(`${lab.prefix}:{key}:lease`))
+  const next = toldProducer<string>()
+  next.say('a')
+  const reader = iterate(producing, next.producer, { tags })
+  const first = reader.next()
+  await eventually('the reader waits', isWaitedFor)
+  await producing.invalidateTags('tag')
+  gate.resolve(['old'])
+  await loaded
+  expect(await first).toEqual({ done: false, value: 'a' })
+  await producing.invalidateTags('other')
+  const later = iterate(third, unused, { tags })
+  expect(await later.next()).toEqual({ done: false, value: 'a' })
+  next.end()
+  for (const each of [reader, later]) expect(await rest(each)).toEqual([])
 })
 
 test.each<[string, (cache: Cache) => Promise<void>, string]>([

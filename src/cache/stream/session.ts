@@ -30,8 +30,8 @@ export interface SessionHost {
   /** The session that produces or follows the run under that token in this process. */
   runOf(token: string): Session | undefined
   noteRun(token: string, session: Session): void
-  /** A session without readers, for a stream that is produced anew while they have an older one. `since`: when it was asked for. */
-  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>, since: number): void
+  /** A session without readers, for a stream that is produced anew while they have an older one. */
+  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void
   ended(session: Session): void
 }
 
@@ -60,7 +60,7 @@ export class Session implements Place {
   #isOutdated = false
   /** The number of the last change that was known when the last claim was sent. */
   #askedSince = 0
-  /** The same of the claim from which on the run is read that is read now, over all who have gone on with it. */
+  /** The same when the run was asked for that is read now, over all who have gone on with it. */
   #since = 0
   /** Whether the producer is lost, and no other one known yet. */
   isLost = false
@@ -86,9 +86,8 @@ export class Session implements Place {
     this.#noteFlight()
   }
 
-  /** Produces at once what was asked for when `since` was the number of the last change. */
-  startWith(refill: ClaimedRefill<Chunks>, since: number): void {
-    this.#askedSince = since
+  /** Produces it at once. */
+  startWith(refill: ClaimedRefill<Chunks>): void {
     this.#run(() => this.#produce(refill))
     this.#noteFlight()
   }
@@ -180,7 +179,7 @@ export class Session implements Place {
     if (claim.stale !== undefined) this.#replay(claim.stale)
     if (claim.state === 'busy') return claim.stale === undefined ? this.#follow(claim, former) : undefined
     const refill = claim.refill as ClaimedRefill<Chunks>
-    if (claim.stale !== undefined) return this.#host.produceApart(this.#caller, refill, this.#askedSince)
+    if (claim.stale !== undefined) return this.#host.produceApart(this.#caller, refill)
     return this.#produce(refill, former)
   }
 
@@ -229,7 +228,7 @@ export class Session implements Place {
       const isOutdated = !this.#core.local.isUnchanged(this.#since, this.key, this.#tags)
       return { tape: this.#tapeOf(former.run, former.chunks, former.from), log: undefined, isOutdated }
     }
-    this.#since = this.#askedSince
+    this.#since = refill.context.since
     if (begun !== undefined) return begun
     return { tape: this.#tapeOf(this.#core.random.token()), log: undefined }
   }

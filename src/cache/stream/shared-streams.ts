@@ -68,11 +68,11 @@ export class SharedStreams implements SessionHost {
     return this.#claims.claim(question)
   }
 
-  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>, since: number): void {
+  produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void {
     const { settings } = caller
     const session = new Session(this, { ...caller, settings: { ...settings, keep: true } })
     this.#apart.add(session)
-    session.startWith(refill, since)
+    session.startWith(refill)
     if (session.hasFlight) this.#joinable.set(caller.key, session)
   }
 
