@@ -18,6 +18,8 @@ type Intercepted = ReturnType<NestInterceptor['intercept']>
 
 /** Set on handlers that are excluded. */
 const STAYS_OUT = 'herdlock.staysOut'
+/** Nest's own metadata key of `@Sse()`. */
+const SSE = '__sse__'
 /** Nest's own metadata key of `@Version()` and `@Controller({ version })`. */
 const VERSION = '__version__'
 
@@ -27,7 +29,8 @@ const VERSION = '__version__'
  * options of a handler override those of its controller; `false` excludes a handler. Obeys Cache-Control as a shared
  * cache: RFC 9111.
  *
- * Guards run for every request. Pipes and inner interceptors run only when the handler runs.
+ * Guards run for every request. Pipes and inner interceptors run only when the handler runs. An `@Sse()` handler is left
+ * alone: Nest begins to answer before it asks interceptors.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
  */
@@ -47,7 +50,7 @@ export function SingleFlight(options: FlightOptions | false = {}): ClassDecorato
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Awaited<Intercepted>> {
-      if (context.getType() !== 'http' || Reflect.hasMetadata(STAYS_OUT, context.getHandler())) return next.handle()
+      if (context.getType() !== 'http' || staysOut(context.getHandler())) return next.handle()
       const flight = this.#flightFor(versionOf(context))
       const { req, res, goOn } = exchangeOf(context)
       // Does not return for a request that is answered without its handler.
@@ -69,6 +72,11 @@ export function SingleFlight(options: FlightOptions | false = {}): ClassDecorato
   Inject(Cache)(FlightInterceptor, undefined, 0)
   Inject(OPTIONS)(FlightInterceptor, undefined, 1)
   return UseInterceptors(mixin(FlightInterceptor))
+}
+
+/** Excluded by its own decorator, or answered by Nest at once. */
+function staysOut(handler: ReturnType<ExecutionContext['getHandler']>): boolean {
+  return [STAYS_OUT, SSE].some((key) => Reflect.hasMetadata(key, handler))
 }
 
 /** The version of the handler; empty if it has none. */

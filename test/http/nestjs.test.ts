@@ -23,7 +23,7 @@ import {
 import { NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
-import { type Observable, of } from 'rxjs'
+import { delay, type Observable, of } from 'rxjs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { type Cache, HerdlockModule, type HerdlockOptions, SingleFlight } from '../../src/nestjs.ts'
@@ -270,6 +270,24 @@ describe.each(Object.entries(ADAPTERS))('on %s', (platform, adapter) => {
     }
     expect(runs).toBe(2)
     for (const run of ['run 3', 'run 4']) expect((await get('/events'))[1]).toContain(`data: ${run}`)
+  })
+
+  test('events are each client’s own also where event streams are shared: Nest answers them before it asks', async () => {
+    let runs = 0
+    @Controller()
+    @SingleFlight({ ttl: 60_000, shareEventStreams: true })
+    class Pages {
+      @Sse('events')
+      @Header('SingleFlight-Cache-Control', 'max-age=60')
+      events(): Observable<object> {
+        return of({ data: `run ${++runs}` }).pipe(delay(20))
+      }
+    }
+    const { request } = await serve(Pages)
+    const answers = await Promise.all([1, 2, 3].map(() => request('/events')))
+    expect(answers.map(({ status, complete }) => [status, complete])).toEqual([1, 2, 3].map(() => [200, true]))
+    for (const { body } of answers) expect(body).toMatch(/data: run [123]\n/)
+    expect(runs).toBe(3)
   })
 
   test('the client whose request runs the handler may leave', async () => {
