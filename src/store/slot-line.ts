@@ -162,11 +162,12 @@ export class SlotLine {
   noteFigures([held, inLine, endsIn]: readonly number[]): void {
     this.figures = { held: held as number, inLine: inLine as number }
     const after = Math.max(endsIn as number, 0) + AFTER_END + JITTER * this.#random.uniform()
-    const lookAt = this.#clock.now() + (this.#inbox.ready ? after : POLL)
+    const now = this.#clock.now()
     if (this.#places.size > 0) {
-      this.#lookAt = Math.min(lookAt, this.#lookAt) // slots that are extended again and again put no look off
+      // Slots that are extended again and again put no look off.
+      this.#lookAt = Math.min(now + (this.#inbox.ready ? after : POLL), this.#lookAt)
     } else {
-      this.#lookAt = held === 0 ? Infinity : lookAt // those who only watch have no slot to miss
+      this.#lookAt = held === 0 ? Infinity : now + after // a process that only watches has no slot to miss
     }
     this.#schedule()
   }
