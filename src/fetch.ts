@@ -1,5 +1,5 @@
 /**
- * The middleware for whatever answers a `Request` with a `Response`: on Node, Bun and Deno.
+ * The middleware for handlers that answer a `Request` with a `Response`: on Node, Bun and Deno.
  *
  * @module herdlock/fetch
  */

@@ -4,8 +4,8 @@ import { unitedVary } from '../rules/vary.ts'
 type OuterField = number | string | string[] | undefined
 
 /**
- * The fields of an answer beside what layers outside have set for this request: what the handler added to theirs is
- * joined to it. Vary is always joined: it names what anybody on the way has looked at.
+ * The fields of an answer, combined with those that outer layers have set for this request. The fields in `joins` add to
+ * the outer ones. Vary is always joined: it names what every layer has looked at.
  */
 export function besideOuterFields(
   outer: (name: string) => OuterField,

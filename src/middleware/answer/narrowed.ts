@@ -9,7 +9,7 @@ export interface NarrowingRequest {
   readonly narrowing: RequestFields
   readonly narrowed: boolean
   readonly isHead: boolean
-  /** The event of an event stream that the client has had last, as it says. */
+  /** The last event of an event stream that the client says it has. */
   readonly lastEventId: string | undefined
 }
 
@@ -28,8 +28,8 @@ export function selectionOf({ narrowing, isHead }: NarrowingRequest, selected: S
 }
 
 /**
- * What a client that asked for less gets of an answer that the handler makes for it alone: the handler was asked for the
- * whole, and says by Accept-Ranges that it would have sent a part.
+ * What a client that asked for less gets of an answer that the handler makes for it alone. The handler was asked for the
+ * whole. The client gets a part only if Accept-Ranges says that the handler would have sent one.
  */
 export function narrowedAnswer(
   request: NarrowingRequest,

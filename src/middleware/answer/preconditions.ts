@@ -2,7 +2,7 @@ import type { RequestFields } from '../rules/fields.ts'
 import { parseHttpDate } from '../rules/http-date.ts'
 import { entityTags, matchesStrongly, matchesWeakly } from '../rules/validators.ts'
 
-/** What of a response its validators are. */
+/** What preconditions look at in a response. */
 export interface Selected {
   readonly status: number
   readonly etag: string | undefined
@@ -13,8 +13,8 @@ export interface Selected {
 }
 
 /**
- * Whether the client of a GET or HEAD has what is stored, in the order of RFC 9110 section 13.2.2. If-Match and
- * If-Unmodified-Since are for the handler alone (RFC 9111 section 4.3.2): requests that have them never come here.
+ * Whether the client of a GET or HEAD already has what is stored, by the order of checks in RFC 9110 section 13.2.2.
+ * If-Match and If-Unmodified-Since are for the handler alone (RFC 9111 section 4.3.2): requests with them never come here.
  */
 export function isNotModified(headers: RequestFields, stored: Selected): boolean {
   if (stored.status < 200 || stored.status > 299) return false

@@ -3,12 +3,12 @@ import type { FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 import { type NarrowingRequest, selectionOf } from './narrowed.ts'
 
-/** What a client may get of a body. */
+/** Statuses of answers without the whole body. */
 const PARTIAL_CONTENT = 206
 const NOT_MODIFIED = 304
 const RANGE_NOT_SATISFIABLE = 416
 
-/** Fields of a 304, RFC 9110 section 15.4.5: what describes the body is left out, the client has it. */
+/** Fields about the body. A 304 leaves them out, because the client has the body: RFC 9110 section 15.4.5. */
 export const ABOUT_THE_BODY: ReadonlySet<string> = new Set([
   'content-length',
   'content-type',
@@ -17,7 +17,7 @@ export const ABOUT_THE_BODY: ReadonlySet<string> = new Set([
   'content-range',
 ])
 
-/** An answer that goes out whole. */
+/** An answer that is sent in one piece. */
 export interface Reply {
   readonly status: number
   readonly message: string
@@ -27,8 +27,8 @@ export interface Reply {
 
 /**
  * What a client gets of a stored response: all of it, a 304, or a part. `fields` are those of the answer, with Age and
- * Cache-Status. `isEncodedOutside`: a layer outside encodes what goes out; a part of that would be a part of something
- * else (RFC 9110 section 14.1.2).
+ * Cache-Status. `isEncodedOutside`: an outer layer may encode the answer. Then no part is sent, because it would be a part
+ * of something else (RFC 9110 section 14.1.2).
  */
 export function replyFrom(
   request: NarrowingRequest,
@@ -59,14 +59,14 @@ export function replyFrom(
 const WHOLE = { kind: 'whole' } as const
 const REPLACED_FOR_PART: ReadonlySet<string> = new Set(['content-length', 'content-range'])
 
-/** The fields of a part of what `fields` describe. */
+/** `fields` changed so that they describe a part of the body. */
 export function partFields(fields: FieldBlock, part: { start: number; end: number; size: number }): FieldBlock {
   const { start, end, size } = part
   const range = `bytes ${start}-${end}/${size}`
   return withoutNames(fields, REPLACED_FOR_PART, 'Content-Range', range, 'Content-Length', String(end - start + 1))
 }
 
-/** Where in the body of an event stream that follows what the client has had already. */
+/** Where the events that the client does not have yet begin in the body of an event stream. */
 function placeToResume({ lastEventId, isHead }: NarrowingRequest, stored: StoredResponse): number {
   if (lastEventId === undefined || isHead || stored.get('content-encoding') !== undefined) return 0
   return placeAfterEvent(stored.body, lastEventId)
@@ -80,7 +80,7 @@ const OF_THE_WHOLE: ReadonlySet<string> = new Set([
   'surrogate-control',
 ])
 
-/** The fields of what follows an event of a stream: whoever else keeps it must not take it for the whole. */
+/** The fields of the rest of a stream after an event. No other cache may take that rest for the whole. */
 export function resumedFields(fields: FieldBlock): FieldBlock {
   const kept = withoutNames(fields, OF_THE_WHOLE, 'Cache-Control', 'no-store')
   return kept.filter((_, index) => !isDirective(kept[index - (index % 2)]) || index >= kept.length - 2)

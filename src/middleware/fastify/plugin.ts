@@ -9,21 +9,21 @@ import { systemRandom } from '../../random.ts'
 import { createMiddleware, type Middleware, type SingleFlightOptions } from '../node/single-flight.ts'
 import type { Doors } from '../reception.ts'
 
-/** Options of one route, which count before those of the plugin. Its responses are in the cache of the plugin. */
+/** Options of one route. They override those of the plugin. The route's responses are in the plugin's cache. */
 export interface RouteFlightOptions extends Omit<SingleFlightOptions, 'cache'> {
   cache?: undefined
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the plugin `herdlock/fastify` has put there. */
+    /** Added by the plugin `herdlock/fastify`. */
     readonly herdlock: {
       /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
       readonly cache: Cache
     }
   }
   interface FastifyContextConfig {
-    /** `false`: the plugin leaves the requests of this route alone. Else what it does otherwise for them. */
+    /** `false`: the plugin ignores the requests of this route. Otherwise, the options for them. */
     singleFlight?: false | RouteFlightOptions | undefined
   }
 }
@@ -31,9 +31,9 @@ declare module 'fastify' {
 type OnRequest = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void
 
 /**
- * The plugin that answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in this process
- * and, with Redis in the cache, in all others. Obeys the Cache-Control of answers as a shared cache: RFC 9111. It acts on
- * the routes of the scope in which it is registered, and of those below.
+ * The plugin that answers GET and HEAD from a cache. One handler run serves all requests that arrive meanwhile, in this
+ * process and, with Redis in the cache, in all others. Obeys the Cache-Control of answers as a shared cache: RFC 9111.
+ * Acts on the routes of the scope that registers it, and of the scopes below.
  *
  * Fails to register with a TypeError or RangeError for options that cannot be honoured.
  */
@@ -42,14 +42,14 @@ export const herdlock: FastifyPluginAsync<SingleFlightOptions> = createPlugin({
   random: systemRandom,
 })
 
-/** `herdlock` with the doors in the caller's hands. */
+/** `herdlock` with the caller's clock and random source. */
 export function createPlugin(doors: Doors): FastifyPluginAsync<SingleFlightOptions> {
   const plugin: FastifyPluginAsync<SingleFlightOptions> = async (scope, options) => {
     const flight = createMiddleware(options, doors)
     const { cache } = flight
     const ofRoutes = new Map<RouteFlightOptions, Middleware>()
 
-    /** That of a route, by what its `config` says. */
+    /** The middleware of a route, chosen by its `config`. */
     function flightFor(own: false | RouteFlightOptions | undefined): Middleware | undefined {
       if (own === undefined) return flight
       if (own === false) return undefined
@@ -78,7 +78,7 @@ export function createPlugin(doors: Doors): FastifyPluginAsync<SingleFlightOptio
       for (const each of [...ofRoutes.values(), flight]) await each.close()
     })
   }
-  // As fastify-plugin does it: what is registered is there for the scope that registers it, and its version is checked.
+  // As fastify-plugin does: the plugin acts on the scope that registers it, and Fastify's version is checked.
   return Object.assign(plugin, {
     [Symbol.for('skip-override')]: true,
     [Symbol.for('fastify.display-name')]: 'herdlock',
@@ -87,8 +87,8 @@ export function createPlugin(doors: Doors): FastifyPluginAsync<SingleFlightOptio
 }
 
 /**
- * Shows on Node's response what hooks before ours have set on the reply, which Fastify keeps until the handler's answer goes
- * out. The function returned takes it back.
+ * Copies to Node's response the fields that earlier hooks have set on the reply. Fastify keeps them until the handler's
+ * answer goes out. The returned function removes them again.
  */
 function showFields(reply: FastifyReply): () => void {
   const res: ServerResponse = reply.raw

@@ -1,19 +1,19 @@
 import type { Outlet, OutletListener } from '../fill/sink.ts'
 
-/** Bytes that wait in a stream for a reader who takes nothing, before it says that it is full. */
+/** Bytes that may wait in a stream for its reader. With more, the stream says that it is full. */
 const HIGH_WATER_MARK = 64 * 1024
 
-/** Where a body goes: to whoever reads a `Response`. */
+/** Takes the body for the reader of a `Response`. */
 export interface BodyOutlet extends Outlet {
   /** The body of that response. */
   readonly stream: ReadableStream<Uint8Array> | null
-  /** The reader gets an error in place of what is left. */
+  /** The reader gets an error instead of the rest. */
   fail(reason: unknown): void
 }
 
 /**
- * A response's body as its reader takes it. Each reader gets bytes of its own: what it does to them, or whether it hands
- * their memory on, is nobody else's affair.
+ * A response's body at the pace of its reader. Each reader gets its own bytes. It may change them or give their memory
+ * away, and no other reader notices.
  */
 export class BodyStream implements BodyOutlet {
   readonly stream: ReadableStream<Uint8Array>
@@ -39,7 +39,7 @@ export class BodyStream implements BodyOutlet {
     return (this.#controller.desiredSize ?? 0) > 0
   }
 
-  /** What is written can be read at once. */
+  /** Does nothing: written bytes can be read at once. */
   flush(): void {}
 
   end(chunk?: Buffer): void {

@@ -1,4 +1,4 @@
-/** Who gets the answer of a run. */
+/** The receiver of a run's answer. */
 export interface Asker {
   readonly hasLeft: boolean
   answer(response: Response): void
@@ -7,7 +7,7 @@ export interface Asker {
   whenGone(callback: (reason: unknown) => void): void
 }
 
-/** Who waits for the response to a request: gets one or an error, once, unless it leaves before. */
+/** A caller that waits for the response to a request. It gets a response or an error, once, unless it leaves before. */
 export class Client implements Asker {
   readonly response: Promise<Response>
   readonly #signal: AbortSignal

@@ -9,13 +9,13 @@ import type { FetchRequest } from './fetch-request.ts'
 import { checkResponse, headOf, relabelled, responseOf } from './responses.ts'
 import type { Route } from './route.ts'
 
-/** A `Request` as it comes. */
+/** A `Request` that has just come in. */
 export class FetchArrival implements Arrival<Request> {
   readonly request: FetchRequest
   readonly isAnswered = false
   readonly waitUntil: WaitUntil | undefined
   readonly #route: Route
-  /** What comes of it; set by one of the three functions, once. */
+  /** The answer. Set once, by one of the three functions below. */
   #response: Response | Promise<Response> | undefined
 
   constructor(request: FetchRequest, route: Route, waitUntil: WaitUntil | undefined) {

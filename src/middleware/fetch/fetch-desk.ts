@@ -7,7 +7,7 @@ import type { FetchRequest } from './fetch-request.ts'
 import { responseOf } from './responses.ts'
 import type { Route } from './route.ts'
 
-/** Where requests come in, whichever way they go on. */
+/** Receives `Request`s, whichever way they reach their handler. */
 export class FetchDesk {
   readonly cache: Cache
   readonly #reception: Reception<Request>
@@ -18,7 +18,7 @@ export class FetchDesk {
     this.cache = this.#reception.cache
   }
 
-  /** Answers most hits where nothing is outside, at the least cost. What it leaves unanswered is looked at in full. */
+  /** Answers most hits at the least cost, where no outer layer is. `receive` handles the requests that this leaves. */
   plainHit(request: FetchRequest): Response | undefined {
     if (!this.#reception.knowsPlainHits || request.method !== 'GET') return undefined
     const host = request.plainHost

@@ -111,7 +111,7 @@ export class FetchEdge implements Edge {
     return this.#route.besideOuter(removed, joins, fields)
   }
 
-  /** What goes wrong here concerns this client alone. */
+  /** An error here affects this client alone. */
   #answerWith(make: () => Response): void {
     if (this.isOver) return
     try {
@@ -121,7 +121,7 @@ export class FetchEdge implements Edge {
     }
   }
 
-  /** In the request's own asynchronous context: what looks up "the current user" there must never find another's. */
+  /** Runs in the request's own asynchronous context: code that looks up "the current user" must never find another one. */
   #within(action: () => void): void {
     this.#scope.runInAsyncScope(action)
   }

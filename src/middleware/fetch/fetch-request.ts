@@ -2,13 +2,13 @@ import type { RequestView } from '../request/request-view.ts'
 import { TELLING } from '../request/telling-fields.ts'
 import type { RequestFields } from '../rules/fields.ts'
 
-/** A `Request` as keys and rules look at it. Reads nothing before it is asked for: most hits need little. */
+/** A `Request` as keys and rules see it. Reads each part only when it is needed: most hits need little. */
 export class FetchRequest implements RequestView<Request> {
   readonly native: Request
-  /** What takes a part off the URL makes another request of it, and does not say so. */
+  /** A router that cuts a part off the URL makes a new request, and does not say so. */
   readonly mount: undefined
   readonly #url: string
-  /** Where in the URL host and path begin. */
+  /** Where host and path begin in the URL. */
   readonly #hostAt: number
   readonly #pathAt: number
   #headers: RequestFields | undefined
@@ -38,7 +38,7 @@ export class FetchRequest implements RequestView<Request> {
     return this.target
   }
 
-  /** With the host that the URL has in `:authority`, as in HTTP/2, where Host says something else. */
+  /** If Host differs from the host in the URL, `:authority` has the latter, as in HTTP/2. */
   get headers(): RequestFields {
     if (this.#headers !== undefined) return this.#headers
     const fields: Record<string, string> = Object.create(null) as Record<string, string>
@@ -49,7 +49,7 @@ export class FetchRequest implements RequestView<Request> {
     return (this.#headers = fields)
   }
 
-  /** Its host, if nothing else counts but its URL, as in most requests; undefined if there is more to be looked at. */
+  /** The host, if only the URL matters, as in most requests. Undefined if other fields matter too. */
   get plainHost(): string | undefined {
     const { headers } = this.native
     const host = this.#urlHost
@@ -68,7 +68,7 @@ export class FetchRequest implements RequestView<Request> {
     return this.#url.slice(this.#hostAt, this.#pathAt)
   }
 
-  /** Whether Host says what the URL does, which has no default port. */
+  /** Whether Host equals the host in the URL, which never has a default port. */
   #isOwnHost(host: string): boolean {
     const lower = host.toLowerCase()
     const port = this.isEncrypted ? ':443' : ':80'

@@ -15,47 +15,47 @@ import type { RunTerms } from './whole-request.ts'
 export interface FetchCall {
   readonly narrowing: NarrowingRequest
   readonly asker: Asker
-  /** Is handed a run whose client has left. */
+  /** Gets the promise of a run whose client has left. */
   readonly waitUntil: WaitUntil | undefined
-  /** In the asynchronous context of the request, whatever made the run go on. */
+  /** Acts in the asynchronous context of the request, whatever made the run go on. */
   within(action: () => void): void
   run(terms: RunTerms): Response | Promise<Response>
-  /** The fields of an answer from the store, beside what layers outside have set. */
+  /** The fields of a stored answer, combined with those that outer layers have set. */
   besideOuter(stored: StoredResponse, fields: FieldBlock): FieldBlock
 }
 
 /**
- * `before` the header; then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part of
- * it. `answered` otherwise: what comes goes nowhere. `off`: nobody listens.
+ * `before` the header. Then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part.
+ * `answered`: the client has its answer, and what still comes is dropped. `off`: nobody listens.
  */
 type State = 'before' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
 
-/** A run of a handler that answers with a `Response`, whose body is read here and handed on piece by piece. */
+/** A run of a handler that answers with a `Response`. Its body is read here and passed on piece by piece. */
 export class FetchRun implements Source, OutletListener {
-  /** They see the response only after us. */
+  /** Outer layers see the response only after us. */
   readonly hasOuterLayers = false
   readonly #call: FetchCall
   readonly #observer: SourceObserver
   readonly #terms: SourceTerms
   /** Aborted once nobody needs the answer. */
   readonly #controller = new AbortController()
-  /** Resolves when the run concerns nobody but its own client. */
+  /** Resolves when the run concerns only its own client. */
   readonly #over: Promise<void>
   #settleOver!: () => void
   #state: State = 'before'
   #response: Response | undefined
   #pieces: Pieces | undefined
   #outlet: BodyOutlet | undefined
-  /** Header fields beside the handler's. */
+  /** Header fields added to the handler's. */
   readonly #own = new Map<string, string>()
   #held: Buffer[] = []
-  /** The handler has said all, or will say nothing more. */
+  /** The handler has written everything, or will write nothing more. */
   #ended = false
   #clientLeft = false
-  /** Set while the observer decides on the header: what it stops is stopped then. */
+  /** Set while the observer decides on the header. A `stop` in that time takes effect afterwards. */
   #isAnnouncing = false
   #mayStop = false
-  /** Others hold up the run; its own client takes nothing now. */
+  /** `#isPaused`: other readers hold up the run. `#isFull`: its own client takes nothing now. */
   #isPaused = false
   #isFull = false
   #goOn: () => void = () => {}
@@ -159,7 +159,7 @@ export class FetchRun implements Source, OutletListener {
     } else this.#observer.onCut(reason)
   }
 
-  /** Whether what the handler has still to say is for nobody. */
+  /** Whether nobody needs what the handler has still to write. */
   get #isUnwanted(): boolean {
     if (this.#ended) return false
     return this.#state === 'answered' || (this.#state === 'off' && (this.#clientLeft || this.#terms.isStandIn))
@@ -186,7 +186,7 @@ export class FetchRun implements Source, OutletListener {
     if (this.#announce(this.#response)) await this.#pump(this.#pieces)
   }
 
-  /** Shows the header to the observer, and does with it what that decides. Returns whether the body is read here. */
+  /** Shows the header to the observer and acts on its decision. Returns whether the body is read here. */
   #announce(response: Response): boolean {
     const head = headOf(response)
     let decision: HeadDecision = 'send'
@@ -211,7 +211,7 @@ export class FetchRun implements Source, OutletListener {
     return true
   }
 
-  /** Nobody but its own client is concerned: that gets the handler's own body. */
+  /** Only the run's own client is concerned. It gets the handler's own body. */
   #handOver(response: Response): void {
     this.#ended = true
     if (this.#clientLeft || this.#terms.isStandIn) response.body?.cancel().catch(() => {})
@@ -232,7 +232,7 @@ export class FetchRun implements Source, OutletListener {
     return this.#outlet
   }
 
-  /** The client gets what it asked for of an answer that is its own. */
+  /** Gives the client what it asked for of an answer that is for it alone. */
   #narrow(narrowed: Narrowed, { fields }: ResponseHead): void {
     const { asker } = this.#call
     const own = [...this.#own].flat()
@@ -295,7 +295,7 @@ export class FetchRun implements Source, OutletListener {
     return !this.#isFull
   }
 
-  /** Writes what of a piece belongs to the client's part; with its last byte the answer ends. */
+  /** Writes the bytes of a piece that belong to the client's part. The answer ends with the last of them. */
   #writePart(piece: Buffer): boolean {
     const { skip, left } = this.#part
     const bytes = piece.subarray(Math.min(skip, piece.length), skip + left)
@@ -318,7 +318,7 @@ export class FetchRun implements Source, OutletListener {
     this.#outlet?.fail(error)
   }
 
-  /** Read through a function where a call in between may have changed it. */
+  /** Reads the state where a call in between may have changed it. */
   #currentState(): State {
     return this.#state
   }

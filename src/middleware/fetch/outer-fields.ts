@@ -1,7 +1,7 @@
 import { besideOuterFields } from '../answer/beside-outer.ts'
 import type { Baseline, FieldBlock } from '../rules/fields.ts'
 
-/** The response fields that layers outside have set before us, for the request at hand. */
+/** The response fields that outer layers have set for this request before us. */
 export class OuterFields {
   readonly baseline: Baseline
 
@@ -10,7 +10,7 @@ export class OuterFields {
     this.baseline = baseline
   }
 
-  /** The fields of an answer from the store beside them: without those that the handler took away. */
+  /** The fields of a stored answer, combined with the outer ones that the handler did not remove. */
   beside(removed: readonly string[], joins: readonly string[], fields: FieldBlock): FieldBlock {
     const outer = new Map(this.baseline)
     const valueOf = (name: string): string | string[] | undefined => outer.get(name)

@@ -1,6 +1,6 @@
 /** The body of a handler's response, read piece by piece. */
 export interface Pieces {
-  /** A copy, because handlers use their memory again; undefined at the end. Rejects if the rest does not come. */
+  /** A copy, because handlers reuse their memory. Undefined at the end. Rejects if the rest does not come. */
   next(): Promise<Buffer | undefined>
   /** Nobody needs the rest. */
   cancel(): void
@@ -20,7 +20,7 @@ export function piecesOf(body: ReadableStream<unknown>): Pieces {
   }
 }
 
-/** Servers take strings, too, where the standard knows bytes alone. */
+/** Servers also take strings, although the standard allows only bytes. */
 function bytesOf(piece: unknown): Buffer {
   if (typeof piece === 'string') return Buffer.from(piece)
   if (piece instanceof Uint8Array) return Buffer.from(piece)

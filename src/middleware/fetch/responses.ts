@@ -10,12 +10,12 @@ export function mayHaveBody(status: number): boolean {
   return !BODILESS.has(status)
 }
 
-/** Whether a response is one that can be made anew: not `Response.error()`, nor the start of another protocol. */
+/** Whether a copy of a response can be made: not of `Response.error()`, nor of the start of another protocol. */
 function isFinal({ status }: Response): boolean {
   return status >= 200 && status <= 599
 }
 
-/** @throws TypeError for what is no response, or one whose body somebody has begun to read */
+/** @throws TypeError for a value that is no response, or for a response whose body is being read or was read */
 export function checkResponse(response: unknown): asserts response is Response {
   const made = response as Partial<Response> | null | undefined
   if (typeof made?.status !== 'number' || typeof made.headers?.forEach !== 'function') {
@@ -30,7 +30,7 @@ function kindOf(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a value of type ${typeof value}`
 }
 
-/** The header of a response. `Headers` keep each Set-Cookie a line of its own. */
+/** The header of a response. `Headers` keep each Set-Cookie in its own line. */
 export function headOf({ status, statusText, headers }: Response): ResponseHead {
   const fields: string[] = []
   headers.forEach((value, name) => fields.push(name, value))
@@ -57,7 +57,7 @@ export function responseOf({ status, message, fields, body }: Reply): Response {
   })
 }
 
-/** A plain object where each field has one line, which servers read fastest. */
+/** A plain object if each field has one line: servers read that fastest. */
 export function headersInit(fields: FieldBlock): Record<string, string> | Headers {
   const plain: Record<string, string> = {}
   for (let index = 0; index + 1 < fields.length; index += 2) {

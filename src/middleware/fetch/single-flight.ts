@@ -16,8 +16,8 @@ export interface SingleFlightOptions extends OptionsFor<Request> {}
 /** Options of one request. */
 export interface RequestOptions {
   /**
-   * Beside the option of the same name: is handed the work for this request that goes on after its response, for hosts
-   * that freeze a process once it has responded. It never rejects.
+   * Receives the work for this request that goes on after its response, as the option of the same name also does. For
+   * hosts that freeze a process once it has responded. The promise never rejects.
    */
   waitUntil?: WaitUntil | undefined
 }
@@ -25,14 +25,14 @@ export interface RequestOptions {
 /** Answers a request. */
 export type Next = (request: Request) => Response | Promise<Response>
 
-/** `(request, next)` for whatever answers a `Request` with a `Response`. */
+/** `(request, next)` for handlers that answer a `Request` with a `Response`. */
 export interface Flight {
   /**
-   * Answers from what is stored, from another's run, or by `next`, which gets a `Request` without the fields that ask for
-   * less than the whole; with those that validate a stored response. Refills in the background call it, too.
+   * Answers from the store, from the run of another request, or by `next`. The `Request` for `next` lacks the fields that
+   * ask for less than the whole, and has those that validate a stored response. Background refills call `next` too.
    *
-   * Rejects with what `next` has thrown; with the `reason` of the request's signal once that aborts; with a `TypeError` if
-   * `next` answers with no `Response`, or with one whose body is in use.
+   * Rejects with what `next` has thrown, with the `reason` of the request's signal once that aborts, and with a `TypeError`
+   * if `next` answers with no `Response`, or with one whose body is in use.
    */
   (request: Request, next: Next, options?: RequestOptions): Promise<Response>
   /** The same for one handler. Further arguments are passed on. */
@@ -41,13 +41,13 @@ export interface Flight {
   ): (request: Request, ...rest: Rest) => Promise<Response>
   /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
   readonly cache: Cache
-  /** Closes the cache if this flight has made it itself; a cache from the options stays open. */
+  /** Closes the cache if this flight has made it. A cache from the options stays open. */
   close(): Promise<void>
 }
 
 /**
- * Makes what answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in this process and,
- * with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
+ * Makes a function that answers GET and HEAD from a cache. One handler run serves all requests that arrive meanwhile, in
+ * this process and, with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
  */
@@ -55,7 +55,7 @@ export function singleFlight(options: SingleFlightOptions = {}): Flight {
   return createFlight(options, { clock: systemClock, random: systemRandom })
 }
 
-/** `singleFlight` with the doors in the caller's hands. */
+/** `singleFlight` with the caller's clock and random source. */
 export function createFlight(options: SingleFlightOptions, doors: Doors): Flight {
   const desk = new FetchDesk(options, doors)
 

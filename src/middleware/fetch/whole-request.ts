@@ -2,15 +2,15 @@ import type { SourceTerms } from '../fill/source.ts'
 import { markHandled, outerFlightOf } from '../request/bypass.ts'
 import { validatingFields } from '../request/narrowing.ts'
 
-/** What a run sees of a request: nothing that asks for less than the whole. Aborted by `signal` once nobody needs it. */
+/** How a run's request differs from the client's: it asks for the whole. `signal` aborts it once nobody needs it. */
 export interface RunTerms extends Pick<SourceTerms, 'validate' | 'capability' | 'hidden'> {
   readonly signal: AbortSignal
 }
 
 /**
- * The request that a run's handler gets: without the fields that ask for less than the whole; with the validators of a
- * stored response that is to be validated; `capability` added to what the caches before us say of themselves. It is
- * aborted by `signal` alone.
+ * The request that a run's handler gets. It lacks the fields that ask for less than the whole. It has the validators of a
+ * stored response that must be validated. `capability` is added to what the caches before us say of themselves. Only
+ * `signal` aborts it.
  */
 export function wholeRequest(request: Request, { validate, capability, hidden, signal }: RunTerms): Request {
   const headers = new Headers(request.headers)
@@ -24,8 +24,8 @@ export function wholeRequest(request: Request, { validate, capability, hidden, s
 }
 
 /**
- * Servers hang more on their requests than the standard knows: parameters of a route, cookies. What is set on the one that
- * is made stays there.
+ * Servers add members to their requests that the standard does not have: route parameters, cookies. The new request shows
+ * them. A value that is set on the new request stays there.
  */
 function withOwnMembers(request: Request, made: Request): Request {
   for (const name in request) {
