@@ -4,8 +4,8 @@ import type { RequestView } from './request/request-view.ts'
 import type { FieldMap } from './rules/fields.ts'
 
 /**
- * Makes, of an unsafe request before its handler runs, what tells of its successful answer which resources it has changed
- * (RFC 9111 section 4.4): `own`, and those that Location and Content-Location name on this host.
+ * Makes a function that tells which resources an unsafe request has changed, from its successful answer (RFC 9111 section
+ * 4.4): `own`, and those that Location and Content-Location name on this host. Call this before the handler runs.
  */
 export function changedBy<Native>(
   request: RequestView<Native>,
@@ -25,8 +25,8 @@ export function changedBy<Native>(
 }
 
 /**
- * Makes, of a reference to something on this host, its key: asked for as this request was, through the same proxies and
- * with the same fields.
+ * Makes a function that turns a reference into a key, if it is on this host. The key is that of a request like this one:
+ * through the same proxies and with the same fields.
  */
 function sameHostResources<Native>(
   request: RequestView<Native>,
@@ -48,7 +48,7 @@ function sameHostResources<Native>(
   }
 }
 
-/** Whether a URL is on a host, by its name and port as they stand in a request. */
+/** Whether a URL is on a host. `host`: name and port as they stand in a request. */
 function isHostOf(url: URL, host: string): boolean {
   const other = `${url.protocol}//${host}`
   return URL.canParse(other) && new URL(other).host === url.host

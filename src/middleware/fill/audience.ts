@@ -12,20 +12,20 @@ import type { ResponseHead } from './source.ts'
 
 const MADE_ANEW = new Set(['cache-status', 'age'])
 
-/** The body of a response so far, and those who get it while it is written. */
+/** The body of a response so far, and the followers that get it while it is written. */
 export class Audience {
-  /** All pieces; from `stopKeeping` on empty: each follower keeps what it has still to write. */
+  /** All pieces. Empty after `stopKeeping`: then each follower keeps what it has still to write. */
   readonly #log: Buffer[] = []
   readonly #followers = new Set<Follower>()
-  /** Those who ask for a part, or conditionally: what they get can be told at the end only. */
+  /** Requests for a part, or with a condition. What they get is known only at the end. */
   readonly #atEnd = new Set<Exchange>()
   readonly #heads = new Map<string, FollowedHead>()
   readonly #pace: Pace
-  /** The run's own client, as one who may hold up the others. */
+  /** The run's own client, as a reader that may hold up the others. */
   readonly #client: Reader
   readonly #onAllGone: () => void
   #keeps = true
-  /** The handler has said that what it has written shall arrive: those who come later get it at once, too. */
+  /** The handler has flushed what it has written. Later followers get it at once too. */
   #wasFlushed = false
 
   /**
@@ -54,12 +54,12 @@ export class Audience {
     return this.#followers.size === 0
   }
 
-  /** Whether somebody takes nothing now, so that a body that is not kept has to wait. */
+  /** Whether a reader takes nothing now, so that a body that is not kept must wait. */
   get isHeldUp(): boolean {
     return this.#pace.isHeldUp
   }
 
-  /** Gives an exchange the header now and the body as it comes. `age`: of the response now, in ms. */
+  /** Gives an exchange the header now and the body as it comes. `age`: the response's age now, in ms. */
   admit(exchange: Exchange, head: ResponseHead & StorableHead, age: number): void {
     const from = this.#placeFor(exchange, head)
     const followed = this.#followedHead(exchange.reason, head, Math.floor(age / 1000), from !== FROM_THE_START)
@@ -85,7 +85,7 @@ export class Audience {
     return follower
   }
 
-  /** Of an event stream the client may have had the beginning. */
+  /** Where an exchange begins: its client may already have the start of an event stream. */
   #placeFor({ lastEventId, isHead }: Exchange, { status, fields: flat }: ResponseHead): PlaceInLog {
     if (lastEventId === undefined || isHead || status !== 200) return FROM_THE_START
     const fields = new FieldMap(flat)
@@ -98,7 +98,7 @@ export class Audience {
     this.#atEnd.add(exchange)
   }
 
-  /** With the last piece the end follows at once: it goes out with that. */
+  /** The last piece goes out with the end, which follows at once. */
   write(chunk: Buffer, isLast: boolean): void {
     if (!this.#keeps) {
       for (const follower of this.#followers) follower.take(chunk, isLast)
@@ -114,7 +114,7 @@ export class Audience {
     for (const follower of this.#followers) follower.flush()
   }
 
-  /** The run's own client has taken all that it can, or takes more. */
+  /** `full`: the run's own client takes nothing more for now. Otherwise it takes more. */
   clientIs(full: boolean): void {
     if (full && !this.#keeps && this.#followers.size > 0) this.#pace.full(this.#client)
     else this.#pace.ready(this.#client)
@@ -148,7 +148,7 @@ export class Audience {
     this.#followers.clear()
   }
 
-  /** Those whom `admitAtEnd` has let in: nothing has been sent to them. */
+  /** Takes the exchanges that `admitAtEnd` has let in. Nothing has been sent to them. */
   takeUnbegun(): Exchange[] {
     const unbegun = [...this.#atEnd]
     this.#atEnd.clear()
@@ -157,7 +157,7 @@ export class Audience {
 
   #noteChange(follower: Follower): void {
     if (this.#keeps) return
-    // A follower says so when it becomes full: until then it has taken something.
+    // A follower reports only that it has become full. Until then it has taken something.
     if (follower.isFull) this.#pace.full(follower, true)
     else this.#pace.ready(follower)
   }
@@ -170,7 +170,7 @@ export class Audience {
     this.#onAllGone()
   }
 
-  /** The same header block for all who follow for the same reason at the same age: there may be thousands. */
+  /** Followers with the same reason and age share one header block: there may be thousands. */
   #followedHead(
     reason: ForwardReason,
     { status, message, fields, removed, joins }: ResponseHead & StorableHead,

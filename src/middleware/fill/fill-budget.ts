@@ -1,4 +1,4 @@
-/** The bytes that all fills of one middleware hold together, beside what their cache keeps. */
+/** The bytes that all fills of one middleware hold together. What their cache keeps does not count. */
 export class FillBudget {
   readonly #most: number
   #used = 0

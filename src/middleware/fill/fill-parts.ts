@@ -4,18 +4,18 @@ import type { Exchange } from '../flights/exchange.ts'
 import type { Stored } from '../stored/stored-codec.ts'
 import type { FillBudget } from './fill-budget.ts'
 
-/** Who is told how a fill goes on. */
+/** Is told how a fill goes on. */
 export interface FillHost {
   /** The header is there and says that others may have the response. */
   onShare(): void
   /**
-   * It may not be shared, or is to be validated for each request: everybody who waits must go on alone. `lasting`: the
-   * next answer is likely to be of the same kind. `reason`: why it is not for others, if so.
+   * The response may not be shared, or must be validated for each request: all waiting requests must go on alone.
+   * `lasting`: the next answer is likely to be of the same kind. `reason`: why the response is not for others, if so.
    */
   onUnshared(lasting: boolean, reason?: string): void
 }
 
-/** What a fill needs to know of the load that it is part of, and may say about its result. */
+/** What a fill needs to know of its load, and may say about the load's result. */
 export type FillContext = Pick<LoaderContext<Stored | undefined>, 'stale' | 'signal' | 'cacheFor' | 'doNotShare'>
 
 /** What the options say of fills. */
@@ -39,9 +39,9 @@ export interface FillSurroundings {
 
 export interface FillParts {
   readonly exchange: Exchange
-  /** Whether the exchange's own client gets the answer; else the run stands in for it. */
+  /** Whether the exchange's own client gets the answer. Otherwise the run is a stand-in. */
   readonly hasClient: boolean
-  /** Whether it is run for others too: then it goes on when that client has left, and whatever may be stored is. */
+  /** Whether it also runs for others. Then it goes on when that client has left, and stores every answer that it may. */
   readonly forOthers: boolean
   readonly context: FillContext
   readonly host: FillHost

@@ -21,22 +21,22 @@ import type { Outlet, OutletListener } from './sink.ts'
 import type { HeadDecision, ResponseHead, Source, SourceObserver } from './source.ts'
 
 /**
- * `before` the head. Then, by the one decision taken there: `validating` what is stored; `falling-back` on a stale
- * response, if the cache agrees; `recording` the body, and `sharing` it once others are let in; `passing` it on to those
- * who have begun, when it is too large or too slow to be kept. `over`: nothing here concerns anybody but the client.
+ * `before` the head. The decision at the head leads on: `validating` what is stored; `falling-back` on a stale response,
+ * if the cache agrees; `recording` the body, and `sharing` it once others are let in. When the body is too large or too
+ * slow to be kept, `passing` it on to the followers that have begun. `over`: only the client is still concerned.
  */
 type Phase = 'before' | 'validating' | 'falling-back' | 'recording' | 'sharing' | 'passing' | 'over'
 
-/** One run of the handler whose answer is recorded for others: for those who wait now, and for those who come later. */
+/** One run of the handler. Its answer is recorded for others: for requests that wait now, and for later ones. */
 export class Fill implements SourceObserver {
   readonly exchange: Exchange
   /** The response to store; undefined if it may not be shared. Rejects if it never came whole. */
   readonly result: Promise<StoredResponse | undefined>
   /** Set when the header is known to be shareable. */
   verdict: Shared | undefined
-  /** How long the cache is to keep the response; known with the verdict. */
+  /** How long the cache keeps the response. Set with the verdict. */
   keptFor: KeptFor | undefined
-  /** The handler's 304 was about another response than the stored one: that must go. */
+  /** The handler's 304 was not about the stored response, which must go. */
   disownsStored = false
   readonly #context: FillContext
   readonly #about: FillSurroundings
@@ -55,7 +55,7 @@ export class Fill implements SourceObserver {
   #head: ResponseHead | undefined
   #stored: (StorableHead & ResponseHead) | undefined
   #respondedAt = 0
-  /** Of the body so far, and those of them that count against the budget. */
+  /** Bytes of the body so far, and how many of them count against the budget. */
   #bytes = 0
   #held = 0
   #goOn: () => void = () => {}
@@ -104,7 +104,7 @@ export class Fill implements SourceObserver {
     this.#source.start()
   }
 
-  /** Lets an exchange have the answer as it comes. False: it cannot, because what it asks for is not in sight. */
+  /** Gives an exchange the answer as it comes. False: the answer is not shared now. */
   follow(exchange: Exchange): boolean {
     const [head, verdict] = [this.#stored, this.verdict]
     if (head === undefined || verdict === undefined || this.#phase !== 'sharing') return false
@@ -123,7 +123,7 @@ export class Fill implements SourceObserver {
     return this.#response(this.verdict, this.#stored, Buffer.alloc(0))
   }
 
-  /** Gives the body as it comes to something that is no client. Only where `describeHead` says that there is one. */
+  /** Gives the body as it comes to something that is no client. Call it only if `describeHead` returns a head. */
   admitOutlet(open: (listener: OutletListener) => Outlet): void {
     this.#audience.admitOutlet(open)
   }
@@ -167,7 +167,7 @@ export class Fill implements SourceObserver {
     }
   }
 
-  /** Layers outside ours may have had their say meanwhile: a session that sets its cookie, a guard that forbids storing. */
+  /** Outer layers may have changed the header: a session may set its cookie, a guard may forbid storing. */
   onHeadSent(head: ResponseHead): void {
     if (this.#phase !== 'recording') return
     if (whyRefused(head, this.exchange, this.#respondedAt) === undefined) this.#share()
@@ -218,7 +218,7 @@ export class Fill implements SourceObserver {
     if (this.#phase !== 'over') this.fail(reason ?? new FillFailedError('the handler gave up its response'))
   }
 
-  /** The handler passed an error on. `goOn` takes it further, unless a stale response can take the handler's place. */
+  /** The handler passed an error on. `goOn` passes it further, unless a stale response can replace the handler's. */
   onError(error: unknown, goOn: () => void): void {
     this.#respondedAt = this.#about.clock.wallNow()
     if (this.#phase !== 'before' || !this.#hasClient || !this.#canFallBack()) {
@@ -239,7 +239,7 @@ export class Fill implements SourceObserver {
     this.#end()
   }
 
-  /** No stale response either: what the handler said goes out after all. */
+  /** There is no stale response either: the handler's answer goes out after all. */
   giveHandlersAnswer(): void {
     if (this.#phase !== 'falling-back') return
     this.#label()
@@ -254,7 +254,7 @@ export class Fill implements SourceObserver {
     this.#leaveToClient()
   }
 
-  /** Requests that follow at the end only, and that have not begun: for when the end will not come. */
+  /** Takes the requests that get their answer only at the end, and have not begun: for when the end will not come. */
   takeUnbegun(): Exchange[] {
     return this.#audience.takeUnbegun()
   }
@@ -272,7 +272,7 @@ export class Fill implements SourceObserver {
     this.#announceLifetime(verdict, fields)
     if (verdict.mustValidate) this.#letOthersGo()
     if (this.#hasClient && exchange.narrowed && head.status === 200) {
-      // With layers outside, what they add is known only when this client gets its answer, at the end.
+      // What outer layers add is known only when this client gets its answer, at the end.
       if (!this.#source.hasOuterLayers) this.#share()
       return 'hold'
     }
@@ -280,7 +280,7 @@ export class Fill implements SourceObserver {
     return 'send'
   }
 
-  /** Whatever comes of it is for later requests alone, each of which asks its handler whether it is still good. */
+  /** The answer is for later requests alone. Each of them asks its handler whether the answer is still good. */
   #letOthersGo(): void {
     this.#context.doNotShare()
     this.#host.onUnshared(false)
@@ -292,12 +292,12 @@ export class Fill implements SourceObserver {
     this.#host.onShare()
   }
 
-  /** Whether a stale response may be sent in place of a failure, or was sent already and may be for some time. */
+  /** Whether a stale response may replace a failure, or was already sent and may be sent for some time. */
   #canFallBack(): boolean {
     return this.#stale?.mayReplaceFailure(this.#respondedAt, !this.#hasClient) === true
   }
 
-  /** An error about the request at hand: the others go on alone, and nothing is remembered of it. */
+  /** An error about this request alone. The others go on alone, and the error is not remembered. */
   #goAlone({ status }: ResponseHead, reason: string): void {
     this.#host.onUnshared(false, reason)
     this.#reject(new FillFailedError(`the handler answered ${status}`))
@@ -312,7 +312,7 @@ export class Fill implements SourceObserver {
     this.#host.onUnshared(lasting, reason)
   }
 
-  /** Too large or too slow to be kept: whoever has begun goes on, at the pace of the slowest who reads. */
+  /** The body is not kept any more. Followers that have begun go on, at the pace of the slowest reader. */
   #outgrow(reason: 'too-large' | 'too-slow' | 'fills-full' | 'closed'): void {
     this.#phase = 'passing'
     this.#audience.stopKeeping()
@@ -368,7 +368,7 @@ export class Fill implements SourceObserver {
     return responseOf(head, body, verdict, this.exchange.headers, this.#respondedAt)
   }
 
-  /** `forClient` has what is the client's of this run alone. */
+  /** `forClient` also has what is for this run's client alone. */
   #deliver(response: StoredResponse, forClient = response): void {
     this.#audience.end()
     const refusal = this.#answerHeld(forClient)
@@ -379,14 +379,14 @@ export class Fill implements SourceObserver {
       exchange.edge.answer(response, response.forwardedFields(now, forwarded))
     }
     this.#resolve(response)
-    // A 304 to a run without a client was for us alone: its response ends all the same.
+    // A 304 to a run without a client was for us alone. Its response must still end.
     if (this.#source.isHolding) this.#leaveToClient()
     else this.#end()
   }
 
   /**
-   * The leader's client asked for less than all, or a 304 was meant for us: it gets its answer from the whole. Returns
-   * why nobody else may have it, if that is what outer layers say. `detail`: why that is known already.
+   * The leader's client asked for less than all, or a 304 was meant for us. It gets its answer from the whole response.
+   * Returns why nobody else may have the response, if outer layers forbid it. `detail`: a reason that is already known.
    */
   #answerHeld(response: StoredResponse, detail?: string): string | undefined {
     if (!this.#hasClient || !this.#source.isHolding) return undefined
@@ -395,7 +395,7 @@ export class Fill implements SourceObserver {
     const said = { ...(status !== undefined && { status }), ...(detail !== undefined && { detail }) }
     const forwarded = { reason: this.exchange.reason, ...said, stored }
     const sent = this.#source.answerInstead(response, response.forwardedFields(this.#about.clock.wallNow(), forwarded))
-    // A 304 or a part says as much of cookies and directives as the whole.
+    // A 304 or a part has the same cookies and directives as the whole.
     return this.#source.hasOuterLayers
       ? whyRefused({ ...sent, status: response.status }, this.exchange, this.#respondedAt)
       : undefined
@@ -410,7 +410,7 @@ export class Fill implements SourceObserver {
     const head = this.#head
     if (this.#source.headSent || head === undefined) return
     const fields = new FieldMap(head.fields)
-    // The same instant as in what is stored: the Date of a response does not change.
+    // The same instant as in the stored response: the Date of a response does not change.
     if (this.verdict !== undefined && !fields.has('date')) {
       this.#source.setField('Date', formatHttpDate(this.#respondedAt))
     }
@@ -418,7 +418,7 @@ export class Fill implements SourceObserver {
     this.#source.setField('Cache-Status', cacheStatusForward(forwarded, fields.get('cache-status')))
   }
 
-  /** The lease was lost, or time is up, or the cache is closed. Only the first lets the fill go on, for its own waiters. */
+  /** The lease is lost, or time is up, or the cache is closed. Only a lost lease lets the fill go on, for its waiters. */
   #onAbort(): void {
     const reason: unknown = this.#context.signal.reason
     if (reason instanceof LockLostError) return

@@ -14,17 +14,18 @@ export class Follower implements Reader, OutletListener {
   readonly #outlet: Outlet
   readonly #onChange: (follower: Follower) => void
   readonly #onGone: (follower: Follower) => void
-  /** The common log, which grows while the fill runs; after `part` a queue of its own. */
+  /** The common log, which grows while the fill runs. After `part`, a queue of its own. */
   #log: Buffer[]
   #next: number
-  /** Bytes of the next piece that the client has had already. */
+  /** Bytes of the next piece that the client already has. */
   #skip: number
   #ended = false
   #full = false
   #isOver = false
 
   /**
-   * `open` begins the answer, with what is at `from` in the log. `onChange`: it has become full, or takes more; `onGone`: its client has left.
+   * `open` begins the answer, which starts at `from` in the log. `onChange`: the follower has become full, or takes more.
+   * `onGone`: its client has left.
    */
   constructor(
     open: (listener: OutletListener) => Outlet,
@@ -51,13 +52,13 @@ export class Follower implements Reader, OutletListener {
     this.#pump()
   }
 
-  /** Keeps what is still to be written for itself: the common log is about to be dropped. */
+  /** Copies what it has still to write: the common log is about to be dropped. */
   part(): void {
     this.#outlet.onPart?.()
     this.#dropWritten()
   }
 
-  /** After `part`: one more piece. With the last one the end follows. */
+  /** After `part`: one more piece. After the last one, `end` follows. */
   take(chunk: Buffer, isLast: boolean): void {
     if (this.#next > 0) this.#dropWritten()
     this.#log.push(chunk)
@@ -73,7 +74,7 @@ export class Follower implements Reader, OutletListener {
     this.#pump()
   }
 
-  /** The rest will never come, or it takes nothing any more. Who has all of it keeps it. */
+  /** The rest will never come, or the client takes nothing any more. Does nothing if the client has everything. */
   cut(): void {
     if (this.#isOver) return
     this.#isOver = true

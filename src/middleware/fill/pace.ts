@@ -6,14 +6,14 @@ export interface Reader {
 }
 
 /**
- * The pace of a run whose body is not kept: that of its slowest reader that still reads. A reader that has been full for
- * `stallTimeout` is cut, alone.
+ * The pace of a run whose body is not kept. The slowest reader that still reads sets it. A reader that has been full for
+ * `stallTimeout` is cut, and no other reader.
  */
 export class Pace {
   readonly #clock: Clock
   readonly #stallTimeout: number
   readonly #onReady: () => void
-  /** Those who take nothing now, and since when; the first has waited longest. */
+  /** Readers that take nothing now, and since when. The first has been full longest. */
   readonly #full = new Map<Reader, number>()
   #timer: Timer | undefined
 
@@ -27,7 +27,7 @@ export class Pace {
     return this.#full.size > 0
   }
 
-  /** It takes nothing more for now. `hasTaken`: since it was full before. */
+  /** The reader takes nothing more for now. `hasTaken`: it has taken something since it was last full. */
   full(reader: Reader, hasTaken = false): void {
     if (this.#full.has(reader) && !hasTaken) return
     this.#full.delete(reader)
@@ -35,7 +35,7 @@ export class Pace {
     this.#timer ??= this.#clock.setTimeout(() => this.#cutStalled(), this.#stallTimeout, { keepAlive: false })
   }
 
-  /** It takes more, or is gone. */
+  /** The reader takes more, or is gone. */
   ready(reader: Reader): void {
     if (this.#full.delete(reader) && this.#full.size === 0) this.#onReady()
   }

@@ -5,7 +5,7 @@ import { StoredResponse } from '../stored/stored-response.ts'
 import { Audience } from './audience.ts'
 import type { FillSurroundings } from './fill-parts.ts'
 
-/** `before` the head; `sharing` the body, as long as all of it is kept, and after that `passing` it on to those who have begun. */
+/** `before` the head. `sharing` the body while all of it is kept. Then `passing` it on to followers that have begun. */
 type Phase = 'before' | 'sharing' | 'passing' | 'over'
 
 export interface RemoteFillHost {
@@ -15,7 +15,7 @@ export interface RemoteFillHost {
   onOver(fill: RemoteFill): void
 }
 
-/** A run of another process, as far as that publishes it, for those who wait here: each gets the head and the body as it comes. */
+/** A run that another process publishes. Requests that wait here get its head, and its body as it comes. */
 export class RemoteFill {
   readonly #load: PublishedLoad
   readonly #about: FillSurroundings
@@ -24,7 +24,7 @@ export class RemoteFill {
   #phase: Phase = 'before'
   /** A response without its body. */
   #head: StoredResponse | undefined
-  /** Of the body so far, and those of them that count against the budget. */
+  /** Bytes of the body so far, and how many of them count against the budget. */
   #bytes = 0
   #held = 0
   #goOn: () => void = () => {}
@@ -47,7 +47,7 @@ export class RemoteFill {
     return this.#phase === 'sharing'
   }
 
-  /** Lets an exchange have the answer as it comes. False: it cannot. */
+  /** Gives an exchange the answer as it comes. False: that is not possible. */
   follow(exchange: Exchange): boolean {
     const head = this.#head
     if (head === undefined || this.#phase !== 'sharing' || !head.isSelectedBy(exchange.headers)) return false
@@ -64,7 +64,7 @@ export class RemoteFill {
     this.#end()
   }
 
-  /** Unless somebody follows it, nobody wants it any more. */
+  /** Stops if nobody follows. */
   stopIfUnread(): void {
     if (this.#audience.isEmpty) this.stop()
   }
@@ -75,7 +75,7 @@ export class RemoteFill {
         if (this.#isOver) return
         if (this.#head === undefined) this.#head = headIn(asBuffer(piece))
         else this.#take(asBuffer(piece))
-        // First what has come already, so that the event is known that a client has had last.
+        // Takes the pieces that are already here first: they may have the event that a client names as its last.
         if (this.#phase === 'before' && !this.#load.hasNext) this.#share()
         if (this.#audience.isHeldUp) await new Promise<void>((resolve) => (this.#goOn = resolve))
       }

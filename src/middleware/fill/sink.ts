@@ -12,8 +12,8 @@ export interface FollowedHead {
 }
 
 /**
- * One client of a run, from its head on. Whatever happens to that client happens to it alone: none of these throws.
- * An outlet whose client has left takes everything.
+ * One client of a run, from the head on. None of these functions throws: an error of one client affects no other. An
+ * outlet whose client has left takes everything.
  */
 export interface Outlet {
   /** False: it is full; `onDrain` follows. */
@@ -23,7 +23,7 @@ export interface Outlet {
   end(chunk?: Buffer): void
   /** The body is kept no longer: nobody can begin to follow it any more. */
   onPart?(): void
-  /** The client must see that what it has is not all. */
+  /** The client must see that its answer is incomplete. */
   cut(): void
 }
 

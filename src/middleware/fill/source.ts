@@ -1,34 +1,34 @@
 import type { FieldBlock, FlatFields } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
-/** The header of a response as the handler gave it, before layers outside ours such as compression changed it. */
+/** The header of a response as the handler gave it, before outer layers such as compression changed it. */
 export interface ResponseHead {
   readonly status: number
   readonly message: string
   readonly fields: FlatFields
 }
 
-/** What a client that asked for less than the whole gets of a response that is nobody else's. */
+/** What a client that asked for less than the whole gets of a response that is for it alone. */
 export type Narrowed =
   { readonly kind: 'not-modified' } | { readonly kind: 'part'; start: number; end: number; size: number }
 
 /**
- * What happens to a header: `send`: the client has it. `hold`: it and what follows are kept back, until `sendHeld` or
- * `answerInstead`. Otherwise the client gets what it asked for.
+ * What happens to a header. `send`: the client gets it. `hold`: it and what follows are held back until `sendHeld` or
+ * `answerInstead`. `Narrowed`: the client gets what it asked for.
  */
 export type HeadDecision = 'send' | 'hold' | Narrowed
 
-/** Who is told of a handler's answer as it comes: a head, chunks, and an end or a cut. */
+/** Is told of a handler's answer as it comes: a head, chunks, and an end or a cut. */
 export interface SourceObserver {
   /** Once, when the header is final. */
   onHead(head: ResponseHead): HeadDecision
-  /** After `send`: the header as layers outside ours have left it. */
+  /** After `send`: the header as outer layers have left it. */
   onHeadSent(head: ResponseHead): void
-  /** A piece of the body, copied. `taken`: its own client takes more. Returns whether the handler may write on. */
+  /** A piece of the body, copied. `taken`: the run's own client takes more. Returns whether the handler may write on. */
   onChunk(chunk: Buffer, taken: boolean): boolean
   /** The handler wants what it has written to be delivered. */
   onFlush(): void
-  /** Its own client takes more again, or has left. */
+  /** The run's own client takes more again, or has left. */
   onDrain(): void
   /** `last`: the piece that came with the end. */
   onEnd(last?: Buffer): void
@@ -38,29 +38,29 @@ export interface SourceObserver {
   onError(error: unknown, goOn: () => void): void
 }
 
-/** A handler's run seen from the answer that it makes, with its own client. */
+/** A handler's run as the source of an answer. It has a client of its own. */
 export interface Source {
   /** Runs the handler. */
   start(): void
   /** Whether the header is out of our hands. */
   readonly headSent: boolean
   readonly isHolding: boolean
-  /** Whether layers outside ours have a say in the header. */
+  /** Whether outer layers can change the header. */
   readonly hasOuterLayers: boolean
   setField(name: string, value: string): void
-  /** Keeps back what has not even begun. */
+  /** Holds back an answer that has not begun yet. */
   hold(): void
-  /** Lets the client have what was held back, and all that follows. */
+  /** Sends the client what was held back, and all that follows. */
   sendHeld(): void
-  /** Gives the client a stored response, as it asked for it, in place of the handler's. Returns the header that went out. */
+  /** Gives the client what it asked for of a stored response, not the handler's. Returns the header that went out. */
   answerInstead(response: StoredResponse, fields: FieldBlock): ResponseHead
-  /** The handler may write on, as far as others are concerned. */
+  /** Other readers no longer hold up the handler. */
   resume(): void
   /** Closes its own client's connection. The handler goes on. */
   dropClient(): void
-  /** Stops listening: what was held back goes out, what follows takes the way that it would take without us. */
+  /** Stops listening. What was held back goes out. What follows goes out as it would without us. */
   stop(): void
-  /** Puts back what the run has changed of the request, and tells the handler if its client has left meanwhile. */
+  /** Undoes the run's changes to the request, and tells the handler if its client has left meanwhile. */
   restore(): void
 }
 
@@ -68,7 +68,7 @@ export interface Source {
 export interface SourceTerms {
   /** The stored response that the handler is asked about. */
   readonly validate: StoredResponse | undefined
-  /** What we tell the handler that we understand: Surrogate-Capability. */
+  /** What we tell the handler about this cache: Surrogate-Capability. */
   readonly capability: string | undefined
   /** Lower-case names of the request fields that the handler does not see. */
   readonly hidden: readonly string[]

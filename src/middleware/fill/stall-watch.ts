@@ -7,7 +7,7 @@ interface StallListener {
   onStall(): void
 }
 
-/** Notices a handler that stops in the middle of its answer: those who follow it have waited `patience` ms for a byte. */
+/** Notices a handler that stops in the middle of its answer: its followers have waited `patience` ms for a byte. */
 export class StallWatch {
   readonly #clock: Clock
   readonly #patience: number

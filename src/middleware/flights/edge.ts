@@ -4,26 +4,26 @@ import type { Baseline, FieldBlock } from '../rules/fields.ts'
 import type { StoredResponse } from '../stored/stored-response.ts'
 
 /**
- * Where a request came in and its answer goes out: all that flights and fills know of a server. What goes wrong for one
- * client stays there: none of the answering functions throws.
+ * Where a request came in and its answer goes out. Flights and fills know nothing else of a server. An error for one
+ * client affects no other: none of the answering functions throws.
  */
 export interface Edge {
   /** What outer layers had put on the response before us. */
   readonly baseline: Baseline
   /** Whether the client has left, or somebody has begun to answer it. */
   readonly isOver: boolean
-  /** Whether the handler can be run for nobody, in the place of this request. */
+  /** Whether the handler can run without a client, in the place of this request. */
   readonly canStandIn: boolean
-  /** Answers with a stored response what the client has asked for. */
+  /** Answers with what the client has asked for of a stored response. */
   answer(stored: StoredResponse, fields: FieldBlock): void
-  /** Answers with nothing but a status, and with the seconds after which it is worth trying again, if given. */
+  /** Answers with nothing but a status. `retryAfter`: the seconds after which to try again. */
   refuse(status: number, cacheStatus: string, retryAfter?: number): void
   /** Begins an answer that goes on as the run does. */
   follow(head: FollowedHead, listener: OutletListener): Outlet
-  /** Prepares a run of the handler. Throws for a request or response of a kind that is not understood. */
+  /** Prepares a run of the handler. Throws for a request or response of an unknown kind. */
   open(observer: SourceObserver, terms: SourceTerms): Source
-  /** Runs the handler for its own client alone; `label` makes its Cache-Status of the head. */
+  /** Runs the handler for its own client alone. `label` makes the Cache-Status from the head. */
   runAlone(label: (head: ResponseHead) => string): void
-  /** Calls back when a run may take the place of this request, which has its answer. */
+  /** Calls back when this request is answered and a run may take its place. */
   whenFree(callback: () => void): void
 }

@@ -3,7 +3,7 @@ import type { Timer } from '../../clock.ts'
 import type { FillSurroundings } from '../fill/fill-parts.ts'
 import { RemoteFill } from '../fill/remote-fill.ts'
 
-/** ms after which those who wait look whether the other process publishes its answer: most are whole by then. */
+/** ms after which waiting requests look whether the other process publishes its answer. Most are complete by then. */
 const LOOK_AFTER = 20
 
 interface ElsewhereHost {
@@ -12,9 +12,9 @@ interface ElsewhereHost {
   readonly rules: { readonly maxStreamDuration: number }
 }
 
-/** What another process makes of the response of one key, while requests wait for that here. */
+/** The response of one key that another process makes, while requests wait for it here. */
 export class Elsewhere {
-  /** What may be followed, once it has a head. */
+  /** The other process's run. It can be followed once it has a head. */
   fill: RemoteFill | undefined
   readonly #key: string
   readonly #host: ElsewhereHost
@@ -34,7 +34,7 @@ export class Elsewhere {
     this.#stopWatching = this.#host.partial.whenHeldElsewhere(this.#key, (held) => this.#note(held))
   }
 
-  /** The response is there, or will not come. Who follows goes on. */
+  /** The response is there, or will not come. Requests that follow go on. */
   end(): void {
     this.#isOver = true
     this.#timer?.cancel()
@@ -42,7 +42,7 @@ export class Elsewhere {
     this.fill?.stopIfUnread()
   }
 
-  /** Somebody waits again, after all who did had left. */
+  /** A request waits again, after all earlier ones had left. */
   lookAgain(): void {
     if (this.fill === undefined && this.#held !== undefined) this.#lookLater()
   }

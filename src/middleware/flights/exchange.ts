@@ -23,35 +23,35 @@ interface ExchangeParts {
 export class Exchange {
   readonly edge: Edge
   /**
-   * The request's fields as they came and as they choose among variants: handlers may change those of the request, and
-   * that must not change the key.
+   * The request's fields as they came, in the form that selects a variant. A copy: handlers may change the request's own
+   * fields, and that must not change the key.
    */
   readonly headers: RequestFields
   /** The fields by which a client asks for less than the whole, as they came. */
   readonly narrowing: RequestFields
-  /** Whether it asks for less: a part, or a 304. */
+  /** Whether the client asks for less: a part, or a 304. */
   readonly narrowed: boolean
   readonly isHead: boolean
-  /** The event of an event stream that the client has had last, as it says. */
+  /** The last event of an event stream that the client says it has. */
   readonly lastEventId: string | undefined
   /** Scheme and host. */
   readonly origin: string
-  /** Where responses to requests like it belong, or the index of their variants. */
+  /** The key of the responses to such requests, or of the index of their variants. */
   readonly rootKey: string
-  /** Where its response belongs: `rootKey`, or the key of a variant once an index is known. */
+  /** The key of its response: `rootKey`, or the key of a variant once an index is known. */
   key: string
   /** The index that `key` was made with. */
   index: VaryIndex | undefined
   readonly keys: ResourceKeys
   readonly asked: Asked
-  /** What the options say of its response; a middleware further in may say more. */
+  /** What the options say of its response. An inner middleware may say more. */
   policy: Policy
   /** What outer layers had put on the response before us: they will do so for every request. */
   readonly baseline: Baseline
   readonly waitUntil: WaitUntil | undefined
   /** Why it was not answered from the store. */
   reason: 'uri-miss' | 'vary-miss' | 'stale' = 'uri-miss'
-  /** How many fills that it waited for have come to nothing. */
+  /** How many fills that it waited for have brought no answer. */
   attempts = 0
 
   constructor(parts: ExchangeParts) {
@@ -72,7 +72,7 @@ export class Exchange {
     this.baseline = edge.baseline
   }
 
-  /** Goes over to the variant that its request selects. */
+  /** Changes to the variant that its request selects. */
   select(index: VaryIndex): void {
     this.index = index
     this.key = index.variantKey(this.rootKey, this.headers)

@@ -48,11 +48,11 @@ export interface FlightHost {
   validate(exchange: Exchange, stored: StoredResponse): void
   /** A response was for one client alone. */
   noteUnshared(key: string, reason: string): void
-  /** Requests for `key` shall not wait for one another for some time. */
+  /** Requests for `key` must not wait for one another for some time. */
   markUnshared(key: string): void
   /** The response to the exchange is for others. */
   markShared(exchange: Exchange): void
-  /** This process refills `key`: until `endStale` requests get `stored` at once. */
+  /** This process refills `key`. Until `endStale`, requests get `stored` at once. */
   beginStale(key: string, stored: StoredResponse): void
   endStale(key: string): void
   /** Nobody may join this flight any more. */
@@ -63,36 +63,36 @@ export interface FlightHost {
   readonly partial: PartialSharing
 }
 
-/** ms that stand for no waiting at all: the request's own handler runs unless the lease is free. */
+/** Stands for no waiting at all: the request's own handler runs, even if the lease is not free. */
 const NO_WAIT = { waitTimeout: 1, onWaitTimeout: 'load' } as const
 
 const SERVICE_UNAVAILABLE = 503
 
-/** Fills that may come to nothing before a request stops waiting for others and runs its own handler. */
+/** Fills without an answer before a request stops waiting for others and runs its own handler. */
 const MAX_ATTEMPTS = 2
-/** An index outlives the variants that it leads to; losing it costs one run of the handler. */
+/** An index outlives the variants that it leads to. Losing it costs one run of the handler. */
 const INDEX_LIFETIME: KeptFor = { ttl: 7 * 24 * 60 * 60 * 1000, staleWhileRevalidate: 0, staleIfError: 0, tags: [] }
 
 /** All requests of this process that wait for the response of one key, and how they get it. */
 export class HttpFlight implements FillHost {
   readonly key: string
   readonly #host: FlightHost
-  /** Those who have neither an answer nor a fill to follow. */
+  /** Requests that have neither an answer nor a fill to follow. */
   readonly #waiting = new Set<Exchange>()
   #cameSinceLook = 0
   #fill: Fill | undefined
-  /** Of the run that `#fill` is. */
+  /** Publishes `#fill` to other processes. */
   #publishing: Publishing | undefined
   #context: Context | undefined
-  /** What another process has made of it so far. */
+  /** The response that another process makes. */
   readonly #elsewhere: Elsewhere
-  /** Set when the fill's header shows that responses vary otherwise than was known. */
+  /** Set when the fill's header shows that responses vary in another way than was known. */
   #index: VaryIndex | undefined
-  /** Sent a stored response by this flight: if a refill in the background needs one, it borrows it of them. */
+  /** Exchanges that this flight answered with a stored response. A background refill may borrow one of them. */
   readonly #answered: Exchange[] = []
-  /** That of the host of the first request. */
+  /** The `waitUntil` of the first request's host. */
   readonly #waitUntil: WaitUntil | undefined
-  /** GET and HEAD wait for the same fill, but only those with the method of the first can run the handler for it. */
+  /** GET and HEAD wait for the same fill, but only requests with the method of the first can run the handler for it. */
   readonly #ownKey: string
 
   constructor(first: Exchange, host: FlightHost) {
@@ -107,7 +107,7 @@ export class HttpFlight implements FillHost {
     })
   }
 
-  /** `mayWait`: for a run in another process, too. */
+  /** `mayWait`: it may also wait for a run in another process. */
   start(mayWait: boolean): void {
     const { cache } = this.#host
     const own = { codec: storedCodec as never, failureTtl: 0, waitUntil: this.#waitUntil }
@@ -159,7 +159,7 @@ export class HttpFlight implements FillHost {
     context.signal.addEventListener('abort', () => this.#host.leave(this), { once: true })
     if (context.background) return this.#refillInBackground(context)
     if (isPassed(context)) {
-      // Another process has learnt that the answers are not for others: nobody here needs to learn it again.
+      // Another process has learnt that the answers are not for others. This process need not learn it again.
       this.onUnshared(false)
       return undefined
     }
@@ -181,8 +181,8 @@ export class HttpFlight implements FillHost {
   }
 
   /**
-   * Waits for an exchange whose response is sent and closed, so that it can be written once more. Where that is not
-   * possible the next request runs its handler in the foreground.
+   * Waits for an exchange whose response is sent and closed, so that it can be written once more. If that is not possible,
+   * the next request runs its handler in the foreground.
    */
   #borrow(signal: AbortSignal): Promise<Exchange> {
     const { donors } = this.#host
@@ -210,7 +210,7 @@ export class HttpFlight implements FillHost {
       const parts = { exchange: runner, hasClient, forOthers: true, context: about(context, doNotShare), host: this }
       fill = new Fill(parts, this.#host.surroundings)
     } catch (error) {
-      // A request or response of a kind that we do not understand: its own handler may.
+      // A request or response of a kind that is unknown here. Its own handler may know it.
       if (hasClient) this.#host.runAlone(runner, 'gave-up')
       throw error
     }
@@ -233,7 +233,7 @@ export class HttpFlight implements FillHost {
     return undefined
   }
 
-  /** Puts a response where requests will look for it; returns what belongs at this flight's own key. */
+  /** Puts a response where requests will look for it. Returns what belongs at this flight's own key. */
   async #keep(response: StoredResponse, fill: Fill, context: Context): Promise<Stored> {
     const { cache } = this.#host
     const { exchange, keptFor = INDEX_LIFETIME } = fill
@@ -241,7 +241,7 @@ export class HttpFlight implements FillHost {
     const codec = storedCodec as never
     if (index === undefined) {
       this.#capVariants(exchange.index, this.key)
-      // What anybody may have is stored for those who identify themselves and for those who do not.
+      // A response that anybody may have is stored for requests with credentials and for those without.
       const isForAll = response.explicit && this.key === exchange.keys.get && this.key !== exchange.keys.anonymous
       if (isForAll && !this.#isOver) {
         await cache.set(exchange.keys.anonymous, response, { codec, ...keptFor }).catch(() => {})
@@ -266,7 +266,7 @@ export class HttpFlight implements FillHost {
     if (oldest !== undefined) cache.invalidate(oldest).catch(() => {})
   }
 
-  /** The index that a response calls for, if none or another one led here. */
+  /** The index that a response needs, if none or another one led here. */
   #indexFor(fill: Fill): VaryIndex | undefined {
     const vary = fill.verdict?.vary ?? []
     const known = fill.exchange.index
@@ -328,7 +328,7 @@ export class HttpFlight implements FillHost {
     exchange.edge.answer(stored, stored.hitFields(now))
   }
 
-  /** Fresh by the cache's own clock, or stale where its response allows that. */
+  /** Whether it is fresh by the cache's own clock, or stale and its response allows that. */
   #isUsable(stored: StoredResponse, now: number): boolean {
     return (
       stored.freshFor(now) > 0 ||
@@ -338,7 +338,7 @@ export class HttpFlight implements FillHost {
     )
   }
 
-  /** All slots are taken. Rather than be sent away, a request waits for another's run, too. */
+  /** All slots are taken. Before requests are refused, they wait for a run in another process too. */
   #refuse({ retryAfter }: OverloadedError, hasWaited: boolean): void {
     if (!hasWaited) return this.start(true)
     this.#host.leave(this)
@@ -354,7 +354,7 @@ export class HttpFlight implements FillHost {
     this.#fill?.giveHandlersAnswer()
   }
 
-  /** Whether nobody may join any more: what it stores outside its own key could bring back what was invalidated. */
+  /** Whether nobody may join any more. Then what it stores outside its own key could bring back what was invalidated. */
   get #isOver(): boolean {
     return !this.#host.isCurrent(this)
   }
@@ -373,7 +373,7 @@ export class HttpFlight implements FillHost {
     return undefined
   }
 
-  /** Those who wait and whose clients are still there; they wait no longer. */
+  /** Takes the waiting requests whose clients are still there. They wait no longer. */
   #takeWaiting(): Exchange[] {
     for (const exchange of this.#fill?.takeUnbegun() ?? []) this.#waiting.add(exchange)
     this.#forgetGone()
@@ -382,7 +382,7 @@ export class HttpFlight implements FillHost {
     return taken
   }
 
-  /** Those who have left are looked for once for as many as there are, not by everybody who comes. */
+  /** Removes requests whose clients have left, but only after as many arrivals as there are waiting requests. */
   #isCrowded(): boolean {
     const { maxWaiters } = this.#host.rules
     if (++this.#cameSinceLook >= this.#waiting.size && this.#waiting.size >= maxWaiters) {

@@ -15,7 +15,7 @@ import type { StoredResponse } from '../stored/stored-response.ts'
 import { KeyMarks } from './key-marks.ts'
 import { validate } from './validation.ts'
 
-/** The flights of one middleware by key, and the keys for which there shall be none. */
+/** The flights of one middleware by key, and the keys that must not have any. */
 export class HttpFlights implements FlightHost {
   readonly cache: Cache
   readonly rules: FlightRules
@@ -26,7 +26,7 @@ export class HttpFlights implements FlightHost {
   readonly partial: PartialSharing
   readonly #flights = new Map<string, HttpFlight>()
   readonly #stale = new Map<string, StoredResponse>()
-  /** Keys whose responses could not be shared lately: requests do not line up to learn it again (hit-for-pass). */
+  /** Keys whose recent responses could not be shared. Requests do not wait to learn that again (hit-for-pass). */
   readonly #unshared: KeyMarks
   /** Keys whose last response was for others although its request had Authorization. */
   readonly #sharedWithAuthorization: KeyMarks
@@ -46,7 +46,7 @@ export class HttpFlights implements FlightHost {
     this.#sharedWithAuthorization = new KeyMarks(Infinity, clock)
   }
 
-  /** Sees to it that the exchange gets an answer: from a flight that it joins or starts, or from its own handler. */
+  /** Gets the exchange an answer: from a flight that it joins or starts, or from its own handler. */
   enter(exchange: Exchange): void {
     const { key, keys } = exchange
     if (exchange.edge.isOver) return
@@ -58,7 +58,7 @@ export class HttpFlights implements FlightHost {
       this.donors.offer(key, exchange)
       return
     }
-    // The fill of a GET answers a HEAD too; never the other way round.
+    // The fill of a GET answers a HEAD too, never the other way round.
     const flight = this.#flights.get(key) ?? (key === keys.own ? this.#flights.get(keys.get) : undefined)
     const mayWait = this.#mayWait(exchange)
     if (flight === undefined) {
@@ -71,8 +71,8 @@ export class HttpFlights implements FlightHost {
   }
 
   /**
-   * Whether a request may be held up by another's run before its answer is known to be for others. With Authorization it
-   * hardly ever is: such a request waits only where the last answer was.
+   * Whether a request may wait for another's run before the answer is known to be for others. Answers to requests with
+   * Authorization rarely are: such a request waits only if the last answer was, or if an option says so.
    */
   #mayWait({ asked, key }: Exchange): boolean {
     return !asked.authorization || this.rules.waitWithAuthorization || this.#sharedWithAuthorization.has(key)
@@ -92,7 +92,7 @@ export class HttpFlights implements FlightHost {
     this.#stale.delete(key)
   }
 
-  /** Only the header is looked at: is this still not for others? */
+  /** Looks only at the header: is the answer still not for others? */
   runAlone(exchange: Exchange, detail: string): void {
     const { asked, key, reason, edge } = exchange
     if (edge.isOver) return
@@ -133,7 +133,7 @@ export class HttpFlights implements FlightHost {
     return this.#flights.get(flight.key) === flight
   }
 
-  /** What is under way for these keys was asked for before they changed: nobody may join it any more. */
+  /** Flights under way for these keys began before the change: no request may join them any more. */
   forget(keys: readonly string[]): void {
     for (const key of keys) {
       this.#flights.delete(key)

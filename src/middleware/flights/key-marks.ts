@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.ts'
 const MOST = 10_000
 const LONGEST = 256
 
-/** Remembers something of keys for a time. The oldest marks go first when there are too many. */
+/** Remembers something about keys for a time. The oldest marks go first when there are too many. */
 export class KeyMarks {
   readonly #untilByKey = new Map<string, number>()
   readonly #duration: number
@@ -42,7 +42,7 @@ export class KeyMarks {
   }
 }
 
-/** Clients choose how long a key is; they shall not choose how much we remember. */
+/** Clients choose how long a key is. They must not choose how much memory a mark takes. */
 function brief(key: string): string {
   return key.length <= LONGEST ? key : createHash('sha256').update(key).digest('base64')
 }

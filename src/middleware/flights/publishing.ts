@@ -5,9 +5,9 @@ import type { FillSurroundings } from '../fill/fill-parts.ts'
 import type { Fill } from '../fill/fill.ts'
 import { storedCodec } from '../stored/stored-codec.ts'
 
-/** ms after which an answer that is not whole is published: most are, and then those who wait need nothing else. */
+/** ms after which an unfinished answer is published. Most are finished by then, and waiting requests get them whole. */
 const WHOLE_WITHIN = 20
-/** ms for which the end of a run waits until all of it is published. Who has not got the rest by then is cut off. */
+/** ms for which the end of a run waits until all of it is published. A follower without the rest is then cut off. */
 const PATIENCE = 1000
 
 interface PublishingHost {
@@ -16,7 +16,7 @@ interface PublishingHost {
   readonly rules: { readonly maxFillBytes: number }
 }
 
-/** Tells other processes the answer of one run as it comes: its head, and then the body piece by piece. */
+/** Sends other processes the answer of one run as it comes: its head, and then the body piece by piece. */
 export class Publishing {
   readonly #host: PublishingHost
   readonly #context: unknown
@@ -24,7 +24,7 @@ export class Publishing {
   #isOver = false
   #publication: Publication | undefined
 
-  /** `context` of the load that the run is. */
+  /** `context`: that of the load which the run belongs to. */
   constructor(context: unknown, host: PublishingHost) {
     this.#context = context
     this.#host = host
@@ -41,13 +41,13 @@ export class Publishing {
     return this.#publication !== undefined
   }
 
-  /** Nothing is published anew. */
+  /** From now on no publication begins. */
   end(): void {
     this.#isOver = true
     this.#timer?.cancel()
   }
 
-  /** Resolves when the lease is needed no more. */
+  /** Resolves when the lease is no longer needed. */
   async released(): Promise<void> {
     const { clock } = this.#host.surroundings
     let timer: Timer | undefined

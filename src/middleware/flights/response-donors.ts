@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Offers before requests are answered the quick way again, and ms after which every request donates. */
+/** Offers after which requests are answered the quick way again, and ms after which every request donates. */
 const ENOUGH = 8
 const PATIENCE = 1000
 
@@ -12,8 +12,8 @@ interface Wanted {
 }
 
 /**
- * Refills in the background that need a response which is sent and closed. They take the first to be so among several:
- * a client that reads slowly must not hold up the refill.
+ * Background refills that need a response that is sent and closed. Each takes the first one among several offers: a client
+ * that reads slowly must not hold up the refill.
  */
 export class ResponseDonors {
   readonly #wanted = new Map<string, Wanted>()
@@ -31,7 +31,7 @@ export class ResponseDonors {
     this.#wanted.delete(key)
   }
 
-  /** Whether the refill of `key` would be glad of one more. */
+  /** Whether the refill of `key` can use one more. */
   areWanted(key: string): boolean {
     const wanted = this.#wanted.get(key)
     return wanted !== undefined && (wanted.offers < ENOUGH || this.#clock.now() - wanted.since > PATIENCE)

@@ -12,9 +12,9 @@ interface ValidationHost {
 }
 
 /**
- * Answers one request with a response that must be validated before each reuse: its own handler is asked whether it is
- * still good, and a 304 sends the stored body. Nobody waits for it or shares its answer: such a response says that it is
- * for the request at hand, and only the handler can tell whether it is for the next one too (RFC 9111 section 5.2.2.4).
+ * Answers one request with a response that must be validated before each reuse. The request's own handler is asked
+ * whether it is still good, and a 304 sends the stored body. No other request waits for this or shares the answer: only
+ * the handler can tell whether the response is for the next request too (RFC 9111 section 5.2.2.4).
  */
 export function validate(exchange: Exchange, stored: StoredResponse, host: ValidationHost): void {
   const { cache, surroundings } = host
@@ -24,7 +24,7 @@ export function validate(exchange: Exchange, stored: StoredResponse, host: Valid
     const parts = { exchange, hasClient: true, forOthers: false, context: aboutStored(stored), host: NOBODY }
     fill = new Fill(parts, surroundings)
   } catch {
-    // A request or response of a kind that we do not understand: its own handler may.
+    // A request or response of a kind that is unknown here. Its own handler may know it.
     host.runAlone(exchange, 'gave-up')
     return
   }
@@ -34,7 +34,7 @@ export function validate(exchange: Exchange, stored: StoredResponse, host: Valid
       if (response?.mustValidate === true && isNews(response, stored, clock.wallNow())) {
         keepForValidation(cache, fill, response)
       } else if (response?.mustValidate === false || fill.disownsStored) {
-        // It says otherwise now: the next request shall find nothing and share its answer with others.
+        // The stored response no longer holds: the next request must find nothing and share its answer with others.
         cache.invalidate(exchange.key).catch(() => {})
       }
     },
@@ -46,7 +46,7 @@ export function validate(exchange: Exchange, stored: StoredResponse, host: Valid
 }
 
 /**
- * Stores a response at its request's key. One that is overtaken by an invalidation does no harm there: it is validated
+ * Stores a response at its request's key. If an invalidation came before, this does no harm: the response is validated
  * before it is sent.
  */
 export function keepForValidation(cache: Cache, { exchange, keptFor }: Fill, response: StoredResponse): void {
@@ -61,7 +61,7 @@ function aboutStored(stored: StoredResponse): FillContext {
 
 const NOBODY = { onShare: (): void => {}, onUnshared: (): void => {} }
 
-/** ms after which a stored response is written anew although the handler has changed nothing but its Date. */
+/** ms after which a stored response is written again although the handler has changed only its Date. */
 const RENEWAL = 60_000
 
 function isNews(response: StoredResponse, stored: StoredResponse, now: number): boolean {

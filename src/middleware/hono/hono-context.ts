@@ -1,11 +1,11 @@
-/** What is used of Hono's context. */
+/** The members of Hono's context that are used here. */
 export interface HonoContext {
   readonly req: HonoRequest
   get res(): Response
   set res(response: Response | undefined)
   readonly finalized: boolean
   readonly env: unknown
-  /** Throws where the host has none. */
+  /** Throws if the host has none. */
   readonly executionCtx: { waitUntil(work: Promise<unknown>): void }
   /** What layers have set by `set`. */
   readonly var: Readonly<Record<string, unknown>>
@@ -20,5 +20,5 @@ interface HonoRequest {
 
 export type HonoNext = () => Promise<void>
 
-/** Hono's layer and handlers alike. */
+/** A layer or a handler of Hono. */
 export type HonoHandler = (context: HonoContext, next: HonoNext) => Promise<Response | undefined | void> | Response

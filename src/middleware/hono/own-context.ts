@@ -1,10 +1,10 @@
 import type { Baseline } from '../rules/fields.ts'
 import type { HonoContext, HonoHandler } from './hono-context.ts'
 
-/** Whatever handlers a request has been matched to, with what they need to read its parameters. */
+/** The handlers that match a request, with what they need to read its parameters. */
 type Match = readonly [handlers: ReadonlyArray<readonly [[handler: HonoHandler, route: unknown], parameters: unknown]>]
 
-/** The parts of a context of its own. */
+/** The members that are used of a new context. */
 interface OwnContext extends HonoContext {
   set(name: string, value: unknown): void
   header(name: string, value: string, options: { append: true }): void
@@ -16,9 +16,9 @@ interface OwnContext extends HonoContext {
 type ContextClass = new (request: Request, options: object) => OwnContext
 
 /**
- * Makes what runs the layers and the handler after `self` once more, for nobody: on a context of its own, which has what
- * layers outside have put on this one until now. Hono drops a second response once the first is final. Undefined where the
- * place of `self` among them cannot be told.
+ * Makes a function that runs the layers and the handler after `self` once more, without a client. They run on a new
+ * context, which has what outer layers have put on this one until now: here Hono drops a second response once the first is
+ * final. Undefined if the place of `self` among the layers is unknown.
  */
 export function onOwnContext(
   context: HonoContext,
@@ -59,7 +59,7 @@ async function runFrom(index: number, match: Match, context: HonoContext): Promi
   if (response && !context.finalized) context.res = response
 }
 
-/** Kept by a request of Hono's under a symbol that it does not give away. */
+/** A request of Hono keeps it under a private symbol. */
 function matchOf(req: HonoContext['req']): Match | undefined {
   const kept = req as unknown as Record<symbol, unknown>
   for (const symbol of Object.getOwnPropertySymbols(Object.getPrototypeOf(req))) {
@@ -69,7 +69,7 @@ function matchOf(req: HonoContext['req']): Match | undefined {
   return undefined
 }
 
-/** A sub-app with an error handler of its own wraps what it was given. */
+/** A sub-app with its own error handler wraps the handlers that it is given. */
 function isSame(handler: HonoHandler | undefined, self: HonoHandler): boolean {
   return handler === self || (handler as { __COMPOSED_HANDLER?: unknown } | undefined)?.__COMPOSED_HANDLER === self
 }

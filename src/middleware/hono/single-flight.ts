@@ -16,15 +16,15 @@ export interface HonoFlight {
   (context: HonoContext, next: HonoNext): Promise<void>
   /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
   readonly cache: Cache
-  /** Closes the cache if this layer has made it itself; a cache from the options stays open. */
+  /** Closes the cache if this layer has made it. A cache from the options stays open. */
   close(): Promise<void>
 }
 
-/** As nginx has it: nobody reads this answer. */
+/** The status that nginx uses. Nobody reads this answer. */
 const CLIENT_HAS_LEFT = 499
 
 /**
- * Makes the layer that answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in this
+ * Makes a layer that answers GET and HEAD from a cache. One handler run serves all requests that arrive meanwhile, in this
  * process and, with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
@@ -33,7 +33,7 @@ export function singleFlight(options: SingleFlightOptions = {}): HonoFlight {
   return createHonoFlight(options, { clock: systemClock, random: systemRandom })
 }
 
-/** `singleFlight` with the doors in the caller's hands. */
+/** `singleFlight` with the caller's clock and random source. */
 export function createHonoFlight(options: SingleFlightOptions, doors: Doors): HonoFlight {
   const desk = new FetchDesk(options, doors)
 
@@ -65,7 +65,7 @@ export function createHonoFlight(options: SingleFlightOptions, doors: Doors): Ho
       answer(context, await desk.receive(request, route, (work) => keepAlive(context, work)))
     } catch (error) {
       if (!raw.signal.aborted) throw error
-      // The handler answers on this context, for others: until then it must not be final.
+      // The handler still answers on this context, for others. Until it has, the context must not be final.
       await run
       answer(context, new Response(null, { status: CLIENT_HAS_LEFT }))
     }
@@ -79,13 +79,13 @@ function isEmpty(headers: Headers): boolean {
   return headers.keys().next().done === true
 }
 
-/** Puts a response that has the fields of layers outside already in the place of what they have begun. */
+/** Replaces the response that outer layers have begun. The new one already has their fields. */
 function answer(context: HonoContext, response: Response): void {
   context.res = undefined
   context.res = response
 }
 
-/** Layers outside see their own request again. */
+/** Afterwards, outer layers see their own request again. */
 async function runOn(context: HonoContext, asked: Request, next: HonoNext): Promise<void> {
   const { req } = context
   const { raw } = req
