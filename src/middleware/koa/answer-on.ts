@@ -8,20 +8,20 @@ import { isWritten, type KoaContext } from './koa-context.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** Makes a context answer with what is stored, beside the fields that it has. */
+/** Makes a context answer with a stored response. Other fields of the context stay. */
 export function answerStored(
   context: KoaContext,
   { status, message, fields, body }: { status: number; message: string; fields: FieldBlock; body: Buffer | undefined },
 ): void {
   const type = context.res.getHeader('content-type')
   setStatus(context, status, message)
-  // A copy: layers outside may do to a body what they like.
+  // A copy: outer layers may change a body.
   if (hasBody(context, status)) context.body = body === undefined ? NOTHING : Buffer.from(body)
   if (type === undefined) context.remove('Content-Type')
   setFields(context, fields)
 }
 
-/** Makes a context answer with `response`, whose fields are all. `own`: what its handler has made, with the body that it has. */
+/** Makes a context answer with `response`, without other fields. `own`: what its handler has made, with the context's body. */
 export function answerMade(context: KoaContext, response: Response, own: Response | undefined): void {
   if (isWritten(context) || response.type === 'error') return
   const { status, message, fields: flat } = headOf(response)
@@ -34,7 +34,7 @@ export function answerMade(context: KoaContext, response: Response, own: Respons
   setFields(context, fields)
 }
 
-/** Koa takes away what belongs to a body that a status cannot have, and answers HEAD without one. */
+/** Koa itself removes the fields of a body that a status cannot have, and answers HEAD without a body. */
 function hasBody({ req }: KoaContext, status: number): boolean {
   return req.method !== 'HEAD' && mayHaveBody(status)
 }
@@ -42,14 +42,14 @@ function hasBody({ req }: KoaContext, status: number): boolean {
 function bodyOf(context: KoaContext, body: Response['body']): Buffer | Readable {
   if (body === null) return NOTHING
   const stream = Readable.fromWeb(body as NodeStream)
-  // Before Koa's own listener, which answers with an error where that is possible still.
+  // Before Koa's own listener, which answers with an error if that is still possible.
   stream.once('error', () => {
     if (context.headerSent) cutOff(context.res)
   })
   return stream
 }
 
-/** To Koa a status that was set is one that somebody means. */
+/** Koa treats every status that is set as an explicit one. */
 function setStatus(context: KoaContext, status: number, message: string): void {
   if (context.status !== status) context.status = status
   if (context.req.httpVersionMajor < 2 && message !== '' && context.message !== message) context.message = message

@@ -20,7 +20,7 @@ interface ArrivalParts {
   waitUntil: WaitUntil | undefined
 }
 
-/** A request of Koa's as it comes, and its context. */
+/** A request that has just come to Koa, and its context. */
 export class KoaArrival implements Arrival<IncomingMessage> {
   readonly request: NodeRequest
   readonly waitUntil: WaitUntil | undefined
@@ -39,7 +39,7 @@ export class KoaArrival implements Arrival<IncomingMessage> {
     return isWritten(this.#context)
   }
 
-  /** Resolves when the answer stands on the context: layers outside go on then. */
+  /** Resolves when the answer is on the context. Then outer layers go on. */
   get answered(): Promise<void> | undefined {
     return this.#answered
   }
@@ -82,7 +82,7 @@ export class KoaArrival implements Arrival<IncomingMessage> {
   }
 }
 
-/** Aborted when a response is over: its client has left, or has its answer, from whomever. */
+/** Aborted when a response is over: its client has left, or has an answer from anybody. */
 function endOf(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
   if (res.closed) controller.abort()

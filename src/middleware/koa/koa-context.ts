@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What is used of Koa's context, 2 and 3. */
+/** The members of Koa's context, 2 and 3, that are used here. */
 export interface KoaContext {
   readonly app: { createContext(req: IncomingMessage, res: ServerResponse): object }
   readonly req: IncomingMessage
@@ -19,7 +19,7 @@ export interface KoaContext {
 
 export type KoaNext = () => Promise<unknown>
 
-/** Whether somebody has begun to write to Node's response, or says that he will: then Koa answers no more. */
+/** Whether somebody has begun to write to Node's response, or says that this will happen. Then Koa does not answer. */
 export function isWritten({ respond, res }: KoaContext): boolean {
   return respond === false || res.headersSent || res.writableEnded
 }

@@ -7,16 +7,16 @@ import type { KoaContext, KoaNext } from './koa-context.ts'
 import { madeBy } from './made-by.ts'
 import { renewContext } from './renew-context.ts'
 
-/** How the request of a context goes on. Its `next` can be called once: for its client, or for nobody after that has an answer. */
+/** How the request of a context goes on. `next` can be called once: for its client, or for nobody after the answer. */
 export class KoaRoute implements Route {
   readonly besideOuter: Route['besideOuter']
   readonly baseline: Route['baseline']
   readonly #context: KoaContext
   readonly #next: KoaNext
-  /** As the layers behind this one are to see it: those outside put theirs back. */
+  /** The URL for inner layers. Outer layers restore their own. */
   readonly #url: string | undefined
   readonly #connection: Connection
-  /** Settled once the handler has no more to do with the context. */
+  /** Settles when the handler no longer uses the context. */
   #running: Promise<unknown> | undefined
   #made: Response | undefined
 
@@ -40,7 +40,7 @@ export class KoaRoute implements Route {
     return this.#made
   }
 
-  /** Resolves when the handler has no more to do with the context. */
+  /** Resolves when the handler no longer uses the context. */
   async whenDone(): Promise<void> {
     await this.#running?.catch(() => {})
   }
@@ -56,7 +56,7 @@ export class KoaRoute implements Route {
   whenFree(callback: () => void): void {
     const { res } = this.#context
     const tell = (): void => {
-      // Layers outside may still be at work for a client that has left.
+      // Outer layers may still be at work for a client that has left.
       if (res.writableEnded) callback()
     }
     if (res.closed) tell()

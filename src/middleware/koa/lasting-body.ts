@@ -1,12 +1,12 @@
 import { type Readable, Stream } from 'node:stream'
 
-/** What a handler's body can be read from: a stream of Node's, or one of the web. */
+/** A source for a handler's body: a Node stream or a web stream. */
 export type Source = Readable | ReadableStream<unknown>
 
 /**
- * The bytes of a handler's stream for those who want them; nothing is read before. Koa destroys a stream when its client
- * leaves: once somebody reads here, that destroys it no more. `hasLeft` tells whether the client has left; `onOver` is
- * called when nobody needs the stream any more.
+ * The bytes of a handler's stream. Nothing is read before somebody reads here. Koa destroys a stream when its client
+ * leaves, but not any more once somebody reads here. `hasLeft` tells whether the client has left. `onOver` is called when
+ * nobody needs the stream any more.
  */
 export function lastingBody(source: Source, hasLeft: () => boolean, onOver: () => void): ReadableStream<Uint8Array> {
   let chunks: AsyncIterator<unknown> | undefined
@@ -44,7 +44,7 @@ function bytesOf(chunk: unknown): Uint8Array {
   return typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array)
 }
 
-/** Whoever has an error to tell still destroys it. */
+/** A `destroy` with an error still destroys it. */
 function keepOpen(source: Readable, hasLeft: () => boolean): () => void {
   const { destroy } = source
   const own = function (this: Readable, error?: Error): Readable {

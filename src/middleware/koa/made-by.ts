@@ -7,8 +7,8 @@ import { isWritten, type KoaContext } from './koa-context.ts'
 import { lastingBody, type Source } from './lasting-body.ts'
 
 /**
- * What Koa would send of what a handler has put on its context, as a `Response`. `onOver` is called once its body is needed
- * no more.
+ * What Koa would send for a context as its handler has left it, as a `Response`. `onOver` is called once its body is no
+ * longer needed.
  */
 export function madeBy(context: KoaContext, onOver: () => void): Response {
   const { res, req } = context
@@ -28,16 +28,16 @@ function over(response: Response, onOver: () => void): Response {
   return response
 }
 
-/** Whether it can be told as a `Response`. */
+/** Whether a `Response` can express it. */
 function canBeTold(context: KoaContext): boolean {
   const { status, body } = context
   const isOld = body instanceof Stream && !(Symbol.asyncIterator in body) // as streams were before Node 0.10
   return !isWritten(context) && status >= 200 && status <= 599 && !isOld
 }
 
-/** What comes as a whole, as Koa sends it. */
+/** An answer in one piece, as Koa sends it. */
 function wholeOf(context: KoaContext): Response {
-  // What the handler sends itself is nobody else's, and so will the next be.
+  // What the handler sends itself is for this client alone. The next answer will be too.
   if (context.respond === false) return new Response(null, { headers: { 'Cache-Control': 'no-store' } })
   if (!canBeTold(context)) return Response.error()
   const { status, message: statusText, fields } = readHead(context.res)
@@ -47,7 +47,7 @@ function wholeOf(context: KoaContext): Response {
   return new Response(bytes, init(describing(context, fields, bytes.length)))
 }
 
-/** Of Koa's bodies those that come piece by piece. */
+/** The source of a body that comes piece by piece, undefined for other bodies. */
 function sourceOf(body: unknown): Source | undefined {
   if (body instanceof Stream) return body as Readable
   if (body instanceof ReadableStream) return body
@@ -55,7 +55,7 @@ function sourceOf(body: unknown): Source | undefined {
   return body instanceof Response ? (body.body ?? Readable.from([])) : undefined
 }
 
-/** Those that are there; of nothing the status. */
+/** The bytes of other bodies. Without a body, the status as text. */
 function wholeBody({ body, req, status }: KoaContext, statusText: string): Buffer {
   if (Buffer.isBuffer(body)) return body
   if (body === undefined) return Buffer.from(req.httpVersionMajor < 2 ? statusText : String(status))
@@ -65,7 +65,7 @@ function wholeBody({ body, req, status }: KoaContext, statusText: string): Buffe
 
 const ABOUT_NOTHING = new Set(['content-type', 'content-length'])
 
-/** With the fields that Koa adds as it sends a body. */
+/** With the fields that Koa adds when it sends a body. */
 function describing({ body }: KoaContext, fields: FlatFields, length: number): FlatFields {
   if (body === undefined) {
     const type = ['Content-Type', 'text/plain; charset=utf-8']

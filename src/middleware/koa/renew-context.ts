@@ -3,7 +3,7 @@ import { detached } from '../node/stand-in.ts'
 import type { Baseline } from '../rules/fields.ts'
 import type { KoaContext } from './koa-context.ts'
 
-/** What a context was when its request came to us. */
+/** The state of a context when its request came to us. */
 interface Before {
   readonly url: string | undefined
   readonly baseline: Baseline
@@ -12,7 +12,7 @@ interface Before {
 
 /** The parts of a context that belong to one answer. */
 interface Parts extends KoaContext {
-  /** Where Koa's parser remembers what it has made of the URL, and Koa changes it. */
+  /** Where Koa's parser keeps the parsed URL, which Koa changes. */
   readonly req: KoaContext['req'] & { _parsedUrl?: unknown }
   cookies: unknown
   request: { res: unknown; response: unknown }
@@ -22,8 +22,8 @@ interface Parts extends KoaContext {
 const NOT_FOUND = 404
 
 /**
- * Gives a context whose answer has gone out the parts for another one, for nobody. What layers outside have put on it stays:
- * `next` goes on with this one and no other.
+ * Gives a context whose answer has gone out the parts for another answer, without a client. What outer layers have put on
+ * it stays: `next` goes on only with this context.
  */
 export function renewContext(context: KoaContext, { url, baseline, connection }: Before): void {
   const parts = context as Parts

@@ -16,12 +16,12 @@ export interface KoaFlight {
   (context: KoaContext, next: KoaNext): Promise<void>
   /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
   readonly cache: Cache
-  /** Closes the cache if this layer has made it itself; a cache from the options stays open. */
+  /** Closes the cache if this layer has made it. A cache from the options stays open. */
   close(): Promise<void>
 }
 
 /**
- * Makes the layer that answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in this
+ * Makes a layer that answers GET and HEAD from a cache. One handler run serves all requests that arrive meanwhile, in this
  * process and, with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
@@ -30,12 +30,12 @@ export function singleFlight(options: SingleFlightOptions = {}): KoaFlight {
   return createKoaFlight(options, { clock: systemClock, random: systemRandom })
 }
 
-/** `singleFlight` with the doors in the caller's hands. */
+/** `singleFlight` with the caller's clock and random source. */
 export function createKoaFlight(options: SingleFlightOptions, doors: Doors): KoaFlight {
   const reception = new Reception(options, doors)
   const waitUntil = waitUntilOf(reception.settings.waitUntil)
 
-  /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
+  /** Answers most hits, at the least cost. `receive` handles the requests that this leaves. */
   function answerPlainHit(request: NodeRequest, context: KoaContext): boolean {
     const { req, res } = context
     if (!reception.knowsPlainHits || req.method !== 'GET' || isWritten(context)) return false

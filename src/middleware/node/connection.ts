@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http'
 
 type Socket = IncomingMessage['socket']
 
-/** What a handler may ask of a connection, kept for when it is gone. */
+/** What a handler may ask a connection, kept for when the connection is gone. */
 export interface Connection {
   /** Properties by name. */
   readonly values: Readonly<Record<string, unknown>>
-  /** What functions without arguments that matter have answered, by their names. */
+  /** Results of functions whose arguments do not matter, by their names. */
   readonly answers: Readonly<Record<string, unknown>>
 }
 
@@ -20,7 +20,7 @@ const TLS_ANSWERS = [
   ...['getPeerX509Certificate', 'getX509Certificate', 'getCipher', 'getProtocol', 'isSessionReused'],
 ] as const
 
-/** Of a connection that is still open. What other layers have put on it by name is kept, too. */
+/** Describes a connection that is still open. Properties that other layers have added are kept too. */
 export function describeConnection(socket: Socket | null | undefined): Connection {
   if (socket === null || socket === undefined) return { values: {}, answers: {} }
   const source = socket as unknown as Record<string, unknown>
@@ -38,7 +38,7 @@ export function describeConnection(socket: Socket | null | undefined): Connectio
   return { values, answers }
 }
 
-/** Members of Node's sockets that say nothing of the peer. */
+/** Members of Node's sockets that say nothing about the peer. */
 const OF_NODE: ReadonlySet<string> = new Set([
   ...['connecting', 'allowHalfOpen', 'parser', 'timeout', 'destroyed', 'domain', 'ssl', 'secureConnecting'],
 ])

@@ -14,7 +14,7 @@ import { shieldFor } from './stream-shield.ts'
 import { asWholeRequest } from './whole-request.ts'
 import { warn } from '../warn.ts'
 
-/** Takes an error of the handler; `goOn` hands it to whoever would have got it without us. */
+/** Takes an error of the handler. `goOn` passes it to where it would have gone without us. */
 export type OnError = (error: unknown, goOn: () => void) => void
 
 /** A request, the response that its handler writes to, and how the handler is called. */
@@ -27,7 +27,7 @@ export interface HandlerCall {
   run(res: ServerResponse, onError: OnError): void
 }
 
-/** A run of the handler on a response of Node's, which is listened to. */
+/** A run of the handler on a Node response, which is recorded. */
 export class HandlerRun implements Source {
   readonly #call: HandlerCall
   readonly #observer: SourceObserver
@@ -57,7 +57,7 @@ export class HandlerRun implements Source {
       this.#call.run(this.#call.res, (error, goOn) => this.#observer.onError(error, goOn))
     } catch (error) {
       this.#observer.onCut(error)
-      // Where no framework caught it, it shall end the process as it would without us, not as a rejection of ours.
+      // If no framework caught it, it must end the process as it would without us, not as a rejection of ours.
       process.nextTick(() => {
         throw error
       })
@@ -122,7 +122,7 @@ export class HandlerRun implements Source {
     this.#restoreRequest()
   }
 
-  /** What a layer outside throws at an answer that the handler does not send concerns this client alone. */
+  /** For answers that the handler does not send: an error that an outer layer throws affects this client alone. */
   #guarded(action: () => void): void {
     try {
       action()

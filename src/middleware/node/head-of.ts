@@ -41,12 +41,12 @@ export function readHead(res: ServerResponse): ResponseHead {
 }
 
 function reasonOf(res: ServerResponse): string {
-  // HTTP/2 has none, and Node warns of every look at it.
+  // HTTP/2 has none, and Node warns whenever it is read.
   const own = res.req.httpVersionMajor < 2 ? res.statusMessage : ''
   return own || STATUS_CODES[res.statusCode] || 'unknown'
 }
 
-/** What Node will state for a body that is given to `end` whole. */
+/** The length that Node will state for a body that is given to `end` as a whole. */
 export function lengthField(res: ServerResponse, length: number): string[] {
   if (!hasBody(res)) return []
   if (res.hasHeader('content-length') || res.hasHeader('transfer-encoding') || res.hasHeader('trailer')) return []

@@ -14,13 +14,13 @@ import { replyOn, send } from './send.ts'
 interface ArrivalParts {
   request: NodeRequest
   res: ServerResponse
-  /** `wrap` alone: the handler can be called with another response. */
+  /** Only with `wrap`: the handler can be called with another response. */
   isDetachable: boolean
   run: RunHandler
   waitUntil: WaitUntil | undefined
 }
 
-/** A request of node:http or node:http2 as it comes, and its response. */
+/** A request of node:http or node:http2 that has just come in, and its response. */
 export class NodeArrival implements Arrival<IncomingMessage> {
   readonly request: NodeRequest
   readonly waitUntil: WaitUntil | undefined

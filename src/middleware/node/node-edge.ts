@@ -16,14 +16,14 @@ import { besideFieldsOf, giveHead, replyOn, send } from './send.ts'
 import { detached, renew } from './stand-in.ts'
 import { warn } from '../warn.ts'
 
-/** Runs the handler: for the request's own response, or for one that stands in for it. */
+/** Runs the handler on the request's own response, or on a stand-in for it. */
 export type RunHandler = (req: IncomingMessage, res: ServerResponse, onError: OnError) => void
 
 interface NodeEdgeParts {
   req: IncomingMessage
   res: ServerResponse
   request: NarrowingRequest
-  /** `wrap` alone: the handler can be called with another response. */
+  /** Only with `wrap`: the handler can be called with another response. */
   detachable: boolean
   run: RunHandler
 }
@@ -36,7 +36,7 @@ export class NodeEdge implements Edge {
   readonly #request: NarrowingRequest
   readonly #detachable: boolean
   readonly #run: RunHandler
-  /** Kept from the start: once the client has left, the socket does not tell any more. */
+  /** Read at the start: once the client has left, the socket does not tell any more. */
   readonly #connection: Connection
   #isClosed = false
   readonly #scope = new AsyncResource('herdlock.Exchange', { requireManualDestroy: true })
@@ -89,7 +89,7 @@ export class NodeEdge implements Edge {
       res.off('drain', onDrain)
       onClose()
     })
-    /** Somebody else has answered, or its client is gone: nothing of it is ours to write. */
+    /** False once somebody else has answered or the client is gone: then we must not write. */
     let isOurs = !this.isOver
     const act = (action: () => unknown): void => {
       if (!isOurs || res.writableEnded || res.destroyed) return
@@ -98,7 +98,7 @@ export class NodeEdge implements Edge {
     act(() => {
       const fields = besideFieldsOf(res, { removed, joins }, block)
       giveHead(res, status, message, fields)
-      // Layers may have their say when the first piece goes; from then on nobody else may begin to answer.
+      // Outer layers may change the header until the first piece goes or this turn ends. Then nobody else may answer.
       if (!res.headersSent) process.nextTick(act, () => res.headersSent || res.writeHead(status))
     })
     if (!isOurs) process.nextTick(onClose)
@@ -142,7 +142,7 @@ export class NodeEdge implements Edge {
     try {
       this.#within(() => this.#run(this.#req, res, (_error, goOn) => goOn()))
     } catch (error) {
-      // Others may be waiting for their turn. It shall end the process as it would without us.
+      // Other requests may be waiting for their turn. The error must end the process as it would without us.
       process.nextTick(() => {
         throw error
       })
@@ -155,14 +155,14 @@ export class NodeEdge implements Edge {
   }
 
   /**
-   * In the request's own asynchronous context, whoever made it go on: a handler that looks up "the current user" there
-   * must never find another's.
+   * Runs in the request's own asynchronous context, whatever made it go on: a handler that looks up "the current user"
+   * must never find another one.
    */
   #within(action: () => unknown): void {
     this.#scope.runInAsyncScope(action)
   }
 
-  /** What a layer outside throws concerns this client alone. False: it did, and its connection is closed. */
+  /** An error that an outer layer throws affects this client alone. False: there was one, and the connection is closed. */
   #guarded(action: () => unknown): boolean {
     try {
       this.#within(action)
@@ -175,7 +175,7 @@ export class NodeEdge implements Edge {
   }
 }
 
-/** What has been written shall arrive: compression has a function for it. */
+/** Delivers what has been written. Compression has a function for that. */
 function flushed(res: ServerResponse & { flush?: () => void }): void {
   if (!res.headersSent) res.flushHeaders()
   res.flush?.()

@@ -4,10 +4,10 @@ import { withoutSlash } from '../request/request-key.ts'
 import type { RequestView } from '../request/request-view.ts'
 import type { RequestFields } from '../rules/fields.ts'
 
-/** A request as frameworks hand it on: Express and Connect keep the URL as it came in `originalUrl`. */
+/** A request as frameworks pass it on. Express and Connect keep the original URL in `originalUrl`. */
 export type RoutedRequest = IncomingMessage & { originalUrl?: string; baseUrl?: string }
 
-/** Node's request as keys and rules look at it. Reads nothing before it is asked for: most hits need little. */
+/** Node's request as keys and rules see it. Reads each part only when it is needed: most hits need little. */
 export class NodeRequest implements RequestView<IncomingMessage> {
   readonly native: RoutedRequest
   readonly #target: string | undefined
@@ -53,7 +53,7 @@ export class NodeRequest implements RequestView<IncomingMessage> {
         ...own,
         url: rest.startsWith('/') ? rest : `/${rest}`,
         originalUrl: target,
-        // Express 4 has parsed the query already.
+        // Express 4 has already parsed the query.
         ...(Object.hasOwn(req, 'query') && { query: Object.fromEntries(new URL(`http://a${target}`).searchParams) }),
       }
       const asDescriptor = ([name, value]: [string, unknown]) => [name, { value, writable: true }] as const
@@ -63,7 +63,7 @@ export class NodeRequest implements RequestView<IncomingMessage> {
   }
 }
 
-/** What a framework has taken off the URL for those that are mounted there. */
+/** The mount path that a framework has cut off the URL. */
 function mountOf({ url = '', baseUrl }: RoutedRequest, target: string): string {
   if (baseUrl !== undefined) return baseUrl
   const rest = withoutSlash(url)

@@ -4,20 +4,20 @@ import { TELLING } from '../request/telling-fields.ts'
 
 type Kind = 'host' | 'telling' | 'plain'
 
-/** Clients spell few names, always the same: a name in lower case is a string that need not be made. */
+/** Clients use few spellings, always the same. A known spelling needs no new string in lower case. */
 const kinds = new Map<string, Kind>()
 const MOST_SPELLINGS = 1000
 
 /**
- * The Host of a request of which nothing else counts but its URL, as most requests are; undefined if there is more to
- * be looked at. Reads the raw fields as long as nobody has asked for `headers`: Node makes them only then, and from then
- * on layers outside may have changed them.
+ * The Host of a request, if otherwise only its URL matters, as in most requests. Undefined if other fields matter too.
+ * Reads the raw fields until somebody has read `headers`: Node makes those only then, and afterwards outer layers may have
+ * changed them.
  */
 export function plainHost(req: IncomingMessage): string | undefined {
   return areMade(req) ? hostAmong(req.headers) : hostAmongRaw(req.rawHeaders)
 }
 
-/** Where Node keeps the fields once somebody has asked for them. */
+/** Where Node keeps `headers` once somebody has read them. */
 const MADE = Object.getOwnPropertySymbols(new IncomingMessage(null as never)).find(
   ({ description }) => description === 'kHeaders',
 )

@@ -8,16 +8,16 @@ import { applyHead, hasBody, lengthField, readHead } from './head-of.ts'
 type Callback = (error?: Error | null) => void
 type AnyFunction = (...args: unknown[]) => unknown
 const PATCHED = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy', 'emit'] as const
-/** Only where a layer outside has put them there: compression does. */
+/** Replaced only if an outer layer has put them there: compression does. */
 const OF_LAYERS = ['flush', 'on', 'removeListener', 'off'] as const
 type Patched = (typeof PATCHED)[number] | (typeof OF_LAYERS)[number]
 
 const ON_EMITTERS: ReadonlySet<string> = new Set(['on', 'removeListener', 'off'])
 
-/** What of an answer is listened to. */
+/** Is told of an answer as it comes. */
 export type RecordingObserver = Omit<SourceObserver, 'onError'>
 
-/** For those who want to know of the header alone. */
+/** For observers that need only the header. */
 export const UNHEARD = {
   onHeadSent: (): void => {},
   onChunk: (_chunk: Buffer, taken: boolean): boolean => taken,
@@ -27,15 +27,15 @@ export const UNHEARD = {
 }
 
 /**
- * `before` the header; then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part of
- * it. `answered` otherwise: what comes goes nowhere. `passed-on`: the handler has passed an error on before it wrote anything;
- * what it writes all the same goes nowhere. `off`: nobody listens.
+ * `before` the header. Then `sending` it and what follows, `holding` it back, or `narrowed`: the client gets a part.
+ * `answered`: the client has its answer, and what still comes is dropped. `passed-on`: the handler has passed an error on
+ * before it wrote anything, and what it still writes is dropped. `off`: nobody listens.
  */
 type State = 'before' | 'passed-on' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
 
 /**
- * Listens to a handler's answer at the response itself: replaces its functions by own ones, which pass on to those that
- * were there. So it works with every framework and below or above other layers that do the same.
+ * Listens to a handler's answer on the response itself. It replaces the response's functions by its own, which call the
+ * former ones. So it works with every framework, and below or above other layers that do the same.
  */
 export class Recording {
   readonly res: ServerResponse
@@ -47,21 +47,21 @@ export class Recording {
   #headSeen = false
   #headNoted = false
   #ended = false
-  /** Set while a function below ours runs: what it calls of ours was recorded already. */
+  /** Set while a function below ours runs. When that calls ours, the call is already recorded. */
   #inBase = false
   #held: Buffer[] = []
-  /** Set while the observer decides on the header: what it stops is stopped then. */
+  /** Set while the observer decides on the header. A `stop` in that time takes effect afterwards. */
   #isAnnouncing = false
   #mayStop = false
-  /** Others hold up the run: the handler is not told that its own client takes more. */
+  /** Other readers hold up the run: the handler is not told that its own client takes more. */
   #isPaused = false
   /** Its own client takes nothing now. */
   #isFull = false
-  /** Where a layer outside has its own idea of `drain`: those whom the handler wants to be told. */
+  /** The handler's listeners for `drain`, if an outer layer treats that event in its own way. */
   readonly #drains = new EventEmitter()
-  /** Set while a header is shown that goes with the body: that body's length, where it is there as a whole. */
+  /** Set while a header is shown that goes out with the body. `length`: the body's, if all of it is there. */
   #implicit: { length: number | undefined } | undefined
-  /** What is left of the part that a client gets. */
+  /** What is left of the part that the client gets. */
   #part = { skip: 0, left: 0 }
 
   constructor(res: ServerResponse, observer: RecordingObserver) {
@@ -107,7 +107,7 @@ export class Recording {
     return this.#ended
   }
 
-  /** Stops listening; what was held back goes out, what follows takes the way it would take without us. */
+  /** Stops listening. What was held back goes out. What follows goes out as it would without us. */
   stop(): void {
     this.#mayStop = true
     if (this.#isAnnouncing) return
@@ -116,7 +116,7 @@ export class Recording {
     this.#state = 'off'
     const target = this.res as unknown as Partial<Record<Patched, AnyFunction>>
     for (const name of [...PATCHED, ...OF_LAYERS]) {
-      // Layers below in the chain of handlers may have patched ours in turn: then ours stays, and only passes on.
+      // Inner layers may have patched ours in turn. Then ours stays, and only passes on.
       if (target[name] !== this.#own[name]) continue
       if (this.#hadOwn[name]) target[name] = this.#base[name]
       else delete target[name]
@@ -125,17 +125,17 @@ export class Recording {
     this.resume()
   }
 
-  /** The functions below ours are other ones now: those of a response without a client. */
+  /** The functions below ours are now those of a response without a client. */
   reseat(): void {
     for (const name of PATCHED) this.#base[name] = ServerResponse.prototype[name] as AnyFunction
   }
 
-  /** Keeps back what has not even begun. */
+  /** Holds back an answer that has not begun yet. */
   hold(): void {
     if (this.#state === 'before') this.#state = 'passed-on'
   }
 
-  /** Lets the client have what was held back, and all that follows. */
+  /** Sends the client what was held back, and all that follows. */
   sendHeld(): void {
     if (this.#state !== 'holding') return
     this.#state = 'sending'
@@ -148,7 +148,7 @@ export class Recording {
     else if (held.length === 0) this.#callBase('writeHead', this.res.statusCode)
   }
 
-  /** Clears the way for another answer than the handler's, whose fields are gone; what was there before is put back. */
+  /** Prepares for an answer that is not the handler's: removes its fields and restores those from before. */
   clear(baseline: ReadonlyArray<readonly [string, string | string[]]>): void {
     this.#state = 'answered'
     this.#held = []
@@ -181,11 +181,11 @@ export class Recording {
     }
   }
 
-  /** Calls a function below ours that sends the header. What layers outside throw there is for the handler alone. */
+  /** Calls a function below ours that sends the header. An error of outer layers there is for the handler alone. */
   #sendHead(name: Patched, ...args: unknown[]): unknown {
     let result: unknown
     const { writeHead } = this.res
-    // What lies over ours has had its say: Node's own call of it must not let it have it again.
+    // The layers over ours have seen the header. Node's own call must not show it to them again.
     this.res.writeHead = this.#own.writeHead as typeof writeHead
     try {
       result = this.#callBase(name, ...args)
@@ -202,14 +202,14 @@ export class Recording {
     return result
   }
 
-  /** For others the rest does not come; the handler goes on as it would without us. */
+  /** Others do not get the rest. The handler goes on as it would without us. */
   #fail(error: unknown): void {
     if (this.#state === 'off') return
     this.#state = 'off'
     this.#observer.onCut(error)
   }
 
-  /** Shows the header to the observer. `length`: of the body, where it is there as a whole. */
+  /** Shows the header to the observer. `length`: of the body, if all of it is there. */
   #announce(length?: number): void {
     this.#headSeen = true
     const head = readHead(this.res)
@@ -224,8 +224,8 @@ export class Recording {
   }
 
   /**
-   * Shows a header that the handler does not send itself, but lets go with the body: layers over ours have their say now,
-   * those below when it goes.
+   * Shows a header that the handler does not send itself, because it goes out with the body. Layers over ours may change it
+   * now, those below when it goes out.
    */
   #imply(length?: number): void {
     this.#implicit = { length }
@@ -236,7 +236,7 @@ export class Recording {
     }
   }
 
-  /** To the handler a header that it has given is sent. */
+  /** For the handler, a header that it has given counts as sent. */
   #hideHead(): void {
     Object.defineProperty(this.res, 'headersSent', { configurable: true, get: () => true })
   }
@@ -245,7 +245,7 @@ export class Recording {
     if (Object.hasOwn(this.res, 'headersSent')) delete (this.res as { headersSent?: boolean }).headersSent
   }
 
-  /** The client gets what it asked for of an answer that is its own. */
+  /** Gives the client what it asked for of an answer that is for it alone. */
   #narrow(narrowed: Narrowed): void {
     const { res } = this
     if (narrowed.kind === 'not-modified') {
@@ -272,7 +272,7 @@ export class Recording {
     if (this.#state === 'passed-on' && !this.#inBase) return this.res
     if (this.#state !== 'before' || this.#inBase) return this.#base.writeHead.apply(this.res, args)
     const status = Number(args[0])
-    // Node refuses such a status, and says so better.
+    // Node refuses such a status, with a better message.
     if (!(status >= 100 && status <= 999)) return this.#base.writeHead.apply(this.res, args)
     applyHead(this.res, args)
     const implicit = this.#implicit
@@ -317,7 +317,7 @@ export class Recording {
     return true
   }
 
-  /** Whether the handler may write on, as far as its own client, who `taken` says it, and the others are concerned. */
+  /** Whether the handler may write on. `taken`: its own client takes more. The observer decides for all readers. */
   #noteChunk(chunk: Buffer, taken: boolean): boolean {
     if (this.#currentState() === 'off') return taken
     const mayGoOn = this.#observer.onChunk(chunk, taken)
@@ -371,7 +371,7 @@ export class Recording {
     }
   }
 
-  /** Writes what of a chunk belongs to the client's part; with its last byte the answer ends. */
+  /** Writes the bytes of a chunk that belong to the client's part. The answer ends with the last of them. */
   #writePart(chunk: Buffer, callback: Callback | undefined): unknown {
     const { skip, left } = this.#part
     const piece = chunk.subarray(Math.min(skip, chunk.length), skip + left)
@@ -406,12 +406,12 @@ export class Recording {
     return args[0] === 'drain' && this.#base.on === undefined ? this.#drained(emit) : emit()
   }
 
-  /** Its own client takes more. `tell`: the handler, if nobody else holds it up. */
+  /** Its own client takes more. `tell`: tells the handler, unless other readers hold it up. */
   #drained(tell: () => unknown): unknown {
     this.#isFull = false
     if (this.#state === 'off') return tell()
     const wasPaused = this.#isPaused
-    this.#observer.onDrain() // who may call `resume`, which tells the handler
+    this.#observer.onDrain() // it may call `resume`, which tells the handler
     return wasPaused || tell()
   }
 
@@ -421,7 +421,7 @@ export class Recording {
     return this.res
   }
 
-  /** Read through a function where a call in between may have changed it. */
+  /** Reads the state where a call in between may have changed it. */
   #currentState(): State {
     return this.#state
   }
@@ -431,7 +431,7 @@ function callbackOf(args: unknown[]): Callback | undefined {
   return args.find((argument) => typeof argument === 'function') as Callback | undefined
 }
 
-/** A copy, because handlers use their buffers again; undefined for what Node does not take either. */
+/** A copy, because handlers reuse their buffers. Undefined for values that Node does not take either. */
 function bytesOf(chunk: unknown, encoding: unknown): Buffer | undefined {
   if (typeof chunk === 'string') {
     return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')

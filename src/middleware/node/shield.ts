@@ -16,8 +16,8 @@ interface Closable {
 }
 
 /**
- * Keeps a handler at work when its client leaves: the events that would tell it are held back, and its response gets a
- * connection that takes everything. HTTP/1 only: a response of HTTP/2 has no connection of its own to put in place.
+ * Keeps a handler at work when its client leaves. The events that would tell the handler are held back, and its response
+ * gets a connection that takes everything. HTTP/1 only: an HTTP/2 response has no connection of its own to replace.
  */
 export class Shield {
   readonly #req: IncomingMessage
@@ -99,7 +99,7 @@ export class Shield {
     })
     res.once('finish', () => process.nextTick(() => standIn.destroy()))
     res.assignSocket(standIn as unknown as IncomingMessage['socket'])
-    // Whoever waited for its client to take more may go on.
+    // A handler that waited for its client to take more may go on.
     process.nextTick(() => res.emit('drain'))
   }
 }

@@ -17,7 +17,7 @@ import { besideFieldsOf, send } from './send.ts'
 /** Options of `singleFlight`. All durations are whole milliseconds. */
 export interface SingleFlightOptions extends OptionsFor<IncomingMessage> {}
 
-/** Goes on with the request; with an error to the framework's error handling. */
+/** Goes on with the request, or with an error to the framework's error handling. */
 export type Next = (error?: unknown) => void
 export type Handler<Req = IncomingMessage, Res = ServerResponse> = (req: Req, res: Res, next: Next) => unknown
 
@@ -25,20 +25,20 @@ export type Handler<Req = IncomingMessage, Res = ServerResponse> = (req: Req, re
 export interface Middleware {
   (req: IncomingMessage, res: ServerResponse, next: Next): void
   /**
-   * The same for one handler or router. Refills in the background then run at once, on a response of their own, and an
-   * error that the handler passes to `next` is seen as what it is.
+   * The same for one handler or router. Background refills then run at once, on a response of their own. An error that the
+   * handler passes to `next` is recognised as an error.
    */
   wrap<Req extends IncomingMessage, Res extends ServerResponse>(
     handler: Handler<Req, Res>,
   ): (req: Req, res: Res, next: Next) => void
   /** Where the responses are: for `invalidate`, `clear`, `stats`, `on`. */
   readonly cache: Cache
-  /** Closes the cache if this middleware has made it itself; a cache from the options stays open. */
+  /** Closes the cache if this middleware has made it. A cache from the options stays open. */
   close(): Promise<void>
 }
 
 /**
- * Makes the middleware that answers GET and HEAD from a cache and lets one handler run serve all who ask meanwhile, in
+ * Makes a middleware that answers GET and HEAD from a cache. One handler run serves all requests that arrive meanwhile, in
  * this process and, with Redis in the cache, in all others. Obeys the handler's Cache-Control as a shared cache: RFC 9111.
  *
  * @throws TypeError or RangeError for options that cannot be honoured
@@ -47,12 +47,12 @@ export function singleFlight(options: SingleFlightOptions = {}): Middleware {
   return createMiddleware(options, { clock: systemClock, random: systemRandom })
 }
 
-/** `singleFlight` with the doors in the caller's hands. */
+/** `singleFlight` with the caller's clock and random source. */
 export function createMiddleware(options: SingleFlightOptions, doors: Doors): Middleware {
   const reception = new Reception<IncomingMessage>(options, doors)
   const waitUntil = waitUntilOf(reception.settings.waitUntil)
 
-  /** Answers most hits, at the least cost. What it leaves unanswered is looked at in full. */
+  /** Answers most hits, at the least cost. `receive` handles the requests that this leaves. */
   function answerPlainHit(request: NodeRequest, res: ServerResponse): boolean {
     const req = request.native
     if (!reception.knowsPlainHits || req.method !== 'GET' || req.httpVersionMajor !== 1 || res.headersSent) return false
@@ -80,7 +80,7 @@ export function createMiddleware(options: SingleFlightOptions, doors: Doors): Mi
     return (req: Req, res: Res, next: Next): void => {
       handle(req, res, true, (_req, itsRes, onError) => {
         const itsNext: Next = (error) => {
-          // A response of its own has no client, and nothing that comes after the handler.
+          // A response of its own has no client, and nothing runs after its handler.
           const goOn = itsRes === res ? () => next(error) : () => {}
           if (error !== undefined && error !== null) onError(error, goOn)
           else if (itsRes === res) next()
@@ -95,7 +95,7 @@ export function createMiddleware(options: SingleFlightOptions, doors: Doors): Mi
   return middleware
 }
 
-/** Learns of a promise's failure without taking it from whoever would have seen it without us. */
+/** Learns of a promise's failure. Code that would see the failure without us still sees it. */
 function follow(outcome: unknown, onError: OnError): void {
   if (!(outcome instanceof Promise)) return
   outcome.then(undefined, (error: unknown) => {

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net'
 
 type Destroy = Socket['destroy']
 
-/** Connections whose `destroy` is watched, and who wants to know. */
+/** Connections whose `destroy` is watched, and the listeners. */
 const watched = new WeakMap<Socket, Set<() => void>>()
 
 /**
- * Calls `onCut` when a handler destroys the connection (as Express does when an error comes after the header), which
- * must be told from a client that leaves. Returns the function that ends the watch.
+ * Calls `onCut` when a handler destroys the connection, as Express does when an error comes after the header. Does not call
+ * it when the client leaves. Returns the function that ends the watch.
  */
 export function watchSocket(socket: Socket, onCut: () => void): () => void {
   let listeners = watched.get(socket)
@@ -20,7 +20,7 @@ export function watchSocket(socket: Socket, onCut: () => void): () => void {
   return () => listeners.delete(onCut)
 }
 
-/** Once for each connection, for its life: patches that come and go in another order than they came would pile up. */
+/** Once for each connection, for its life: patches that go in another order than they came would pile up. */
 function patchDestroy(socket: Socket, listeners: ReadonlySet<() => void>): void {
   const destroy = socket.destroy as Destroy | undefined
   if (destroy === undefined) return // a test library's

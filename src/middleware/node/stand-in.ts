@@ -5,9 +5,9 @@ import type { Connection } from './connection.ts'
 import { StandInSocket } from './stand-in-socket.ts'
 
 /**
- * Makes a response that has been sent and closed fit to be written once more, for nobody: every member of Node's
- * response is laid over it anew, state and functions, so that neither its past nor the patches of layers that are done
- * with it are left. To be called after the real `close`; before, Node would trip over it while finishing.
+ * Prepares a response that has been sent and closed to be written once more, without a client. It gets every member of a
+ * new response of Node's, state and functions. Nothing is left of its past, or of the patches of layers that are done with
+ * it. Call this after the real `close`: before, it would disturb Node's own work at the end of a response.
  */
 export function renew(req: IncomingMessage, res: ServerResponse, baseline: Baseline, connection: Connection): void {
   for (const [name, member] of membersOf(new ServerResponse(req))) Object.defineProperty(res, name, member)
@@ -15,13 +15,13 @@ export function renew(req: IncomingMessage, res: ServerResponse, baseline: Basel
   renewRequest(req)
 }
 
-/** What its listeners and their bookkeeping are kept in. */
+/** The members that hold listeners. */
 const OF_EMITTERS = new Set<string | symbol>(['_events', '_eventsCount', '_maxListeners'])
 
 /**
- * Gives a response whose stream has gone the members of one that has none, in the middle of its handler's work: status,
- * fields, listeners and whatever functions layers have put on it stay; what is written from now on goes nowhere. For
- * HTTP/2, whose responses cannot be given another stream.
+ * Gives a response whose stream has gone the members of a response without a stream, in the middle of its handler's work.
+ * Status, fields, listeners and the functions that layers have put on it stay. What is written from now on goes nowhere.
+ * For HTTP/2, where a response cannot get another stream.
  */
 export function takeOver(
   req: IncomingMessage,
@@ -47,7 +47,7 @@ function isPatched(res: ServerResponse, name: string | symbol): boolean {
   return own !== undefined && (own.get !== undefined || typeof own.value === 'function')
 }
 
-/** All members of a response, its prototypes' too, as they can be laid over another object; the most derived ones. */
+/** All members of a response and its prototypes, so that they can be defined on another object. The most derived win. */
 function membersOf(fresh: ServerResponse): Map<string | symbol, PropertyDescriptor> {
   const members = new Map<string | symbol, PropertyDescriptor>()
   for (let from: object = fresh; from !== Object.prototype; from = Object.getPrototypeOf(from)) {
@@ -61,8 +61,8 @@ function membersOf(fresh: ServerResponse): Map<string | symbol, PropertyDescript
 }
 
 /**
- * A response of its own for a handler that can be called directly: of the same kind as `like`, with what its framework
- * has hung on it, and sent to nobody.
+ * A new response for a handler that can be called directly. It is of the same kind as `like`, has what the framework has
+ * added to that, and is sent to nobody.
  */
 export function detached(
   req: IncomingMessage,
@@ -87,8 +87,8 @@ export function detached(
 function prepare(req: IncomingMessage, res: ServerResponse, baseline: Baseline, connection: Connection): StandInSocket {
   for (const [name, value] of baseline) res.setHeader(name, value)
   const socket = new StandInSocket(connection)
-  // A handler that destroys its connection must not meet the next request of the same client on it.
-  // By definition, not assignment: on HTTP/2 both are accessors that cannot be set.
+  // A handler that destroys its connection must not hit the next request of the same client on it.
+  // Defined, not assigned: on HTTP/2 both are accessors that cannot be set.
   Object.defineProperty(req, 'socket', { configurable: true, writable: true, value: socket })
   Object.defineProperty(req, 'aborted', { configurable: true, writable: true, value: false })
   res.once('finish', () => {
@@ -102,12 +102,12 @@ function prepare(req: IncomingMessage, res: ServerResponse, baseline: Baseline, 
   return socket
 }
 
-/** State of a stream by which its bytes, of which there are none, can be read once more. */
+/** State of a stream that is renewed, so that its end can be read once more. It has no bytes. */
 const OF_BODY = ['_readableState', '_events', '_eventsCount', 'errored'] as const
-/** That of Node's requests: whether its body was consumed, or dropped unread. */
+/** State of Node's requests: whether the body was consumed, or dropped unread. */
 const OF_REQUEST = ['_dumped', '_consumed', '_closed'] as const
 
-/** Lets a handler await the end of the request's body once more: those who were there before have had theirs. */
+/** Lets a handler await the end of the request's body once more. Earlier listeners have already seen it. */
 function renewRequest(req: IncomingMessage): void {
   const isNodes = req.httpVersionMajor === 2 || req instanceof IncomingMessage
   const fresh = new IncomingMessage(req.socket)
@@ -115,6 +115,6 @@ function renewRequest(req: IncomingMessage): void {
     const member = Object.getOwnPropertyDescriptor(fresh, name)
     if (member !== undefined) Object.defineProperty(req, name, { ...member, configurable: true })
   }
-  // Those that test libraries make end once more by themselves.
+  // Requests of test libraries end once more by themselves.
   if (isNodes) req.push(null)
 }

@@ -8,7 +8,7 @@ import type { StandInSocket } from './stand-in-socket.ts'
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
 
-/** What keeps the handler at work on `res` when its client leaves; undefined for a response of a kind unknown here. */
+/** Keeps the handler at work on `res` when its client leaves. Undefined for a response of an unknown kind. */
 export function shieldFor(
   req: IncomingMessage,
   res: ServerResponse,
@@ -20,12 +20,12 @@ export function shieldFor(
   return StreamShield.isPossible(res) ? new StreamShield(req, res, recording, connection) : undefined
 }
 
-/** Events by which Node tells a handler that its stream has gone; of a response also `finish`, ended or not. */
+/** Events by which Node tells a handler that its stream has gone. A response also emits `finish`, ended or not. */
 const LEAVING = new Set<string | symbol>(['aborted', 'error', 'close', 'finish'])
 
 /**
- * Does for HTTP/2 what `Shield` does for HTTP/1: keeps a handler at work when its client leaves. A response of HTTP/2 is
- * tied to its stream; when that goes, the members of a response without one are laid over it.
+ * Does for HTTP/2 what `Shield` does for HTTP/1: keeps a handler at work when its client leaves. An HTTP/2 response is tied
+ * to its stream. When that goes, the response gets the members of one without a stream.
  */
 class StreamShield {
   readonly #req: IncomingMessage
@@ -39,7 +39,7 @@ class StreamShield {
   #up = true
   /** What the handler writes to since its stream has gone. */
   #standIn: StandInSocket | undefined
-  /** Set while the stream tells of its end: that is not the end of the response. */
+  /** Set while the stream emits its end, which is not the end of the response. */
   #streamCloses = false
 
   static isPossible(res: ServerResponse): boolean {
@@ -84,7 +84,7 @@ class StreamShield {
     this.#standIn = takeOver(this.#req, this.#res, this.#recording.headSent, this.#connection)
     this.#recording.reseat()
     this.#streamCloses = true
-    // The stream has told of its end when this turn is over; whoever waited for it to take more may go on.
+    // When this turn is over, the stream has emitted its end. A handler that waited for it to take more may go on.
     process.nextTick(() => {
       this.#streamCloses = false
       this.#res.emit('drain')

@@ -4,8 +4,8 @@ import type { SourceTerms } from '../fill/source.ts'
 import { validatingFields } from '../request/narrowing.ts'
 
 /**
- * Takes the fields off a request that its handler is not to see and, if a stored response is to be validated, puts its validators on;
- * `capability` is added to what the caches before us say of themselves. The function returned puts everything back.
+ * Removes from a request the fields that its handler must not see. Adds the validators of a stored response that must be
+ * validated, and adds `capability` to what the caches before us say of themselves. The returned function undoes all this.
  */
 export function asWholeRequest(
   req: IncomingMessage,
@@ -28,7 +28,7 @@ export function asWholeRequest(
     plain[spelled.toLowerCase()] = value
     raw.push(spelled, value)
   }
-  // By definition, not assignment: on HTTP/2 it is an accessor that cannot be set.
+  // Defined, not assigned: on HTTP/2 it is an accessor that cannot be set.
   setRawHeaders(req, raw)
   return () => {
     for (const [name, value] of before) {
