@@ -20,7 +20,7 @@ import { isToken } from './rules/grammar.ts'
 import type { Policy } from './rules/storable.ts'
 import type { Offers } from './rules/vary-normalise.ts'
 
-/** Options of `singleFlight`, for requests as a server has them. All durations are whole milliseconds. */
+/** Options of `singleFlight`. `Native` is the server's type of request. All durations are whole milliseconds. */
 export interface OptionsFor<Native> {
   /** Where responses are kept. Default: a memory-only cache of this middleware's own. */
   cache?: Cache | undefined
@@ -30,96 +30,97 @@ export interface OptionsFor<Native> {
    */
   ttl?: number | undefined
   /**
-   * ms after `ttl` in which the stale response is sent at once while the handler runs in the background. For responses
-   * that state their own freshness their own `stale-while-revalidate` counts (RFC 5861). Default 0.
+   * ms after `ttl` in which the stale response is sent at once while the handler runs in the background. If a response
+   * states its own freshness, its own `stale-while-revalidate` counts (RFC 5861). Default 0.
    */
   staleWhileRevalidate?: number | undefined
   /** ms after `ttl` in which the stale response is sent when the handler fails with 500, 502, 503 or 504. Default 0. */
   staleIfError?: number | undefined
   /**
-   * What identifies a response, in place of scheme, host and URL (the method and Vary still count). `undefined`: this
-   * request is none of the cache's business. Default: the exact bytes of host and URL.
+   * What identifies a response, instead of scheme, host and URL (the method and Vary still count). `undefined`: the cache
+   * ignores this request. Default: the exact bytes of host and URL.
    */
   key?: ((request: Native) => string | undefined) | undefined
-  /** Names of request header fields whose values are part of the key, for handlers that use them without saying Vary. */
+  /** Names of request fields whose values are part of the key, for handlers that use them and do not name them in Vary. */
   keyHeaders?: readonly string[] | undefined
   /**
-   * `true`: the handler's answers do not depend on the request's cookies, so that requests with cookies share answers as
-   * those without do. Default `false`: they share only what says `public` or `s-maxage`.
+   * `true`: the handler's answers do not depend on the request's cookies. Then requests with cookies share answers like
+   * those without. Default `false`: they share only answers that say `public` or `s-maxage`.
    */
   ignoreCookies?: boolean | undefined
   /**
-   * Names of the cookies that are part of the key; the answers depend on no other one, so that requests with others share
-   * as those without do. Default: see `ignoreCookies`.
+   * Names of the cookies that are part of the key. The answers depend on no other cookie, so requests with others share
+   * answers like those without. Default: see `ignoreCookies`.
    */
   allowCookies?: readonly string[] | undefined
   /**
-   * Query parameters that are no part of the key, because no answer depends on them: names, in which `*` stands for any
-   * text, such as `'utm_*'`, or a function of the name as it stands in the URL. Default: all of them count.
+   * Query parameters that are not part of the key, because no answer depends on them. Either names, in which `*` stands
+   * for any text, such as `'utm_*'`, or a function of the name as it stands in the URL. Default: all of them count.
    */
   ignoreQuery?: readonly string[] | ((name: string) => boolean) | undefined
-  /** `true`: the order of query parameters changes nothing, but for those of one name. Default `false`. */
+  /** `true`: the order of query parameters does not matter, except among those of one name. Default `false`. */
   sortQuery?: boolean | undefined
   /**
-   * What handlers choose from where a response varies on `Accept-Encoding` or `Accept-Language`, for instance
-   * `{ 'Accept-Language': ['de', 'en'] }`: requests that prefer the same of it share a variant. Default: the values as
-   * they are, but for case and blanks.
+   * What handlers choose from when a response varies on `Accept-Encoding` or `Accept-Language`, for instance
+   * `{ 'Accept-Language': ['de', 'en'] }`. Requests with the same preference among these share a variant. Default: the
+   * values as they are, except for case and blanks.
    */
   varyNormalise?: Partial<Record<NormalisedField, readonly string[]>> | undefined
-  /** Whether a request is passed through untouched; asked for GET and HEAD. Default: none is. */
+  /** Whether a request is passed through untouched. Called for GET and HEAD. Default: none is. */
   bypass?: ((request: Native) => boolean) | undefined
   /**
-   * Is handed the work that goes on after clients have been answered: refills in the background, and storing. For hosts that freeze a process once it has responded. It never rejects.
+   * Receives the work that goes on after clients have been answered: background refills, and storing. For hosts that freeze
+   * a process once it has responded. The promise never rejects.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
-  /** Largest body that is stored or shared, in bytes; larger ones stream through. Default 4 MiB. */
+  /** Largest body that is stored or shared, in bytes. Larger ones stream through. Default 4 MiB. */
   maxBodyBytes?: number | undefined
   /**
-   * Bytes of unfinished answers that this middleware holds at once. Beyond that further answers pass through unshared.
+   * Bytes of unfinished answers that this middleware holds at once. Beyond that, further answers pass through unshared.
    * Default 64 MiB.
    */
   maxFillBytes?: number | undefined
   /**
-   * ms after which a client that takes nothing is cut, if others wait for it: those who get a body above `maxBodyBytes`
-   * while it is written do so at the pace of the slowest. Default 30 000.
+   * ms after which a client that takes nothing is cut, if others wait for it. Clients that get a body above `maxBodyBytes`
+   * while it is written all get it at the pace of the slowest. Default 30 000.
    */
   stallTimeout?: number | undefined
-  /** Most variants of one URL (Vary) that this process keeps; the oldest goes. Default 64. */
+  /** Most variants of one URL (Vary) that this process keeps. Beyond that, the oldest goes. Default 64. */
   maxVariants?: number | undefined
-  /** Most requests that wait for one handler run; further ones run their own. Default 10 000. */
+  /** Most requests that wait for one handler run. Further ones run their own. Default 10 000. */
   maxWaiters?: number | undefined
   /** ms after a response that may not be shared, in which requests for it do not wait for one another. Default 60 000. */
   unsharedFor?: number | undefined
   /**
-   * Response fields that take the place of Cache-Control for this cache, the first one present counts (RFC 9213). Behind
-   * a CDN of your own add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts unless one of these does.
+   * Response fields that replace Cache-Control for this cache. The first one that is present counts (RFC 9213). Behind
+   * your own CDN, add `'CDN-Cache-Control'`. A `no-store` in Surrogate-Control counts unless one of these fields does.
    * Default `['SingleFlight-Cache-Control']`.
    */
   targetedFields?: readonly string[] | undefined
   /**
-   * A response that states no freshness but a Last-Modified is fresh for a tenth of the time since then, a day at most
-   * (RFC 9111 section 4.2.2), unless `ttl` says how long. Default `false`: it is not stored.
+   * `true`: a response without stated freshness but with a Last-Modified is fresh for a tenth of the time since then, at
+   * most a day (RFC 9111 section 4.2.2), unless `ttl` says how long. Default `false`: it is not stored.
    */
   heuristicFreshness?: boolean | undefined
   /**
-   * `true`: an answer to a request with Authorization that says `must-revalidate` is for others too, as RFC 9111 section
-   * 3.5 allows. Default `false`: only `public` and `s-maxage` say so.
+   * `true`: if an answer says `must-revalidate`, it is for others too, even if its request has Authorization, as RFC 9111
+   * section 3.5 allows. Default `false`: only `public` and `s-maxage` allow that.
    */
   shareMustRevalidate?: boolean | undefined
   /**
-   * `true`: answers of `text/event-stream` are for others as any answer is, by their Cache-Control or `ttl`. Who asks while one
-   * is written gets it from the first event on, or from behind the event that `Last-Event-ID` names; handlers do not see
-   * that field. Default `false`: only those that say `s-maxage`, or state their freshness by one of `targetedFields`.
+   * `true`: answers of `text/event-stream` are shared like any answer, by their Cache-Control or `ttl`. A request that comes
+   * while one is written gets it from the first event on, or after the event that `Last-Event-ID` names. Handlers do not
+   * see that field. Default `false`: only those that say `s-maxage`, or state their freshness by one of `targetedFields`.
    */
   shareEventStreams?: boolean | undefined
   /**
-   * ms that an event stream may take which is shared. Then it goes on for those who have it, nobody else joins, and it is not
-   * kept. Default 600 000.
+   * ms that a shared event stream may take. After that it goes on for the clients that have it, no other client joins, and
+   * it is not kept. Default 600 000.
    */
   maxStreamDuration?: number | undefined
   /**
-   * `true`: requests with Authorization wait for another's run as others do. Default `false`: only where the last answer of
-   * their URL was for others. Elsewhere each runs its own handler at once, for its answer will hardly be shared.
+   * `true`: requests with Authorization wait for another's run as others do. Default `false`: only if the last answer of
+   * their URL was for others. Otherwise each runs its own handler at once, because its answer will rarely be shared.
    */
   waitWithAuthorization?: boolean | undefined
 }
@@ -129,7 +130,7 @@ type NormalisedField = 'Accept-Encoding' | 'Accept-Language'
 
 /** The options, checked and complete. */
 export interface Settings<Native> extends Policy, KeyRules<Native>, SelectingRules {
-  /** Cookies that are no part of the key change nothing in the answers. */
+  /** Cookies that are not part of the key do not change the answers. */
   readonly ignoreCookies: boolean
   readonly bypass: ((request: Native) => boolean) | undefined
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
@@ -146,7 +147,7 @@ export interface Settings<Native> extends Policy, KeyRules<Native>, SelectingRul
 const TTL = { least: 1, most: MAX_DURATION, expected: 'a whole number of milliseconds, 1 or more' }
 const DEFAULT_TARGETED_FIELDS = ['SingleFlight-Cache-Control']
 
-/** Throws `TypeError` or `RangeError` naming the option at fault. */
+/** Throws a `TypeError` or `RangeError` that names the invalid option. */
 export function resolveOptions<Native>(options: OptionsFor<Native>): Settings<Native> {
   checkObject('options', options)
   const { cache, key, bypass, waitUntil } = options
@@ -194,8 +195,8 @@ const OF_RESPONSES = [
 ] as const
 
 /**
- * What a middleware further in makes of what the one further out says of a request's response: its own options go before.
- * Its key counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else.
+ * The policy for a request that two middlewares handle. The inner one's options override those of the outer one. Its key
+ * counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else.
  */
 export function refinedPolicy<Native>(
   outer: Policy,

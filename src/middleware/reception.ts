@@ -31,25 +31,25 @@ export interface Arrival<Native extends object> {
   readonly request: RequestView<Native>
   /** Whether somebody has begun to answer it. */
   readonly isAnswered: boolean
-  /** Of its host; never throws. */
+  /** That of the request's host. Never throws. */
   readonly waitUntil: WaitUntil | undefined
-  /** Answers with a stored response, as far as `narrowing` asks for it. */
+  /** Answers with what `narrowing` asks for of a stored response. */
   answer(narrowing: NarrowingRequest, stored: StoredResponse, fields: FieldBlock): void
   /** Leaves the request to its handler. */
   pass(passing: Passing): void
-  /** For a request that nothing stored answers at once. */
+  /** Makes an edge, for a request that no stored response answers at once. */
   edge(narrowing: NarrowingRequest): Edge
 }
 
-/** What is said of an answer that the handler makes by itself. */
+/** What to do with an answer that the handler makes for its client alone. */
 export interface Passing {
   /** Its Cache-Status. `before`: what the handler says in this field. */
   label(before: string | undefined, status?: number): string
-  /** For an unsafe request: to be called before its client can see the answer. */
+  /** For an unsafe request: called before its client can see the answer. */
   readonly onAnswer: ((status: number, fields: FieldMap) => void) | undefined
 }
 
-/** Doors of time and chance; tests own them. Those of the cache come first: the two must agree on what is fresh. */
+/** Clock and random source, which tests replace. Those of the cache come first: both must agree on what is fresh. */
 export interface Doors {
   readonly clock: Clock
   readonly random: Random
@@ -58,19 +58,19 @@ export interface Doors {
 const GATEWAY_TIMEOUT = 504
 
 /**
- * Receives the requests of one middleware: answers from what is stored, leaves to their handlers those that are none of
- * the cache's business, and makes the others exchanges.
+ * Receives the requests of one middleware. Answers from what is stored, leaves requests that do not concern the cache to
+ * their handlers, and makes exchanges of the others.
  */
 export class Reception<Native extends object> {
   readonly cache: Cache
   readonly settings: Settings<Native>
-  /** That of the cache. */
+  /** The cache's clock. */
   readonly clock: Clock
   readonly #options: OptionsFor<Native>
   readonly #flights: HttpFlights
   readonly #outcomes: Outcomes | undefined
   readonly #stopListening: () => void
-  /** Whether the key of a request is made of its URL, and of nothing that an option says. */
+  /** Whether the key of a request is made from its URL, and not by the options `key` and `keyHeaders`. */
   readonly #keysAreUrls: boolean
 
   /** @throws TypeError or RangeError for options that cannot be honoured */
@@ -85,7 +85,7 @@ export class Reception<Native extends object> {
     this.#outcomes = outcomes
     this.#flights = new HttpFlights(this.cache, settings, clock, random)
     this.#keysAreUrls = settings.key === undefined && settings.keyHeaders.length === 0
-    // Whoever invalidates, in whatever process: nobody joins a fill any more that began before.
+    // After an invalidation, in any process, no request joins a fill that began before it.
     this.#stopListening = this.cache.on('invalidated', ({ key }) => {
       if (key === undefined) this.#flights.forgetAll()
       else this.#flights.forget([key])
@@ -98,8 +98,8 @@ export class Reception<Native extends object> {
   }
 
   /**
-   * The fresh response in memory for a plain GET with this Host, at the least cost; undefined where more must be looked
-   * at. Only where `knowsPlainHits`.
+   * The fresh response in memory for a plain GET with this Host, at the least cost. Undefined if more must be looked at.
+   * Call it only if `knowsPlainHits`.
    */
   plainHit(request: RequestView<Native>, host: string): StoredResponse | undefined {
     const { settings } = this
@@ -151,7 +151,7 @@ export class Reception<Native extends object> {
     const parts = { edge, keys, asked, policy: settings, origin: originOf(request), waitUntil: arrival.waitUntil }
     const exchange = new Exchange({ ...parts, ...narrowing, headers: selecting })
     markHandled(request.native, exchange)
-    // A flight would look into Redis too, but for the response to a HEAD of its own, and to run the handler.
+    // A flight would also look into Redis, but for a HEAD only under its own key, and it would run the handler.
     if (onlyIfCached || exchange.isHead) void this.#findFirst(exchange, onlyIfCached)
     else this.#enter(exchange)
   }
@@ -200,7 +200,7 @@ export class Reception<Native extends object> {
     })
   }
 
-  /** Redis's failures are reported by the cache's own events; the answer to the client does not wait. */
+  /** The cache's own events report failures of Redis. The answer to the client does not wait. */
   #invalidate(resources: readonly string[], tags: readonly string[]): void {
     const keys = resources.flatMap(allKeys)
     this.#flights.forget(keys)

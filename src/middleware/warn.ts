@@ -1,6 +1,6 @@
 import { isInstance, messageOf } from '../errors.ts'
 
-/** Tells of what code outside of ours has thrown where it must cost nobody an answer: as a warning of the process. */
+/** Reports an error of foreign code as a warning of the process, where it must not cost anybody an answer. */
 export function warn(error: unknown): void {
   process.emitWarning(isInstance(error, Error) ? error : messageOf(error))
 }

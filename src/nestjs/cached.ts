@@ -35,7 +35,7 @@ interface Host {
  * same arguments at once, in any process, it runs once. Calls reject as `getOrRefill` does, and with a TypeError if no
  * key can be made from the arguments. If Nest has not made the object, as in a unit test, the method runs for each call.
  *
- * @throws TypeError for a `key` that is no function, and for what is no method
+ * @throws TypeError for a `key` that is no function, and if it does not decorate a method
  */
 export function Cached<A extends unknown[] = never[]>(options: CachedOptions<A> = {}): CachedDecorator<A> {
   const { key, ...callOptions } = checkObject('options', options) as CachedOptions<A>

@@ -43,7 +43,7 @@ export function createUseCacheHandler(options: NextHandlerOptions): UseCacheHand
     get: (cacheKey, softTags) => handler.get(cacheKey, softTags),
     set: (cacheKey, pendingEntry) => handler.set(cacheKey, pendingEntry),
     refreshTags: async () => {}, // every read is as new as the last message
-    getExpiration: async () => Infinity, // `get` sees to it
+    getExpiration: async () => Infinity, // `get` checks the tags itself
     updateTags: (tags, durations) => handler.updateTags(tags, durations),
   }
 }
@@ -135,7 +135,7 @@ function asStale(stored: StoredEntry): UseCacheEntry {
 function read({ body, tags, ...description }: StoredEntry): UseCacheEntry {
   const value = new ReadableStream<Uint8Array>({
     start(controller) {
-      controller.enqueue(new Uint8Array(body)) // whoever reads it may take its memory
+      controller.enqueue(new Uint8Array(body)) // a reader may take its memory
       controller.close()
     },
   })

@@ -24,7 +24,7 @@ export class Publishing {
   #isOver = false
   #publication: Publication | undefined
 
-  /** `context`: that of the load which the run belongs to. */
+  /** `context`: of the load that the run belongs to. */
   constructor(context: unknown, host: PublishingHost) {
     this.#context = context
     this.#host = host

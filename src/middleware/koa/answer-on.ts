@@ -21,7 +21,7 @@ export function answerStored(
   setFields(context, fields)
 }
 
-/** Makes a context answer with `response`, without other fields. `own`: what its handler has made, with the context's body. */
+/** Makes a context answer with `response` and no other fields. `own`: what its handler has made, with the context's body. */
 export function answerMade(context: KoaContext, response: Response, own: Response | undefined): void {
   if (isWritten(context) || response.type === 'error') return
   const { status, message, fields: flat } = headOf(response)

@@ -2,13 +2,13 @@ import type { RequestFields } from '../rules/fields.ts'
 import type { Policy } from '../rules/storable.ts'
 import type { RequestView } from './request-view.ts'
 
-/** Methods that change nothing on the server, by the registry of IANA. All others, unknown ones too, may. */
+/** Methods that change nothing on the server, by the IANA registry. All others may, unknown ones too. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT'])
 
-/** Fields by which some frameworks let a request have another method than its own. */
+/** Fields by which some frameworks change the method of a request. */
 export const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
 
-/** Fields of what is passed through: it has a body or another protocol, or asks what only the handler can tell. */
+/** Fields of requests that are passed through: they have a body or another protocol, or ask what only the handler knows. */
 const FOR_THE_HANDLER = [
   ...['transfer-encoding', 'upgrade', 'expect', 'idempotency-key'],
   ...['if-match', 'if-unmodified-since'], // RFC 9111 section 4.3.2
@@ -39,13 +39,13 @@ function isOwnMethod(method: string, override: string | readonly string[] | unde
 
 const HANDLED: unique symbol = Symbol('herdlock.handled')
 
-/** The middleware that has taken a request on, to those that it meets further in. */
+/** The outer middleware of a request, as inner ones see it. */
 export interface OuterFlight {
-  /** What the middleware further in says of the responses to its requests. */
+  /** What the options say of the response. An inner middleware refines it. */
   policy: Policy
 }
 
-/** A second middleware on the way of the same request must not wait for the first one, that is for itself. */
+/** Marks a request: a second middleware on its way must not wait for the first one, which would be for itself. */
 export function markHandled(native: object, outer: OuterFlight): void {
   ;(native as Handled)[HANDLED] = outer
 }
@@ -56,7 +56,7 @@ export function outerFlightOf(native: object): OuterFlight | undefined {
 
 type Handled = object & { [HANDLED]?: OuterFlight }
 
-/** What the request says about storing, as far as it is listened to: RFC 9111 section 5.2.1. */
+/** The directives of a request that are obeyed: RFC 9111 section 5.2.1. */
 export function requestDirectives(headers: RequestFields): { noStore: boolean; onlyIfCached: boolean } {
   const value = headers['cache-control']
   if (value === undefined) return NONE

@@ -1,8 +1,8 @@
 import { trimBlanks } from '../rules/grammar.ts'
 
 /**
- * What a Cookie field says of the cookies with these names, name by name: their values in their order, undefined where
- * there is none.
+ * The values in a Cookie field for each of these names. Several values of one name are joined in their order. Undefined
+ * for a name without a value.
  */
 export function cookieValues(field: string | undefined, names: readonly string[]): Array<string | undefined> {
   const values = new Map<string, string>()

@@ -6,8 +6,8 @@ export interface Forwarded {
   readonly protos: readonly string[]
   readonly hosts: readonly string[]
   /**
-   * What of it can change an answer, proxy by proxy: `host` and `proto`, not the addresses on the way. The whole field
-   * where it is malformed; undefined if it says nothing of the two.
+   * The parts that can change an answer, proxy by proxy: `host` and `proto`, not the addresses on the way. The whole field
+   * if it is malformed. Undefined if it says nothing about the two.
    */
   readonly telling: string | undefined
 }
@@ -28,7 +28,7 @@ export function parseForwarded(field: string | undefined): Forwarded {
       const equals = pair.indexOf('=')
       const name = trimBlanks(pair.slice(0, Math.max(0, equals))).toLowerCase()
       const text = trimBlanks(pair.slice(equals + 1))
-      // A host with a port often stands there without the quotes that it should have.
+      // A host with a port often lacks the quotes that it should have.
       const value = valueOf(text) ?? (text.includes('"') ? undefined : text)
       if (name !== 'host' && name !== 'proto' && name !== '') continue
       if (name === '' || value === undefined) return { ...NOTHING, telling: field }

@@ -3,15 +3,15 @@ import type { RequestFields } from '../rules/fields.ts'
 /** Request fields that ask for less than the whole response. A fill must never see those of the client. */
 export const NARROWING = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const
 
-/** Those of which handlers are not to know in a run for others. */
+/** The fields that handlers must not see in a run for others. */
 export function hiddenFields({ shareEventStreams }: { shareEventStreams: boolean }): readonly string[] {
   return shareEventStreams ? [...NARROWING, LAST_EVENT_ID] : NARROWING
 }
 
-/** From which event on a client wants an event stream. */
+/** Names the event after which a client wants an event stream to go on. */
 const LAST_EVENT_ID = 'last-event-id'
 
-/** Whether and how a request asks for less, as it came: handlers and fills change its fields. */
+/** Whether and how a request asks for less. Read as it came, because handlers and fills change its fields. */
 export function narrowingRequest({ method, headers }: { method?: string | undefined; headers: RequestFields }): {
   readonly narrowing: RequestFields
   readonly narrowed: boolean
@@ -35,7 +35,7 @@ function isNarrowed(headers: RequestFields): boolean {
   return NARROWING.some((name) => headers[name] !== undefined)
 }
 
-/** The fields of a request that ask whether a stored response with those validators is still right: RFC 9111, section 4.3.1. */
+/** The request fields that ask whether a stored response with these validators is still good: RFC 9111 section 4.3.1. */
 export function validatingFields(
   stored: { readonly etag?: string | undefined; readonly lastModified?: string | undefined } | undefined,
 ): Array<readonly [name: string, value: string]> {

@@ -4,20 +4,20 @@ import { fieldOf, type RequestView } from './request-view.ts'
 
 type Addressed = Pick<RequestView<unknown>, 'headers' | 'isEncrypted'>
 
-/** Host as the client sent it; HTTP/2 has it in `:authority`. Never what a proxy says it was. */
+/** The host as the client sent it. HTTP/2 has it in `:authority`. Never the host that a proxy names. */
 export function hostOf(headers: RequestFields): string {
   const authority = headers[':authority']
   return typeof authority === 'string' ? authority : (fieldOf(headers, 'host') ?? '')
 }
 
-/** Scheme and host as this process is asked for them. */
+/** Scheme and host as this process sees them. */
 export function originOf({ headers, isEncrypted }: Addressed): string {
   return `${isEncrypted ? 'https' : 'http'}://${hostOf(headers).toLowerCase()}`
 }
 
 /**
- * The scheme that the client used, as far as proxies before us and the connection agree on it: `https` or `http`, or
- * undefined where they contradict one another.
+ * The scheme that the client used, `https` or `http`. The request's fields decide, and the connection only if they say
+ * nothing. Undefined if the fields contradict one another or name another scheme.
  */
 export function edgeScheme({ headers, isEncrypted }: Addressed): 'http' | 'https' | undefined {
   const said = new Set([

@@ -1,19 +1,19 @@
-/** Which parts of a query are no part of the key. */
+/** Which parts of a query are not part of the key. */
 export interface QueryRules {
-  /** Whether a parameter of this name, as it stands in the URL, changes nothing in the answer. */
+  /** Whether a parameter of this name, as it stands in the URL, does not change the answer. */
   readonly ignoresQuery: ((name: string) => boolean) | undefined
   readonly sortQuery: boolean
 }
 
-/** A URL as far as it decides the answer: byte for byte, less what the rules leave out. */
+/** The parts of a URL that decide the answer: byte for byte, without what the rules leave out. */
 export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): string {
   if (ignoresQuery === undefined && !sortQuery) return url
   const start = url.indexOf('?')
-  // Frameworks drop what follows a #: a parameter behind it is none.
+  // Frameworks drop what follows a #: a parameter behind it does not count.
   if (start < 0 || url.includes('#')) return url
   let parameters: readonly string[] = url.slice(start + 1).split('&')
   if (ignoresQuery !== undefined) {
-    // Some parsers take a semicolon for the end of a parameter: then another one hides behind it.
+    // Some parsers end a parameter at a semicolon. Then another one hides behind it.
     parameters = parameters.filter(
       (parameter) => parameter.includes(';') || !isIgnored(nameOf(parameter), ignoresQuery),
     )
@@ -23,14 +23,14 @@ export function keyedUrl(url: string, { ignoresQuery, sortQuery }: QueryRules): 
   return query === '' ? url.slice(0, start) : `${url.slice(0, start)}?${query}`
 }
 
-/** Some parsers take `a[b]c` for `a[b]`: what follows the bracket is no part of a name that can be ignored. */
+/** Some parsers take `a[b]c` for `a[b]`: a name with text after the bracket is never ignored. */
 function isIgnored(name: string, ignoresQuery: (name: string) => boolean): boolean {
   return ignoresQuery(name) && (rootOf(name) === name || /(?:\]|%5d)$/i.test(name))
 }
 
 /**
- * By name. Those of one name, and the members of one array or object, keep their order. All keep it where two spellings
- * can be one name: `a` and `%61`, `a+b` and `a%20b`, or `x;a` where a semicolon ends a parameter.
+ * Sorts by name. Parameters of one name, and the members of one array or object, keep their order. All keep it if two
+ * spellings can be one name: `a` and `%61`, `a+b` and `a%20b`, or `x;a` where a semicolon ends a parameter.
  */
 function sorted(parameters: readonly string[]): readonly string[] {
   if (parameters.some((parameter) => parameter.includes(';') || /[%+]/.test(rootOf(nameOf(parameter)))))
@@ -44,7 +44,7 @@ function nameOf(parameter: string): string {
   return equals < 0 ? parameter : parameter.slice(0, equals)
 }
 
-/** `a` of `a[b]`, also where the bracket is encoded. */
+/** `a` of `a[b]`, also if the bracket is encoded. */
 function rootOf(name: string): string {
   const plain = name.indexOf('[')
   const encoded = name.toLowerCase().indexOf('%5b')

@@ -6,8 +6,8 @@ import { keyedUrl, type QueryRules } from './query.ts'
 import { fieldOf, type RequestView } from './request-view.ts'
 
 /**
- * Request fields that change, in some frameworks or behind some proxies, what a handler takes the URL to be. Whoever may
- * set them could otherwise have a page about their own host stored for everybody.
+ * Request fields that change the URL that a handler sees, in some frameworks or behind some proxies. If they were not in
+ * the key, a client that sets them could have a page about its own host stored for everybody.
  */
 export const OVERRIDES = [
   'forwarded',
@@ -24,7 +24,7 @@ export const OVERRIDES = [
   'x-rewrite-url',
 ] as const
 
-/** Options that say what a key is made of. */
+/** Options that say what a key consists of. */
 export interface KeyRules<Native> extends QueryRules {
   readonly key: ((request: Native) => string | undefined) | undefined
   readonly keyHeaders: readonly string[]
@@ -32,8 +32,8 @@ export interface KeyRules<Native> extends QueryRules {
 }
 
 /**
- * What a response is stored under, without its method: scheme, host and URL byte for byte, then the fields that
- * override them. Every part carries its length, so that no input can pass for another. Undefined: not to be cached.
+ * The key of a response, without its method: scheme, host and URL byte for byte, then the fields that override them. Every
+ * part carries its length, so that different inputs never make the same key. Undefined: the request is not for the cache.
  */
 export function resourceKey<Native>(request: RequestView<Native>, rules: KeyRules<Native>): string | undefined {
   const { headers } = request
@@ -62,10 +62,10 @@ export function resourceKey<Native>(request: RequestView<Native>, rules: KeyRule
 }
 
 type Located = Pick<RequestView<unknown>, 'isEncrypted' | 'target' | 'url' | 'mount'>
-/** What of the rules counts where an option `key` does not take the URL's place. */
+/** The rules that count if no option `key` replaces the URL. */
 type UrlRules = Omit<KeyRules<never>, 'key'>
 
-/** The same for a request of HTTP/1 with this Host and no other field that counts. */
+/** The same key, for an HTTP/1 request with this Host and no other field that counts. */
 export function plainKey(request: Located, host: string, rules: UrlRules): string {
   const key = urlKey(request, host, request.isEncrypted ? 'https' : 'http', rules)
   return rules.allowCookies === undefined ? key : key + ABSENT.repeat(rules.allowCookies.length)
@@ -79,7 +79,7 @@ function urlKey(request: Located, host: string, scheme: 'http' | 'https' | undef
   return isRewritten(request) ? `${key}u${part(keyedUrl(url, rules))}` : key
 }
 
-/** What HTTP/2 may say twice, where the two differ: the host in `:authority` and in Host, the scheme in `:scheme`. */
+/** What HTTP/2 may say twice, if the two differ: the host in `:authority` and in Host, the scheme in `:scheme`. */
 function otherNames({ headers, isEncrypted }: RequestView<unknown>): string {
   const host = fieldOf(headers, 'host')
   const scheme = headers[':scheme']
@@ -89,10 +89,10 @@ function otherNames({ headers, isEncrypted }: RequestView<unknown>): string {
   return names
 }
 
-/** Whether a layer outside has put another URL in the place of the one that came, rather than taken its mount path off. */
+/** Whether an outer layer has replaced the URL, and not only cut off its mount path. */
 function isRewritten({ url, target, mount }: Located): boolean {
   if (target === url) return false
-  // Express says where it is mounted; under Connect what is left must be the end of what came.
+  // Express says where it is mounted. Under Connect, the rest must be the end of the original URL.
   if (mount === undefined) return url === '/' || !target.endsWith(withoutSlash(url))
   if (!target.startsWith(mount)) return true
   const rest = target.slice(mount.length)

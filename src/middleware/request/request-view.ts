@@ -1,23 +1,23 @@
 import type { RequestFields } from '../rules/fields.ts'
 
-/** A request as keys and rules look at it, whatever server it came to. */
+/** A request as keys and rules see it, whatever server it came to. */
 export interface RequestView<Native> {
-  /** What the server has made of it: for functions of the application, and to mark it as taken on. */
+  /** The server's own object, for functions of the application and for the mark of a handled request. */
   readonly native: Native
   readonly method: string | undefined
-  /** By lower-case name; of HTTP/2 `:authority` and `:scheme`, too. */
+  /** By lower-case name. For HTTP/2 also `:authority` and `:scheme`. */
   readonly headers: RequestFields
   /** Whether the connection to this process is encrypted. */
   readonly isEncrypted: boolean
   /** Path and query as they came. */
   readonly target: string
-  /** What layers outside have made of `target`: another one, or what is left of it where they are mounted. */
+  /** What outer layers have made of `target`: another one, or the rest after their mount path. */
   readonly url: string
-  /** What a framework says that it has taken off `target`. */
+  /** The part of `target` that a framework says it has cut off. */
   readonly mount: string | undefined
   /**
-   * Makes, of a path and query, the request that a GET for it would be if all else were as it is now: handlers and
-   * frameworks change a request on its way.
+   * Makes a function that turns a path and query into a GET request, which is otherwise like this one is now. Later,
+   * handlers and frameworks may have changed this request.
    */
   getsLike(): (target: string) => RequestView<Native>
 }

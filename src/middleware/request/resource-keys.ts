@@ -1,13 +1,13 @@
 /**
- * The keys of one resource. GET and HEAD have their own, and so have requests that identify someone: among them only
- * what is explicitly public is ever shared, and what they learn to be unshareable says nothing about the others.
+ * The keys of one resource. GET and HEAD have their own, and so have requests with credentials. Those share only what is
+ * explicitly public, and what is known to be unshareable for them says nothing about other requests.
  */
 export interface ResourceKeys {
-  /** For the request at hand. */
+  /** For this request. */
   readonly own: string
-  /** For a GET by nobody in particular. */
+  /** For a GET without credentials. */
   readonly anonymous: string
-  /** For a GET that differs from the request at hand in the method alone. */
+  /** For a GET that differs from this request in the method alone. */
   readonly get: string
 }
 
@@ -20,7 +20,7 @@ export function keysOf(resource: string, isHead: boolean, isPersonal: boolean): 
   }
 }
 
-/** All that has to go when a resource has changed. */
+/** All keys that must go when a resource has changed. */
 export function allKeys(resource: string): string[] {
   return [`Ga${resource}`, `Gp${resource}`, `Ha${resource}`, `Hp${resource}`]
 }

@@ -2,13 +2,13 @@ import type { RequestFields } from '../rules/fields.ts'
 import { normalisedPreference, type Offers } from '../rules/vary-normalise.ts'
 import { cookieValues } from './cookies.ts'
 
-/** Options that say what of a request's fields matters where a response varies on them. */
+/** Options that say which part of a request's fields matters when a response varies on them. */
 export interface SelectingRules {
   readonly varyNormalise: Offers | undefined
   readonly allowCookies: readonly string[] | undefined
 }
 
-/** The fields of a request as they choose among the variants of a response. */
+/** The fields of a request in the form that selects a variant of a response. */
 export function selectingFields(headers: RequestFields, rules: SelectingRules): RequestFields {
   const { varyNormalise, allowCookies } = rules
   if (varyNormalise === undefined && allowCookies === undefined) return headers

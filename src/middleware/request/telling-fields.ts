@@ -2,7 +2,7 @@ import { METHOD_OVERRIDES } from './bypass.ts'
 import { NARROWING } from './narrowing.ts'
 import { OVERRIDES } from './request-key.ts'
 
-/** Request fields that have a say in whether, and by which response, a request is answered from the store. */
+/** Request fields that decide whether a request is answered from the store, and with which response. */
 export const TELLING: ReadonlySet<string> = new Set([
   ...OVERRIDES,
   ...METHOD_OVERRIDES,

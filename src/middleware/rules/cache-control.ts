@@ -7,7 +7,7 @@ export interface CacheControl {
   readonly sharedMaxAge: number | undefined
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
-  /** `true` alone, or the lower-case names of the fields that it is restricted to. */
+  /** `true`, or the lower-case names of the fields that it is restricted to. */
   readonly noCache: boolean | readonly string[]
   readonly private: boolean | readonly string[]
   readonly noStore: boolean
@@ -21,18 +21,18 @@ export interface CacheControl {
 /** A directive's name in lower case, and its argument: `true` if it has none, `undefined` if it is malformed. */
 export type Directive = readonly [name: string, argument: string | true | undefined]
 
-/** The longest time that is told apart, in seconds (RFC 9111 section 1.2.2): 68 years. */
+/** Longer times count as this one, in seconds (RFC 9111 section 1.2.2): 68 years. */
 export const MAX_DELTA_SECONDS: number = 2 ** 31 - 1
 
-/** Nothing said. */
+/** For a field that is absent. */
 const NO_DIRECTIVES: CacheControl = cacheControlOf([])
 
-/** Parses the value of a Cache-Control field; lines of the same field are joined with commas before. */
+/** Parses the value of a Cache-Control field. Its lines must already be joined with commas. */
 export function parseCacheControl(value: string | undefined): CacheControl {
   return value === undefined || value === '' ? NO_DIRECTIVES : cacheControlOf(directives(value))
 }
 
-/** Builds the same view from directives that were parsed otherwise (targeted fields are Structured Fields). */
+/** Builds the same view from directives that were parsed in another way (targeted fields are Structured Fields). */
 export function cacheControlOf(list: Iterable<Directive>): CacheControl {
   let maxAge: number | undefined
   let sharedMaxAge: number | undefined
@@ -78,18 +78,18 @@ export function cacheControlOf(list: Iterable<Directive>): CacheControl {
     public: flags.has('public'),
     mustRevalidate: flags.has('must-revalidate'),
     proxyRevalidate: flags.has('proxy-revalidate'),
-    // It takes the place of a no-store that was meant as its companion, not of one that may be anything.
+    // It replaces a no-store that was meant to go with it, not a malformed one that may mean anything.
     mustUnderstand: !isDoubtful && flags.has('must-understand'),
     onlyIfCached: flags.has('only-if-cached'),
   }
 }
 
-/** Words that forbid or restrict. A member that is malformed and has one of them could have been meant as that. */
+/** Words that forbid or restrict. A malformed member with one of them may have been meant as that word. */
 const FORBIDDING: ReadonlySet<string> = new Set(['no-store', 'private', 'no-cache'])
 
 function* directives(value: string): Iterable<Directive> {
   const { members, unbalanced } = splitUnquoted(value, ',')
-  // What an unbalanced quote has swallowed could be the directive that forbids to share.
+  // An unbalanced quote may hide a directive that forbids sharing.
   if (unbalanced) yield ['no-store', undefined]
   for (const member of members) {
     if (member === '') continue
@@ -110,12 +110,12 @@ function deltaSeconds(argument: string | true | undefined): number {
   return Math.min(Number(argument), MAX_DELTA_SECONDS)
 }
 
-/** Of a repeated directive the strictest counts. */
+/** Of a repeated directive, the strictest counts. */
 function least(first: number | undefined, second: number): number {
   return first === undefined ? second : Math.min(first, second)
 }
 
-/** The fields that a directive is restricted to, added to those before; `true` where it counts for the whole response. */
+/** The fields that a directive is restricted to, added to those before. `true` if it counts for the whole response. */
 function restricted(before: boolean | string[], argument: string | true | undefined): boolean | string[] {
   if (before === true || typeof argument !== 'string') return true
   const names = argument

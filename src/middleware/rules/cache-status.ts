@@ -13,12 +13,12 @@ export interface Forwarded {
   readonly detail?: string
 }
 
-/** The member of an answer from the store; `freshFor` ms, negative if stale. What other caches said goes first. */
+/** The member for an answer from the store. `freshFor`: ms, negative if stale. `before`: members of other caches. */
 export function cacheStatusHit(freshFor: number, before: string | undefined): string {
   return appended(before, `${NAME}; hit; ttl=${Math.floor(freshFor / 1000)}`)
 }
 
-/** The member of an answer that came from a handler. */
+/** The member for an answer that came from a handler. */
 export function cacheStatusForward(forwarded: Forwarded, before: string | undefined): string {
   let member = `${NAME}; fwd=${forwarded.reason}`
   if (forwarded.status !== undefined) member += `; fwd-status=${forwarded.status}`

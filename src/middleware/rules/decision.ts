@@ -1,15 +1,15 @@
 import { FieldMap, type FlatFields } from './fields.ts'
 import { type Asked, judge, type Policy, type Shared } from './storable.ts'
 
-/** What a run's head means for all who wait, and for the store. */
+/** What a run's head means for the requests that wait, and for the store. */
 export type Decision =
-  /** The handler answered for the stored response: it is still good. */
+  /** The handler says that the stored response is still good. */
   | { readonly act: 'validate' }
-  /** The handler failed, and a stale response can stand in for what it says. */
+  /** The handler failed, and a stale response can replace its answer. */
   | { readonly act: 'fall-back'; readonly reason: string }
   /** Others may have it, and it is recorded to be stored. */
   | { readonly act: 'share'; readonly verdict: Shared }
-  /** It is this client's alone. `lasting`: the next answer is likely to be of the same kind. */
+  /** It is for this client alone. `lasting`: the next answer is likely to be of the same kind. */
   | { readonly act: 'refuse'; readonly reason: string; readonly lasting: boolean }
 
 /** What the decision depends on besides the head. */
@@ -19,7 +19,7 @@ export interface Circumstances {
   readonly policy: Policy
   /** Whether the handler was asked about a stored response. */
   readonly validates: boolean
-  /** Whether a stale response may be sent in place of a failure. */
+  /** Whether a stale response may replace a failure. */
   readonly canFallBack: boolean
   /** Bytes of the largest body that is stored, and what all fills together may still hold. */
   readonly maxBodyBytes: number
@@ -28,7 +28,7 @@ export interface Circumstances {
   readonly at: number
 }
 
-/** Statuses that RFC 5861 section 4 lets a stale response take the place of. */
+/** Statuses that a stale response may replace: RFC 5861 section 4. */
 const SERVER_FAILED = new Set([500, 502, 503, 504])
 
 /** The one decision of a run, taken when its head has come. */
@@ -44,7 +44,7 @@ export function decide(
   const verdict = judge(about.asked, { status, fields, at: about.at }, about.policy)
   if (!verdict.share) return { act: 'refuse', reason: verdict.reason, lasting: verdict.lasting }
   if (about.isHead) {
-    // A body that was never seen cannot be sent once it has been validated.
+    // After a validation there would be no body to send.
     return verdict.mustValidate ? { act: 'refuse', reason: 'head', lasting: true } : { act: 'share', verdict }
   }
   const declared = Number(fields.get('content-length') ?? 0)
@@ -53,7 +53,7 @@ export function decide(
   return { act: 'share', verdict }
 }
 
-/** Why a response may not be shared after all, as layers outside have left its header. */
+/** Why a response may not be shared after all, by its header as outer layers have left it. */
 export function whyRefused(
   { status, fields }: { status: number; fields: FlatFields },
   { asked, policy }: Pick<Circumstances, 'asked' | 'policy'>,

@@ -9,8 +9,8 @@ const SPACE = 0x20
 const FIELD = Buffer.from('id:')
 
 /**
- * Where in an event stream what follows the event of that id begins: the first one that has it, if it is there as a whole.
- * 0 where there is none: who has it not from here is to begin at the first event. `id` is a Last-Event-ID as Node has it.
+ * Where an event stream goes on after the event with this id. Of several, the first one that is complete counts. 0 if there
+ * is none: then the client must begin at the first event. `id` is a Last-Event-ID as Node has it.
  */
 export function placeAfterEvent(body: Buffer, id: string): number {
   const wanted = Buffer.from(id, 'latin1')
@@ -30,7 +30,7 @@ function isLineEnd(byte: number | undefined): boolean {
   return byte === CR || byte === LF
 }
 
-/** Where the line after the next blank one begins; `at` is the end of a line. */
+/** Where the line after the next blank one begins. `at` is the end of a line. */
 function afterBlankLine(body: Buffer, at: number): number | undefined {
   let start = afterLineEnd(body, at)
   for (let index = start; index < body.length; index++) {
@@ -43,7 +43,7 @@ function afterBlankLine(body: Buffer, at: number): number | undefined {
   return undefined
 }
 
-/** A line ends by CR, LF, or both. */
+/** A line ends with CR, LF, or both. */
 function afterLineEnd(body: Buffer, at: number): number {
   return body[at] === CR && body[at + 1] === LF ? at + 2 : at + 1
 }

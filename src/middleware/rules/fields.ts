@@ -9,7 +9,7 @@ export type FlatFields = readonly string[]
 /** The header fields of a request by lower-case name, as Node has them. */
 export type RequestFields = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** Names and values in turn for `writeHead`; the lines of a repeated field in one array, for Node keeps the last of two. */
+/** Names and values in turn for `writeHead`. Lines of a repeated field are one array, because Node keeps the last of two. */
 export type FieldBlock = Array<string | string[]>
 
 export function blockOf(fields: FlatFields): FieldBlock {
@@ -34,7 +34,7 @@ export function blockOf(fields: FlatFields): FieldBlock {
 /** What outer layers had put on a response before us. */
 export type Baseline = ReadonlyArray<readonly [name: string, value: string | string[]]>
 
-/** Fields by lower-case name; the lines of a repeated field in their order. */
+/** Fields by lower-case name. The lines of a repeated field are in their order. */
 export class FieldMap {
   readonly #lines = new Map<string, string[]>()
 
@@ -96,7 +96,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** The names, in lower case, that must not be stored of this response, those that Connection lists among them. */
+/** Lower-case names of the fields of this response that must not be stored, with those that Connection lists. */
 export function unstorableNames(fields: FieldMap): ReadonlySet<string> {
   const listed = fields.get('connection')
   if (listed === undefined) return HOP_BY_HOP
@@ -104,12 +104,12 @@ export function unstorableNames(fields: FieldMap): ReadonlySet<string> {
   return new Set([...HOP_BY_HOP, ...names.map((name) => name.trim())])
 }
 
-/** Those of `fields` with this lower-case name. */
+/** The fields with this lower-case name. */
 export function fieldsNamed(fields: FlatFields, name: string): string[] {
   return new FieldMap(fields).lines(name).flatMap((line) => [name, line])
 }
 
-/** Copies `fields` without those named; names in lower case. */
+/** Copies `fields` without those that have one of these lower-case names. */
 export function without(fields: FlatFields, names: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let index = 0; index + 1 < fields.length; index += 2) {

@@ -3,11 +3,11 @@ import type { FieldMap } from './fields.ts'
 import { isDigits, trimBlanks } from './grammar.ts'
 import { parseHttpDate } from './http-date.ts'
 
-/** Nothing lives so long. */
+/** Longer than any lifetime. */
 const UNKNOWN_AGE: number = Number.POSITIVE_INFINITY
 
 /**
- * Milliseconds that the response was old when it arrived: the corrected initial age of RFC 9111 section 4.2.3.
+ * The age of the response when it arrived, in ms: the corrected initial age of RFC 9111 section 4.2.3.
  *
  * @param requestedAt wall clock when the handler was asked
  * @param respondedAt wall clock when its header came
@@ -16,16 +16,16 @@ export function initialAge(fields: FieldMap, requestedAt: number, respondedAt: n
   const age = ageField(fields.lines('age'), fields.has('date'))
   const date = parseHttpDate(fields.get('date') ?? '', respondedAt)
   const apparentAge = date === undefined ? 0 : Math.max(0, respondedAt - date)
-  // A Date has whole seconds: without this an answer of this very second would seem up to 999 ms old.
+  // A Date has whole seconds: without this, an answer of the same second would seem up to 999 ms old.
   const wholeSeconds = apparentAge < 1000 ? 0 : apparentAge
-  // The time to answer is time on the way only for what came from further on; a handler's own work is not ageing.
+  // The time to answer counts only if the answer came from another server: a handler's own work is not ageing.
   return Math.max(wholeSeconds, age === 0 ? 0 : age + Math.max(0, respondedAt - requestedAt))
 }
 
 /**
- * ms; of a list the first member counts, and what is no number counts for nothing: RFC 9111 section 5.1. But a response
- * with a Date of its own has come from another server: there an Age that is no list of numbers in one line may hide any
- * age, and the conformance suite asks to take it as stale.
+ * ms. Of a list, the first member counts, and a value that is no number does not count: RFC 9111 section 5.1. But a
+ * response with a Date has come from another server. If its Age is not one line of numbers, it may hide any age, and the
+ * conformance suite asks to take the response as stale.
  */
 function ageField(lines: readonly string[], hasDate: boolean): number {
   const [line] = lines
@@ -36,7 +36,7 @@ function ageField(lines: readonly string[], hasDate: boolean): number {
   return isDigits(first) ? Math.min(Number(first), MAX_DELTA_SECONDS) * 1000 : 0
 }
 
-/** Milliseconds of freshness that the response states itself (RFC 9111 section 4.2.1), or undefined if it states none. */
+/** ms of freshness that the response states itself (RFC 9111 section 4.2.1). Undefined if it states none. */
 export function statedLifetime(control: CacheControl, fields: FieldMap, respondedAt: number): number | undefined {
   if (control.sharedMaxAge !== undefined) return control.sharedMaxAge * 1000
   if (control.maxAge !== undefined) return control.maxAge * 1000

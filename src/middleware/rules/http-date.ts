@@ -6,7 +6,7 @@ const ASCTIME = /^[a-z]{3} ([a-z]{3}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$
 
 /**
  * Milliseconds since 1970 of an HTTP date in any of its three formats (RFC 9110 section 5.6.7), or undefined.
- * `Date.parse` is too kind for a cache: it reads `0` as the year 2000.
+ * `Date.parse` is too tolerant for a cache: it reads `0` as the year 2000.
  *
  * @param now decides the century of a two-digit year: one that seems over 50 years ahead lies in the past.
  */
@@ -41,7 +41,7 @@ function instant(
   second: string | undefined,
 ): number | undefined {
   const monthIndex = MONTHS.indexOf(String(month).toLowerCase())
-  // A leap second is a second; a 30 February would be read as a day in March.
+  // A leap second is allowed. A 30 February would be read as a day in March.
   if (monthIndex < 0 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined
   // oxlint-disable-next-line no-restricted-globals -- asks no clock
   if (new Date(Date.UTC(Number(year), monthIndex, Number(day))).getUTCDate() !== Number(day)) return undefined

@@ -13,12 +13,12 @@ const LEAST_TO_VALIDATE = 5 * 60 * 1000
 const MOST_TO_VALIDATE = 24 * 60 * 60 * 1000
 
 /**
- * How long the cache keeps a response. Where it has a validator, longer than it may be sent: as a stale value that is
- * handed to the next fill, which can then ask whether it is still good.
+ * How long the cache keeps a response. With a validator, it is kept longer than it may be sent: the next fill gets it as a
+ * stale value, and can ask whether it is still good.
  */
 export function keptFor({ lifetime, mustValidate }: Shared, fields: FieldMap, tags: readonly string[]): KeptFor {
   const toValidate = Math.min(MOST_TO_VALIDATE, Math.max(LEAST_TO_VALIDATE, lifetime.freshness))
-  // To the cache it is as good as fresh: that it may not be sent as it is, it says itself.
+  // For the cache it counts as fresh. The response itself says that it must be validated before it is sent.
   if (mustValidate) return { ttl: toValidate, staleWhileRevalidate: 0, staleIfError: 0, tags }
   const left = lifetime.freshness - lifetime.age
   const overdue = Math.min(0, left)

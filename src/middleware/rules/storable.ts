@@ -5,10 +5,10 @@ import { heuristicLifetime, initialAge, statedLifetime } from './freshness.ts'
 import { instructionsOf } from './targeted-fields.ts'
 import { varyFields } from './vary.ts'
 
-/** What of the request decides whether others may get the answer to it. */
+/** What decides about a request whether others may get the answer to it. */
 export interface Asked {
   readonly authorization: boolean
-  /** The request has cookies and no option says that they change nothing. */
+  /** The request has cookies, and no option says that they do not matter. */
   readonly cookie: boolean
   /** The handler has seen a Last-Event-ID: an event stream may begin in the middle. */
   readonly resumes: boolean
@@ -23,9 +23,9 @@ export interface Policy {
   readonly staleIfError: number
   readonly targetedFields: readonly string[]
   readonly heuristicFreshness: boolean
-  /** `must-revalidate` alone makes an answer to Authorization one for others, as RFC 9111 section 3.5 has it. */
+  /** `must-revalidate` is enough to share an answer to a request with Authorization: RFC 9111 section 3.5. */
   readonly shareMustRevalidate: boolean
-  /** Event streams are for others as any response is. */
+  /** Event streams are shared like any response. */
   readonly shareEventStreams: boolean
   /** Lower-case names of request fields on which responses vary without saying so. */
   readonly alsoVaries: readonly string[]
@@ -54,11 +54,11 @@ export type Verdict =
   | {
       readonly share: true
       readonly lifetime: Lifetime
-      /** To be kept, and to be sent again only after the handler has said that it is still good: each time anew. */
+      /** It is kept, but before each reuse the handler must say that it is still good. */
       readonly mustValidate: boolean
-      /** Allowed to others even where the request identified someone: RFC 9111 section 3.5. */
+      /** Others may have it even if the request has credentials: RFC 9111 section 3.5. */
       readonly explicit: boolean
-      /** Lower-case names of the fields that the response itself keeps from being stored or reused. */
+      /** Lower-case names of the fields that the response itself forbids to store or reuse. */
       readonly withheld: readonly string[]
       readonly vary: readonly string[]
     }
@@ -66,15 +66,15 @@ export type Verdict =
       readonly share: false
       readonly reason: string
       /**
-       * Whether the next answer is likely to be of the same kind, so that requests had better not wait for one another. An
-       * error says nothing of the next answer.
+       * Whether the next answer is likely to be of the same kind. Then requests should not wait for one another. An error
+       * says nothing about the next answer.
        */
       readonly lasting: boolean
     }
 
 export type Shared = Extract<Verdict, { share: true }>
 
-/** For a response that is answered with once and never again. */
+/** For a response that is sent once and never again. */
 export const ONLY_NOW: Shared = {
   share: true,
   lifetime: { age: 0, freshness: 0, staleWhileRevalidate: 0, staleIfError: 0 },
@@ -87,19 +87,19 @@ export const ONLY_NOW: Shared = {
 /** Final statuses whose meaning for a cache is known here: for must-understand, RFC 9111 section 5.2.2.3. */
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 501])
 
-/** Statuses that mean the same for some time. Errors about the one request at hand are left out on purpose. */
+/** Statuses that mean the same for some time. Errors about a single request are left out on purpose. */
 export const DEFAULT_TTL_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
-/** Statuses for which RFC 9110 section 15.1 allows heuristics; only with a Last-Modified, which errors rarely have. */
+/** Statuses for which RFC 9110 section 15.1 allows heuristics. These need a Last-Modified, which errors rarely have. */
 const HEURISTIC_STATUSES = new Set([...DEFAULT_TTL_STATUSES, 405, 414, 501])
 
 /**
- * Decides at its header whether a response may be given to others: RFC 9111 section 3 for a shared cache, stricter where
- * http caches leak in practice (Set-Cookie, Cookie).
+ * Decides by the header of a response whether others may have it: RFC 9111 section 3 for a shared cache. It is stricter
+ * where HTTP caches leak in practice (Set-Cookie, Cookie).
  */
 export function judge(asked: Asked, answered: Answered, settings: Policy): Verdict {
   const { fields, status } = answered
-  // Errors say nothing of the next answer, and fetch's own have no status at all.
+  // Errors say nothing about the next answer, and fetch's own have no status at all.
   const no = (reason: string): Verdict => ({ share: false, reason, lasting: status >= 200 && status < 400 })
   const { control, targeted } = instructionsOf(fields, settings.targetedFields)
   if (settings.unshareable !== undefined) return no(settings.unshareable)
@@ -120,11 +120,11 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   const vary = varyFields([...fields.lines('vary'), ...settings.alsoVaries].join(','))
   if (vary === undefined) return no('vary')
   if (hasNonce(fields)) return no('csp-nonce')
-  // Stored responses have no trailers, and whoever sends some means them.
+  // Stored responses have no trailers, and a handler that sends some needs them.
   if (fields.has('trailer')) return no('trailer')
   const statesAge = (control.sharedMaxAge ?? control.maxAge) !== undefined
   if (isEventStream(fields.get('content-type'))) {
-    // It may be endless, and frameworks set a Cache-Control of their own: it must be said to shared caches.
+    // It may be endless, and frameworks set their own Cache-Control. So the handler must address shared caches.
     const isForOthers = targeted ? statesAge : control.sharedMaxAge !== undefined
     if (!settings.shareEventStreams && !isForOthers) return no('event-stream')
     if (asked.resumes) return { share: false, reason: 'last-event-id', lasting: false }
@@ -148,12 +148,12 @@ export function judge(asked: Asked, answered: Answered, settings: Policy): Verdi
   return { share: true, lifetime, mustValidate, explicit: isExplicit, withheld, vary }
 }
 
-/** Whether a handler could be asked for it by If-None-Match or If-Modified-Since. */
+/** Whether a handler could be asked about it by If-None-Match or If-Modified-Since. */
 function canBeValidated({ status, fields }: Answered): boolean {
   return status === 200 && (fields.has('etag') || fields.has('last-modified'))
 }
 
-/** Freshness where the handler states none: the `ttl` option, or by heuristics where they are switched on. */
+/** Freshness if the handler states none: by the `ttl` option, or by heuristics if they are switched on. */
 function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Policy): number | undefined {
   if (settings.ttl !== undefined && DEFAULT_TTL_STATUSES.has(answered.status)) return settings.ttl
   if (!settings.heuristicFreshness) return undefined
@@ -161,20 +161,20 @@ function unstatedLifetime(answered: Answered, isPublic: boolean, settings: Polic
   return heuristicLifetime(answered.fields, answered.at)
 }
 
-/** Whether the page's scripts run only beside the nonce of this one answer. */
+/** Whether the page's scripts run only with the nonce of this one answer. */
 function hasNonce(fields: FieldMap): boolean {
   return POLICIES.some((name) => fields.get(name)?.toLowerCase().includes("'nonce-") === true)
 }
 
 const POLICIES = ['content-security-policy', 'content-security-policy-report-only']
 
-/** Surrogate-Control may be left out of the fields that count, but its no-store is honoured all the same. */
+/** Surrogate-Control need not be among the fields that count. Its no-store is still obeyed. */
 function surrogatesMustNotStore(fields: FieldMap): boolean {
   const { control, targeted } = instructionsOf(fields, ['surrogate-control'])
   return targeted && control.noStore
 }
 
-/** Lower-case names of the fields that a response itself keeps from being stored or reused. */
+/** Lower-case names of the fields that a response itself forbids to store or reuse. */
 export function withheldBy(fields: FieldMap, targetedFields: readonly string[]): readonly string[] {
   return namesWithheld(instructionsOf(fields, targetedFields).control)
 }

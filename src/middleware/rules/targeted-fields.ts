@@ -7,7 +7,7 @@ import { splitUnquoted } from './grammar.ts'
 /** What the response says to this cache, and whether a field addressed to caches like it said so. */
 export interface Instructions {
   readonly control: CacheControl
-  /** With a targeted field, Cache-Control and Expires count for nothing: RFC 9213 section 2.1. */
+  /** With a targeted field, Cache-Control and Expires do not count: RFC 9213 section 2.1. */
   readonly targeted: boolean
 }
 
@@ -36,7 +36,7 @@ function targetedControl(value: string): CacheControl | undefined {
   const list: Directive[] = []
   for (const [name, [bare]] of members) {
     if (!hasItsType(name, bare)) return undefined
-    // A flag that is false is one that is not set.
+    // A flag that is false counts as not set.
     if (bare !== false) list.push(directive(name, bare))
   }
   return cacheControlOf(list)
@@ -46,7 +46,7 @@ const INTEGERS = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stal
 const FLAGS = new Set(['no-store', 'public', 'must-revalidate', 'proxy-revalidate', 'must-understand'])
 const RESTRICTIONS = new Set(['no-cache', 'private'])
 
-/** Whether a directive that is known here has the Structured Type that belongs to it: RFC 9213 section 2.1. */
+/** Whether a directive that is known here has the Structured Type that it must have: RFC 9213 section 2.1. */
 function hasItsType(name: string, bare: unknown): boolean {
   if (INTEGERS.has(name)) return Number.isInteger(bare)
   if (FLAGS.has(name)) return typeof bare === 'boolean'
@@ -64,7 +64,7 @@ function directive(name: string, bare: unknown): Directive {
 /** The name by which a directive of Surrogate-Control may address this cache alone. */
 const SURROGATE_NAME = 'herdlock'
 
-/** What a request's Surrogate-Capability says of this cache, where it heeds Surrogate-Control. */
+/** What a request's Surrogate-Capability says of this cache, if it obeys Surrogate-Control. */
 const SURROGATE_CAPABILITY: string = `${SURROGATE_NAME}="Surrogate/1.0"`
 
 export function capabilityOf({ targetedFields }: { targetedFields: readonly string[] }): string | undefined {
@@ -72,9 +72,9 @@ export function capabilityOf({ targetedFields }: { targetedFields: readonly stri
 }
 
 /**
- * Surrogate-Control is older than Structured Fields and not one of them: the Edge Architecture note lets each
- * directive name the surrogate that it is meant for. Those for others are left out. Undefined if it says nothing of
- * storing: many send `content="ESI/1.0"` beside a Cache-Control that counts.
+ * Surrogate-Control is older than Structured Fields and not one of them. By the Edge Architecture note, each directive may
+ * name the surrogate that it is meant for. Those for others are left out. Undefined if it says nothing about storing: many
+ * servers send `content="ESI/1.0"` together with a Cache-Control that counts.
  */
 function surrogateControl(value: string): CacheControl | undefined {
   const forUs: string[] = []
@@ -88,7 +88,7 @@ function surrogateControl(value: string): CacheControl | undefined {
   return hasFreshness || forbids ? control : undefined
 }
 
-/** The groups of a Cache-Groups or Cache-Group-Invalidation field, RFC 9875: a list of strings; else none. */
+/** The groups of a Cache-Groups or Cache-Group-Invalidation field, RFC 9875. Only strings in a valid list count. */
 export function parseGroups(value: string | undefined): readonly string[] {
   if (value === undefined) return []
   try {

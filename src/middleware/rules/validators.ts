@@ -1,14 +1,14 @@
 import type { FieldMap } from './fields.ts'
 
-/** What of a stored response a handler can be asked about. */
+/** The parts of a stored response by which a handler can be asked about it. */
 export interface Validators {
   readonly etag: string | undefined
   readonly lastModified: string | undefined
 }
 
 /**
- * Whether a 304 is about the stored response: RFC 9111 section 4.3.4. One that names no validator is about the one that
- * it was asked for.
+ * Whether a 304 is about the stored response: RFC 9111 section 4.3.4. A 304 without a validator is about the response that
+ * the handler was asked about.
  */
 export function confirms(update: FieldMap, stored: Validators): boolean {
   const etag = update.get('etag')
@@ -26,7 +26,7 @@ export function matchesStrongly(one: string, other: string): boolean {
   return one === other && !isWeak(one)
 }
 
-/** The entity tags of an If-None-Match or If-Range; what stands bare between commas and blanks is taken as it is. */
+/** The entity tags of an If-None-Match or If-Range. Text without quotes between commas and blanks is taken as it is. */
 export function entityTags(list: string): string[] {
   const tags: string[] = []
   let index = 0
@@ -41,7 +41,7 @@ export function entityTags(list: string): string[] {
     if (end >= 0) index = end + 1
     else while (index < list.length && !isSeparator(list[index])) index++
     tags.push(list.slice(start, index))
-    // No other quote closes one that is open to the end.
+    // A quote that is never closed: no more tags can be told apart.
     if (end < 0 && list[quote] === '"') break
   }
   return tags

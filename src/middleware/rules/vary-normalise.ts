@@ -1,20 +1,20 @@
 import { splitUnquoted, trimBlanks } from './grammar.ts'
 import { selectingValue } from './vary.ts'
 
-/** What an application can answer with, by the lower-case name of the field that chooses among it. */
+/** What an application can answer with, by the lower-case name of the request field that chooses. */
 export type Offers = Readonly<Record<string, readonly string[]>>
 
 /**
- * What an Accept-Encoding or Accept-Language says of what is offered, and no more: best first, `>` between what it
- * prefers and what it takes too, `-` before what it refuses. What is matched only by another name (`de` by `de-CH`, or
- * by `*`) is marked, because not every handler matches so. A field that is malformed stays as it is.
+ * What an Accept-Encoding or Accept-Language says about what is offered, and no more: best first, `>` between what it
+ * prefers and what it accepts too, `-` before what it refuses. An offer that matches only by another name (`de` by `de-CH`,
+ * or by `*`) is marked, because not every handler matches like that. A malformed field stays as it is.
  */
 export function normalisedPreference(name: string, value: string, offered: readonly string[]): string {
   const asItIs = selectingValue({ [name]: value }, name) ?? ''
   const ranges = parseRanges(value)
   if (ranges === undefined) return asItIs
   const matchRange = name === 'accept-language' ? matchLanguage : matchExactly
-  // A request that says nothing of it takes what is not encoded; many say so, and some refuse it.
+  // A request that does not name `identity` accepts it. Many name it, and some refuse it.
   const all = name === 'accept-encoding' && !offered.includes('identity') ? [...offered, 'identity'] : offered
   const matches = all.flatMap((offer) => {
     const match = matchRange(offer.toLowerCase(), ranges) ?? anyOf(ranges)
@@ -38,7 +38,7 @@ interface Range {
 
 type Match = Range & { readonly mark: string }
 
-/** By lower-case name; undefined if one is malformed or named twice. */
+/** By lower-case name. Undefined if one is malformed or named twice. */
 function parseRanges(value: string): ReadonlyMap<string, Range> | undefined {
   const ranges = new Map<string, Range>()
   for (const member of splitUnquoted(value.toLowerCase(), ',').members) {
@@ -61,7 +61,7 @@ function matchExactly(offer: string, ranges: ReadonlyMap<string, Range>): Match 
   return range && { ...range, mark: '' }
 }
 
-/** The same language, or one that is more or less exactly described. */
+/** Matches the same language, or one that is described more exactly or less exactly. */
 function matchLanguage(offer: string, ranges: ReadonlyMap<string, Range>): Match | undefined {
   const exact = matchExactly(offer, ranges)
   if (exact !== undefined) return exact

@@ -1,12 +1,12 @@
 import type { RequestFields } from './fields.ts'
 import { isToken, splitUnquoted, trimBlanks } from './grammar.ts'
 
-/** More fields than this in a Vary select nothing in practice but a copy for each client. */
+/** With more fields than this, Vary in practice selects a copy for each client. */
 const MAX_FIELDS = 16
 
 /**
- * The names in a Vary field, in lower case, sorted, without repetition; undefined if no other request can ever match
- * (RFC 9111 section 4.1: a member `*`), if a member is no name and may mean anything, or if they are too many.
+ * The names in a Vary field, in lower case, sorted, without repetition. Undefined if no other request can ever match (a
+ * member `*`: RFC 9111 section 4.1), if a member is no name and may mean anything, or if there are too many.
  */
 export function varyFields(value: string | undefined): readonly string[] | undefined {
   if (value === undefined) return []
@@ -14,24 +14,24 @@ export function varyFields(value: string | undefined): readonly string[] | undef
   for (const member of value.toLowerCase().split(',')) {
     const name = trimBlanks(member)
     if (name === '') continue
-    // Node's headers cannot hold a field of the last name.
+    // Node's headers cannot hold a field with the last name.
     if (name === '*' || !isToken(name) || name === '__proto__') return undefined
     names.add(name)
   }
   return names.size > MAX_FIELDS ? undefined : [...names].toSorted()
 }
 
-/** Names of `first` and `second` together; undefined if they are too many. */
+/** Names of `first` and `second` together. Undefined if there are too many. */
 export function joinedFields(first: readonly string[], second: readonly string[]): readonly string[] | undefined {
   return varyFields([...first, ...second].join(','))
 }
 
-/** Fields whose values are tokens in which case means nothing. */
+/** Fields whose values are tokens without regard to case. */
 const CASE_INSENSITIVE = new Set(['accept-encoding', 'accept-language'])
 
 /**
- * What a request says in one of the fields that a response varies on, brought into the form in which equal meanings are
- * equal (RFC 9111 section 4.1): lines combined, white space around commas gone. Undefined: the field is absent.
+ * What a request says in a field that a response varies on, in a form in which equal meanings are equal (RFC 9111 section
+ * 4.1): lines are joined, white space around commas is removed. Undefined: the field is absent.
  */
 export function selectingValue(headers: RequestFields, name: string): string | undefined {
   const value = headers[name]
@@ -46,7 +46,7 @@ function tidyList(value: string): string {
   return splitUnquoted(value, ',').members.join(',')
 }
 
-/** Appends to a key what the request says in `names`, so that absent, empty and every value stay apart. */
+/** The part of a key for what the request says in `names`. Absent, empty and all different values stay apart. */
 export function selectingKey(headers: RequestFields, names: readonly string[]): string {
   let key = ''
   for (const name of names) {

@@ -8,13 +8,13 @@ import type { StoredResponse } from './stored-response.ts'
 
 type Head = StorableHead & ResponseHead
 
-/** What a 304 makes of the stored response that it is the answer to. */
+/** What becomes of a stored response by the 304 that answers for it. */
 export type Freshened =
-  /** Its validator is another one's: it says nothing about the stored response, which must go. */
+  /** The 304 has another validator. It says nothing about the stored response, which must go. */
   | { readonly kind: 'about-another'; readonly head: Head }
-  /** It is still good for the client that asked, and no longer for others. */
+  /** The stored response is still good for the client that asked, but no longer for others. */
   | { readonly kind: 'not-for-others'; readonly head: Head; readonly reason: string; readonly lasting: boolean }
-  /** It gets new fields and a new life. `head` is for the client that asked, `kept` for the store. */
+  /** The stored response gets new fields and a new life. `head` is for the client that asked, `kept` for the store. */
   | {
       readonly kind: 'good'
       readonly verdict: Shared
@@ -35,7 +35,7 @@ export function freshen(
     return { kind: 'about-another', head: { status, message, fields, removed, joins } }
   }
   const head = freshenedHead(stored, update, baseline, respondedAt)
-  // Its Age is not stored, but says how long the new life is.
+  // The Age of the 304 is not stored, but decides how long the new life is.
   const judged = new FieldMap([...head.fields, ...fieldsNamed(update.fields, 'age')])
   const verdict = judge(asked, { status: stored.status, fields: judged, at: respondedAt }, policy)
   if (!verdict.share) return { kind: 'not-for-others', head, reason: verdict.reason, lasting: verdict.lasting }
@@ -45,14 +45,14 @@ export function freshen(
 /** Fields that describe the stored body as it is; a 304 cannot change them. */
 const OF_THE_BODY = new Set(['content-encoding', 'content-length', 'content-md5', 'content-range', 'etag'])
 
-/** The header of a stored response with the fields of a 304 in their place: RFC 9111 section 3.2. */
+/** The header of a stored response, updated by the fields of a 304: RFC 9111 section 3.2. */
 function freshenedHead(
   stored: StoredResponse,
   changes: ResponseHead,
   baseline: Baseline,
   respondedAt: number,
 ): StorableHead & Pick<ResponseHead, 'status' | 'message'> {
-  // What outer layers have set on the 304 is not the handler's word.
+  // Fields that outer layers have set on the 304 are not the handler's.
   const own = storableHead(changes, new FieldMap(changes.fields), [], baseline, respondedAt).fields
   const update = new FieldMap(own)
   const updated = new Set([...update.names()].filter((name) => !OF_THE_BODY.has(name)))
@@ -66,13 +66,13 @@ function freshenedHead(
   return { status: stored.status, message: stored.statusMessage, fields, removed: stored.removed, joins: stored.joins }
 }
 
-/** The stored body was chosen by all that its Vary named, which a 304 need not name again. */
+/** The stored body was selected by all fields in its Vary. A 304 need not name them again. */
 function bothVary(stored: string | undefined, update: string | undefined): string | undefined {
   if (stored === undefined || update === undefined) return undefined
   return unitedVary([stored, update])
 }
 
-/** What of a freshened header may be stored: no field that the stored response or the new verdict withholds. */
+/** The part of a freshened header that may be stored: no field that the stored response or the new verdict withholds. */
 function keptOfFreshened<Head extends StorableHead>(
   head: Head,
   stored: StoredResponse,

@@ -5,8 +5,8 @@ import { parseGroups } from '../rules/targeted-fields.ts'
 const MAX_GROUPS = 50
 
 /**
- * The cache's tags of a response: each of its Cache-Groups (RFC 9875) by its plain name, for `cache.invalidateTags`, and
- * by its name at its origin (scheme and host), for a Cache-Group-Invalidation that comes from there.
+ * The cache's tags of a response. Each of its Cache-Groups (RFC 9875) has two: its plain name, for `cache.invalidateTags`,
+ * and its origin (scheme and host) with the name, for a Cache-Group-Invalidation from that origin.
  */
 export function tagsOf(origin: string, fields: FieldMap): readonly string[] {
   const groups = parseGroups(fields.get('cache-groups')).slice(0, MAX_GROUPS)

@@ -5,7 +5,7 @@ import { type Stored, storedCodec } from './stored-codec.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryIndex } from './vary-index.ts'
 
-/** The fields by which a request chooses among variants; made only where there are some. */
+/** The fields by which a request selects a variant. Made only if there are variants. */
 export type Selecting = () => RequestFields
 
 /** The fresh response in memory, if there is one that this request may have as it is. */
@@ -17,7 +17,7 @@ export function lookUp(cache: Cache, keys: ResourceKeys, selecting: Selecting): 
   return keys.get === keys.anonymous ? undefined : forAnybody(peekVariant(cache, keys.anonymous, selecting))
 }
 
-/** The same in Redis too, among the responses to GET. */
+/** The same, also in Redis, among the responses to GET. */
 export async function find(
   cache: Cache,
   keys: ResourceKeys,
@@ -28,7 +28,7 @@ export async function find(
   return keys.get === keys.anonymous ? undefined : forAnybody(await getVariant(cache, keys.anonymous, selecting))
 }
 
-/** What was stored for nobody in particular is for those who identify themselves only if it says so. */
+/** A response that was stored without credentials is for requests with credentials only if it says so. */
 function forAnybody(stored: StoredResponse | undefined): StoredResponse | undefined {
   return stored?.explicit === true && !stored.mustValidate ? stored : undefined
 }

@@ -12,7 +12,7 @@ import { type Shared } from '../rules/storable.ts'
 import { StoredResponse } from './stored-response.ts'
 import { selectingValue } from '../rules/vary.ts'
 
-/** The header of a response as it is stored, but for Content-Length, which the end of the body decides. */
+/** The header of a response as it is stored, except Content-Length, which the end of the body decides. */
 export interface StorableHead {
   readonly fields: FlatFields
   readonly removed: readonly string[]
@@ -21,8 +21,8 @@ export interface StorableHead {
 }
 
 /**
- * What of a header may be stored: without what belongs to the connection or is withheld, and without what outer layers
- * had set before and will set again, each time for the request at hand (a request id, CORS for its origin).
+ * The part of a header that may be stored. It lacks the fields of the connection and withheld fields. It also lacks fields
+ * that outer layers had set before, and will set again for each request (a request id, CORS for its origin).
  */
 export function storableHead(
   head: ResponseHead,
@@ -50,7 +50,7 @@ export function storableHead(
   return { fields: kept, removed, joins }
 }
 
-/** What the handler has added to the lines of a field that was there before; undefined if it has replaced them. */
+/** What the handler has added to the lines that a field had before. Undefined if it has replaced them. */
 function addedTo(before: readonly string[], lines: readonly string[]): readonly string[] | undefined {
   if (before.every((line, index) => line === lines[index])) return lines.slice(before.length)
   const [line] = lines
@@ -58,7 +58,7 @@ function addedTo(before: readonly string[], lines: readonly string[]): readonly 
   return lines.length === 1 && line?.startsWith(start) ? [line.slice(start.length).trimStart()] : undefined
 }
 
-/** The header of a response whose body has come, with its length; else what is wrong with the body. */
+/** The header of a response whose body has come, with its length. A string says what is wrong with the body. */
 export function headOfWhole<H extends StorableHead & ResponseHead>(
   head: H,
   isHead: boolean,
@@ -70,7 +70,7 @@ export function headOfWhole<H extends StorableHead & ResponseHead>(
   return Number(declared) === bytes ? head : `the handler sent ${bytes} bytes of ${declared}`
 }
 
-/** The response to store: a header that may be, the whole body, and what the verdict and the request say about both. */
+/** The response to store: its storable header, the whole body, and what the verdict and the request say about both. */
 export function responseOf(
   head: StorableHead & ResponseHead,
   body: Buffer,

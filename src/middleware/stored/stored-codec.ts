@@ -14,8 +14,8 @@ type ResponseMeta = Omit<StoredParts, 'body'> & { bodyBytes: number }
 
 /**
  * Bytes of a stored value: version, kind, length of the description, the description as JSON, then the body as it is.
- * What comes back is foreign until proven otherwise: anything that is not exactly what was written, or that could
- * split a response, is an error, which the cache takes as a miss.
+ * Bytes that come back are not trusted. Anything that is not exactly what was written, or that could split a response, is
+ * an error, which the cache takes as a miss.
  */
 export const storedCodec: {
   readonly immutable: true

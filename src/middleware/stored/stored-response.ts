@@ -4,28 +4,28 @@ import { blockOf, type FieldBlock, FieldMap, type FlatFields, type RequestFields
 import type { Lifetime } from '../rules/storable.ts'
 import { selectingValue } from '../rules/vary.ts'
 
-/** A whole response as it is kept. Shared by all who read it and never changed. */
+/** A whole response as it is kept. All readers share it, and it never changes. */
 export interface StoredParts {
   readonly status: number
   readonly statusMessage: string
-  /** Without what belongs to a connection; Date always present, Age and Cache-Status never. */
+  /** Without fields of a connection. Date is always present, Age and Cache-Status never. */
   readonly fields: FlatFields
   /** Lower-case names of fields that outer layers had set and the handler took away. */
   readonly removed: readonly string[]
-  /** Lower-case names of fields that add to what outer layers set, in place of replacing it. */
+  /** Lower-case names of fields that add to what outer layers set, instead of replacing it. */
   readonly joins: readonly string[]
   readonly body: Buffer
   /** Wall clock when the header came, ms. */
   readonly respondedAt: number
   readonly lifetime: Lifetime
-  /** Never to be sent before the handler has said that it is still good: RFC 9111 sections 4.3 and 5.2.2.4. */
+  /** It must not be sent before the handler has said that it is still good: RFC 9111 sections 4.3 and 5.2.2.4. */
   readonly mustValidate: boolean
   readonly explicit: boolean
   /** The names that Vary lists, and what the request said in each: `null` if nothing. */
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
 }
 
-/** Fields of which every answer has its own. */
+/** Fields that are made anew for every answer. */
 const MADE_ANEW = new Set(['age', 'cache-status'])
 
 export class StoredResponse implements StoredParts {
@@ -40,12 +40,12 @@ export class StoredResponse implements StoredParts {
   readonly mustValidate: boolean
   readonly explicit: boolean
   readonly selecting: ReadonlyArray<readonly [name: string, value: string | null]>
-  /** Whether none of its fields has to do with those that outer layers set. */
+  /** Whether none of its fields depends on those that outer layers set. */
   readonly standsAlone: boolean
-  /** Whether what follows one of its events may be asked for. */
+  /** Whether a request may ask for what follows one of its events. */
   readonly isEventStream: boolean
   readonly #fieldMap: FieldMap
-  /** The header block of a hit, made anew when a second has gone by: Age has whole seconds. */
+  /** The header block of a hit, updated when a second has passed: Age has whole seconds. */
   readonly #block: FieldBlock
   #blockAge = -1
 
@@ -101,12 +101,12 @@ export class StoredResponse implements StoredParts {
     return this.freshFor(now) + this.lifetime.staleIfError > 0
   }
 
-  /** Whether it may be sent in place of a failure, or `wasSent` already and may be for some time. */
+  /** Whether it may replace a failure, or `wasSent` already and may be sent for some time. */
   mayReplaceFailure(now: number, wasSent: boolean): boolean {
     return this.mayServeOnError(now) || (wasSent && this.mayServeStale(now))
   }
 
-  /** Fields of a hit at this moment. The array is reused: whoever gets it must not keep it. */
+  /** Fields of a hit at this moment. The array is reused: callers must not keep it. */
   hitFields(now: number): FieldBlock {
     const age = Math.floor(this.age(now) / 1000)
     if (age !== this.#blockAge) {
@@ -118,7 +118,7 @@ export class StoredResponse implements StoredParts {
     return this.#block
   }
 
-  /** Fields of an answer that is given to those who have just waited for it. */
+  /** Fields of an answer to requests that have just waited for it. */
   forwardedFields(now: number, forwarded: Forwarded): FieldBlock {
     const fields = blockOf(without(this.fields, MADE_ANEW))
     const age = Math.floor(this.age(now) / 1000)

@@ -2,11 +2,11 @@ import type { RequestFields } from '../rules/fields.ts'
 import { selectingKey } from '../rules/vary.ts'
 
 /**
- * Stands at a resource's key where its responses vary: which request fields select a variant. The variants lie under
- * keys made with the generation, so that dropping the index alone puts all of them out of reach.
+ * Is stored at a resource's key if its responses vary, and says which request fields select a variant. The keys of the
+ * variants contain the generation. So none of them can be found once the index is removed.
  */
 export class VaryIndex {
-  /** Random, of this index alone. */
+  /** Random, for this index alone. */
   readonly generation: string
   /** Lower-case names, sorted. Only ever grows: a longer list tells more requests apart than needed, never fewer. */
   readonly fields: readonly string[]
@@ -23,7 +23,7 @@ export class VaryIndex {
     return `${resourceKey}|${this.generation}|${selectingKey(headers, this.fields)}`
   }
 
-  /** Notes a stored variant; returns the key that has to go for it, if there are more than `most`. */
+  /** Notes a stored variant. Returns the key that must go for it, if there are more than `most`. */
   remember(key: string, most: number): string | undefined {
     this.#variants.delete(key)
     this.#variants.add(key)
