@@ -43,7 +43,7 @@ export function createUseCacheHandler(options: NextHandlerOptions): UseCacheHand
     get: (cacheKey, softTags) => handler.get(cacheKey, softTags),
     set: (cacheKey, pendingEntry) => handler.set(cacheKey, pendingEntry),
     refreshTags: async () => {}, // every read is as new as the last message
-    getExpiration: async () => Infinity, // `get` checks the tags itself
+    getExpiration: async () => Infinity, // `get` checks the soft tags itself
     updateTags: (tags, durations) => handler.updateTags(tags, durations),
   }
 }

@@ -13,7 +13,7 @@ export interface Selected {
 }
 
 /**
- * Whether the client of a GET or HEAD already has what is stored, by the order of checks in RFC 9110 section 13.2.2.
+ * Whether the client of a GET or HEAD already has what is stored, checked in the order of RFC 9110 section 13.2.2.
  * If-Match and If-Unmodified-Since are for the handler alone (RFC 9111 section 4.3.2): requests with them never come here.
  */
 export function isNotModified(headers: RequestFields, stored: Selected): boolean {

@@ -66,7 +66,7 @@ export function partFields(fields: FieldBlock, part: { start: number; end: numbe
   return withoutNames(fields, REPLACED_FOR_PART, 'Content-Range', range, 'Content-Length', String(end - start + 1))
 }
 
-/** Where the events that the client does not have yet begin in the body of an event stream. */
+/** The place in the body of an event stream behind the last event that the client has. */
 function placeToResume({ lastEventId, isHead }: NarrowingRequest, stored: StoredResponse): number {
   if (lastEventId === undefined || isHead || stored.get('content-encoding') !== undefined) return 0
   return placeAfterEvent(stored.body, lastEventId)

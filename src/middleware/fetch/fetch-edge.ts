@@ -121,7 +121,7 @@ export class FetchEdge implements Edge {
     }
   }
 
-  /** Runs in the request's own asynchronous context: code that looks up "the current user" must never find another one. */
+  /** In the request's own asynchronous context: a look-up of "the current user" must never find another request's user. */
   #within(action: () => void): void {
     this.#scope.runInAsyncScope(action)
   }

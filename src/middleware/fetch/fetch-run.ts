@@ -59,7 +59,7 @@ export class FetchRun implements Source, OutletListener {
   #isPaused = false
   #isFull = false
   #goOn: () => void = () => {}
-  /** What is left of the part that a client gets. */
+  /** What is left of the part that the client gets. */
   #part = { skip: 0, left: 0 }
 
   constructor(call: FetchCall, observer: SourceObserver, terms: SourceTerms) {

@@ -10,7 +10,7 @@ export interface FillHost {
   onShare(): void
   /**
    * The response may not be shared, or must be validated for each request: all waiting requests must go on alone.
-   * `lasting`: the next answer is likely to be of the same kind. `reason`: why the response is not for others, if so.
+   * `lasting`: the next answer is likely to be of the same kind. `reason`: given if the response is not for others.
    */
   onUnshared(lasting: boolean, reason?: string): void
 }

@@ -17,8 +17,8 @@ type ContextClass = new (request: Request, options: object) => OwnContext
 
 /**
  * Makes a function that runs the layers and the handler after `self` once more, without a client. They run on a new
- * context, which has what outer layers have put on this one until now: here Hono drops a second response once the first is
- * final. Undefined if the place of `self` among the layers is unknown.
+ * context, because Hono drops a second response once the first is final. The new context has what outer layers have put on
+ * this one until now. Undefined if the place of `self` among the layers is unknown.
  */
 export function onOwnContext(
   context: HonoContext,

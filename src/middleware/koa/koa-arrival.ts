@@ -82,7 +82,7 @@ export class KoaArrival implements Arrival<IncomingMessage> {
   }
 }
 
-/** Aborted when a response is over: its client has left, or has an answer from anybody. */
+/** A signal that is aborted when a response is over: its client has left, or has an answer from anybody. */
 function endOf(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
   if (res.closed) controller.abort()

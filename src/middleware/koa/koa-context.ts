@@ -19,7 +19,7 @@ export interface KoaContext {
 
 export type KoaNext = () => Promise<unknown>
 
-/** Whether somebody has begun to write to Node's response, or says that this will happen. Then Koa does not answer. */
+/** Whether somebody has begun to write to Node's response, or has announced it. Then Koa does not answer. */
 export function isWritten({ respond, res }: KoaContext): boolean {
   return respond === false || res.headersSent || res.writableEnded
 }

@@ -5,8 +5,8 @@ export type Source = Readable | ReadableStream<unknown>
 
 /**
  * The bytes of a handler's stream. Nothing is read before somebody reads here. Koa destroys a stream when its client
- * leaves, but not any more once somebody reads here. `hasLeft` tells whether the client has left. `onOver` is called when
- * nobody needs the stream any more.
+ * leaves, but that has no effect once somebody reads here. `hasLeft` tells whether the client has left. `onOver` is called
+ * when nobody needs the stream any more.
  */
 export function lastingBody(source: Source, hasLeft: () => boolean, onOver: () => void): ReadableStream<Uint8Array> {
   let chunks: AsyncIterator<unknown> | undefined

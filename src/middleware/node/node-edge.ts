@@ -155,8 +155,8 @@ export class NodeEdge implements Edge {
   }
 
   /**
-   * Runs in the request's own asynchronous context, whatever made it go on: a handler that looks up "the current user"
-   * must never find another one.
+   * Acts in the request's own asynchronous context, whatever made it go on. A handler that looks up "the current user" must
+   * never find another request's user.
    */
   #within(action: () => unknown): void {
     this.#scope.runInAsyncScope(action)

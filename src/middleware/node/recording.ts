@@ -34,7 +34,7 @@ export const UNHEARD = {
 type State = 'before' | 'passed-on' | 'sending' | 'holding' | 'narrowed' | 'answered' | 'off'
 
 /**
- * Listens to a handler's answer on the response itself. It replaces the response's functions by its own, which call the
+ * Listens to a handler's answer on the response itself. It replaces the response's functions with its own, which call the
  * former ones. So it works with every framework, and below or above other layers that do the same.
  */
 export class Recording {

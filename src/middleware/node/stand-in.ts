@@ -5,9 +5,9 @@ import type { Connection } from './connection.ts'
 import { StandInSocket } from './stand-in-socket.ts'
 
 /**
- * Prepares a response that has been sent and closed to be written once more, without a client. It gets every member of a
- * new response of Node's, state and functions. Nothing is left of its past, or of the patches of layers that are done with
- * it. Call this after the real `close`: before, it would disturb Node's own work at the end of a response.
+ * Prepares a sent and closed response for another answer, without a client. It gets every member of a new Node response,
+ * state and functions. Nothing is left of its past, or of the patches of layers that are done with it. Call this after the
+ * real `close`: before, it would disturb Node's own work at the end of a response.
  */
 export function renew(req: IncomingMessage, res: ServerResponse, baseline: Baseline, connection: Connection): void {
   for (const [name, member] of membersOf(new ServerResponse(req))) Object.defineProperty(res, name, member)

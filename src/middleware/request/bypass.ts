@@ -45,7 +45,7 @@ export interface OuterFlight {
   policy: Policy
 }
 
-/** Marks a request: a second middleware on its way must not wait for the first one, which would be for itself. */
+/** Marks a request: a second middleware on its way must not wait for the first one, because it would wait for itself. */
 export function markHandled(native: object, outer: OuterFlight): void {
   ;(native as Handled)[HANDLED] = outer
 }
