@@ -88,7 +88,7 @@ export function createPlugin(doors: Doors): FastifyPluginAsync<SingleFlightOptio
 
 /**
  * Copies to Node's response the fields that earlier hooks have set on the reply. Fastify keeps them until the handler's
- * answer goes out. The returned function removes them again.
+ * answer goes out. The returned function undoes this.
  */
 function showFields(reply: FastifyReply): () => void {
   const res: ServerResponse = reply.raw

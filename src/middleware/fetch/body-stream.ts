@@ -1,6 +1,6 @@
 import type { Outlet, OutletListener } from '../fill/sink.ts'
 
-/** Bytes that may wait in a stream for its reader. With more, the stream says that it is full. */
+/** When as many bytes wait in a stream for its reader, the stream says that it is full. */
 const HIGH_WATER_MARK = 64 * 1024
 
 /** Takes the body for the reader of a `Response`. */

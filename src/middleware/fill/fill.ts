@@ -254,7 +254,7 @@ export class Fill implements SourceObserver {
     this.#leaveToClient()
   }
 
-  /** Takes the requests that get their answer only at the end, and have not begun: for when the end will not come. */
+  /** Takes the requests that get their answer only at the end, and have not begun. */
   takeUnbegun(): Exchange[] {
     return this.#audience.takeUnbegun()
   }
