@@ -55,7 +55,7 @@ const status = (response: Response): string => response.headers.get('cache-statu
 
 describe('what the handler gets', () => {
   test('a request without what asks for less, and with what validates a stored response', async () => {
-    const { flight, clock } = makeFetchFlight()
+    const { flight, clock, cache } = makeFetchFlight()
     const seen: unknown[] = []
     const names = ['if-none-match', 'if-modified-since', 'range', 'x-a']
     const next = (request: Request): Response => {
@@ -65,11 +65,13 @@ describe('what the handler gets', () => {
         ? new Response(null, { status: 304, headers: SHARED })
         : page('page', modified)
     }
+    const stored = refilled(cache)
     const first = await flight(
       get(URL_A, { headers: { 'If-None-Match': '"0"', Range: 'bytes=0-1', 'X-A': 'b' } }),
       next,
     )
     expect([first.status, await first.text()]).toEqual([206, 'pa'])
+    await stored
     clock.skip(61_000)
     const second = await flight(get(), next)
     expect([second.status, await second.text()]).toEqual([200, 'page'])
