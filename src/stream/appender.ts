@@ -2,24 +2,24 @@ import type { Clock, Timer } from '../clock.ts'
 import type { Over, Resumption, StreamLog } from './stream-log.ts'
 import { type End, writeEnd } from './frames.ts'
 
-/** A producer gives a sign of life when this share of its time is gone. */
+/** A producer gives a sign of life after this share of its `lockTtl`. */
 const SIGN_OF_LIFE_AFTER = 1 / 3
-/** ms after which a command that failed is sent again. */
+/** ms after which a failed command is sent again. */
 const RETRY_AFTER = 100
-/** Of one command at most; what is more follows at once. */
+/** Limits of one command. The rest follows at once. */
 const MOST_FRAMES = 1000
 const ENOUGH_BYTES = 256 * 1024
 
 export interface Publishing {
   /** ms from one command to the next. */
   readonly gatherFor: number
-  /** With so many bytes it leaves at once. */
+  /** Once this many bytes wait, they leave at once. */
   readonly gatherBytes: number
-  /** Whether another may go on when the producer is gone. */
+  /** Whether another producer may continue when this one is lost. */
   readonly onProducerLost: 'restart' | 'resume'
 }
 
-/** What is to be appended: chunks that are not in Redis yet must be at hand. */
+/** What to append. It must have all chunks that are not in Redis yet. */
 export interface AppendedTape {
   /** The number of the first chunk that has not come yet. */
   readonly length: number
@@ -27,19 +27,19 @@ export interface AppendedTape {
 }
 
 export interface AppenderHooks {
-  /** So many chunks are in Redis now. */
+  /** This many chunks are in Redis now. */
   onAppended?(count: number): void
-  /** Nobody has read in another process when the last command was carried out. */
+  /** No other process had a reader when the last command ran. */
   onUnread(): void
-  /** Nothing is appended any more: another has the lease, or Redis has not answered for too long. */
+  /** Nothing can be appended any more: another process has the lease, or Redis has not answered for too long. */
   onLost(): void
-  /** Redis failed, which costs nothing yet. */
+  /** Redis failed; nothing is lost yet. */
   report(error: unknown): void
 }
 
 /**
- * Puts the chunks of a tape into Redis as they come, gathered: the first at once, and then no more than one command in
- * `gatherFor` ms. One command is under way at a time, so that chunks keep their order; what fails is sent again.
+ * Puts the chunks of a tape into Redis as they come: the first at once, and later ones gathered, with at most one command
+ * in `gatherFor` ms. Only one command is under way at a time, so chunks keep their order. A failed command is sent again.
  */
 export class Appender {
   readonly #log: StreamLog
@@ -47,9 +47,9 @@ export class Appender {
   readonly #clock: Clock
   readonly #publishing: Publishing
   readonly #hooks: AppenderHooks
-  /** Chunks that are in Redis. */
+  /** How many chunks are in Redis. */
   #appended: number
-  /** Bytes of chunks that are not. */
+  /** Bytes of chunks that are not in Redis yet. */
   #waitingBytes = 0
   #state: 'open' | 'ending' | 'over' | 'lost' = 'open'
   /** Set with `ending`. */
@@ -57,12 +57,12 @@ export class Appender {
   #resolveEnd: (() => void) | undefined
   #isSending = false
   #sentAt = -Infinity
-  /** Since when no command has succeeded, if the last has failed. */
+  /** When commands began to fail, if the last one failed. */
   #failingSince: number | undefined
   #timer: Timer | undefined
   #timerAt = Infinity
 
-  /** `tape` begins with what is in Redis already. */
+  /** All chunks that `tape` has by now are in Redis already. */
   constructor(log: StreamLog, tape: AppendedTape, clock: Clock, publishing: Publishing, hooks: AppenderHooks) {
     this.#log = log
     this.#tape = tape
@@ -77,13 +77,13 @@ export class Appender {
     return this.#state === 'lost'
   }
 
-  /** A chunk of so many bytes has come onto the tape. */
+  /** The tape has got a chunk of that many bytes. */
   added(bytes: number): void {
     this.#waitingBytes += bytes
     this.#schedule()
   }
 
-  /** Resolves when all that is on the tape is in Redis and that run is over there, or cannot be put there. */
+  /** Resolves when all of the tape is in Redis and the run has ended there, or when that is impossible. */
   end(end: End): Promise<void> {
     if (this.#state !== 'open') return Promise.resolve()
     this.#state = 'ending'
@@ -93,7 +93,7 @@ export class Appender {
     return ended
   }
 
-  /** Whether nobody reads in another process; then the run is over, and somebody may resume it. Rejects with Redis's error. */
+  /** Whether no other process reads. Then the run is over, and another producer may resume it. Rejects with Redis's error. */
   async endIfUnread(): Promise<boolean> {
     if (this.#state !== 'open') return true
     const reading = await this.#log.append(this.#appended, [], 'if-unread', this.#resumption)
@@ -102,16 +102,16 @@ export class Appender {
     return true
   }
 
-  /** From here on it does without its lease, which may be ended then. Rejects with Redis's error. */
+  /** From now on it needs no lease, so the lease may end. Rejects with Redis's error. */
   async detach(): Promise<void> {
     if (this.#state === 'open' || this.#state === 'ending') await this.#log.append(this.#appended, [], 'detach')
   }
 
-  /** Gives the run up at once: somebody may resume it. */
+  /** Gives the run up at once. Another producer may resume it. */
   release(): void {
     if (this.#state !== 'open') return
     this.#stop('over')
-    this.#log.append(this.#appended, [], 'release', this.#resumption).catch(() => {}) // its life runs out
+    this.#log.append(this.#appended, [], 'release', this.#resumption).catch(() => {}) // else its life runs out
   }
 
   get #resumption(): Resumption {
@@ -166,7 +166,7 @@ export class Appender {
     this.#schedule()
   }
 
-  /** Frames for one command: chunks, and after the last of all the end. */
+  /** Frames for one command: chunks, and the end after the last chunk of all. */
   #next(): { frames: Buffer[]; chunks: number; over: Over } {
     const frames: Buffer[] = []
     let bytes = 0
@@ -187,7 +187,7 @@ export class Appender {
     const now = this.#clock.now()
     this.#failingSince ??= now
     this.#hooks.report(error)
-    // By then Redis counts the producer as lost, too.
+    // By then Redis also counts the producer as lost.
     if (now - this.#failingSince > this.#log.lockTtl * 2) this.#stop('lost')
   }
 

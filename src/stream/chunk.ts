@@ -1,8 +1,8 @@
-/** One chunk of a stream, as a process has it. */
+/** One chunk of a stream in a process. */
 export interface Chunk {
-  /** How it stands in Redis. */
+  /** Its form in Redis. */
   readonly frame: Buffer
-  /** What a reader gets. What one of them does to it, no other sees. */
+  /** What a reader gets. No reader sees what another does to it. */
   read(): unknown
 }
 

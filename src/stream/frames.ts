@@ -1,16 +1,16 @@
 import { defaultCodec } from '../store/codec.ts'
 import { readFailure, type RemoteFailure } from '../store/notice.ts'
 
-// A frame is one element of a run's log: the head, a chunk, or the end. Its first byte says which. A chunk that is a text
-// stands there as it is; any other is written by the default codec, whose first byte is a capital letter.
+// A frame is one element of a run's log: the head, a chunk, or the end. Its first byte says which. A text is written as it
+// is. Any other chunk is written by the default codec, whose first byte is a capital letter.
 
 const HEAD = 0x68 // h
 const TEXT = 0x73 // s
 const END = 0x65 // e
 
-/** How a run of a stream begins. A run that is resumed keeps its head. */
+/** The beginning of a run of a stream. A resumed run keeps its head. */
 export interface Head {
-  /** By it those who read tell one run from another: the token of its first producer. */
+  /** Tells one run from another: the token of its first producer. */
   readonly run: string
   /** µs on Redis's clock at which the lease of that producer was granted. */
   readonly beganAt: number
@@ -18,17 +18,17 @@ export interface Head {
   readonly resumptions: readonly number[]
 }
 
-/** How a run of a stream is over. */
+/** The end of a run of a stream. */
 export interface End {
   readonly failure?: StreamFailure | undefined
 }
 
-/** Why a stream failed, as other processes are told. `limit`: it went beyond a bound. */
+/** Why a stream failed, for other processes. `limit`: it exceeded a limit. */
 interface StreamFailure extends RemoteFailure {
   readonly limit?: readonly [option: string, bound: number] | undefined
 }
 
-/** Throws `SerializationError` for what cannot be written without loss. */
+/** Throws `SerializationError` for a chunk that cannot be written without loss. */
 export function writeChunk(chunk: unknown): Buffer {
   if (typeof chunk !== 'string' || !chunk.isWellFormed()) return asBuffer(defaultCodec.encode(chunk))
   const frame = Buffer.allocUnsafe(Buffer.byteLength(chunk) + 1)
@@ -37,17 +37,17 @@ export function writeChunk(chunk: unknown): Buffer {
   return frame
 }
 
-/** A new object each time. Throws for what is no chunk. */
+/** Returns a new object each time. Throws if the frame is not a chunk. */
 export function readChunk(frame: Buffer): unknown {
   if (frame[0] === TEXT) return frame.toString('utf8', 1)
-  return defaultCodec.decode(new Uint8Array(frame)) // it may hand out a view on what it is given
+  return defaultCodec.decode(new Uint8Array(frame)) // the codec may return a view of its input
 }
 
 export function writeHead({ run, beganAt }: Omit<Head, 'resumptions'>): string {
   return `h${JSON.stringify([run, beganAt])}`
 }
 
-/** `undefined` for any other frame, and for what is damaged. */
+/** `undefined` for any other frame, and for a damaged head. */
 export function readHead(frame: Buffer): Head | undefined {
   if (frame[0] !== HEAD) return undefined
   const told = parsed(frame)
@@ -56,7 +56,7 @@ export function readHead(frame: Buffer): Head | undefined {
   return { run, beganAt, resumptions: resumptions.filter((from) => typeof from === 'number') }
 }
 
-/** What follows the first byte, as JSON; `undefined` where it is none. */
+/** What follows the first byte, as JSON. `undefined` if it is not JSON. */
 function parsed(frame: Buffer): unknown {
   try {
     return JSON.parse(frame.toString('utf8', 1))
@@ -78,13 +78,13 @@ export function readEnd(frame: Buffer): End | undefined {
   return { failure: isFailure ? (told as StreamFailure) : readFailure(frame.toString('utf8', 1)) }
 }
 
-/** What a message to those who read carries: frames, and the number of the first. */
+/** A message to readers: frames, and the number of the first. */
 export interface Message {
   readonly index: number
   readonly frames: readonly Buffer[]
 }
 
-/** `undefined` where the message only says that there is something to be asked for, and where it cannot be understood. */
+/** `undefined` if the message only says that there is something to read, or if it cannot be understood. */
 export function readMessage(payload: Buffer): Message | undefined {
   const space = payload.indexOf(0x20)
   if (space === -1) return undefined
@@ -100,7 +100,7 @@ export function readMessage(payload: Buffer): Message | undefined {
   return Number.isNaN(index) ? undefined : { index, frames }
 }
 
-/** NaN where there stands none. */
+/** NaN if there is no number. */
 function numberIn(payload: Buffer, from: number, to: number): number {
   const text = to < from ? '' : payload.toString('latin1', from, to)
   return /^\d+$/.test(text) ? Number(text) : Number.NaN

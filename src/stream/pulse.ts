@@ -1,8 +1,8 @@
-/** Wakes all who wait for something to change. */
+/** Wakes all that wait for a change. */
 export class Pulse {
   #waiting = new Set<() => void>()
 
-  /** Calls `wake` once, at the next beat, unless the returned function is called before. */
+  /** Calls `wake` once, at the next beat, unless the returned function is called first. */
   await(wake: () => void): () => void {
     const waiting = this.#waiting
     waiting.add(wake)

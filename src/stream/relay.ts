@@ -6,17 +6,17 @@ import { goesOn, nameOf } from './resumed.ts'
 import { type Piece, READ_AT_LEAST_EVERY, type StreamLog } from './stream-log.ts'
 import { Window } from './window.ts'
 
-/** Those who read look this many ms after a producer should have given a sign of life, plus up to JITTER more at random. */
+/** A reading process looks this many ms after the producer's life should have ended, plus a random part of JITTER. */
 const AFTER_LIFE = 5
 const JITTER = 40
-/** ms after which a read that failed is tried again. */
+/** ms after which a failed read is tried again. */
 const RETRY_AFTER = 250
-/** How often those look who cannot be told, because the inbox is not open. */
+/** ms between reads while no messages can come, because the inbox is not open. */
 const POLL = 100
 
 /**
- * How a run stands, as far as is known: not begun; produced; over; or without a producer, or out of reach for as long as
- * that takes to be noticed.
+ * What is known of a run. `unknown`: not begun. `live`: produced. `ended`: over. `lost`: it has no producer, or it was out of
+ * reach for as long as it takes to notice a lost one.
  */
 export type RelayState = 'unknown' | 'live' | 'ended' | 'lost'
 
@@ -26,18 +26,18 @@ export interface RelayParts {
   readonly makeChunk: MakeChunk
   /** Whether anybody reads here. */
   isRead(): boolean
-  /** Whether a change has overtaken the run before anything of it was read here: then it counts as lost. Default: never. */
+  /** Whether a change overtook the run before anything of it was read here. Then it counts as lost. Default: never. */
   isOutdated?(head: Head, isPresent: boolean): Promise<boolean>
-  /** What a failure of the run is to those who read. */
+  /** What readers get if the run failed. */
   failureOf(end: End): { readonly reason: unknown } | undefined
-  /** Why chunks that are not at hand are out of reach. */
+  /** The error for chunks that can no longer be read. */
   whyLost(why: string): Error
-  /** Something has come, or the state is another one. */
+  /** Something has come, or the state has changed. */
   onChange(): void
   report(error: unknown): void
 }
 
-/** Follows a run that another process produces: by its messages, and by reading it where one is missing. */
+/** Follows a run that another process produces: by its messages, and by reading the log when one is missing. */
 export class Relay {
   readonly log: StreamLog
   readonly #parts: RelayParts
@@ -45,22 +45,22 @@ export class Relay {
   /** Absent until the run has begun. */
   tape: Window | undefined
   state: RelayState = 'unknown'
-  /** Whether more was in the log when it was last read than is on the tape. */
+  /** Whether the log had more than the tape when it was last read. */
   isBehind = false
-  /** Whether the run was the entry's present one when it was last read. */
+  /** Whether the run was the entry's current one when it was last read. */
   isPresent = true
   #isStopped = false
-  /** The read that is under way, and whether there is reason for another. */
+  /** The read under way, and whether another must follow. */
   #reading: Promise<void> | undefined
   #isReadAgain = false
   #readAt = -Infinity
-  /** Local instant after which the producer counts as lost, unless it gives a sign of life. */
+  /** Local time after which the producer counts as lost, unless it gives a sign of life. */
   #lifeEndsAt = Infinity
-  /** Since when no read has succeeded, if the last has failed. */
+  /** When reads began to fail, if the last one failed. */
   #failingSince: number | undefined
   #timer: Timer | undefined
 
-  /** `former`: what is at hand of a run that this one may resume. */
+  /** `former`: what this process has of a run that this one may continue. */
   constructor(log: StreamLog, parts: RelayParts, former?: Window) {
     this.log = log
     this.#parts = parts
@@ -68,7 +68,7 @@ export class Relay {
     void this.#read()
   }
 
-  /** Looks how the run stands now; one that is not there, or cannot be reached, is `lost` then. */
+  /** Reads how the run stands now. If it is missing or cannot be reached, it becomes `lost`. */
   async check(): Promise<void> {
     await this.#reading
     await this.#read()
@@ -81,7 +81,7 @@ export class Relay {
     this.#isStopped = true
     this.#timer?.cancel()
     if (this.state === 'ended' || this.state === 'lost') this.log.stopListening()
-    else this.log.leave().catch(() => {}) // its registration runs out
+    else this.log.leave().catch(() => {}) // else its registration runs out
   }
 
   readonly #hearing = {
@@ -111,7 +111,7 @@ export class Relay {
     this.state = 'ended'
   }
 
-  /** Reads what is new. If that is asked for meanwhile, once more. */
+  /** Reads what is new. If called again meanwhile, reads once more. */
   #read(): Promise<void> {
     this.#isReadAgain = true
     this.#reading ??= this.#readOn().finally(() => {
@@ -150,13 +150,13 @@ export class Relay {
       if (this.tape !== undefined) this.#become('lost')
       return
     }
-    if (life < 0) return this.#become('lost') // what it has published is of use to a producer only who goes on with it
+    if (life < 0) return this.#become('lost') // only a producer that continues it can use what it published
     this.#lifeEndsAt = this.#parts.clock.now() + life
     if (this.tape === undefined) {
       this.tape = this.#tapeOf(head)
       this.tape.resumptions = head.resumptions.length
       this.state = 'live'
-      if (this.tape.length !== from) return void (this.#isReadAgain = true) // it resumes nothing that is known here
+      if (this.tape.length !== from) return void (this.#isReadAgain = true) // it continues nothing that this process has
     }
     this.#take(this.tape, from, frames)
     this.isBehind = from + frames.length < length
@@ -172,7 +172,7 @@ export class Relay {
     return this.#former
   }
 
-  /** Chunks that are not at hand any more. */
+  /** Chunks that the window no longer has. */
   async #fetch(index: number): Promise<readonly Buffer[]> {
     const frames = await this.#readInTime(index)
     const chunks = frames.filter((frame) => readEnd(frame) === undefined)
@@ -208,7 +208,7 @@ export class Relay {
     this.#parts.onChange()
   }
 
-  /** The next look: in time for the registration, and when a sign of life has failed to come. */
+  /** Schedules the next read: in time to keep the registration, and when a sign of life is overdue. */
   #schedule(): void {
     this.#timer?.cancel()
     if (this.#isStopped || this.state === 'lost') return
@@ -225,12 +225,12 @@ export class Relay {
 
   #wake(): void {
     if (this.state === 'ended') return this.#keepForReaders()
-    // Messages may have come since: then there is time.
+    // Messages may have come meanwhile, so it may not be due yet.
     if (this.#failingSince === undefined && this.#parts.clock.now() < this.#dueAt) return this.#schedule()
     void this.#read()
   }
 
-  /** The log of a run that is over stays as long as somebody here has not read it all. */
+  /** Keeps the log of a finished run as long as it is read here. */
   #keepForReaders(): void {
     if (!this.#parts.isRead()) return this.stop()
     this.#readAt = this.#parts.clock.now()

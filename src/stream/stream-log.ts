@@ -14,38 +14,38 @@ import { tagKeysBeginning } from '../redis/entry-keys.ts'
 import { streamKeys, type StreamKeys } from '../redis/stream-keys.ts'
 import { readHead, writeHead, type Head } from './frames.ts'
 
-/** ms for which a log is kept that nobody appends to or reads: to resume it, and for readers that are slow. */
+/** ms for which a log is kept after the last append or read: to resume it, and for slow readers. */
 const LOG_KEPT = 60_000
 /** ms for which a process is registered as a reader. It reads at least every third of that. */
 const REGISTERED = 15_000
 export const READ_AT_LEAST_EVERY: number = REGISTERED / 3
-/** What one read brings at most: frames, and bytes that are enough. */
+/** Limits of one read: at most so many frames, and no further frame after so many bytes. */
 const MOST_FRAMES = 4096
 const ENOUGH_BYTES = 128 * 1024
 
-/** How a run is over; see the script `streamAppend`. */
+/** How a run ends, see the script `streamAppend`. */
 export type Over = '' | 'end' | 'release' | 'if-unread' | 'detach'
-/** Whether a run that is given up may be resumed: then its log is kept. */
+/** Whether another producer may resume a run that is given up. Then its log is kept. */
 export type Resumption = 'resumable' | 'final'
 
 /** One read of a log. */
 export interface Piece {
-  /** `undefined` where there is no log. */
+  /** `undefined` if there is no log. */
   readonly head: Head | undefined
-  /** ms after which the producer counts as lost; Infinity where the run is over as it should be, negative where it is lost. */
+  /** ms after which the producer counts as lost. Infinity: the run ended properly. Negative: the producer is lost. */
   readonly life: number
-  /** Frames in the log, the end counted, the head not. */
+  /** Frames in the log, including the end but not the head. */
   readonly length: number
-  /** Whether no change of the entry, and no other run, has taken its place. */
+  /** Whether neither a change of the entry nor another run has replaced it. */
   readonly isPresent: boolean
   readonly frames: readonly Buffer[]
 }
 
-/** Who reads a log. */
+/** A reader of a log. */
 export interface Hearing {
   /** Something was appended. */
   onMessage(payload: Buffer): void
-  /** Something may have been, and was not told. */
+  /** Something may have been appended without a message. */
   onReset(): void
 }
 
@@ -60,19 +60,19 @@ export interface LogParts {
 }
 
 /**
- * One run of a stream as it stands in Redis: a list of frames. Its producer appends to it, under the token of its lease;
- * processes read it from any place, and are sent what is appended. All methods reject with Redis's error.
+ * One run of a stream in Redis: a list of frames. Its producer appends to it, under the token of its lease. Other processes
+ * read it from any position, and are sent what is appended. All methods reject with Redis's error.
  */
 export class StreamLog {
   readonly token: string
   readonly lockTtl: number
   readonly #parts: LogParts
   readonly #keys: StreamKeys
-  /** Of the messages to those who read; the producer's own has `LEFT` at its end. */
+  /** The topic of messages to readers. With `LEFT` at its end, the topic of messages to the producer. */
   readonly #topic: string
-  /** Where this process hears of what is appended, if it does. */
+  /** Where this process gets messages about appended frames, if it does. */
   #inbox: Inbox | undefined
-  /** The address under which it is registered, if it is. */
+  /** The address under which this process is registered, if it is. */
   #address = ''
   #stopHearing: () => void = () => {}
 
@@ -85,8 +85,8 @@ export class StreamLog {
   }
 
   /**
-   * The head and how many chunks there are, which only with `resume` may be more than none; `undefined`: the lease is lost. A
-   * run that a change of one of the `tags`, in readable form, has overtaken is not resumed; on a Cluster that is not known.
+   * The head, and how many chunks there are: more than none only with `resume`. `undefined`: the lease is lost. A run is not
+   * resumed if one of the `tags`, in readable form, has changed since it began. On a Cluster that is not known.
    */
   async begin(
     mode: 'restart' | 'resume',
@@ -103,7 +103,7 @@ export class StreamLog {
     return known && { head: known, chunks: Number(reply[1]) }
   }
 
-  /** Resolves with how many other processes read; `undefined`: nothing was appended, and nothing ever will be. */
+  /** Resolves with how many other processes read. `undefined`: nothing was appended, and nothing ever will be. */
   async append(
     index: number,
     frames: readonly Buffer[],
@@ -115,7 +115,7 @@ export class StreamLog {
     return reading < 0 ? undefined : reading
   }
 
-  /** A piece that begins at chunk number `from`. What is appended from now on goes to `hearing`, if there is one. */
+  /** A piece that begins at chunk number `from`. If `hearing` is given, it gets what is appended from now on. */
   async read(from: number, hearing: Hearing | undefined, most: number = MOST_FRAMES): Promise<Piece> {
     const former = hearing === undefined ? '' : this.#listen(hearing)
     const args = [this.#address, former, REGISTERED, LOG_KEPT, from, most, ENOUGH_BYTES]
@@ -131,7 +131,7 @@ export class StreamLog {
     }
   }
 
-  /** Sees to it that this process hears by the best inbox; returns the address that it was registered under, if another. */
+  /** Makes this process listen at the best inbox. Returns the address that it was registered under, if that changed. */
   #listen({ onMessage, onReset }: Hearing): string {
     const { inboxes, clock } = this.#parts
     if (!inboxes.main.ready) inboxes.main.open().catch(() => {})
@@ -146,7 +146,7 @@ export class StreamLog {
     return former === this.#address ? '' : former
   }
 
-  /** Whether this process is told of what is appended. Else it has to ask. */
+  /** Whether this process gets messages about what is appended. Otherwise it has to read. */
   get isTold(): boolean {
     return this.#inbox?.ready === true && !this.#address.startsWith(NOT_READY)
   }
@@ -155,12 +155,12 @@ export class StreamLog {
     this.#stopHearing()
   }
 
-  /** Calls `onLeft` when the last process that has read has left. */
+  /** Calls `onLeft` when the last reading process has left. */
   listenToReaders(onLeft: () => void): () => void {
     return this.#parts.inboxes.main.listen(this.#topic + LEFT, onLeft)
   }
 
-  /** This process reads no more. */
+  /** Tells Redis that this process reads no more. */
   async leave(): Promise<void> {
     const { readers } = this.#keys
     this.stopListening()
@@ -172,7 +172,7 @@ export class StreamLog {
     return [lease, present, log, alive, readers]
   }
 
-  /** A log outlives its producer: until then others have noticed that it is lost. */
+  /** A log outlives its producer for long enough that others notice the loss. */
   get #keptFor(): number {
     return LOG_KEPT + this.lockTtl
   }

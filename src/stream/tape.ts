@@ -1,29 +1,29 @@
 import type { Chunk } from './chunk.ts'
 
-/** How a run is over, for those who read it. */
+/** How a run ended, for its readers. */
 export interface TapeEnd {
-  /** Set where it failed: what readers are told when they have read what came before. */
+  /** Set if it failed: what readers get once they have read what came before. */
   readonly failure?: { readonly reason: unknown } | undefined
 }
 
-/** What a process knows of one run of a stream. Readers go along it, each at a pace of its own. */
+/** What a process knows of one run of a stream. Readers go along it, each at its own pace. */
 export interface Tape {
-  /** Whoever has read a chunk of one run can go on in another one of the same name only. */
+  /** A reader that has had a chunk of one run can go on only with a run of the same name. */
   readonly run: string
-  /** The number of the first chunk that is not there yet. */
+  /** The number of the first chunk that has not come yet. */
   readonly length: number
   /** Set once nothing follows. */
   readonly end: TapeEnd | undefined
-  /** The chunk of that number, if it is at hand. */
+  /** The chunk of that number, if this process has it. */
   at(index: number): Pick<Chunk, 'read'> | undefined
-  /** Chunks from that number on, at least one: of those that are there, but not at hand. Rejects with `ProducerLostError`. */
+  /** Fetches chunks from that number on, at least one, that this process no longer has. Rejects with `ProducerLostError`. */
   fetch(index: number): Promise<readonly Chunk[]>
 }
 
-/** The whole of a run, or of what is left of it: where its producer is, or where it is replayed. */
+/** A whole run, or all that is left of it, in the process of its producer. */
 export class WholeTape implements Tape {
   readonly run: string
-  /** The number of the first chunk that is kept: not 0 where a producer goes on without Redis, with what is at hand. */
+  /** The number of the first kept chunk. Not 0 if a producer goes on without Redis, from what this process has. */
   readonly start: number
   readonly chunks: Chunk[]
   end: TapeEnd | undefined

@@ -1,23 +1,23 @@
 import type { Chunk, MakeChunk } from './chunk.ts'
 import type { Tape, TapeEnd } from './tape.ts'
 
-/** Bytes of chunks that a process keeps at hand of a run that is produced elsewhere. */
+/** Bytes of chunks that a process keeps of a run that is produced elsewhere. */
 const WINDOW_BYTES = 256 * 1024
 
-/** The latest chunks of a run that is produced by another process. Earlier ones are read from Redis by those who need them. */
+/** The latest chunks of a run that another process produces. Readers that need earlier ones read them from Redis. */
 export class Window implements Tape {
   readonly run: string
   readonly #makeChunk: MakeChunk
   #read: (index: number) => Promise<readonly Buffer[]>
-  /** Those from number `#start` on. What is before `#dropped` in the list is not kept any more. */
+  /** Chunks from number `#start` on. Those before index `#dropped` in the list are no longer kept. */
   #chunks: (Chunk | undefined)[] = []
   #dropped = 0
   #start = 0
   #bytes = 0
-  /** By number of the first: readers that lag behind in step share what they read. */
+  /** Number of the first chunk → the read: readers that lag behind together share it. */
   readonly #fetching = new Map<number, Promise<readonly Chunk[]>>()
   end: TapeEnd | undefined
-  /** How often the run has been resumed, as far as is known. Set by whoever follows it. */
+  /** How often the run has been resumed, as far as is known. Set by the relay that follows it. */
   resumptions = 0
 
   /** `read` reads frames of chunks from a number on, at least one. */
@@ -31,7 +31,7 @@ export class Window implements Tape {
     return this.#start + this.#chunks.length
   }
 
-  /** The number of the first that is at hand. */
+  /** The number of the first kept chunk. */
   get from(): number {
     return this.#start + this.#dropped
   }
@@ -40,7 +40,7 @@ export class Window implements Tape {
     return this.#chunks[index - this.#start]
   }
 
-  /** Those at hand. */
+  /** The kept chunks. */
   get chunks(): Chunk[] {
     return this.#chunks.slice(this.#dropped) as Chunk[]
   }
@@ -60,7 +60,7 @@ export class Window implements Tape {
     this.#dropped = 0
   }
 
-  /** From now on by another way: another producer goes on with the run. */
+  /** From now on, fetches with `read`: another producer continues the run. */
   fetchBy(read: (index: number) => Promise<readonly Buffer[]>): void {
     this.#read = read
   }
@@ -70,7 +70,7 @@ export class Window implements Tape {
     if (fetched === undefined) {
       fetched = this.#read(index).then((frames) => frames.map(this.#makeChunk))
       this.#fetching.set(index, fetched)
-      fetched.finally(() => this.#fetching.delete(index)).catch(() => {}) // it is told to those who wait
+      fetched.finally(() => this.#fetching.delete(index)).catch(() => {}) // those that wait for it get the error
     }
     return fetched
   }

@@ -3,7 +3,7 @@ import type { Chunk } from '../../stream/chunk.ts'
 import { readChunk } from '../../stream/frames.ts'
 import { type Isolated, isolateRead, readOf } from '../local/isolation.ts'
 
-/** A chunk that was published: read when somebody first asks for it. */
+/** A published chunk. It is decoded when somebody first asks for it. */
 class PublishedChunk implements Chunk {
   readonly frame: Buffer
   #isolated: Isolated<unknown> | undefined

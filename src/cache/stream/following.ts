@@ -9,16 +9,16 @@ import { makeChunk } from './chunks.ts'
 type Chunks = readonly unknown[]
 type Decided = FreshClaim<Chunks> | LeasedClaim<Chunks>
 
-/** What comes after a stream of another process was followed. */
+/** What comes after following the stream of another process. */
 export type Next =
   /** All has been read. */
   | { readonly kind: 'over' }
   /** Nobody reads any more. */
   | { readonly kind: 'left' }
-  /** The producer is lost, and the claim says what is to be done. */
+  /** The producer is lost, and the claim says what to do. */
   | { readonly kind: 'decided'; readonly claim: Decided }
   | { readonly kind: 'failed'; readonly reason: unknown }
-  /** The producer is lost, and it is to be claimed anew. */
+  /** The producer is lost, and the entry must be claimed again. */
   | { readonly kind: 'anew' }
 
 export interface FollowingParts {
@@ -27,11 +27,11 @@ export interface FollowingParts {
   /** Beats when a reader leaves, and when there is another holder. */
   readonly news: Pulse
   isRead(): boolean
-  /** The token by which another process refills the entry, as far as is known. */
+  /** The token with which another process refills the entry, if it is known. */
   holder(): string | undefined
-  /** Whether one of the stream's tags was changed since that instant, in µs on Redis's clock. */
+  /** Whether one of the stream's tags has changed since that time, in µs on Redis's clock. */
   areTagsChangedSince(beganAt: number): Promise<boolean>
-  /** The run under that token is followed from now on. */
+  /** From now on, the run under that token is followed. */
   onRun(token: string): void
   /** Something has come onto that tape. */
   onTape(tape: Window): void
@@ -42,19 +42,19 @@ export interface FollowingParts {
 }
 
 /**
- * Follows the stream that another process produces. Two sources tell of it: the log of its run what comes, and the claim, which
- * waits meanwhile, who refills the entry. As long as the log's producer lives, the log alone counts.
+ * Follows the stream that another process produces. It has two sources. The log of the run has the chunks. The claim, which
+ * waits meanwhile, says who refills the entry. As long as the log's producer lives, only the log counts.
  */
 export class Following {
   readonly #parts: FollowingParts
   #relay: Relay | undefined
-  /** What has been followed last. */
+  /** The tape that was followed last. */
   tape: Window | undefined
-  /** What has become of the claim's wait. */
+  /** How the claim's wait ended. */
   #answer: Extract<Next, { kind: 'decided' | 'failed' }> | undefined
   /**
-   * Whether a change of the entry has detached the run from it: it goes on for those who read it, and the claim is of no use
-   * to them. Never goes back.
+   * Whether a change of the entry has detached the run from it. The run then goes on for its readers, and the claim is of no
+   * use to them. Never reset.
    */
   #isDetached = false
   #isOver = false
@@ -72,7 +72,7 @@ export class Following {
     const { isRead, news } = this.#parts
     let next: Next | undefined
     for (;;) {
-      const more = news.next() // also what comes while this is considered
+      const more = news.next() // also catches news that comes during `#consider`
       next = isRead() ? await this.#consider() : this.#leave()
       if (next !== undefined) break
       await more
@@ -87,7 +87,7 @@ export class Following {
     return { kind: this.#relay?.state === 'ended' ? 'over' : 'left' }
   }
 
-  /** What is to be done, if it is known by now. */
+  /** What to do next, if it is known by now. */
   async #consider(): Promise<Next | undefined> {
     if (!this.#hasNews) return undefined
     const relay = this.#relay
@@ -102,7 +102,7 @@ export class Following {
     return undefined
   }
 
-  /** Whether the log is to be asked what there is to be done. */
+  /** Whether the log must be asked how it stands. */
   get #hasNews(): boolean {
     const state = this.#relay?.state
     if (state === 'ended') return false
@@ -125,7 +125,7 @@ export class Following {
       core.redis.streamLog(this.#parts.key, holder),
       {
         ...{ clock: core.clock, random: core.random, makeChunk, isRead, failureOf, whyLost },
-        // Those who have read of it go on; who comes later waits for the next.
+        // Readers that have begun go on; later ones wait for the next run.
         isOutdated: async ({ beganAt }, isPresent) =>
           this.tape === undefined && (!isPresent || (await areTagsChangedSince(beganAt))),
         report: (error) => core.redis?.reportOfStream(error),
@@ -150,7 +150,7 @@ export class Following {
   }
 }
 
-/** A refill that nobody makes use of is given up. */
+/** Gives up a refill that nobody uses. */
 function dismiss(answer: Next | undefined): void {
   if (answer?.kind === 'decided' && answer.claim.state === 'leased') void answer.claim.refill.abandon()
 }

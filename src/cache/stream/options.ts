@@ -12,29 +12,29 @@ import {
 export interface ProducerContext {
   readonly key: string
   /**
-   * Aborts when the stream is of no use any more: nobody reads it (reason: an `AbortError`), it has gone beyond a bound
+   * Aborts when the stream is no longer of use: nobody reads it (reason: an `AbortError`), it exceeded a limit
    * (`StreamLimitError`), or the cache was closed (`ClosedError`).
    */
   readonly signal: AbortSignal
   /**
-   * How many chunks have been published already: not 0 where, with `onProducerLost: 'resume'`, the stream of a producer that
-   * was lost is gone on with. What is yielded follows them.
+   * How many chunks are published already. The chunks that this producer yields follow them. Not 0 only with
+   * `onProducerLost: 'resume'`, when this producer continues the stream of one that was lost.
    */
   readonly resumeFrom: number
-  /** Lifetime of the finished stream, where it is known only now; overrides options. Tags add to those of the call. */
+  /** Lifetime of the finished stream, if it is known only now; overrides options. Tags add to those of the call. */
   cacheFor(options: Lifetime & { tags?: readonly string[] | undefined }): void
-  /** Those who read get the stream; nobody keeps it. */
+  /** Current readers get the stream, but it is not stored. */
   doNotStore(): void
 }
 
 /**
- * Produces a stream. Chunks are texts, bytes (`Uint8Array`), or values that JSON can say; they keep their boundaries.
+ * Produces a stream. Chunks are texts, bytes (`Uint8Array`), or values that JSON can represent. They keep their boundaries.
  */
 export type Producer<C> = (context: ProducerContext) => AsyncIterable<C>
 
 /**
- * Options of a stream. Those that concern the producer count where this caller's producer runs. `ttl`, windows, tags and so on
- * are those of the finished stream, which is an entry like any other.
+ * Options of a stream. Those that concern the producer count if this caller's producer runs. `ttl`, windows, tags and so on
+ * apply to the finished stream, which is an entry like any other.
  */
 export interface StreamOptions
   extends
@@ -42,30 +42,30 @@ export interface StreamOptions
     VersionOptions,
     Pick<CallOptions, 'tags' | 'signal' | 'jitter' | 'failureTtl' | 'forceFresh' | 'waitUntil'> {
   /**
-   * When a producer is gone, as its process died or froze: `'restart'`, another begins anew, which readers follow that have
-   * had nothing yet; others get `ProducerLostError`. `'resume'`: another goes on behind what is published, see
-   * `ProducerContext.resumeFrom`. Default `'restart'`.
+   * What happens when a producer is lost because its process died or froze. `'restart'`: another one starts again; readers
+   * that have had nothing yet follow it, others get `ProducerLostError`. `'resume'`: another one continues after the
+   * published chunks, see `ProducerContext.resumeFrom`. Default `'restart'`.
    */
   onProducerLost?: 'restart' | 'resume' | undefined
-  /** ms for which a producer goes on when the last reader, of all processes, has left. Default 0. */
+  /** ms for which a producer goes on after the last reader in all processes has left. Default 0. */
   linger?: number | undefined
-  /** Whether it goes on to its end then, so that the stream is stored. Default `false`. */
+  /** Whether the producer then goes on to its end, so that the stream is stored. Default `false`. */
   keep?: boolean | undefined
-  /** ms from one command that publishes chunks to the next: what comes meanwhile travels together. Default 20. */
+  /** ms from one command that publishes chunks to the next. Chunks that come meanwhile are sent together. Default 20. */
   gatherFor?: number | undefined
-  /** With so many bytes they are published at once. Default 16 KiB. */
+  /** Once this many bytes wait, they are published at once. Default 16 KiB. */
   gatherBytes?: number | undefined
-  /** Bytes of one chunk at most. Default 1 MiB. */
+  /** Most bytes of one chunk. Default 1 MiB. */
   maxChunkBytes?: number | undefined
-  /** Bytes of all chunks at most. Default 16 MiB. */
+  /** Most bytes of all chunks. Default 16 MiB. */
   maxBytes?: number | undefined
-  /** Chunks at most. Default 100 000. */
+  /** Most chunks. Default 100 000. */
   maxChunks?: number | undefined
-  /** ms that a producer may take. Default 10 minutes. */
+  /** Most ms that a producer may take. Default 10 minutes. */
   maxDuration?: number | undefined
 }
 
-/** What counts for one caller of a stream. */
+/** The resolved options of one caller of a stream. */
 export interface StreamSettings {
   readonly onProducerLost: 'restart' | 'resume'
   readonly linger: number
@@ -76,11 +76,11 @@ export interface StreamSettings {
   readonly maxBytes: number
   readonly maxChunks: number
   readonly maxDuration: number
-  /** Of the entry that the finished stream becomes. */
+  /** For the entry that the finished stream becomes. */
   readonly entry: CallSettings<readonly unknown[]>
 }
 
-/** Who asks for a stream, and what he brings for the case that he is the one to produce it. */
+/** A caller that asks for a stream, with what it needs in case its producer runs. */
 export interface Caller {
   readonly key: string
   readonly producer: Producer<unknown>
@@ -88,14 +88,14 @@ export interface Caller {
   readonly signal: AbortSignal | undefined
 }
 
-/** How chunks are gathered where nothing else is said: ms and bytes. */
+/** How chunks are gathered by default: ms and bytes. */
 export const GATHERING: Pick<StreamSettings, 'gatherFor' | 'gatherBytes'> = { gatherFor: 20, gatherBytes: 16 * 1024 }
 
 const MIB = 1024 * 1024
-/** ms that a load may take beyond its producer, which ends by its own bound. */
+/** ms that a load may take longer than its producer, which has a limit of its own. */
 const BEYOND_DURATION = 60_000
 
-/** Completes the options, of which those of any call have been checked; throws `TypeError` or `RangeError` that names the option at fault. */
+/** Resolves the options. Throws a `TypeError` or `RangeError` that names the option at fault. */
 export function streamSettingsOf(producer: unknown, options: StreamOptions, defaults: ResolvedOptions): StreamSettings {
   checkFunction('producer', producer)
   const { keep = false, onProducerLost = 'restart' } = options

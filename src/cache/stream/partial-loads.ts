@@ -10,9 +10,9 @@ import { PublishedLoad } from './published-load.ts'
 import { WatchedTags } from './watched-tags.ts'
 
 /**
- * What loads make piece by piece. A load whose result is of use before it is whole publishes it by a log, as a stream does;
- * processes that wait for its result follow the log of whoever holds the lease. At the end the result is stored as that of
- * any load: the log is beside it.
+ * Loads that make their result piece by piece. If a result is useful before it is whole, its load publishes it by a log, as
+ * a stream does. Processes that wait for the result follow the log of the lease's holder. At the end the result is stored as
+ * for any load; the log is separate from it.
  */
 export class PartialLoads implements PartialSharing {
   readonly #redis: RedisTier
@@ -61,7 +61,7 @@ export class PartialLoads implements PartialSharing {
     try {
       if ((await watched.areChanged()) || (await log.begin('restart', lease.grantedAt)) === undefined) return undefined
       const publication = new Publication(log, { key, clock: this.#clock, maxBytes, report })
-      // Who comes after a change of a tag has another load; those who read go on.
+      // After a change of a tag, new callers get another load; current readers go on.
       const look = async (): Promise<void> => {
         if (!(await watched.areChanged())) return
         publication.onPart()

@@ -2,29 +2,29 @@ import { LoadRecord } from '../refill/loader-context.ts'
 import type { Publication } from './publication.ts'
 import type { PublishedLoad } from './published-load.ts'
 
-/** Another process refills a key that is waited for here. */
+/** Another process refills a key that callers here wait for. */
 export interface HeldElsewhere {
-  /** Of its lease. */
+  /** The token of its lease. */
   readonly token: string
-  /** Those who wait here do so for that many ms from now on. */
+  /** From now on, callers here wait for that many ms. */
   waitFor(ms: number): void
 }
 
-/** For those who build on the cache: what a load makes piece by piece, shared with other processes before it is whole. */
+/** For code that builds on the cache: shares what a load makes piece by piece with other processes, before it is whole. */
 export interface PartialSharing {
-  /** Calls back each time it shows that another process refills `key`, until the returned function is called. */
+  /** Calls `onHeld` each time it turns out that another process refills `key`, until the returned function is called. */
   whenHeldElsewhere(key: string, onHeld: (held: HeldElsewhere) => void): () => void
-  /** Follows what the process that holds that lease publishes of its load, if it does. */
+  /** Follows what the holder of that lease publishes of its load, if anything. */
   follow(key: string, token: string): PublishedLoad
   /**
-   * Prepares to publish what a load makes; `undefined` where no other process takes part. Never rejects.
+   * Prepares to publish what a load makes. `undefined` if no other process takes part. Never rejects.
    */
   publish(context: unknown, maxBytes: number): Promise<Publication | undefined>
-  /** Gives a load so many ms from now on, in place of what is left of its `loadTimeout`. */
+  /** Gives a load that many ms from now on, instead of the rest of its `loadTimeout`. */
   allow(context: unknown, ms: number): void
 }
 
-/** Where no other process takes part. */
+/** For caches in which no other process takes part. */
 export const NO_PARTIAL_SHARING: PartialSharing = {
   whenHeldElsewhere: () => () => {},
   follow(key) {
@@ -34,7 +34,7 @@ export const NO_PARTIAL_SHARING: PartialSharing = {
   allow,
 }
 
-/** The same for keys that are others there: `keyOf` makes them of those that are known here. */
+/** The same for a caller whose keys differ from those of `inner`: `keyOf` translates them. */
 export function sharingBy(inner: PartialSharing | undefined, keyOf: (key: string) => string): PartialSharing {
   if (inner === undefined) return NO_PARTIAL_SHARING
   return {

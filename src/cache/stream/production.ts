@@ -15,38 +15,38 @@ import { WatchedTags } from './watched-tags.ts'
 
 export interface ProductionParts {
   readonly core: CacheCore
-  /** Whose producer runs. */
+  /** The caller whose producer runs. */
   readonly caller: Caller
   readonly refill: ClaimedRefill<readonly unknown[]>
-  /** Begins with what is published already. */
+  /** Begins with the chunks that are published already. */
   readonly tape: WholeTape
-  /** The number of the last change that was known when what is on the tape was asked for. */
+  /** The number of the last change that was known when the content of the tape was requested. */
   readonly since: number
-  /** Where it is published; absent where no other process takes part. */
+  /** Where it is published. Absent if no other process takes part. */
   readonly log: StreamLog | undefined
   /** Whether anybody reads here. */
   isRead(): boolean
   /** Something has come onto the tape, or it has ended. */
   onChange(): void
-  /** The producer has failed before the first chunk: readers get this in place of an error. */
+  /** The producer failed before its first chunk: readers get these instead of an error. */
   onStale(chunks: readonly unknown[]): void
   report(error: unknown): void
 }
 
-/** Runs the producer of a stream, for all processes: puts what it yields onto a tape, into Redis, and at its end into the cache. */
+/** Runs the producer of a stream, for all processes. Puts its chunks onto a tape, into Redis, and at the end into the cache. */
 export class Production {
   readonly #parts: ProductionParts
   readonly #controller = new AbortController()
   readonly #appender: Appender | undefined
   readonly #stops: (() => void)[] = []
   #bytes: number
-  /** `leaving`: it is found out whether anybody reads elsewhere. Nobody joins then. */
+  /** `leaving`: being asked whether anybody reads elsewhere. Nobody may join meanwhile. */
   #phase: 'running' | 'leaving' | 'over' = 'running'
   #isDetached = false
   readonly #tags: WatchedTags
-  /** Whether a tag was changed is being asked so often. */
+  /** How many questions whether a tag was changed are under way. */
   #questions = 0
-  /** Set while the last reader here has left, until the producer is to be stopped. */
+  /** Runs from when the last reader has left until the producer is stopped. */
   #linger: Timer | undefined
   /** Ends the wait for the next chunk. */
   #interrupt: (() => void) | undefined
@@ -67,13 +67,13 @@ export class Production {
     this.#watch(refill.context.signal)
   }
 
-  /** Whether who asks now is to read this: it has not failed, is not about to stop, and surely no change of a tag has overtaken it. */
+  /** Whether a new reader may join: it has not failed, is not about to stop, and certainly no tag of it has changed. */
   get isJoinable(): boolean {
     if (this.#phase !== 'running' || this.#isDetached || this.#questions > 0) return false
     return this.#parts.tape.end?.failure === undefined && !this.#controller.signal.aborted
   }
 
-  /** Changes have been heard of, or missed. Where one was of one of its tags, it is detached. Never rejects. */
+  /** After changes that were heard of or missed: detaches the run if one concerned a tag of it. Never rejects. */
   async detachIfChanged(): Promise<void> {
     if (this.#isDetached) return
     this.#questions++
@@ -81,7 +81,7 @@ export class Production {
     this.#questions--
   }
 
-  /** A change has overtaken it: those who read go on, and those who come later have a producer of their own. */
+  /** A change has overtaken it: current readers go on, and later ones get another producer. */
   detach(): void {
     if (this.#isDetached) return
     this.#isDetached = true
@@ -90,7 +90,7 @@ export class Production {
     void (this.#appender?.detach() ?? Promise.resolve()).catch(report).then(giveBack)
   }
 
-  /** Resolves when all is done; never rejects. */
+  /** Resolves when everything is done. Never rejects. */
   async run(): Promise<void> {
     const { caller } = this.#parts
     const { maxDuration } = caller.settings
@@ -111,7 +111,7 @@ export class Production {
     }
   }
 
-  /** A reader has come here, or has left. */
+  /** A reader here has joined or left. */
   readersChanged(): void {
     if (!this.#parts.isRead()) return this.#noteUnread()
     this.#linger?.cancel()
@@ -144,7 +144,7 @@ export class Production {
     }
   }
 
-  /** What comes next; rejects when the producer is to stop, whatever it does. */
+  /** What comes next. Rejects when the producer must stop, whatever the producer does. */
   #orAbort<T>(next: Promise<T>): Promise<T> {
     const { signal } = this.#controller
     return new Promise((resolve, reject) => {
@@ -172,27 +172,27 @@ export class Production {
     if (value > bound) throw new StreamLimitError(this.#parts.caller.key, option, bound)
   }
 
-  /** The stream is whole: told to those who read, and stored. */
+  /** The stream is whole: tells the readers, and stores it. */
   async #finish(): Promise<void> {
     const { tape, refill, onChange } = this.#parts
     tape.end = {}
     onChange()
     await this.#appender?.end({})
-    await this.detachIfChanged() // of those that its producer has named
-    if (tape.start > 0 || this.#isDetached) return refill.abandon() // the beginning is not at hand, or it is too old
-    await refill.settle(tape.chunks.map((chunk) => chunk.read())).catch(() => {}) // its readers have it
+    await this.detachIfChanged() // for tags that its producer has named
+    if (tape.start > 0 || this.#isDetached) return refill.abandon() // the beginning is missing, or it is too old
+    await refill.settle(tape.chunks.map((chunk) => chunk.read())).catch(() => {}) // its readers have it already
   }
 
   async #fail(reason: unknown, isLeft: boolean): Promise<void> {
     const { tape, refill, core, onChange, onStale } = this.#parts
     if (isLeft || core.closing.aborted) {
-      this.#appender?.release() // also where Redis could not be asked whether anybody reads
+      this.#appender?.release() // also if Redis could not be asked whether anybody reads
       tape.end = { failure: { reason } }
       onChange()
       return refill.abandon()
     }
     if (tape.length === 0 && refill.context.stale !== undefined) {
-      this.#appender?.release() // what the claims are told counts for readers elsewhere: they may have what is stale, too
+      this.#appender?.release() // readers elsewhere learn from their claims, and may get the stale value, too
       await refill.fail(reason)
       const stale = refill.failure?.instead?.()
       if (stale !== undefined) return onStale(stale)
@@ -210,7 +210,7 @@ export class Production {
   #watch(signal: AbortSignal): void {
     const abort = (): void => {
       const reason = reasonOf(signal)
-      // Of a lease that was lost the log tells what that means: those who read may go on.
+      // If the lease was lost, the log says what follows: readers may go on.
       if (!(reason instanceof LockLostError)) this.#abort(reason)
     }
     if (signal.aborted) abort()
@@ -222,7 +222,7 @@ export class Production {
     this.#interrupt?.()
   }
 
-  /** Nobody reads here, or nobody elsewhere. If both, the producer ends after `linger`. */
+  /** Nobody reads here, or nobody elsewhere. If both hold, the producer ends after `linger`. */
   #noteUnread(): void {
     const { core, caller, isRead } = this.#parts
     const { keep, linger } = caller.settings
@@ -240,7 +240,7 @@ export class Production {
     else if (isLeft) this.#abort(new DOMException('nobody reads the stream any more', 'AbortError'))
   }
 
-  /** Nothing is published any more. The readers here go on; others are to have a producer of their own. */
+  /** Nothing can be published any more. The readers here go on; others get a producer of their own. */
   #noteLost(): void {
     const { caller, isRead, refill } = this.#parts
     void refill.context.lease?.abandon()
@@ -255,7 +255,7 @@ function iteratorOf(made: unknown): AsyncIterator<unknown> {
   return iterate.call(made)
 }
 
-/** Lets the producer clean up, which nobody waits for. */
+/** Lets the producer clean up. Nobody waits for that. */
 function letGo(iterator: AsyncIterator<unknown>): void {
   void (async () => iterator.return?.())().catch(() => {})
 }

@@ -6,18 +6,18 @@ import type { StreamLog } from '../../stream/stream-log.ts'
 import { describeFailure } from '../refill/describe-failure.ts'
 import { GATHERING } from './options.ts'
 
-/** Bytes that wait to be published before whoever writes is told to wait. */
+/** Once this many bytes wait to be published, the writer is told to wait. */
 const HIGH_WATER_MARK = 256 * 1024
 
-/** Who writes a publication. */
+/** The writer of a publication. */
 export interface PublicationListener {
-  /** It takes more again. */
+  /** It accepts more again. */
   onDrain(): void
-  /** It takes nothing any more: the lease is another's, Redis does not answer, or nobody reads it. */
+  /** It accepts nothing any more: another process has the lease, Redis does not answer, or nobody reads it. */
   onClose(): void
 }
 
-/** Pieces that are on their way to Redis. */
+/** Pieces on their way to Redis. */
 class Outbox implements AppendedTape {
   #start = 0
   readonly #frames: Buffer[] = []
@@ -37,14 +37,14 @@ class Outbox implements AppendedTape {
     this.bytes += frame.length
   }
 
-  /** Those before that number are in Redis. */
+  /** Drops the pieces before that number: they are in Redis. */
   drop(count: number): void {
     for (const { length } of this.#frames.splice(0, count - this.#start)) this.bytes -= length
     this.#start = count
   }
 }
 
-/** What one load makes, piece by piece, on its way to the processes that wait for its result. */
+/** Sends what one load makes, piece by piece, to the processes that wait for its result. */
 export class Publication {
   readonly #outbox = new Outbox()
   readonly #appender: Appender
@@ -53,18 +53,18 @@ export class Publication {
   readonly #report: (error: unknown) => void
   #listener: PublicationListener | undefined
   #bytes = 0
-  /** What has come before it was opened goes out in one command: who reads the head is to know which events there are. */
+  /** The first pieces leave in one command: a process that reads the head must know which events there are. */
   #isOpening = false
   #isFull = false
   #isOver = false
-  /** Whether its pieces are kept for nobody who comes later: it ends when nobody reads it. */
+  /** Whether nobody can begin to read it any more: it then ends when nobody reads it. */
   #isForReaders = false
   readonly #stopHearing: () => void
-  /** Resolves when nothing follows for which the lease is needed. */
+  /** Resolves when the lease is no longer needed. */
   readonly released: Promise<void>
   #release!: () => void
 
-  /** Beyond `maxBytes` in all, those who read it are cut off. */
+  /** Beyond `maxBytes` in all, its readers are cut off. */
   constructor(
     log: StreamLog,
     { key, clock, maxBytes, report }: { key: string; clock: Clock; maxBytes: number; report: (error: unknown) => void },
@@ -88,7 +88,7 @@ export class Publication {
     this.#stopHearing = log.listenToReaders(onUnread)
   }
 
-  /** Begins with `first`; `listener` is who writes the rest. */
+  /** Begins with `first`; `listener` writes the rest. */
   open(first: Uint8Array, listener: PublicationListener): this {
     this.#listener = listener
     this.#outbox.push(writeChunk(first))
@@ -100,13 +100,13 @@ export class Publication {
     return this
   }
 
-  /** In place of `open`: nothing is published. */
+  /** Called instead of `open`: publishes nothing. */
   discard(): void {
     this.#appender.release()
     this.#close()
   }
 
-  /** False: it is full; `onDrain` follows. */
+  /** Returns false if it is full; `onDrain` follows. */
   write(piece: Uint8Array): boolean {
     if (this.#isOver) return true
     this.#bytes += piece.length
@@ -119,7 +119,7 @@ export class Publication {
     return !this.#isFull
   }
 
-  /** What is written leaves by itself. */
+  /** Nothing to do: written pieces leave by themselves. */
   flush(): void {}
 
   end(piece?: Uint8Array): void {
@@ -132,7 +132,7 @@ export class Publication {
     this.#end({ failure: describeFailure(reason) })
   }
 
-  /** Nobody can begin to read it any more, and its lease is about to be ended: it goes on for those who have begun. */
+  /** From now on nobody can begin to read it, and its lease is about to end: it goes on for readers that have begun. */
   onPart(): void {
     this.#isForReaders = true
     this.#appender.detach().catch(this.#report).finally(this.#release)

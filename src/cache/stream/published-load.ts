@@ -17,7 +17,7 @@ interface Surroundings {
   report(error: unknown): void
 }
 
-/** What another process makes of a load, piece by piece, as far as it publishes it. */
+/** Reads what the load of another process makes, piece by piece, if that process publishes it. */
 export class PublishedLoad {
   readonly #key: string
   readonly #relay: Relay
@@ -27,7 +27,7 @@ export class PublishedLoad {
   #isOver = false
   /** The number of the next piece. */
   #next = 0
-  /** Pieces that were fetched, for they were not at hand any more, and the number of the first. */
+  /** Pieces that were fetched because the window no longer had them, and the number of the first. */
   #fetched: readonly Chunk[] = []
   #fetchedFrom = 0
 
@@ -50,7 +50,7 @@ export class PublishedLoad {
     return tape !== undefined && (this.#next < tape.length || isBehind)
   }
 
-  /** The next piece, once it has come; `undefined` after the last, and once it is stopped. Rejects when the rest will not come. */
+  /** The next piece, once it has come. `undefined` after the last one, or once stopped. Rejects if the rest will not come. */
   async next(): Promise<unknown> {
     while (!this.#isOver) {
       const { tape, state } = this.#relay

@@ -9,9 +9,9 @@ import type { Caller } from './options.ts'
 export interface Place {
   /** Absent until it is known. */
   readonly tape: Tape | undefined
-  /** What is told when all that is on the tape has been read. */
+  /** What readers get once they have read all of the tape. */
   readonly failure: { readonly reason: unknown } | undefined
-  /** Whether the producer is lost, and no other one known yet. */
+  /** Whether the producer is lost and no other one is known yet. */
   readonly isLost: boolean
   readonly changes: Pulse
   whyLost(): Error
@@ -26,7 +26,7 @@ const DONE: Result = { done: true, value: undefined }
 export class Reader implements AsyncIterableIterator<unknown, undefined> {
   readonly caller: Caller
   readonly #open: (reader: Reader) => Place
-  /** Absent before the first `next`, and once nothing more is read. Another one where the stream is produced anew here. */
+  /** Absent before the first `next`, and once nothing more is read. Replaced if the stream moves to another session here. */
   place: Place | undefined
   #isOver = false
   /** Set when the caller's signal aborts. */
@@ -34,10 +34,10 @@ export class Reader implements AsyncIterableIterator<unknown, undefined> {
   /** The number of the next chunk, and the run of those before it. */
   #next = 0
   #run: string | undefined
-  /** Chunks that were fetched, for they were not at hand any more, and the number of the first. */
+  /** Chunks that were fetched because the tape no longer had them, and the number of the first. */
   #fetched: readonly Chunk[] = []
   #fetchedFrom = 0
-  /** Calls of `next` that have not been answered, the last of which is this. */
+  /** The last call of `next` that has not been answered. */
   #asked: Promise<unknown> | undefined
   #wake: (() => void) | undefined
   #stopWatching: (() => void) | undefined
@@ -52,7 +52,7 @@ export class Reader implements AsyncIterableIterator<unknown, undefined> {
     return this
   }
 
-  /** Whether it has had a chunk: then only the run of that will do. */
+  /** Whether it has had a chunk: then it can only go on with the same run. */
   get hasBegun(): boolean {
     return this.#next > 0
   }
@@ -110,7 +110,7 @@ export class Reader implements AsyncIterableIterator<unknown, undefined> {
     return this.#open(this)
   }
 
-  /** The next chunk of the tape if it is there. */
+  /** The next chunk of the tape, if it is there. */
   async #take(tape: Tape): Promise<Pick<Chunk, 'read'> | undefined> {
     if (this.#run !== tape.run) {
       if (this.hasBegun) throw new ProducerLostError(this.caller.key, 'another one has begun anew')
@@ -138,7 +138,7 @@ export class Reader implements AsyncIterableIterator<unknown, undefined> {
     })
   }
 
-  /** Leaves at once; the reason is told at the next answer. */
+  /** Leaves at once. The next answer gives the reason. */
   #abort(signal: AbortSignal): void {
     this.#aborted = { reason: reasonOf(signal) }
     this.#leavePlace()

@@ -1,7 +1,7 @@
 import { readChunk, writeChunk } from '../../stream/frames.ts'
 import type { Tape, TapeEnd } from '../../stream/tape.ts'
 
-/** A stream that is stored: its chunks are the items of a list. */
+/** A stored stream: its chunks are the items of a list. */
 export class Replay implements Tape {
   readonly run = 'replay'
   readonly end: TapeEnd = {}
@@ -24,7 +24,7 @@ export class Replay implements Tape {
   }
 }
 
-/** What a reader may change is no other's. */
+/** A copy of a chunk that a reader could change; other chunks as they are. */
 function own(chunk: unknown): unknown {
   const isShareable = typeof chunk !== 'object' || chunk === null || Object.isFrozen(chunk)
   return isShareable ? chunk : readChunk(writeChunk(chunk))

@@ -21,7 +21,7 @@ import { Replay } from './replay.ts'
 
 type Chunks = readonly unknown[]
 
-/** What a session needs of all streams of its cache. */
+/** What a session needs from the streams of its cache. */
 export interface SessionHost {
   readonly core: CacheCore
   claim(question: Question<Chunks>): Promise<Claim<Chunks>>
@@ -30,47 +30,47 @@ export interface SessionHost {
   /** The session that produces or follows the run under that token in this process. */
   runOf(token: string): Session | undefined
   noteRun(token: string, session: Session): void
-  /** A session without readers, for a stream that is produced anew while they have an older one. */
+  /** Starts a session without readers: it produces the stream again while its readers have an older one. */
   produceApart(caller: Caller, refill: ClaimedRefill<Chunks>): void
   ended(session: Session): void
 }
 
 /**
- * One stream in one process, with all its readers: replayed, produced here, or followed while another process produces it. It
- * asks by a claim, as a refill does, so that one process of all produces; while that lives, its log tells what comes.
+ * One stream in one process, with all its readers: replayed, produced here, or followed while another process produces it.
+ * It asks by a claim, as a refill does, so that only one process produces. While that process lives, its log has the chunks.
  */
 export class Session implements Place {
   readonly key: string
   readonly changes: Pulse = new Pulse()
   readonly #host: SessionHost
   readonly #core: CacheCore
-  /** Who has begun it. */
+  /** The caller that began it. */
   readonly #caller: Caller
   readonly #readers = new Set<Reader>()
   readonly #controller = new AbortController()
-  /** Of the runs that it has produced or followed. */
+  /** The tokens of the runs that it has produced or followed. */
   readonly tokens: Set<string> = new Set()
-  /** What the readers read. Absent until that is known; another one after a producer was lost. */
+  /** What the readers read. Absent until it is known. Replaced after a producer was lost. */
   tape: Tape | undefined
-  /** What readers are told when they have read all that is on the tape. */
+  /** What readers get once they have read all of the tape. */
   failure: { readonly reason: unknown } | undefined
-  /** Whether what another producer has published may be gone on with: not once a change has overtaken it. */
+  /** Whether this process may continue what another producer published. Not once a change has overtaken it. */
   #mayResume = true
-  /** Whether a tag of it was changed: only those who read it already go on. Never goes back. */
+  /** Whether a tag of it was changed: then only its current readers go on. Never reset. */
   #isOutdated = false
   /** The number of the last change that was known when the last claim was sent. */
   #askedSince = 0
-  /** The same when the run was asked for that is read now, over all who have gone on with it. */
+  /** The same for the run that is read now: when it was first requested, before any resumption. */
   #since = 0
-  /** Whether the producer is lost, and no other one known yet. */
+  /** Whether the producer is lost and no other one is known yet. */
   isLost = false
   #isOver = false
   #production: Production | undefined
-  /** The flight of its key in this process: no longer joined once a change has followed it. */
+  /** The flight of its key in this process. Nobody joins it any more once a change has come. */
   #flight: Flight<unknown> | undefined
-  /** The token by which another process refills, as far as is known. */
+  /** The token with which another process refills, if it is known. */
   #holder: string | undefined
-  /** Tells of all that the following of another process has to consider. */
+  /** Beats for everything that `Following` must consider. */
   readonly #news = new Pulse()
 
   constructor(host: SessionHost, caller: Caller) {
@@ -92,7 +92,7 @@ export class Session implements Place {
     this.#noteFlight()
   }
 
-  /** Whether who asks now may join: it goes on, and no change has followed it. */
+  /** Whether a new reader may join: it goes on, and no change has come since. */
   get isJoinable(): boolean {
     const isPresent = this.#flight !== undefined && this.#core.local.flights.underWay(this.key) === this.#flight
     return isPresent && this.isGoingOn
@@ -103,7 +103,7 @@ export class Session implements Place {
     return this.#production?.isJoinable !== false
   }
 
-  /** Those that its call names, in readable form. */
+  /** The tags that its call names, in readable form. */
   get #tags(): string[] {
     return this.#caller.settings.entry.tags.map(readable)
   }
@@ -116,7 +116,7 @@ export class Session implements Place {
     return this.#readers.size > 0
   }
 
-  /** Changes of tags have been heard of: who comes after one that concerns what is produced here has another producer. */
+  /** After changes of tags: if one concerns this stream, later readers get another producer. */
   noteTagChanges(): void {
     const isChanged = this.#core.local.areTagsChanged(this.#since, this.#tags)
     if (isChanged === true || (isChanged === undefined && this.#production === undefined)) this.#isOutdated = true
@@ -157,7 +157,7 @@ export class Session implements Place {
     })
   }
 
-  /** Readers are told so when they have read what is on the tape. */
+  /** Readers get the reason once they have read all of the tape. */
   #fail(reason: unknown): void {
     this.failure ??= { reason }
     this.changes.beat()
@@ -216,7 +216,7 @@ export class Session implements Place {
     return this.#production.run()
   }
 
-  /** The tape that a producer is to go on with, and where it is published. */
+  /** The tape that a producer continues, and the log where it is published. */
   async #tapeFor(
     refill: ClaimedRefill<Chunks>,
     { settings: { onProducerLost } }: Caller,
@@ -237,7 +237,7 @@ export class Session implements Place {
     return new WholeTape(run, () => this.whyLost('what it has published is gone'), chunks, start)
   }
 
-  /** Begins a run in Redis, or takes one over; `undefined` where Redis takes no part. */
+  /** Begins a run in Redis, or takes one over. `undefined` without Redis. */
   async #begin(
     refill: ClaimedRefill<Chunks>,
     mode: 'restart' | 'resume',
@@ -249,7 +249,7 @@ export class Session implements Place {
     const redis = this.#core.redis as RedisTier
     const log = redis.streamLog(this.key, token)
     try {
-      // Those who have read of a run go on with it, also over a change of its tags.
+      // Readers that have begun a run go on with it, even after a change of its tags.
       const tags = former === undefined ? this.#tags : []
       const begun = await log.begin(this.#mayResume ? mode : 'restart', lease.grantedAt, tags)
       if (begun === undefined) return undefined
@@ -270,7 +270,7 @@ export class Session implements Place {
 
   // ─── produced elsewhere
 
-  /** Another refills the entry, in this process or another one, or all slots are taken. */
+  /** Somebody else refills the entry, here or in another process, or all slots are taken. */
   async #follow(busy: BusyClaim<Chunks>, former: Tape | undefined): Promise<void> {
     const here =
       (this.#holder === undefined ? undefined : this.#host.runOf(this.#holder)) ?? this.#host.joinable(this.key)

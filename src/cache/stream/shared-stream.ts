@@ -1,7 +1,7 @@
 /**
- * A stream that is shared. It begins to be read at the first `next`; each iteration is a reader of its own, which begins at
- * the first chunk. Rejects with the producer's own reason, `RefillFailedError` (it failed in another process),
- * `ProducerLostError`, `StreamLimitError`, `signal.reason`, or `ClosedError`.
+ * A shared stream. Each iteration is a separate reader. It starts with its first `next`, at the first chunk. Rejects with
+ * the producer's own reason, `RefillFailedError` (it failed in another process), `ProducerLostError`, `StreamLimitError`,
+ * `signal.reason`, or `ClosedError`.
  */
 export interface SharedStream<C> extends AsyncIterable<C> {
   [Symbol.asyncIterator](): AsyncIterableIterator<C>
@@ -45,7 +45,7 @@ export class RepeatableStream<C> implements SharedStream<C> {
   }
 }
 
-/** Turns chunks into bytes that are the reader's own. A surrogate pair may be split between two texts. */
+/** Turns chunks into bytes that belong to the reader. A surrogate pair may be split between two texts. */
 class ChunkBytes {
   readonly #encoder = new TextEncoder()
   #half = ''
@@ -58,7 +58,7 @@ class ChunkBytes {
     return this.#encoder.encode(this.#half === '' ? text : text.slice(0, -1))
   }
 
-  /** What is left: half of a pair, which stands for itself then. */
+  /** The rest: half of a pair, which is then encoded alone. */
   end(): Uint8Array<ArrayBuffer> {
     const half = this.#half
     this.#half = ''

@@ -8,14 +8,14 @@ import { RepeatableStream, type SharedStream } from './shared-stream.ts'
 
 type Chunks = readonly unknown[]
 
-/** The streams of one cache: by key the session that those join who ask from now on. */
+/** The streams of one cache: for each key, the session that new readers join. */
 export class SharedStreams implements SessionHost {
   readonly core: CacheCore
   readonly #claims: Claims
   readonly #joinable = new Map<string, Session>()
-  /** By the token of the run that it produces or follows. */
+  /** Token of a run → the session that produces or follows it. */
   readonly #byToken = new Map<string, Session>()
-  /** Those that have no readers of their own: who may have something stale does not wait for them. */
+  /** Sessions without readers of their own: callers that may have a stale value do not wait for them. */
   readonly #apart = new WeakSet<Session>()
 
   constructor(core: CacheCore, claims: Claims) {
@@ -26,7 +26,7 @@ export class SharedStreams implements SessionHost {
     })
   }
 
-  /** Throws for options that cannot be honoured. */
+  /** Throws for invalid options. */
   stream<C>(key: string, producer: Producer<C>, options: StreamOptions = {}): SharedStream<C> {
     const settings = streamSettingsOf(producer, options, this.core.options)
     const caller = { key, producer, settings, signal: options.signal }

@@ -7,7 +7,7 @@ interface Witnesses {
   readonly redis: RedisTier | undefined
 }
 
-/** The tags of a load whose result is read before it is whole: was one of them changed since the result was asked for? */
+/** The tags of a load whose result is read before it is whole: has one of them changed since the result was requested? */
 export class WatchedTags {
   readonly #witnesses: Witnesses
   readonly #names: () => readonly string[]
@@ -15,7 +15,7 @@ export class WatchedTags {
   #since: number
   readonly #lease: Lease | undefined
 
-  /** `names`: those that are known by now, in readable form. `since`: the number of the last change when it was asked for. */
+  /** `names`: the tags known by now, in readable form. `since`: the number of the last change at the time of the request. */
   constructor(witnesses: Witnesses, names: () => readonly string[], since: number, lease: Lease | undefined) {
     this.#witnesses = witnesses
     this.#names = names
@@ -23,7 +23,7 @@ export class WatchedTags {
     this.#lease = lease
   }
 
-  /** Asks Redis where messages may have been missed; what cannot be found out counts as changed. Never rejects. */
+  /** Asks Redis if messages may have been missed. If that fails, the tags count as changed. Never rejects. */
   async areChanged(): Promise<boolean> {
     const { local, redis } = this.#witnesses
     const names = this.#names()
