@@ -93,7 +93,7 @@ export class Appender {
     return ended
   }
 
-  /** Whether no other process reads. Then the run is over, and another producer may resume it. Rejects with Redis's error. */
+  /** Whether no other process reads. Then the run is over, and may be resumed. Rejects with Redis's error. */
   async endIfUnread(): Promise<boolean> {
     if (this.#state !== 'open') return true
     const reading = await this.#log.append(this.#appended, [], 'if-unread', this.#resumption)

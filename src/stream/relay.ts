@@ -15,7 +15,7 @@ const RETRY_AFTER = 250
 const POLL = 100
 
 /**
- * What is known of a run. `unknown`: not begun. `live`: produced. `ended`: over. `lost`: it has no producer, or it was out of
+ * What is known of a run. `unknown`: not begun. `live`: produced. `ended`: over. `lost`: it has no producer, or was out of
  * reach for as long as it takes to notice a lost one.
  */
 export type RelayState = 'unknown' | 'live' | 'ended' | 'lost'

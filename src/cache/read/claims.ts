@@ -11,17 +11,17 @@ import type { ReadPath } from './read-path.ts'
 
 type Decided<V> = FreshClaim<V> | LeasedClaim<V>
 
-/** What a claim is asked for. */
+/** What a claim asks for. */
 export interface Question<V> {
   readonly key: string
   readonly settings: CallSettings<V>
-  /** Told of the token by which another process refills, each time another one does. */
+  /** Gets the token with which another process refills, each time there is another one. */
   readonly onHolder?: (holder: string) => void
 }
 
 /**
- * Claims: a refill whose loader hands the load out, as an object. To all others it is a refill like any, so that flights,
- * lease, limit, changes and timeouts mean for it what they mean for loaders.
+ * Claims: refills whose loader hands the load out, as an object. To everything else they are ordinary refills, so flights,
+ * lease, limit, changes and timeouts work as they do for loaders.
  */
 export class Claims {
   readonly #core: CacheCore
@@ -65,12 +65,12 @@ export class Claims {
     return { state: 'busy', stale, wait: () => (waiting ??= wait()) }
   }
 
-  /** What may be served while the key is refilled, by that flight if there is one. */
+  /** What may be served while the key is refilled. `flight`: the flight that refills it, if there is one. */
   #staleOf<V>(key: string, flight?: Flight<V>): V | undefined {
     return this.#reads.staleInMemory<V>(key)?.read() ?? flight?.takeOffer()
   }
 
-  /** By a flight of its own, which nobody joins yet. */
+  /** Claims with a flight of its own, which nobody has joined yet. */
   #lead<V>(question: Question<V>): Promise<Claim<V>> {
     const turn = this.#turnOf(question)
     const { loader } = turn
@@ -80,7 +80,7 @@ export class Claims {
     return answer
   }
 
-  /** Waits for the flight that is under way in this process. */
+  /** Waits for the flight under way in this process. */
   async #join<V>(question: Question<V>): Promise<Decided<V>> {
     const { key, settings } = question
     throwIfAborted(settings.signal)
@@ -94,13 +94,13 @@ export class Claims {
       again: () => turn.begin(() => this.#waitAnew(question)) as V,
     }
     const joined = this.#reads.join(flight, settings.signal, brought)
-    // Those who have joined may be answered with what is stale.
+    // A flight may answer its waiters with a stale value.
     const isStale = (): boolean => flight.takeOffer() !== undefined
     turn.follow(joined, () => isStale() && turn.begin(() => this.#waitAnew(question)))
     return answer
   }
 
-  /** Loads what is not to be shared. */
+  /** Loads a value that is not shared. */
   #loadAlone<V>(question: Question<V>): Promise<Decided<V>> {
     const turn = this.#turnOf(question)
     const answer = turn.ask() as Promise<Decided<V>>
@@ -123,7 +123,7 @@ export class Claims {
   }
 }
 
-/** What a turn makes its answers of. */
+/** How a turn makes its answers. */
 interface Answers<V> {
   busy(flight: Flight<V> | undefined, wait: () => Promise<Decided<V>>): BusyClaim<V>
   stale(flight: Flight<V> | undefined): V | undefined
@@ -131,16 +131,16 @@ interface Answers<V> {
   anew(): Promise<Decided<V>>
 }
 
-/** One claim, from its question to the end of the refill, if it comes to have that. */
+/** One claim, from its question to the end of the refill, if it gets one. */
 class Turn<V> implements Claimant<V> {
   readonly #question: Question<V>
   readonly #answers: Answers<V>
-  /** Answers whoever waits. Absent while nobody does. */
+  /** Answers the caller that waits. Absent while nobody waits. */
   #answer: ((claim: Claim<V> | Promise<Claim<V>>) => void) | undefined
-  /** What the next who asks is answered with. Set by the first thing that comes while nobody asks. */
+  /** The answer to the next question. Set by the first outcome that comes while nobody asks. */
   #known: (() => Promise<Decided<V>>) | undefined
   #hasToldBusy = false
-  /** Its own, if it has one. */
+  /** Its own flight, if it has one. */
   #flight: Flight<V> | undefined
   #refill: ClaimedRefill<V> | undefined
   #unwatch: (() => void) | undefined
@@ -155,7 +155,7 @@ class Turn<V> implements Claimant<V> {
     return known === undefined ? new Promise((resolve) => (this.#answer = resolve)) : known()
   }
 
-  /** To be run as the loader. Where nobody asks any more it gives the refill back. */
+  /** Runs as the loader. If nobody asks any more, it gives the refill back. */
   readonly loader: Loader<V> = (context) => {
     const refill = new ClaimedRefill<V>(context as LoadRecord<V>)
     if (this.#answer === undefined) {
@@ -169,7 +169,7 @@ class Turn<V> implements Claimant<V> {
     return refill.loaded
   }
 
-  /** Ends the question, or the next one, with what `decide` makes. */
+  /** Answers the current question, or else the next one, with the result of `decide`. */
   begin(decide: () => Decided<V> | Promise<Decided<V>>): void {
     const answer = this.#answer
     const later = async (): Promise<Decided<V>> => decide()
@@ -178,7 +178,7 @@ class Turn<V> implements Claimant<V> {
     else answer(later())
   }
 
-  /** Its flight goes on without callers. With the signal of the claim it ends, or is abandoned. */
+  /** Lets its flight go on without callers. When the signal of the claim aborts, the flight ends or is abandoned. */
   watch(flight: Flight<V>): void {
     const { signal } = this.#question.settings
     this.#flight = flight
@@ -192,7 +192,7 @@ class Turn<V> implements Claimant<V> {
     })
   }
 
-  /** Is told what comes of a load or of somebody else's flight; `isDone`: whether that has been seen to otherwise. */
+  /** Takes the outcome of a load or of another caller's flight. `isDone`: whether it was already handled otherwise. */
   follow(result: Promise<V>, isDone: () => unknown = () => false): void {
     const settle = (value: V): unknown => isDone() || this.settle(() => value)
     result.then(settle, (reason: unknown) => this.fail(reason)).finally(() => this.end())
@@ -229,9 +229,9 @@ class Turn<V> implements Claimant<V> {
 
 export class ClaimedRefill<V> implements Refill<V> {
   readonly context: LoadRecord<V>
-  /** What the loader makes. */
+  /** The result of the loader. */
   readonly loaded: Promise<V>
-  /** Why others did not get the value, if they did not, and what callers are served in place of it. Set by the turn. */
+  /** Why others did not get the value, if so, and what callers get instead. Set by the turn. */
   failure: { readonly reason: unknown; readonly instead: (() => V) | undefined } | undefined
   readonly #ended: Promise<void>
   #isDecided = false
@@ -254,7 +254,7 @@ export class ClaimedRefill<V> implements Refill<V> {
     terms?: Lifetime & { tags?: readonly string[] | undefined },
   ): Promise<void> => {
     const settled = this.#settle(value, terms)
-    settled.catch(() => {}) // for those who do not await it
+    settled.catch(() => {}) // for callers that do not await it
     return settled
   }
 

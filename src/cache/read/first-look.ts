@@ -12,13 +12,13 @@ import type { RedisTier } from '../shared/tier.ts'
 import { Refill } from '../refill/refill.ts'
 import { isValid } from '../schema/found-valid.ts'
 
-/** Looks that have ended are used again, and swept out when there are so many: deleting each would cost a hit the most. */
+/** Ended looks are used again, and swept out at this number: deleting each one would be the largest cost of a hit. */
 const KEPT = 10_000
 
 /**
- * A plain read of Redis ahead of everything else, taken where hits are the rule: the reads of one tick travel as one
- * MGET, and a hit costs one promise and no flight. Who finds nothing fresh goes on with a claim. A second caller of the
- * same key makes it a flight that both share.
+ * A plain read of Redis ahead of everything else, used while most reads hit. The reads of one tick travel as one MGET, and a
+ * hit costs one promise and no flight. A caller that finds nothing fresh goes on with a claim. A second caller of the same
+ * key makes it a flight that both share.
  */
 export class PlainReadAhead {
   readonly #core: CacheCore
@@ -32,7 +32,7 @@ export class PlainReadAhead {
     this.#redis = redis
   }
 
-  /** Whether a look is likely to find something, and this caller needs nothing that only a flight can give it. */
+  /** Whether a look is likely to find something, and this caller needs nothing that only a flight can give. */
   isWorthwhile<V>(settings: CallSettings<V>): boolean {
     const { reentrance, limit } = this.#core
     if (settings.signal !== undefined || !this.#redis.expectsHits) return false
@@ -66,7 +66,7 @@ export class PlainReadAhead {
     return look.flight
   }
 
-  /** What is found from now on is no answer for later callers. */
+  /** From now on, what the look finds is no answer for later callers. */
   revoke(key: string): void {
     const look = this.#byKey.get(key)
     if (look !== undefined) look.isCurrent = false
@@ -81,7 +81,7 @@ export class PlainReadAhead {
     this.#byKey.clear()
   }
 
-  /** Rejects all who wait. */
+  /** Rejects all that wait. */
   close(error: ClosedError): void {
     this.#redis.endLooks(error)
   }
@@ -91,7 +91,7 @@ export class PlainReadAhead {
     return this.#core.local.memory !== undefined
   }
 
-  /** Where there is no entry the value is for one caller alone. */
+  /** Without `entry`, the value is for one caller alone. */
   found<V>(look: Look<V>, value: V, entry: ReadEntry<V> | undefined): V {
     const { flight, key } = look
     this.#core.events.hitInRedis(key)
@@ -109,7 +109,7 @@ export class PlainReadAhead {
     return readOf(isolated)
   }
 
-  /** The answer if the entry is valid by the schema of the call; else it goes on with a claim. */
+  /** The answer, if the entry is valid by the schema of the call. Otherwise goes on with a claim. */
   foundToCheck<V>(look: Look<V>, entry: ReadEntry<V>): V | Promise<V> {
     const answer = (isUsable: boolean): V | Promise<V> =>
       isUsable ? this.found(look, entry.value, entry) : this.foundNothing(look, entry.freshUntil)
@@ -117,7 +117,7 @@ export class PlainReadAhead {
     return typeof isUsable === 'boolean' ? answer(isUsable) : isUsable.then(answer)
   }
 
-  /** Goes on with a claim; `invalidUntil`: end of the ttl of what was found and is not valid. */
+  /** Goes on with a claim. `invalidUntil`: end of the ttl of an invalid entry that was found. */
   foundNothing<V>(look: Look<V>, invalidUntil?: number): Promise<V> {
     const { key, settings } = look
     const { closing, local } = this.#core
@@ -139,22 +139,22 @@ export class PlainReadAhead {
     try {
       this.#core.local.keep(since, key, entry, isolated)
     } catch (error) {
-      this.#core.events.report(error) // it is too large: the caller has it all the same
+      this.#core.events.report(error) // it is too large; the caller still gets it
     }
   }
 }
 
-/** One caller who looks; when that has ended, at the same key another. */
+/** The look of one caller. Once it has ended, it is used again for the same key. */
 class Look<V> implements PlainRead<V> {
   readonly #looks: PlainReadAhead
   readonly key: string
   readonly valueKey: string
   settings: CallSettings<V>
-  /** Absent when it has ended. */
+  /** Absent once the look has ended. */
   #loader: Loader<V> | undefined = undefined
   /** Made when a second caller comes. */
   flight: Flight<V> | undefined = undefined
-  /** Whether it is under way, and what it will find is an answer for later callers, too. */
+  /** Whether it is under way and its result is also an answer for later callers. */
   isCurrent = false
   /** The number of the last change that was known when it began. */
   since = 0
@@ -170,7 +170,7 @@ class Look<V> implements PlainRead<V> {
     return this.settings.codec
   }
 
-  /** A value that several get has to be isolated. */
+  /** A value for several callers has to be isolated. */
   get wantsEntry(): boolean {
     return this.#looks.keeps || this.flight !== undefined || this.settings.schema !== undefined
   }
@@ -199,7 +199,7 @@ class Look<V> implements PlainRead<V> {
     return this.#looks.foundNothing(this)
   }
 
-  /** Hands out the loader and lets go of what must not outlive the look. */
+  /** Returns the loader, and drops what must not outlive the look. */
   end(): Loader<V> {
     const loader = this.#loader as Loader<V>
     this.isCurrent = false

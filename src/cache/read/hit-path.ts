@@ -8,24 +8,24 @@ import type { Events } from '../watch/events.ts'
 import type { Memory } from '../local/memory.ts'
 
 /*
- * What a fresh hit in memory runs: one look-up, one comparison, one count, and what the entry has kept. These are
- * closures because they work detached.
+ * The code of a fresh hit in memory: one look-up, one comparison, one count, and the promise that the entry has kept. These
+ * are closures because they work detached.
  */
 
-/** `getOrRefill`, of whatever type. */
+/** `getOrRefill`, of any type. */
 type GetOrRefill = <V, S = V>(key: string, loader: Loader<V, S>, options?: CallOptions<V>) => Promise<V>
 
-/** Where calls without options find what memory has, by the key as its user knows it. */
+/** Where calls without options find entries in memory, by the user's form of the key. */
 export type KnownInMemory = Pick<Memory, 'get'>
 
-/** Memory in the cache's version, if it has one. */
+/** Memory for keys of the cache's version, if it has one. */
 export function inVersion(memory: Memory, version: string | undefined): KnownInMemory {
   if (version === undefined) return memory
   const suffix = withVersion('', version)
   return { get: (key) => (typeof key === 'string' ? memory.get(key + suffix) : undefined) }
 }
 
-/** `getOrRefill` that answers fresh hits itself. Memory knows only valid keys, so that none needs to be checked here. */
+/** `getOrRefill` that answers fresh hits itself. Memory has only valid keys, so no key needs a check here. */
 export function hitsFirst(
   memory: KnownInMemory,
   sync: Sync,
@@ -46,7 +46,7 @@ export function hitsFirst(
   }
 }
 
-/** `peek` that answers for entries which need no further look itself. */
+/** `peek` that answers itself for entries that need no further checks. */
 export function peeksFirst(memory: KnownInMemory, sync: Sync, clock: Clock, otherwise: Cache['peek']): Cache['peek'] {
   return (key, options) => {
     const entry = memory.get(key)

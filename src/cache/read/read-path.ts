@@ -12,7 +12,7 @@ import { BatchedRefill } from '../refill/batched-refill.ts'
 import { Refill } from '../refill/refill.ts'
 import { PlainReadAhead } from './first-look.ts'
 
-/** ms that a flight has to end in before a loader that seems to wait for itself is taken to do so. */
+/** If a loader seems to wait for itself, its flight gets this many ms to end before that counts as certain. */
 const CIRCLE_GRACE = 500
 
 /** From a key to its value: memory, then the flight under way, then a new one. */
@@ -28,9 +28,9 @@ export class ReadPath {
   }
 
   /**
-   * The answer to a caller without options while a flight is under way: the stale value of memory, or if there is no entry
-   * what the flight will bring. Of a herd in one process all but the first come this way, a thousand in one turn of the
-   * event loop. `undefined` where there is more to it.
+   * The answer to a caller without options while a flight is under way: the stale value of memory, or without an entry the
+   * result of the flight. In a herd, all callers of a process but the first come this way, a thousand in one turn of the
+   * event loop. `undefined` if the case is more complex.
    */
   follow<V>(key: string, loader: Loader<V>): Promise<V> | undefined {
     const { local, reentrance, events, limit } = this.#core
@@ -79,7 +79,7 @@ export class ReadPath {
     return entry.readLater()
   }
 
-  /** Serves a stale value at once, or after `softTimeout`, and sees to its refill. */
+  /** Serves a stale value at once, or after `softTimeout`, and makes sure that it is refilled. */
   #answerStale<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
     const { key, settings, batch } = call
     const { local } = this.#core
@@ -105,7 +105,7 @@ export class ReadPath {
         resolve(entry.readLater())
       }
       const timer = clock.setTimeout(() => {
-        local.flights.joinable(key)?.keep() // from now on it is a background refill, which this caller's signal must not end
+        local.flights.joinable(key)?.keep() // from now on it is a background refill: this caller's signal must not end it
         takeStale()
       }, softTimeout)
       fresh
@@ -137,7 +137,7 @@ export class ReadPath {
     return this.#joinCurrent(current, call)
   }
 
-  /** Nothing stored is an answer, nor is a load that has begun: it joins one that has not, or loads. */
+  /** Neither a stored value nor a load that has begun is an answer. Joins a load that has not begun, or loads. */
   #force<V>(call: Call<V>): Promise<V> {
     const current = this.#core.local.flights.joinableForced<V>(call.key)
     if (current !== undefined) return this.#joinCurrent(current, call)
@@ -168,7 +168,7 @@ export class ReadPath {
     return reentrance.enter(flight, join, (circle) => this.#joinInTime(join(), circle))
   }
 
-  /** A loader seems to wait for itself. If it does not, the flight ends all the same. */
+  /** A loader seems to wait for itself. If it does not, the flight still ends in time. */
   #joinInTime<V>(joined: Promise<V>, circle: ReentrantRefillError): Promise<V> {
     return new Promise((resolve, reject) => {
       const timer = this.#core.clock.setTimeout(() => reject(circle), CIRCLE_GRACE)
@@ -176,7 +176,7 @@ export class ReadPath {
     })
   }
 
-  /** Asks again for a caller whose flight was abandoned, by what it has brought. */
+  /** Asks again for a caller whose flight was abandoned, with what it brought. */
   again<V>(key: string, brought: Brought<V>): V | Promise<V> {
     if (typeof brought !== 'function') return brought.again?.() as V
     const settings = settingsOf<V>(undefined, this.#core.options)
@@ -196,7 +196,7 @@ export class ReadPath {
     return isUsable ? entry : undefined
   }
 
-  /** Aborts and rejects whatever is under way; resolves when the last flight has ended. */
+  /** Aborts and rejects everything under way. Resolves when the last flight has ended. */
   async close(error: ClosedError): Promise<void> {
     this.#looks?.close(error)
     await this.#core.local.flights.abortAll(error)
@@ -211,13 +211,13 @@ export class ReadPath {
     }
     const flight = settings.forceFresh ? local.flights.startForced<V>(key) : local.flights.start<V>(key)
     if (order.background) flight.keep()
-    else this.#core.limit?.noteWaiter(flight) // its claim is to know
+    else this.#core.limit?.noteWaiter(flight) // its claim must know
     const refill = BatchedRefill.of(this.#core, order, flight) ?? new Refill(this.#core, order, flight)
     refill.run()
     return { flight, refill }
   }
 
-  /** Whether a value that is past its ttl may be served: within its window, or for want of a better one after a failure. */
+  /** Whether a value past its ttl may be served: within its window, or after a failure if there is nothing better. */
   #isUsableStale(entry: MemoryEntry, now: number, retryAt: number): boolean {
     if (now < entry.freshUntil || !this.#core.local.isTrusted(entry, now)) return false // Redis knows more
     return now < entry.staleUntil || (now < entry.errorUntil && now < retryAt)

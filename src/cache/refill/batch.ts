@@ -14,24 +14,24 @@ export type BatchLoader<V> = (
   context: { readonly signal: AbortSignal },
 ) => ReadonlyMap<string, V> | Promise<ReadonlyMap<string, V>>
 
-/** Values that are handed on in one turn of the event loop. */
+/** Values handed on in one turn of the event loop. */
 const KEYS_A_TURN = 250
 
 /**
- * Turns a batch loader into a loader of single keys: those that are asked for before all of a call's keys are decided
- * are loaded in one run. A key that is asked for later, because another process gave its refill up, gets a run of its own.
+ * Turns a batch loader into a loader of single keys. One run loads all keys requested until every key of the call is
+ * decided. A key requested later, because another process gave up its refill, gets a run of its own.
  */
 export class Batch<V> {
   readonly #load: BatchLoader<V>
-  /** Keys of which it is not yet known whether this process loads them. */
+  /** Keys for which it is not yet known whether this process loads them. */
   readonly #undecided: Set<string>
   #waiting: Waiting<V>[] = []
-  /** Those of the waiting whose loads nobody else limits. */
+  /** The waiting loads whose time nobody else limits. */
   #taken: TimedLoad<V>[] = []
-  /** Local instant at which the loader was last run. */
+  /** Local time of the last run of the loader. */
   startedAt = 0
 
-  /** Key → its place among all: the loader gets the keys in the order in which they were asked for. */
+  /** Key → its position: the loader gets the keys in the order of the call. */
   readonly #places: ReadonlyMap<string, number>
   readonly #core: CacheCore
 
@@ -50,7 +50,7 @@ export class Batch<V> {
       if (this.#undecided.size === 0) void this.#run()
     })
 
-  /** A key whose lease is taken is to be loaded. */
+  /** Takes a key to load whose lease this process has. */
   take(refill: TimedLoad<V>): void {
     this.#taken.push(refill)
     this.#waiting.push(refill)
@@ -58,7 +58,7 @@ export class Batch<V> {
     if (this.#undecided.size === 0) void this.#run()
   }
 
-  /** To be called for each key, after its loader was run if it was; the first time counts. */
+  /** Call this for each key, after its loader was run if it was. Only the first call counts. */
   decided(key: string): void {
     if (!this.#undecided.delete(withoutVersion(key))) return
     if (this.#undecided.size === 0 && this.#waiting.length > 0) void this.#run()
@@ -87,7 +87,7 @@ export class Batch<V> {
       const values: unknown = await (limit === undefined ? load() : limit.runTogether(this, load))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
       for (const [i, each] of batch.entries()) {
-        // Each value has to be copied and stored: the event loop gets its turn in between.
+        // Each value has to be copied and stored. Let other work run in between.
         if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#core.clock.setImmediate(next))
         const value = (values as Map<string, V>).get(keys[i] as string)
         if (isInstance(value, Error)) each.reject(value)
@@ -114,7 +114,7 @@ export class Batch<V> {
   }
 }
 
-/** What a batch loader is told. */
+/** The context of a batch loader. */
 class BatchContext {
   readonly #executions: readonly Execution[]
   #controller: AbortController | undefined
@@ -123,7 +123,7 @@ class BatchContext {
     this.#executions = executions
   }
 
-  /** Aborts when the last of the keys is not wanted any more: as long as one is, so is the load. */
+  /** Aborts when none of the keys is wanted any more. */
   get signal(): AbortSignal {
     return (this.#controller ??= this.#watch()).signal
   }
@@ -147,7 +147,7 @@ class BatchContext {
 export interface TimedLoad<V> extends Waiting<V> {
   /** ms */
   readonly loadTimeout: number
-  /** Told when the load has ended, in whatever way. Set by the batch. */
+  /** Called when the load has ended, in whatever way. Set by the batch. */
   onLoaded: () => void
   timeOut(): void
 }

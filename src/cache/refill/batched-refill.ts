@@ -15,7 +15,7 @@ import { Refill } from './refill.ts'
 import { isAbandonment } from './run-loader.ts'
 import { storeLoaded } from './store-loaded.ts'
 
-/** What a batch loader can say about a single key. */
+/** A batch loader can say nothing about a single key. */
 const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> = {
   lifetime: {},
   tags: [],
@@ -23,8 +23,8 @@ const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> =
 }
 
 /**
- * One of thousands of keys that one loader is to load, in the usual course of things: nothing is stored, the lease is taken,
- * and the loader brings a value. It costs a fraction of a `Refill`, to which it leaves whatever comes otherwise.
+ * One of thousands of keys that one loader loads, for the usual case: nothing is stored, this process gets the lease, and
+ * the loader brings a value. It costs a fraction of a `Refill`, and leaves all other cases to one.
  */
 export class BatchedRefill<V> implements TimedLoad<V> {
   readonly #core: CacheCore
@@ -36,10 +36,10 @@ export class BatchedRefill<V> implements TimedLoad<V> {
   #lease: Lease = localLease
   onLoaded: () => void = ignore
   #hasEnded = false
-  /** What goes on in place of this. */
+  /** The refill that takes over in all other cases. */
   #refill: Refill<V> | undefined
 
-  /** The refill of that order, where there may be a usual course. */
+  /** The refill for that order, if the usual case is possible. */
   static of<V>(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>): BatchedRefill<V> | undefined {
     const { redis, limit } = core
     const { batch, background, settings } = order
@@ -78,7 +78,7 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     this.#redis.claimFor(this, this.key, this.#order.settings.codec)
   }
 
-  /** What the leader's caller gets when the flight is released. */
+  /** What the leader's caller gets if the flight is released. */
   alone(): Promise<V> {
     const { key, loader, settings } = this.#order
     return this.#refill?.alone() ?? loadAlone(this.#core, key, loader, settings)
@@ -117,7 +117,7 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     void (stored as Promise<unknown>).then(this.#end, this.#end)
   }
 
-  /** The loader has failed, for this key or for all, or nobody wants the value any more. */
+  /** The loader failed, for this key or for all, or nobody wants the value any more. */
   reject(reason: unknown): void {
     if (!this.#endLoad()) return
     this.#otherwise().resumeFailed(reason, this.#lease, this.#order.batch.startedAt, this.#since)
@@ -129,7 +129,7 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     this.reject(error)
   }
 
-  /** Answers whether it was under way. */
+  /** Returns whether the load was under way. */
   #endLoad(): boolean {
     if (this.#hasEnded) return false
     this.#hasEnded = true

@@ -2,40 +2,40 @@ import type { CallSettings } from '../options.ts'
 import type { Batch } from './batch.ts'
 import type { Loader } from './loader-context.ts'
 
-/** One caller's question. */
+/** One caller's request. */
 export interface Call<V> {
   readonly key: string
   readonly loader: Loader<V>
   readonly settings: CallSettings<V>
-  /** Whose loader `loader` is: to be told once it is known whether that is run for this call, or has been. */
+  /** The batch that `loader` belongs to. It must be told once it is known whether the loader runs for this call. */
   readonly batch: Batch<V> | undefined
 }
 
 /**
- * Who asks by `claim`: it is no caller of the flight, but runs the load, by a loader that hands it the result to come. So it
- * is told, apart from the callers, what comes of the flight.
+ * One that asks by `claim`. It is not a caller of the flight: it does the load itself, through a loader that waits for its
+ * result. So it is told the outcome of the flight separately from the callers.
  */
 export interface Claimant<V> {
-  /** Its loader is not run yet, for another process refills, by the token `holder`, or all slots are taken. */
+  /** Its loader does not run yet, because another process refills, with the token `holder`, or all slots are taken. */
   busy(holder?: string): void
-  /** There is a value, which `read` makes. */
+  /** There is a value, which `read` returns. */
   settle(read: () => V): void
-  /** There is none; `instead`: what callers are served in place of it, if they are. */
+  /** There is no value. `instead`: what callers get instead, if anything. */
   fail(reason: unknown, instead?: () => V): void
-  /** The result is not for it: it is to load for itself. */
+  /** The result is not for it: it must load for itself. */
   release(): void
   /** Nothing more is done. */
   end(): void
 }
 
-/** What is to be refilled, and how. */
+/** What to refill, and how. */
 export interface RefillOrder<V> extends Call<V> {
-  /** The callers have been served already: nobody waits for this. */
+  /** The callers have their answers already: nobody waits for this. */
   readonly background: boolean
-  /** What is fresh no longer than this instant is to be refilled all the same. */
+  /** An entry that is fresh no longer than until this time must be refilled all the same. */
   readonly freshBeyond?: number
-  /** End of the ttl of what was found in Redis and is not valid: up to then nothing counts as fresh for the first claim. */
+  /** End of the ttl of an invalid entry found in Redis: for the first claim, nothing counts as fresh until then. */
   readonly invalidUntil?: number
-  /** Whose loader `loader` is, if it was claimed. */
+  /** The claimant that `loader` belongs to, if it was claimed. */
   readonly claimant?: Claimant<V>
 }

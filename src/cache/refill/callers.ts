@@ -10,27 +10,27 @@ import type { Tier } from '../watch/stats.ts'
 import type { RefillOrder } from './call.ts'
 import { toStale, usableUntil, type Stale } from './stale.ts'
 
-/** ms for which an unshareable result lets those who follow load without waiting (hit-for-pass). */
+/** ms after an unshareable result in which later callers load without waiting (hit-for-pass). */
 export const PASS_DURATION = 5000
 
 /**
- * What the callers of one flight are told, what they may have in place of its result, and what those find who come after
- * them in this process. The refill knows how a result is come by, and says here what came of it.
+ * Answers the callers of one flight: with its result, or with what they may have instead. Also decides what later callers
+ * find in this process. The refill gets the result, and reports the outcome here.
  */
 export class Callers<V> {
   readonly #core: CacheCore
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
-  /** The value to be replaced, as found in memory and then in Redis. To a forced call it is no answer. */
+  /** The value to replace, as found in memory and then in Redis. A forced call does not accept it as an answer. */
   #stale: Stale<V> | undefined
   #staleTier: Tier = 'memory'
-  /** What memory had at the beginning: it is older than anything that is loaded. */
+  /** What memory had at the beginning. It is older than any loaded value. */
   readonly replaced: MemoryEntry<V> | undefined
   #softTimer: Timer | undefined
   #missed = false
-  /** What subscribers are told at the end; absent where there are none. */
+  /** What subscribers are told at the end. Absent if there are none. */
   message: RefillMessage | undefined
-  /** Set where somebody waits for the end of what goes on once the callers have been answered. */
+  /** Set if the host waits for the end of the work that goes on after the callers were answered. */
   #onEnd: (() => void) | undefined
 
   constructor(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>) {
@@ -48,7 +48,7 @@ export class Callers<V> {
     return this.#order.settings.forceFresh ? undefined : this.#stale
   }
 
-  /** What subscribers will be told; the last word counts. */
+  /** Notes what subscribers will be told. The last call counts. */
   note(outcome: RefillMessage['outcome'] & string, error?: unknown, loadTime?: number): void {
     const { message } = this
     if (message === undefined) return
@@ -63,7 +63,7 @@ export class Callers<V> {
     this.#core.events.miss(this.#order.key)
   }
 
-  /** Answers them; what is not isolated they share as it is. */
+  /** Answers the callers. A value that is not isolated is shared as it is. */
   settle(isolated: Isolated<V> | undefined, value: V): void {
     this.#order.claimant?.settle(() => (isolated === undefined ? value : readOf(isolated)))
     if (isolated === undefined) this.#flight.settle(value)
@@ -71,8 +71,8 @@ export class Callers<V> {
   }
 
   /**
-   * They get the reason, or in its place the stale value while that may be used; then retries back off. Answers whether it
-   * is the reason. If it is that the load was abandoned, they ask again.
+   * Callers get the stale value while it may be used, else the reason. If there is a stale value, retries back off. Returns
+   * whether they got the reason. If the load was abandoned, they ask again.
    */
   fail(reason: unknown): boolean {
     if (isInstance(reason, ClaimAbandonedError)) {
@@ -96,7 +96,7 @@ export class Callers<V> {
     return true
   }
 
-  /** They get the reason, whatever is stale. If it is that the load was abandoned, they ask again. */
+  /** Callers get the reason, even if there is a stale value. If the load was abandoned, they ask again. */
   failAll(reason: unknown): void {
     this.note('failed', reason)
     this.#order.claimant?.fail(reason)
@@ -104,7 +104,7 @@ export class Callers<V> {
     else this.#flight.fail(reason)
   }
 
-  /** Each loads for itself, and so do those who come within the next seconds. */
+  /** Each caller loads for itself, and so do callers that come within the next seconds. */
   pass(): void {
     const { local, clock } = this.#core
     this.note('passed')
@@ -113,7 +113,7 @@ export class Callers<V> {
     this.#order.claimant?.release()
   }
 
-  /** What was found is to be replaced although it is fresh. */
+  /** The entry found must be replaced although it is fresh. */
   replace(stale: Stale<V>): void {
     this.#flight.keep()
     this.goOnUnattended()
@@ -121,7 +121,7 @@ export class Callers<V> {
     this.#staleTier = 'redis'
   }
 
-  /** What Redis has, for the loader to compare with. */
+  /** Notes what Redis has, for the loader to compare with. */
   noteStale(entry: ReadEntry<V>): { stale: Stale<V>; isolated: Isolated<V> | undefined } {
     const isolated = this.#core.events.orReport(() => isolateRead(entry, this.#order.settings.codec))
     const stale = toStale(entry, isolated)
@@ -130,7 +130,7 @@ export class Callers<V> {
     return { stale, isolated }
   }
 
-  /** Lets them go with a stale value of Redis, asked for at `since`, that may be served while it is refilled. */
+  /** Offers callers a stale value of Redis, requested at `since`, if it may be served while it is refilled. */
   offerStale(entry: ReadEntry<V>, since: number): Stale<V> {
     const { clock, local } = this.#core
     const { key, settings } = this.#order
@@ -144,7 +144,7 @@ export class Callers<V> {
     return stale
   }
 
-  /** Nothing can be loaded at present: lets them go with a stale value if there is one, be it meant for failures. */
+  /** Nothing can be loaded at present: serves a stale value if there is one, even one kept only for failures. */
   makeDo(): void {
     const { clock } = this.#core
     const stale = this.#offerable
@@ -154,7 +154,7 @@ export class Callers<V> {
     this.#serve(stale)
   }
 
-  /** The stale value is all that there is for now. */
+  /** Serves the stale value, because there is nothing better for now. */
   serveStale(stale: Stale<V>): void {
     this.#order.claimant?.settle(() => readOf(stale))
     this.#serve(stale)
@@ -167,12 +167,12 @@ export class Callers<V> {
     this.#flight.settle(stale.value, stale.copy)
   }
 
-  /** Memory keeps what was asked for at `since` for those who come later, unless the key was changed meanwhile. */
+  /** Keeps in memory, for later callers, what was requested at `since`, unless the key has changed meanwhile. */
   keep(since: number, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
     return this.#core.events.orReport(() => this.#core.local.keep(since, this.#order.key, life, isolated))
   }
 
-  /** They are answered, or will be without what is done from here on: the host must not freeze the process yet. */
+  /** The callers do not need the work from here on, so the host must not freeze the process yet. */
   goOnUnattended(): void {
     const { waitUntil } = this.#order.settings
     if (waitUntil === undefined || this.#onEnd !== undefined) return

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { messageOf } from '../../errors.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
 
-/** What other processes are told of a loader's failure. Never throws, whatever the loader has thrown. */
+/** Describes a loader's failure for other processes. Never throws, whatever the loader has thrown. */
 export function describeFailure(reason: unknown): RemoteFailure {
   const origin = `${hostname()}:${process.pid}`
   try {

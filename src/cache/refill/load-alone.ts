@@ -10,15 +10,15 @@ import { checked } from '../schema/made-valid.ts'
 import { runLoader } from './run-loader.ts'
 
 /**
- * What a caller brings to a flight, to see for itself if there is no result for it: its loader, where the cache's own
- * settings are to count. Thousands may wait, and most bring that.
+ * What a caller brings to a flight, for the case that the flight has no result for it. If the cache's own settings apply, it
+ * is just its loader: thousands may wait, and most bring that.
  */
 export type Brought<V> =
   | Loader<V>
   | {
-      /** The result is not to be shared. */
+      /** The result is not shared. */
       alone(): V | Promise<V>
-      /** There is none. Absent where the flight runs this caller's own loader. */
+      /** There is no result. Absent if the flight runs this caller's own loader. */
       again?(): V | Promise<V>
     }
 
@@ -29,8 +29,8 @@ export function aloneWith<V>(core: CacheCore, key: string, brought: Brought<V>):
 }
 
 /**
- * Runs a loader for one caller, sharing and storing nothing: because results are not for others, or, with
- * `do-not-store`, because those who load for others took too long. Where loads are limited it waits for a slot.
+ * Runs a loader for one caller, and shares and stores nothing: because results are not for others, or, with
+ * `do-not-store`, because the shared load took too long. If loads are limited, it waits for a slot.
  */
 export async function loadAlone<V>(
   core: CacheCore,

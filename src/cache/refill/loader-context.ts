@@ -8,42 +8,42 @@ import type { Lease } from '../shared/lease.ts'
 
 /**
  * Produces the value of a key. It may return the value or a promise of it. `S` is the type of the stale value, by default
- * the same: with a name of its own, `V` is inferred from what the loader returns also where it uses its context.
+ * the same. It is a separate parameter so that `V` is inferred from the loader's result even if it uses its context.
  */
 export type Loader<V, S = V> = (context: LoaderContext<S>) => V | Promise<V>
 
-/** What a loader is told, and what it may say about its result. Its functions may be used detached. */
+/** What a loader is told, and what it can say about its result. Its functions may be used detached. */
 export interface LoaderContext<V> {
   readonly key: string
   /**
-   * Aborts when the result is of no use any more: nobody waits for it, `loadTimeout` is over, the lease was lost
+   * Aborts when the result is no longer of use: nobody waits for it, `loadTimeout` is over, the lease was lost
    * (reason: `LockLostError`), or the cache was closed (`ClosedError`).
    */
   readonly signal: AbortSignal
-  /** The value that is being replaced, if one is still stored. */
+  /** The value being replaced, if one is still stored. */
   readonly stale: V | undefined
-  /** Whether the callers have been served the stale value already. */
+  /** Whether the callers have already got the stale value. */
   readonly background: boolean
   /**
-   * Lifetime of this result, where it is known only after loading; overrides the call's and the cache's options. A `ttl`
+   * Lifetime of this result, if it is known only after loading; overrides the call's and the cache's options. A `ttl`
    * of 0 makes the result stale from the start. Tags add to those of the call.
    */
   cacheFor(options: Lifetime & { tags?: readonly string[] | undefined }): void
-  /** Those who wait get the result; nobody keeps it. */
+  /** Waiting callers get the result, but it is not stored. */
   doNotStore(): void
   /**
-   * To be returned where the source says that nothing has changed since `stale` was loaded, as by a 304: the stored value
-   * gets a new life and keeps its tags, without being encoded or sent to Redis. Throws `TypeError` where nothing is stale.
+   * Return this if the source says that nothing has changed since `stale` was loaded, as with a 304. The stored value gets a
+   * new life and keeps its tags. It is not encoded or sent to Redis again. Throws `TypeError` if nothing is stale.
    */
   unchanged(): V
   /**
-   * The result is for this caller alone. Acts at once: those who wait, in every process, are released to load for
-   * themselves, and for a few seconds those who follow do not wait at all (hit-for-pass).
+   * The result is for this caller alone. Acts at once: waiting callers, in every process, are released to load for
+   * themselves, and for a few seconds later callers do not wait at all (hit-for-pass).
    */
   doNotShare(): void
 }
 
-/** Whether a load is its caller's alone, because somebody has called `doNotShare` lately: others load for themselves. */
+/** Whether a load is for its caller alone, because `doNotShare` was called lately. Others load for themselves. */
 export function isPassed<V>(context: LoaderContext<V>): boolean {
   return context instanceof LoadRecord && context.sharing === 'do-not-share'
 }
@@ -54,22 +54,22 @@ export class LoadRecord<V> implements LoaderContext<V> {
   readonly fullKey: string
   readonly background: boolean
   readonly lifetime: Lifetime = {}
-  /** In full form, as keys. */
+  /** In full form, like keys. */
   readonly tags: string[] = []
-  /** `share`: waiters get it and it is stored. */
+  /** `share`: waiters get the result and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
-  /** Not for loaders, nor are the next two. */
+  /** Not for loaders, like the fields below. */
   readonly execution: Execution
-  /** Gives the load so many ms from now on, in place of what is left of its time. Set while it runs. */
+  /** Gives the load that many ms from now on, instead of the rest of its time. Set while it runs. */
   allow: ((ms: number) => void) | undefined = undefined
-  /** The lease under which the result is stored, if it is. Set when the load begins. */
+  /** The lease under which the result is stored, if there is one. Set when the load begins. */
   lease: Lease | undefined = undefined
-  /** The number of the last change that was known when the result was asked for. Set when the load begins. */
+  /** The number of the last change that was known when the result was requested. Set when the load begins. */
   since = 0
-  /** The flight that gets the result, if one does. */
+  /** The flight that gets the result, if there is one. */
   readonly flight: Waiter | undefined
   readonly #onDoNotShare: () => void
-  /** Absent once it was read, and where nothing is stored. */
+  /** Absent once it has been read, or if nothing is stored. */
   #readStale: (() => V) | undefined
   #stale: V | undefined
   readonly #hasStale: boolean
@@ -100,7 +100,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     return this.execution.signal
   }
 
-  /** Read when it is asked for: it may be a copy. */
+  /** Read only on demand, because reading may copy it. */
   get stale(): V | undefined {
     const read = this.#readStale
     this.#readStale = undefined
@@ -108,7 +108,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     return this.#stale
   }
 
-  // Functions that may be used detached are made when they are asked for: most loaders use none.
+  // Functions that may be used detached are made on demand: most loaders use none.
   get cacheFor(): LoaderContext<V>['cacheFor'] {
     return (options) => this.#cacheFor(options)
   }

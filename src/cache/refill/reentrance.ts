@@ -3,12 +3,12 @@ import { ReentrantRefillError } from '../../errors.ts'
 import type { Flight, Waiter } from '../../flight/flight.ts'
 
 /**
- * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that
- * others have started. Keeps the graph of who waits for whom among the flights of this process.
+ * Finds loaders that would wait for themselves: directly, through loaders that they call, or through flights that others
+ * have started. Keeps a graph of which flights of this process wait for which.
  *
- * A call counts as made by the loader in whose asynchronous context it is made. That may be wrong: a pool that works with
- * callbacks runs the next user's code in the context of the one who returned a connection. So a circle is certain only
- * while that loader has not returned; after that it is a suspicion, which ends if the flight does.
+ * A call counts as made by the loader in whose asynchronous context it is made. That may be wrong: a pool with callbacks
+ * runs the next user's code in the context of the user that returned a connection. So a circle is certain only until that
+ * loader has returned. After that it is a suspicion, which ends if the flight ends.
  */
 export class Reentrance {
   readonly #running = new AsyncLocalStorage<Waiter>()
@@ -16,27 +16,27 @@ export class Reentrance {
   #loads = 0
   /** Flights whose loaders run now, the latest of each key. */
   readonly #loading = new Map<string, Waiter>()
-  /** Earlier ones of the same key: a change has followed them. */
+  /** Flight → an earlier one of the same key, which a change has followed. */
   readonly #older = new Map<Waiter, Waiter>()
-  /** The flight whose loader has not returned yet, so that what is asked now is asked by that very code. */
+  /** The flight whose loader is running synchronously now: calls made now certainly come from it. */
   #starting: Waiter | undefined
 
-  /** Whether this is called by a loader, directly or by way of others. */
+  /** Whether this is called by a loader, directly or through others. */
   get isInLoader(): boolean {
     return this.#loads > 0 && this.#running.getStore() !== undefined
   }
 
   /**
-   * Runs the loader of `flight`, which rejects and does not throw, so that what it asks for is known to be asked by it.
-   * When the last loader has ended the storage is switched off: on Node 20 and 22 an AsyncLocalStorage in use makes every promise
-   * of the process several times as costly, and most of the time nothing is being loaded.
+   * Runs the loader of `flight`, which must reject and not throw, so that its calls are known as its own. When the last
+   * loader has ended, the storage is switched off: on Node 20 and 22 an AsyncLocalStorage in use makes every promise of the
+   * process several times as costly, and most of the time nothing is being loaded.
    */
   run<V>(flight: Flight<V>, load: () => Promise<V>): Promise<V> {
     this.#begin(flight)
     return this.#runAs(flight, load, () => this.#end(flight))
   }
 
-  /** The same for one loader of several flights: each of them waits for all that it asks. */
+  /** The same for one loader of several flights: each of them waits for whatever it asks for. */
   runTogether<T>(flights: readonly Waiter[], load: () => Promise<T>): Promise<T> {
     const [first] = flights
     if (first === undefined) return load()
@@ -88,8 +88,8 @@ export class Reentrance {
   }
 
   /**
-   * Joins `flight`, noting that the loader in which this happens, if it does, waits for it. Throws `ReentrantRefillError`
-   * where that closes a circle; where it only seems to, answers with what `suspect` makes of that error.
+   * Joins `flight`. If this is called in a loader, notes that the loader waits for the flight. Throws `ReentrantRefillError`
+   * if that closes a circle. If it only seems to, returns the result of `suspect` for that error.
    */
   enter<T>(
     flight: Flight<T>,
@@ -106,8 +106,8 @@ export class Reentrance {
   }
 
   /**
-   * Throws `ReentrantRefillError` if a loader of `key` has asked for this, directly or through others: a new load would ask
-   * for the next, and so on without end. Here even a suspicion counts.
+   * Throws `ReentrantRefillError` if a loader of `key` has called this, directly or through others: a new load would start
+   * the next one, without end. Here even a suspicion counts.
    */
   refuseInside(key: string): void {
     const waiting = this.#loads === 0 ? undefined : this.#running.getStore()
@@ -115,7 +115,7 @@ export class Reentrance {
     if (chain !== undefined) throw errorOf(chain)
   }
 
-  /** A flight that was started after a change may yet wait for the lease of an older one of its key. */
+  /** A flight started after a change may still wait for the lease of an older flight of its key. */
   #pathFromOther(key: string, waiting: Waiter): Waiter[] | undefined {
     for (let node = this.#loading.get(key); node !== undefined; node = this.#older.get(node)) {
       const chain = path(node, waiting)
@@ -125,7 +125,7 @@ export class Reentrance {
   }
 }
 
-/** The loader at the end of the chain asks for what its beginning loads. */
+/** The loader at the end of the chain asks for the key that its beginning loads. */
 function errorOf(chain: readonly Waiter[]): ReentrantRefillError {
   return new ReentrantRefillError([...chain.slice(-1), ...chain].map((node) => node.key))
 }

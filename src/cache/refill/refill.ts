@@ -27,22 +27,22 @@ import { asLoaded, toStale, usableUntil } from './stale.ts'
 import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
 
-/** Brings one flight to its end: by what Redis holds, by another process's refill, or by running the loader. */
+/** Brings one flight to its end: with an entry of Redis, with another process's refill, or by running the loader. */
 export class Refill<V> {
   readonly #core: CacheCore
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
   readonly #callers: Callers<V>
-  /** Whether nothing stored answers its callers. */
+  /** Whether its callers accept nothing stored. */
   readonly #isForced: boolean
   #freshBeyond: number | undefined
-  /** The number of the last change that was known when the present question was asked, or the load began. */
+  /** The number of the last change that was known when the current claim was sent, or the load began. */
   #since = 0
-  /** The result of this refill's own loader, once that runs. */
+  /** The result of this refill's own loader, once it runs. */
   #loaded: Promise<V> | undefined
-  /** Local instant until which it may wait, for another process or for a slot; set when it first may have to. */
+  /** Local time until which it may wait for another process or for a slot. Set when it first may have to wait. */
   #waitUntil: number | undefined
-  /** Set where somebody waits for the end. */
+  /** Set if somebody waits for the end. */
   #onEnd: (() => void) | undefined
   /** ms spent waiting for another process, if it had to. */
   #waited: number | undefined
@@ -56,7 +56,7 @@ export class Refill<V> {
     this.#callers = new Callers(core, order, flight)
   }
 
-  /** Begins, in the background once the callers are away; the flight carries the outcome. */
+  /** Begins. A background refill first lets the callers go on. The flight gets the outcome. */
   run(): void {
     if (!this.#order.background) return this.#start()
     this.#callers.goOnUnattended()
@@ -73,7 +73,7 @@ export class Refill<V> {
     })
   }
 
-  /** Of thousands at once each promise counts: the usual ways have few. */
+  /** With thousands at once every promise counts, so the usual paths have few. */
   #begin(): void {
     const { redis } = this.#core
     if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
@@ -118,18 +118,18 @@ export class Refill<V> {
     this.#onEnd?.()
   }
 
-  /** What the leader's caller gets when the flight is released: what its loader already makes, if it runs. */
+  /** What the leader's caller gets if the flight is released: the result of its loader, if that runs already. */
   alone(): Promise<V> {
     const { key, loader, settings } = this.#order
     const loaded = this.#loaded
     if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
-    // Nobody else has an interest in it now.
+    // Nobody else wants it now.
     const { signal } = settings
     const stop = signal && onAbort(signal, () => this.#flight.execution.abort(reasonOf(signal)))
     return stop === undefined ? loaded : loaded.finally(stop)
   }
 
-  /** With Redis: until the flight is at its end, load if the lease is ours, else wait to be told and claim again. */
+  /** With Redis: loads if the lease is ours, else waits for a notice and claims again, until the flight has ended. */
   async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
     let claim = first
     for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
@@ -175,13 +175,13 @@ export class Refill<V> {
     return new Promise((resolve) => this.#core.clock.setImmediate(resolve))
   }
 
-  /** Someone else refills. Resolves with whether the flight is at its end; else it is time to claim again. */
+  /** Another process refills. Resolves with whether the flight has ended. If not, it is time to claim again. */
   async #waitWhileBusy(redis: RedisTier, claim: Busy<V>): Promise<boolean> {
     const { clock, limit, partial } = this.#core
     const waitUntil = this.#mayWaitUntil()
     this.#order.batch?.decided(this.#order.key)
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
-    if (limit?.isFull) this.#callers.makeDo() // he may be in line
+    if (limit?.isFull) this.#callers.makeDo() // the holder may itself wait for a slot
     this.#callers.noteMiss()
     this.#order.claimant?.busy(claim.holder)
     const startedAt = clock.now()
@@ -246,7 +246,7 @@ export class Refill<V> {
     this.#callers.note('loaded')
   }
 
-  /** Loads under the lease, in a slot where loads are limited. `isStored`: what is stale is what stands in Redis. */
+  /** Loads under the lease, in a slot if loads are limited. `isStored`: the stale value is the one in Redis. */
   #load(lease: Lease, isStored = false): Promise<void> {
     const { limit, local } = this.#core
     if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight) // there is nothing better
@@ -282,13 +282,13 @@ export class Refill<V> {
     }
     const slot = await limit.slotFor(wanting, (stop) => {
       execution.onAbort = stop
-      if (!this.#isForced) lease.onLost(stop) // a later forced call has it, who would else lose it to this one
+      if (!this.#isForced) lease.onLost(stop) // if forced, a later forced call has it: leave it there
     })
     execution.onAbort = undefined
     return slot
   }
 
-  /** Runs the loader as the one whose result is stored. */
+  /** Runs the loader whose result is stored. */
   #run(lease: Lease, isStored: boolean, slot: Slot | undefined): Promise<void> {
     const { key, loader, settings, background, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
@@ -309,7 +309,7 @@ export class Refill<V> {
       execution.abort(reason)
     })
     const startedAt = clock.now()
-    // Under a lease the claim is the earliest that Redis would refuse the result for.
+    // Under a lease, `#since` stays that of the claim: Redis refuses the result only for changes after it.
     if (lease === localLease) this.#since = local.now
     record.since = this.#since
     const load = (): Promise<V> =>
@@ -323,7 +323,7 @@ export class Refill<V> {
     )
   }
 
-  /** A lease never outlives its load, whatever becomes of that. */
+  /** A lease never outlives its load, however that ends. */
   #ending(lease: Lease, end: () => Promise<unknown> | undefined): Promise<void> | void {
     try {
       return end() as Promise<void> | undefined
@@ -339,14 +339,14 @@ export class Refill<V> {
     const isTold = this.#callers.fail(reason)
     const { isAborted, reason: why } = this.#flight.execution
     if (isAborted && isAbandonment(why)) return lease.abandon()
-    const isAnswered = this.#isForced && this.#callers.stale !== undefined // others are, by what is stored
+    const isAnswered = this.#isForced && this.#callers.stale !== undefined // other callers are answered by what is stored
     const mayRemember = isTold && !isAnswered && record.sharing === 'share'
     const ttl = mayRemember ? this.#core.events.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
     const failure = describeFailure(reason)
     return ttl ? this.#remember(failure, ttl, record, lease) : lease.fail(failure)
   }
 
-  /** Those who come within `ttl` ms are told of the failure. */
+  /** Callers that come within `ttl` ms get the failure. */
   async #remember(failure: RemoteFailure, ttl: number, record: LoadRecord<V>, lease: Lease): Promise<void> {
     const { key, settings } = this.#order
     const { clock, local } = this.#core
@@ -355,7 +355,7 @@ export class Refill<V> {
     if ((await lease.fail(failure, { ...NOT_KEPT, ttl, tags })) === false) local.drop(key, kept)
   }
 
-  /** Hands on what the loader has made, to the callers first. */
+  /** Hands on the loader's result, to the callers first. */
   #loadedIt(
     value: V,
     record: LoadRecord<V>,
@@ -379,13 +379,13 @@ export class Refill<V> {
     return storeLoaded(this.#core, this.#order, loaded, lease, this.#callers)
   }
 
-  /** Goes on where somebody else has begun: with what became of a claim that was sent when `since` was the last change. */
+  /** Takes over from a `BatchedRefill`: with the result of a claim that was sent when `since` was the last change. */
   resume(redis: RedisTier, claim: Claim<V>, since: number): void {
     this.#since = since
     this.#goOn(redis, claim)
   }
 
-  /** Goes on with the failure of a load, which began at `startedAt`, by that lease. */
+  /** Takes over the failure of a load that began at `startedAt` under that lease. */
   resumeFailed(reason: unknown, lease: Lease, startedAt: number, since: number): void {
     this.#since = since
     const record = new LoadRecord<V>(this.#order.key, this.#flight.execution, undefined, false, () => {}, this.#flight)
@@ -395,8 +395,8 @@ export class Refill<V> {
   }
 
   /**
-   * Takes over what another process has loaded; `tier`: where it was found, if it was not sent. Answers whether the
-   * flight is at its end: an entry that is due early is refilled in the background.
+   * Takes over what another process has loaded. `tier`: where it was found, if it was not sent. Returns whether the flight
+   * has ended: an entry that is due early is refilled in the background.
    */
   #adopt(entry: ReadEntry<V>, tier: 'redis' | undefined): boolean {
     const { clock, events, options, random } = this.#core

@@ -4,9 +4,8 @@ import type { Execution } from '../../flight/execution.ts'
 import type { Loader, LoadRecord } from './loader-context.ts'
 
 /**
- * Runs a loader and settles as its result first does, with the very reason if that is a failure; with `LoadTimeoutError`
- * after `loadTimeout` ms, with which `execution` is aborted, too; with the reason for which `execution` is aborted because
- * nobody wants the result any more.
+ * Runs a loader and settles with whatever comes first: its result or its own reason; `LoadTimeoutError` after `loadTimeout`
+ * ms, which also aborts `execution`; or the reason of an abort of `execution` because nobody wants the result any more.
  */
 export function runLoader<V>(
   loader: Loader<V>,
@@ -41,7 +40,7 @@ export function runLoader<V>(
       timer = start(ms)
     }
     const loaded = begin(loader, record)
-    // It may have a `then` of its own.
+    // The promise may have a `then` of its own.
     void Promise.prototype.then.call(
       loaded,
       (value: unknown) => {
@@ -56,7 +55,7 @@ export function runLoader<V>(
   })
 }
 
-/** What the loader makes, as a promise of Node's own: that guards against thenables that throw or settle twice. */
+/** The loader's result as a native promise, which guards against thenables that throw or settle twice. */
 function begin<V>(loader: Loader<V>, record: LoadRecord<V>): Promise<V> {
   try {
     return Promise.resolve(loader(record))
@@ -66,8 +65,8 @@ function begin<V>(loader: Loader<V>, record: LoadRecord<V>): Promise<V> {
 }
 
 /**
- * Whether an abort for that reason says that nobody wants the result any more. Of a lease that was lost the own callers
- * still do, and a load that took too long is a failure like others.
+ * Whether an abort for that reason means that nobody wants the result any more. After a lost lease, the callers here still
+ * want it. A load that took too long is a failure like others.
  */
 export function isAbandonment(reason: unknown): boolean {
   return !(reason instanceof LockLostError) && !(reason instanceof LoadTimeoutError)

@@ -2,31 +2,31 @@ import type { Codec } from '../../store/codec.ts'
 import type { Life, ReadEntry } from '../../store/entry.ts'
 import { unshared, type Isolated, type IsolatedLoad } from '../local/isolation.ts'
 
-/** A value that is past its ttl, and may be served in place of the new one. */
+/** A value past its ttl that may be served instead of a new one. */
 export interface Stale<V> extends Life, Pick<Isolated<V>, 'value' | 'copy'> {
-  /** Size of the encoded value, where it is known. */
+  /** Size of the encoded value, if it is known. */
   readonly bytes?: number
 }
 
-/** What was read from Redis; `isolated` is absent where it could not be. */
+/** Makes one of an entry read from Redis. `isolated` is absent if the entry could not be isolated. */
 export function toStale<V>(entry: ReadEntry<V>, isolated: Isolated<V> | undefined): Stale<V> {
   const { value, copy } = isolated ?? { value: entry.value, copy: () => entry.again() }
   const { freshUntil, staleUntil, errorUntil, loadTime, tags, bytes } = entry
   return { freshUntil, staleUntil, errorUntil, loadTime, tags, bytes, value, copy }
 }
 
-/** Until then it may be served in place of a failure. */
+/** The time until which it may be served instead of a failure. */
 export function usableUntil({ staleUntil, errorUntil }: Pick<Life, 'staleUntil' | 'errorUntil'>): number {
   return Math.max(staleUntil, errorUntil)
 }
 
-/** The stale value as one that was loaded: it is isolated already, and encoded only where that cannot be avoided. */
+/** The stale value as a loaded one. It is isolated already, and is encoded only if necessary. */
 export function asLoaded<V>({ value, copy, bytes }: Stale<V>, codec: Codec<V>): IsolatedLoad<V> {
   const loaded = unshared(value, codec)
   return { ...loaded, copy, size: () => bytes ?? loaded.size() }
 }
 
-/** Its tags as they are stored. With tracking, memory has others besides, which begin like no tag. */
+/** Its tags as stored in Redis. With tracking, memory has further ones, which begin like no tag. */
 export function storedTags({ tags }: Life): readonly string[] {
   return tags.filter((tag) => !tag.startsWith('{'))
 }

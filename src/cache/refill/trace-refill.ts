@@ -2,7 +2,7 @@ import { refillChannel, traced, type RefillMessage } from '../../diagnostics.ts'
 import { withoutVersion } from '../../key-version.ts'
 import type { ResolvedOptions } from '../options.ts'
 
-/** Runs a refill as one operation of `herdlock:refill`. `run` never rejects: how it ended stands in the message then. */
+/** Runs a refill as one operation of `herdlock:refill`. `run` never rejects: the message says how it ended. */
 export function traceRefill(
   { name, redactKey }: ResolvedOptions,
   { key, background }: { readonly key: string; readonly background: boolean },
@@ -13,5 +13,5 @@ export function traceRefill(
     await run(message)
     if (message.outcome === 'failed') throw message.error
   }
-  traced(refillChannel, message, work).catch(() => {}) // its callers have been told already
+  traced(refillChannel, message, work).catch(() => {}) // its callers have the error already
 }

@@ -33,7 +33,7 @@ export interface ProductionParts {
   report(error: unknown): void
 }
 
-/** Runs the producer of a stream, for all processes. Puts its chunks onto a tape, into Redis, and at the end into the cache. */
+/** Runs a stream's producer for all processes. Puts its chunks onto a tape, into Redis, and at the end into the cache. */
 export class Production {
   readonly #parts: ProductionParts
   readonly #controller = new AbortController()

@@ -50,7 +50,7 @@ export class PublishedLoad {
     return tape !== undefined && (this.#next < tape.length || isBehind)
   }
 
-  /** The next piece, once it has come. `undefined` after the last one, or once stopped. Rejects if the rest will not come. */
+  /** The next piece, once it has come. `undefined` after the last one or `stop`. Rejects if the rest will not come. */
   async next(): Promise<unknown> {
     while (!this.#isOver) {
       const { tape, state } = this.#relay
