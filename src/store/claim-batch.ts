@@ -12,43 +12,43 @@ import type { SlotLine } from './slot-line.ts'
 /** One claim of a batch. */
 export interface ClaimRequest {
   readonly lockTtl: number
-  /** The claim leaves now, at the local instant `sentAt`. Most of the work is left to this moment: thousands may be asked at once. */
+  /** The claim leaves now, at local time `sentAt`. Most work is put off until now, because thousands may come at once. */
   send(sentAt: number): SentClaim
-  /** Resolves, where it takes time, when the reply has been understood and whoever is to wait has begun to. */
+  /** If this takes time, resolves once the reply has been handled and every waiter has begun to wait. */
   onReply(reply: ClaimReply): unknown
   onFailure(error: unknown): void
 }
 
-/** What travels of a claim. */
+/** The part of a claim that is sent. */
 export interface SentClaim {
   readonly keys: EntryKeys
   readonly token: string
-  /** Instant in ms on Redis's clock: what is fresh no longer than that counts as stale. Absent: nothing does. */
+  /** Time in ms on Redis's clock: an entry that is fresh no longer than that counts as stale. Absent: none does. */
   readonly freshBeyond: number | undefined
-  /** Whether it takes the lease from whoever has it; those who wait for him look again. */
+  /** Whether it takes the lease from its holder. Processes that wait for that holder look again. */
   readonly takesOver: boolean
-  /** Whether it asks for a slot to load in, along with the lease. */
+  /** Whether it also asks for a slot to load in. */
   readonly wantsSlot: boolean
 }
 
-/** What Redis answers to one claim. */
+/** Redis's answer to one claim. */
 export interface ClaimReply {
   /** µs on Redis's clock. */
   readonly now: number
   readonly bytes: Buffer | null
   readonly state: 'fresh' | 'leased' | number
   readonly damaged: boolean
-  /** With a lease: the state of the slot, where one was asked for. */
+  /** With a lease: the state of the slot, if one was asked for. */
   readonly slot: number | undefined
-  /** Where someone else refills: the token of that lease. */
+  /** If another process refills: the token of its lease. */
   readonly holder: string
-  /** Whether the result of that refill will be sent here. */
+  /** Whether the result of that refill will be sent to this process. */
   readonly registered: boolean
 }
 
-/** Claims in one call of the script; more would keep Redis from serving others for too long. */
+/** Claims in one call of the script. More would keep Redis busy for too long. */
 const LARGEST_BATCH = 200
-/** The same where loads are limited, and batches under way at once: slots are not to be handed on behind many claims. */
+/** The same if loads are limited, and batches under way at once: handing on a slot must not wait behind many claims. */
 const LARGEST_IN_LIMIT = 50
 const WINDOW_IN_LIMIT = 1
 
@@ -63,8 +63,7 @@ export class ClaimBatches {
   readonly #batches: Batches<ClaimRequest>
 
   /**
-   * `inboxes`: where the results of others are to be sent, while they are open; `now`: the local instant; `slots`: where loads
-   * are limited.
+   * `inboxes`: where others send results, while they are open. `now`: the local time. `slots`: set if loads are limited.
    */
   constructor(
     connection: Connection,
@@ -82,7 +81,7 @@ export class ClaimBatches {
     this.#now = now
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
-      // Where the keys of one script must share a slot: hardly two entries do.
+      // If all keys of a script must share a slot, one entry each: hardly any two entries share one.
       largest: () => (connection.splitsKeys ? 1 : slots === undefined ? LARGEST_BATCH : LARGEST_IN_LIMIT),
       ...(slots !== undefined && { window: WINDOW_IN_LIMIT }),
     })
@@ -95,7 +94,7 @@ export class ClaimBatches {
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
     const keys: string[] = []
     const { splitsKeys } = this.#connection
-    // Slots lie in a slot of their own: where that matters, they are asked for by themselves.
+    // The keys of load slots lie in another hash slot. If that matters, slots are asked for separately.
     const slots = splitsKeys ? undefined : this.#slots
     const args: (string | number)[] = [...(slots?.rules ?? [])]
     const sentAt = this.#now()
@@ -105,7 +104,7 @@ export class ClaimBatches {
       keys.push(value, lease, waiters, last)
       args.push(asked(claim))
     }
-    // Where keys lie on several nodes there is one entry.
+    // If keys lie on several nodes, the batch has only one entry.
     const inbox = this.#inboxes.of(keys[0] as string)
     const registered = inbox.ready
     const prefixLength = Buffer.byteLength(this.#connection.client.keyPrefix)
@@ -120,7 +119,7 @@ export class ClaimBatches {
       slots?.noteFigures(asList(reply[batch.length + 1], 3).map(Number))
     } catch (error) {
       endQuestion()
-      // A Redis that turns out to be sharded: from now on each is sent for itself.
+      // The Redis turns out to be sharded: from now on each claim is sent alone.
       if (isCrossSlot(error) && !splitsKeys) for (const request of batch) this.#batches.add(request)
       else for (const request of batch) request.onFailure(error)
       return
@@ -139,7 +138,7 @@ export class ClaimBatches {
   }
 }
 
-/** As the script takes it. Each argument costs the client more than its bytes: the usual claim is one. */
+/** A claim in the form that the script reads. Each argument costs the client more than its bytes, so the usual claim is one. */
 function asked({ token, freshBeyond, takesOver, wantsSlot }: SentClaim): string {
   if (freshBeyond === undefined && !takesOver && !wantsSlot) return token
   return `${token} ${freshBeyond ?? ''} ${takesOver ? 't' : ''}${wantsSlot ? 's' : ''}`
@@ -150,7 +149,7 @@ type RawReply = [bytes: Buffer | null, state: Buffer | number, damaged: number |
 const FRESH = 'f'.charCodeAt(0)
 const LEASED = 'l'.charCodeAt(0)
 
-/** The replies to so many claims; throws where one is none. */
+/** The replies to `count` claims. Throws if one is not a reply. */
 function readAll(reply: readonly unknown[], count: number, registered: boolean): ClaimReply[] {
   const now = Number(reply[0])
   return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply, registered))

@@ -3,25 +3,25 @@ import { messageOf, SerializationError } from '../errors.ts'
 
 /** How values become bytes for Redis and back. `decode(encode(value))` must equal `value`. */
 export interface Codec<V = unknown> {
-  /** Throws when the value cannot be encoded without loss; the value is then handed out but not stored. */
+  /** Throws if the value cannot be encoded without loss. The value is then handed out but not stored. */
   encode(value: V): Uint8Array
-  /** Throws when the bytes are not what `encode` makes; the entry then counts as a miss. */
+  /** Throws if `encode` cannot have made the bytes. The entry then counts as a miss. */
   decode(bytes: Uint8Array): V
   /**
-   * Says that nobody changes these values, so that all readers may share one as it is. Default `false`: plain values are
-   * frozen, of others each reader gets a copy.
+   * Says that nobody changes these values, so all readers may share one as it is. Default `false`: plain values are frozen,
+   * and of other values each reader gets a copy.
    */
   readonly immutable?: boolean
 }
 
 const JSON_TEXT = 0x4a // J
-/** JSON in which fields are called `__proto__`, as the value had them. In other JSON such a field wants to do harm. */
+/** JSON with fields called `__proto__` that the value really had. In other JSON such a field is an attack. */
 const PROTO_TEXT = 0x50 // P
 const RICH_TEXT = 0x52 // R
 const RAW_BUFFER = 0x42 // B
 const RAW_UINT8_ARRAY = 0x55 // U
 
-/** devalue knows typed arrays, of which Buffer is a kind of its own. It asks of every object whether one applies. */
+/** devalue knows typed arrays, but not that a Buffer is a special one. It tries these on every object. */
 const reducers = {
   Buffer: (value: unknown) => Buffer.isBuffer(value) && value.toString('base64'),
   Refused: (value: unknown) => typeof value === 'object' && value !== null && refuseLossy(value),
@@ -29,9 +29,9 @@ const reducers = {
 const revivers = { Buffer: (text: string) => Buffer.from(text, 'base64') }
 
 /**
- * The default codec. A first byte tells how the rest is written: JSON where JSON says it all, which redis-cli shows
- * readably; bytes as they are; and for all else (Date, Map, Set, BigInt, typed arrays inside, NaN, -0, undefined
- * fields, cycles) devalue's extension of JSON. What none can say throws `SerializationError`.
+ * The default codec. The first byte tells how the rest is written: as JSON if JSON can represent the value exactly, which
+ * is readable in redis-cli; bytes as they are; and everything else (Date, Map, Set, BigInt, typed arrays inside, NaN, -0,
+ * undefined fields, cycles) in devalue's extension of JSON. Other values throw `SerializationError`.
  */
 export const defaultCodec: Codec = {
   encode(value) {
@@ -65,17 +65,17 @@ export const defaultCodec: Codec = {
   },
 }
 
-/** What `defaultCodec` makes of a value of which it is known that JSON says it all. */
+/** Encodes like `defaultCodec` a value that JSON is known to represent exactly. */
 export function encodeJson(value: unknown, hasProto: boolean): Uint8Array {
   return taggedText(hasProto ? PROTO_TEXT : JSON_TEXT, JSON.stringify(value))
 }
 
-/** Whether what `defaultCodec` has encoded is text throughout, so that it may be read as a string. */
+/** Whether bytes of `defaultCodec` with that tag are text throughout, so that they may be read as a string. */
 export function isText(tag: string): boolean {
   return tag === 'J' || tag === 'P' || tag === 'R'
 }
 
-/** Decodes what `defaultCodec` has encoded as text, from the string in which the tag stands at `offset`. */
+/** Decodes what `defaultCodec` encoded as text, from a string that has the tag at `offset`. */
 export function decodeText(text: string, offset: number): unknown {
   const body = text.slice(offset + 1)
   const tag = text[offset]
@@ -85,7 +85,7 @@ export function decodeText(text: string, offset: number): unknown {
 
 const MAX_PLAIN_DEPTH = 200
 
-/** How JSON can say the value exactly, if it can. */
+/** The kind of JSON that represents the value exactly, if one does. */
 function kindOf(value: unknown): number | undefined {
   const seen = { proto: false }
   if (!isPlain(value, 0, seen)) return undefined
@@ -93,8 +93,8 @@ function kindOf(value: unknown): number | undefined {
 }
 
 /**
- * Whether JSON reproduces the value exactly; notes in `seen` whether a field is called `__proto__`. Too deep for the stack,
- * or a cycle, counts as not plain.
+ * Whether JSON reproduces the value exactly. Notes in `seen` whether a field is called `__proto__`. A value that is too deep
+ * for the stack, or has a cycle, counts as not plain.
  */
 function isPlain(value: unknown, depth: number, seen: { proto: boolean }): boolean {
   switch (typeof value) {
@@ -112,7 +112,7 @@ function isPlain(value: unknown, depth: number, seen: { proto: boolean }): boole
   if (depth > MAX_PLAIN_DEPTH) return false
   if (Array.isArray(value)) {
     if (Object.getPrototypeOf(value) !== Array.prototype || Object.keys(value).length !== value.length) return false
-    // A loop by index, not `every`, which would pass over holes.
+    // A loop by index, because `every` would skip holes.
     for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1, seen)) return false
     return true
   }
@@ -127,7 +127,7 @@ function isPlain(value: unknown, depth: number, seen: { proto: boolean }): boole
 // oxlint-disable-next-line no-restricted-globals -- the class, not the time
 const SUBCLASSABLE = [Map, Set, Date, RegExp]
 
-/** devalue takes an instance of a subclass for one of its base, and the further fields of an array for nothing. */
+/** devalue treats an instance of a subclass as one of the base class, and ignores further fields of an array. */
 function refuseLossy(value: object): false {
   if (Array.isArray(value)) {
     if (Object.getPrototypeOf(value) !== Array.prototype) throw new TypeError('a subclass of Array')
@@ -142,9 +142,9 @@ function refuseLossy(value: object): false {
   return false
 }
 
-/** `encode` marks JSON in which fields are called `__proto__`; other bytes that have one want to harm whoever copies the value. */
+/** `encode` marks JSON with fields called `__proto__`. In other bytes, such a field could harm code that copies the value. */
 function parseJson(text: string): unknown {
-  // As it stands or with escapes, of which `encode` makes these only for control characters.
+  // It may stand there as it is or with escapes. `encode` makes such escapes only for control characters.
   if (!text.includes('__proto__') && !text.includes('\\u00')) return JSON.parse(text)
   return JSON.parse(text, (name, value: unknown) => {
     if (name === '__proto__') throw new SerializationError('a field called __proto__')

@@ -4,21 +4,21 @@ import { SerializationError } from '../errors.ts'
 import { defaultCodec, type Codec } from './codec.ts'
 
 export interface CompressionOptions<V> {
-  /** Bytes from which on an encoded value is compressed. Default 4096: smaller ones gain little. */
+  /** Encoded values of this many bytes or more are compressed. Default 4096: smaller ones gain little. */
   above?: number | undefined
-  /** What encodes the value before. Default: the default codec. */
+  /** The codec that encodes the value first. Default: the default codec. */
   codec?: Codec<V> | undefined
 }
 
 const AS_IT_IS = 0x2d // -
 const DEFLATED = 0x7a // z
 const DEFAULT_ABOVE = 4096
-/** What a value may grow to when it is decompressed, so that hostile bytes do not fill the memory. */
+/** Most bytes of a decompressed value, so that hostile bytes do not fill the memory. */
 const LARGEST = 512 * 1024 * 1024
 
 /**
- * A codec that compresses large values (DEFLATE, RFC 1951): less memory and network for Redis, more time on the event
- * loop, some 10 ms a megabyte. Throws `TypeError` or `RangeError` that names the option at fault.
+ * A codec that compresses large values (DEFLATE, RFC 1951). It saves memory and network traffic of Redis, and costs time on
+ * the event loop, about 10 ms a megabyte. Throws a `TypeError` or `RangeError` that names the option at fault.
  */
 export function compressed<V = unknown>(options: CompressionOptions<V> = {}): Codec<V> {
   const { above = DEFAULT_ABOVE, codec = defaultCodec as Codec<V> } = options

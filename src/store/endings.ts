@@ -9,22 +9,22 @@ import type { EndBatches, EndOutcome, RefillEnd, Renewal, Settlement } from './s
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Tags } from './tags.ts'
 
-/** A lease that was taken: by which token, and when. */
+/** A lease that was taken: its token, and when. */
 export interface Possession {
   readonly token: string
-  /** Local instant at which the claim was sent. */
+  /** Local time at which the claim was sent. */
   readonly sentAt: number
-  /** µs on Redis's clock at which it was granted. */
+  /** When it was granted, in µs on Redis's clock. */
   readonly grantedAt: number
 }
 
-/** A lease that is to be ended: by its token, and whether it has run out by our clock. */
+/** A lease to end: its token, and whether it has run out by our clock. */
 export type Ended = Pick<Possession, 'token'> & { readonly hasRunOut: boolean }
 
 /** One way to end a refill. */
 export type Ending = (endings: Endings, key: string, possession: Possession & Ended) => Promise<boolean>
 
-/** How refills end in one Redis. Each answers whether the lease was still good for it, and rejects with Redis's error. */
+/** How refills end in one Redis. Each method returns whether the lease still allowed it, and rejects with Redis's error. */
 export class Endings {
   readonly #settlements: EndBatches<Settlement>
   readonly #renewals: EndBatches<Renewal>
@@ -47,8 +47,8 @@ export class Endings {
   }
 
   /**
-   * Stores a loaded value and hands it to the waiters, if the lease is still good for it; answers whether that was so. Where
-   * it was, `change` is told to every process.
+   * Stores a loaded value and hands it to the waiters, if the lease still allows it. Returns whether it did. If so, every
+   * process is told of `change`.
    */
   commit(
     key: string,
@@ -83,8 +83,8 @@ export class Endings {
   }
 
   /**
-   * Gives the value that is stored a new life and hands it to the waiters, if the lease is still good for it. Where nothing
-   * is stored any more, `absent`: the lease is as before.
+   * Gives the stored value a new life and hands it to the waiters, if the lease still allows it. `absent`: nothing is stored
+   * any more, and the lease is as before.
    */
   renew(key: string, possession: Possession & Ended, storing: Storing, loadTime: number): Promise<EndOutcome> {
     const storeFor = storedFor(storing)
@@ -100,8 +100,8 @@ export class Endings {
   }
 
   /**
-   * Hands a value that is not to be kept to the waiters, unless one of its tags was invalidated since its load began. One
-   * too large for a message each process must load for itself.
+   * Hands a value that is not kept to the waiters, unless one of its tags was invalidated since its load began. If it is too
+   * large for a message, each process must load it for itself.
    */
   deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
     return onceMoreIfSplit(() => this.#deliver(key, possession, payload, storing))
@@ -117,7 +117,7 @@ export class Endings {
     return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
   }
 
-  /** The tags as they are stored; where scripts cannot see to them, a promise, with `undefined` if one was invalidated. */
+  /** The tags as they are stored. If scripts cannot check them, a promise: of `undefined` if one was invalidated. */
   #tagsOfLoad(
     { sentAt, grantedAt }: Possession,
     { tags }: Storing,
@@ -141,8 +141,8 @@ export class Endings {
   }
 
   /**
-   * Ends the lease; the waiters of this attempt get its failure. So does, with `remembered`, everyone who follows as long as
-   * that says: it is stored like a value.
+   * Ends the lease; the waiters of this attempt get its failure. With `remembered`, it is also stored like a value, so later
+   * callers get it for as long as that says.
    */
   fail(key: string, possession: Possession & Ended, failure: RemoteFailure, remembered?: Storing): Promise<boolean> {
     const notice = failureNotice(failure)
@@ -153,12 +153,12 @@ export class Endings {
     return this.#store(key, possession, content, remembered, () => notice)
   }
 
-  /** Ends the lease; waiters and, for `duration` ms, everyone who follows load for themselves, unlocked. */
+  /** Ends the lease. Waiters and, for `duration` ms, later callers load for themselves, unlocked. */
   pass(key: string, ended: Ended, duration: number): Promise<boolean> {
     return this.#mark('pass', key, ended, duration, PASS)
   }
 
-  /** Ends the lease; each process of the waiters and, for `duration` ms, of those who follow loads for itself, unlocked. */
+  /** Ends the lease. The processes of the waiters and, for `duration` ms, of later callers load for themselves, unlocked. */
   localise(key: string, ended: Ended, duration: number): Promise<boolean> {
     return this.#mark('local', key, ended, duration, LOCAL)
   }
@@ -168,12 +168,12 @@ export class Endings {
     return this.#settle(key, ended, bytes, { ...NOT_KEPT, ttl: duration }, notice)
   }
 
-  /** Ends the lease without a result; waiters compete again. */
+  /** Ends the lease without a result. Waiters compete again. */
   abandon(key: string, ended: Ended): Promise<boolean> {
     return this.#settle(key, ended, '', NOT_KEPT, AGAIN)
   }
 
-  /** `bytes` are stored for as long as `storing` says, if it says so. */
+  /** `bytes` are stored for as long as `storing` says, if at all. */
   #settle(
     key: string,
     ended: Ended,
@@ -195,7 +195,7 @@ export class Endings {
 
 const isDone = (outcome: EndOutcome): boolean => outcome === 'done'
 
-/** A Redis that turns out to be sharded has refused several keys at once: from now on each is sent for itself. */
+/** Repeats `end` if a Redis that turns out to be sharded refused several keys at once. From now on each is sent alone. */
 function onceMoreIfSplit<T>(end: () => Promise<T>): Promise<T> {
   return end().catch((error: unknown) => {
     if (!isCrossSlot(error)) throw error

@@ -2,20 +2,20 @@ import type { Connection } from '../redis/connection.ts'
 import { orWrongType } from '../redis/wrong-type.ts'
 import { decodeEnvelope, HEADER_LENGTH, readHeader, type Envelope } from './envelope.ts'
 
-/** What stands under the key of an entry, but for the value. */
+/** What the key of an entry holds, except the value. */
 export interface EntryHead {
-  /** `undefined` where there is nothing, or nothing of ours. */
+  /** `undefined` if there is nothing, or nothing of ours. */
   readonly envelope: Omit<Envelope, 'payload'> | undefined
-  /** Size of all that is there. */
+  /** Size of everything there. */
   readonly bytes: number
   /** Size of what comes before the encoded value. */
   readonly headBytes: number
 }
 
-/** Tags are short: this many bytes after the header are read at once. */
+/** This many bytes after the header are read at once, because tags are short. */
 const LIKELY_TAGS = 1024
 
-/** Reads the header and the tags of an entry by plain commands that change nothing. Rejects with Redis's error. */
+/** Reads the header and the tags of an entry, with plain commands that change nothing. Rejects with Redis's error. */
 export async function readHead(connection: Connection, valueKey: string): Promise<EntryHead> {
   const readTo = (end: number): Promise<unknown> => connection.commandBuffer('getrange', valueKey, 0, end - 1)
   const [top, length] = await Promise.all([

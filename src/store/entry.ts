@@ -1,9 +1,9 @@
-/** A value and how long it may be used. Instants are those of the process's monotonic clock. */
+/** A value and how long it may be used. Times are on the monotonic clock of the process. */
 export interface Entry<V = unknown> extends Life {
   readonly value: V
 }
 
-/** How long something may be used, and what is known of it besides. */
+/** How long a value may be used, and what else is known of it. */
 export interface Life {
   readonly freshUntil: number
   /** End of `staleWhileRevalidate`. */
@@ -16,10 +16,10 @@ export interface Life {
   readonly tags: readonly string[]
 }
 
-/** An entry that has just come from Redis: nobody else has its value yet. */
+/** An entry that has just come from Redis. Nobody else has its value yet. */
 export interface ReadEntry<V = unknown> extends Entry<V> {
   /** Size of the encoded value. */
   readonly bytes: number
-  /** Decodes the value once more: another object, equal to the first. */
+  /** Decodes the value again: a new object, equal to the first. */
   again(): V
 }

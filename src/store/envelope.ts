@@ -1,17 +1,17 @@
 /**
- * What is stored in Redis under an entry's key: a header in ASCII, which scripts read by position and people read in
- * redis-cli, the entry's tags if it has any, and the codec's bytes.
+ * What Redis stores under an entry's key: a header in ASCII, which scripts read by position and people read in redis-cli;
+ * the entry's tags, if it has any; and the codec's bytes.
  *
  *     hl1v 1763972400000 1763972430000 1763972400000 0000000042 00029 [["user:7",1763972399900000]]J{"name":"Ada"}
  *     │  │ │             │             │             │          │     │                         └ payload
- *     │  │ │             │             │             │          │     └ tags and, for each, the begin of the load
+ *     │  │ │             │             │             │          │     └ tags and, for each, the start of the load
  *     │  │ │             │             │             │          └ bytes of the tags
  *     │  │ │             │             │             └ ms that the loader took
  *     │  │ │             │             └ end of staleIfError
  *     │  │ │             └ end of staleWhileRevalidate
- *     │  │ └ end of ttl; these instants are in ms on Redis's clock, and set by the script that stores the entry
+ *     │  │ └ end of ttl; these times are in ms on Redis's clock, set by the script that stores the entry
  *     │  └ kind: v a value; p a marker: callers load for themselves (hit-for-pass); l a marker: processes do; f the
- *     │    failure of a load, which is remembered
+ *     │    remembered failure of a load
  *     └ magic and version
  */
 export interface Envelope {
@@ -42,7 +42,7 @@ const VALUE = BEGINNINGS.value
 const NO_INSTANTS = `${digits(0, 13)} ${digits(0, 13)} ${digits(0, 13)}`
 const LONGEST_LOAD = 9_999_999_999
 
-/** The bytes to be stored, without their instants: the script that stores them reads the clock. */
+/** The bytes to store, without the times: the script that stores them reads the clock. */
 export function encodeEnvelope(envelope: Pick<Envelope, 'kind' | 'loadTime' | 'tags' | 'payload'>): Buffer {
   const { kind, loadTime, payload } = envelope
   const tags = envelope.tags.length === 0 ? '' : JSON.stringify(envelope.tags)
@@ -57,7 +57,7 @@ export function encodeEnvelope(envelope: Pick<Envelope, 'kind' | 'loadTime' | 't
   return bytes
 }
 
-/** The envelope, its payload a view on `bytes`; `undefined` for bytes of another version, of others, or damaged. */
+/** The envelope; its payload is a view of `bytes`. `undefined` for bytes of another version, of others, or damaged. */
 export function decodeEnvelope(bytes: Buffer): Envelope | undefined {
   const header = readHeader(bytes.toString('latin1', 0, HEADER_LENGTH))
   if (header === undefined) return undefined
@@ -68,12 +68,12 @@ export function decodeEnvelope(bytes: Buffer): Envelope | undefined {
   return { ...fields, tags, payload: bytes.subarray(payloadAt) }
 }
 
-/** What stands in the header at fixed positions. */
+/** The fields of the header, which have fixed positions. */
 export interface Header extends Omit<Envelope, 'tags' | 'payload'> {
   readonly tagBytes: number
 }
 
-/** The header with which `text` begins; `undefined` where it begins otherwise. Makes no garbage, as a RegExp would. */
+/** The header at the beginning of `text`, or `undefined`. Makes no garbage, as a RegExp would. */
 export function readHeader(text: string): Header | undefined {
   const kind = KINDS.find((each) => text.startsWith(BEGINNINGS[each]))
   const freshUntil = numberAt(text, 5, 13)
@@ -88,7 +88,7 @@ export function readHeader(text: string): Header | undefined {
   return { kind, freshUntil, staleUntil, errorUntil, loadTime, tagBytes }
 }
 
-/** The end of ttl of a value without tags; NaN for anything else. All that a hit needs to know of a header. */
+/** The end of ttl of a value without tags, NaN for anything else. A hit needs nothing more from a header. */
 export function freshUntilOfUntagged(text: string): number {
   return text.startsWith(VALUE) && text.startsWith(UNTAGGED, UNTAGGED_AT) ? numberAt(text, 5, 13) : NaN
 }
@@ -97,7 +97,7 @@ const UNTAGGED = '00000 '
 const UNTAGGED_AT = HEADER_LENGTH - UNTAGGED.length
 const NO_TAGS: readonly StoredTag[] = []
 
-/** The decimal of so many digits that stands there, followed by a space; else NaN. */
+/** The decimal number of that many digits there, if a space follows. Otherwise NaN. */
 function numberAt(text: string, from: number, digits: number): number {
   let number = 0
   for (let i = from; i < from + digits; i++) {

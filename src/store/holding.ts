@@ -4,21 +4,21 @@ import { asList } from '../redis/reply.ts'
 import { TOKEN_PREFIX } from '../redis/scripts/tell.ts'
 import { orWrongType } from '../redis/wrong-type.ts'
 
-/** What Redis tells of a lease or a lock that is held. */
+/** What Redis tells about a held lease or lock. */
 export interface Holding {
-  /** The inbox of the process that holds it; of a token that is none of ours, its beginning. Never a whole token. */
+  /** The inbox of the process that holds it. For a token that is not ours, its beginning. Never a whole token. */
   readonly holder: string
   readonly isOurs: boolean
-  /** ms after which it ends unless it is extended; `undefined` when it never does. */
+  /** ms after which it ends unless it is extended. `undefined` if it never ends. */
   readonly remaining: number | undefined
-  /** Of a lease the processes that wait, of a lock the waiters. */
+  /** For a lease the number of processes that wait, for a lock the number of waiters. */
   readonly waiting: number
 }
 
-/** What PTTL says of a key that is not there. */
+/** The reply of PTTL for a missing key. */
 export const GONE = -2
 
-/** Who holds the lease or lock under `key`, if anybody does. Rejects with Redis's error. */
+/** The holder of the lease or lock under `key`, if there is one. Rejects with Redis's error. */
 export async function readHolding(
   connection: Connection,
   key: string,
@@ -37,13 +37,13 @@ export async function readHolding(
   return { ...holderOf(token), remaining, waiting: Number(waiting ?? 0) }
 }
 
-/** On a Cluster a process may be there twice: with the address of its inbox, and with that for one shard. */
+/** On a Cluster a process may appear twice: with the address of its inbox, and with an address for one shard. */
 async function processesIn(connection: Connection, waitersKey: string): Promise<number> {
   const addresses = asList(await connection.command('smembers', waitersKey), 0).map(String)
   return new Set(addresses.map(processOfInbox)).size
 }
 
-/** The inbox of the process that made the token; `undefined`: it is none of ours. */
+/** The inbox of the process that made the token. `undefined` if the token is not ours. */
 export function inboxOf(token: string): string | undefined {
   return token.startsWith(TOKEN_PREFIX) ? token.slice(TOKEN_PREFIX.length).split(':')[0] : undefined
 }

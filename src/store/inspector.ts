@@ -8,41 +8,41 @@ import { askTime } from './redis-clock.ts'
 import { describeEntry, type StoredEntry } from './stored-entry.ts'
 import { leftByTags } from './tags.ts'
 
-/** The possession of a refill, by whichever process. */
+/** The lease of a refill, held by any process. */
 export interface HeldLease {
   readonly key: string
   /** Version of the value, if it has one. */
   readonly version: string | undefined
-  /** The key as it stands in Redis: escaped, and of bounded length. */
+  /** The form of the key in Redis: escaped, and of limited length. */
   readonly form: string
-  /** Whether `key` is only the beginning of a long key, and its hash. */
+  /** Whether `key` is only the beginning of a long key with its hash. */
   readonly shortened: boolean
-  /** Names the process that holds it; of a token that is none of ours, its beginning. Never a whole token. */
+  /** Names the process that holds it. For a token that is not ours, its beginning. Never a whole token. */
   readonly holder: string
-  /** ms after which it ends unless it is extended; `undefined` when it never does, so that it is none of ours. */
+  /** ms after which it ends unless it is extended. `undefined` if it never ends, so it is not ours. */
   readonly remaining: number | undefined
-  /** Processes that are registered for its result. */
+  /** How many processes are registered for its result. */
   readonly waitingProcesses: number
 }
 
-/** What a listing has found so far. To go on with it, hand it over at the next call. */
+/** What a listing has found so far. To go on with it, pass it to the next call. */
 export interface Listing<T> {
   readonly items: readonly T[]
-  /** Whether all keys have been looked at; then the next call begins again. */
+  /** Whether all keys have been looked at. Then the next call begins again. */
   readonly complete: boolean
   readonly position: string
 }
 
-/** Keys that one step of a listing has Redis look at, and steps of one call: some milliseconds of Redis's time. */
+/** Keys that Redis looks at in one step of a listing, and steps of one call: some milliseconds of Redis's time. */
 const KEYS_A_STEP = 2000
 const STEPS = 20
-/** Most that is listed. */
+/** Most items of a listing. */
 const MOST_ITEMS = 1000
 const ENDING = '}:lease'
 
 /**
- * Looks at what a cache, or any other of the same prefix, has in one Redis. By plain commands that change nothing; what
- * it says was so a moment ago. Listings go by SCAN, a bounded piece at a call, on every master of a Cluster.
+ * Looks at what a cache, or any other with the same prefix, has in one Redis. Uses plain commands that change nothing; what
+ * it reports was true a moment ago. Listings use SCAN, a limited part for each call, on every master of a Cluster.
  */
 export class Inspector {
   readonly #connection: Connection
@@ -53,7 +53,7 @@ export class Inspector {
     this.#prefix = prefix
   }
 
-  /** The entry of `key` if a reader could use it. Rejects with Redis's error. */
+  /** The entry of `key`, if a reader could use it. Rejects with Redis's error. */
   async entry(key: string): Promise<StoredEntry | undefined> {
     const [now, { envelope, bytes }] = await Promise.all([
       askTime(this.#connection),
@@ -70,8 +70,8 @@ export class Inspector {
   }
 
   /**
-   * The leases that are held now. Those of `previous`, and of the keys that are `expected`, are looked at again; then
-   * the listing goes on where `previous` ended. Rejects with Redis's error.
+   * The leases held now. First looks again at those of `previous` and of the `expected` keys. Then the listing goes on where
+   * `previous` ended. Rejects with Redis's error.
    */
   async leases(previous?: Listing<HeldLease>, expected: Iterable<string> = []): Promise<Listing<HeldLease>> {
     const known = new Map<string, string | undefined>()

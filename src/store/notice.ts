@@ -3,24 +3,24 @@ import type { ReadEntry } from './entry.ts'
 
 export { AGAIN }
 
-/** What a waiter hears when the refill that it waits for ends. */
+/** What a waiter is told when the refill that it waits for ends. */
 export type Notice<V> =
   | { readonly kind: 'entry'; readonly entry: ReadEntry<V> }
   | { readonly kind: 'failed'; readonly failure: RemoteFailure }
   /** Load for yourself: the result is not shareable. */
   | { readonly kind: 'pass' }
-  /** Load in your process, for all who wait there: the value cannot be sent. */
+  /** Load in your process, for all that wait there: the value cannot be sent. */
   | { readonly kind: 'local' }
   /**
-   * Look again: the value was too large for the message, or there were too many to send it to, or the refill was revoked.
-   * `within`: ms over which those who are told so spread, so that they do not all come at once.
+   * Look again: the value was too large for the message, or had too many receivers, or the refill was revoked. `within`: ms
+   * over which the waiters spread, so that they do not all come at once.
    */
   | { readonly kind: 'again'; readonly within: number }
 
 /** Look again, at once. */
 export const LOOK: Notice<never> = { kind: 'again', within: 0 }
 
-/** The failure of a loader as it is told to other processes. */
+/** The failure of a loader, for other processes. */
 export interface RemoteFailure {
   readonly name: string
   readonly message: string
@@ -28,13 +28,13 @@ export interface RemoteFailure {
   readonly origin: string
 }
 
-/** First bytes of a notice. One that begins as an envelope does is that entry. */
+/** First bytes of a notice. A notice that begins like an envelope is that entry. */
 const ENVELOPE = 'h'
 const FAILED = 'f'
 export const PASS = 'p'
 export const LOCAL = 'l'
 
-/** Characters of a failure that are told to others; the whole of it goes to the callers in the leader's process. */
+/** Characters of a failure that others get. Callers in the leader's process get the whole failure. */
 const LONGEST_NAME = 200
 const LONGEST_MESSAGE = 8000
 

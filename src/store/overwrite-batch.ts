@@ -14,14 +14,14 @@ import type { RedisClock } from './redis-clock.ts'
 /** A change of one entry from outside a refill. */
 export interface Overwrite {
   readonly keys: EntryKeys
-  /** The queue of those who wait for the lease as for a lock. */
+  /** The queue of waiters that wait for the lease as for a lock. */
   readonly queue: string
-  /** ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl. */
+  /** ms until the bytes expire; 0 to delete what is there; 'expire' to end its ttl. */
   readonly storeFor: number | 'expire'
   readonly bytes: Buffer | ''
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
-  /** What waiters are sent; '' for the bytes. */
+  /** What waiters get; '' for the bytes. */
   readonly notice: Buffer | string
   /** What every process is told. */
   readonly backplane: Broadcast
@@ -32,17 +32,17 @@ type Pending = Overwrite & {
   reject(error: unknown): void
 }
 
-/** Changes in one call of the script, and bytes; more would keep Redis from serving others for too long. */
+/** Changes in one call of the script, and bytes. More would keep Redis busy for too long. */
 const LARGEST_BATCH = 200
 const LARGEST_BYTES = 1024 * 1024
-/** ms for which a change waits at most for others, while one is under way. */
+/** Most ms for which a change waits for others while one is under way. */
 const GATHERED_FOR = 2
 
 const TOO_LATE = 3
 
 /**
- * Makes changes; those that come while another is under way travel together, and are told to all by one message. A
- * process that changes one thing after the other never waits.
+ * Makes changes. Those that come while another is under way travel together, and one message tells all processes. A process
+ * that makes one change after the other never waits.
  */
 export class OverwriteBatches {
   readonly #connection: Connection
@@ -60,7 +60,7 @@ export class OverwriteBatches {
     })
   }
 
-  /** Rejects with Redis's error. Never done once this has rejected for want of time. */
+  /** Rejects with Redis's error. If it rejected because time ran out, the change is never made. */
   add(change: Overwrite): Promise<void> {
     return new Promise((resolve, reject) => this.#batches.add({ ...change, resolve, reject }))
   }
@@ -68,18 +68,18 @@ export class OverwriteBatches {
   async #send(batch: readonly Pending[]): Promise<void> {
     try {
       const late = await this.#try(batch)
-      // Our idea of Redis's clock may be wrong, as after the host was suspended: the first answer has set it right.
+      // Our idea of Redis's clock may be wrong, for example after the host was suspended. The first answer corrected it.
       const tooLate = late.length === 0 ? late : await this.#try(late)
       const { label, commandTimeout } = this.#connection
       for (const { reject } of tooLate) reject(new RedisTimeoutError(label, commandTimeout))
     } catch (error) {
-      // What is wrong with one of them is no reason to refuse the others.
+      // A fault of one change is no reason to refuse the others.
       if (batch.length > 1 && isErrorReply(error)) await Promise.all(batch.map((one) => this.#send([one])))
       else for (const { reject } of batch) reject(error)
     }
   }
 
-  /** Answers with those for which it was too late. */
+  /** Returns those for which it was too late. */
   async #try(batch: readonly Pending[]): Promise<readonly Pending[]> {
     const { backplane } = batch[0] as Pending
     const keys: string[] = []
@@ -91,7 +91,7 @@ export class OverwriteBatches {
     for (const each of batch) {
       const { value, lease, waiters, last } = each.keys
       keys.push(value, lease, waiters, last, each.queue, value + PRESENT_STREAM)
-      // What deletes or expires may come late: at worst something is loaded once more.
+      // A deletion or expiry may come late: at worst something is loaded once more.
       const until = each.bytes === '' ? '' : deadline
       args.push(each.storeFor, each.bytes, each.life, value, each.notice, each.backplane.message, until)
     }

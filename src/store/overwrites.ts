@@ -12,7 +12,7 @@ import { askTime, type RedisClock } from './redis-clock.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Announced, AnnouncedTag, Tags } from './tags.ts'
 
-/** What changes entries of one Redis from outside a refill. All reject with Redis's error. */
+/** Changes of entries in one Redis from outside a refill. All methods reject with Redis's error. */
 export class Overwrites {
   readonly #connection: Connection
   readonly #redisClock: RedisClock
@@ -29,8 +29,8 @@ export class Overwrites {
   }
 
   /**
-   * Puts a value in place of whatever there is; a running refill loses its lease in the same step. Never done once this has
-   * rejected for want of time.
+   * Replaces whatever there is with a value. A running refill loses its lease in the same step. If this rejects because time
+   * ran out, it is never done.
    */
   async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
     if (this.#redisClock.deadlineIn(0) === '') await askTime(this.#connection, this.#redisClock)
@@ -40,29 +40,29 @@ export class Overwrites {
     await this.#overwrite(key, storeFor, bytes, storing, fitsInMessage(bytes) ? '' : AGAIN, backplane)
   }
 
-  /** Deletes the entry; a running refill loses its lease in the same step. */
+  /** Deletes the entry. A running refill loses its lease in the same step. */
   async remove(key: string, backplane: Broadcast): Promise<void> {
     await this.#overwrite(key, 0, '', NOT_KEPT, AGAIN, backplane)
   }
 
-  /** Ends the entry's ttl; a running refill loses its lease in the same step. Without a stale window it is deleted. */
+  /** Ends the entry's ttl. A running refill loses its lease in the same step. Without a stale window, the entry is deleted. */
   async expire(key: string, backplane: Broadcast): Promise<void> {
     await this.#overwrite(key, 'expire', '', NOT_KEPT, AGAIN, backplane)
   }
 
-  /** Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. */
+  /** Invalidates all entries with one of the tags that were loaded, or began to be loaded, before now. */
   invalidateTags(tags: readonly AnnouncedTag[], backplane: Announced): Promise<void> {
     return this.#tags.invalidate(tags, backplane)
   }
 
-  /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
+  /** Ends the ttl of the same entries, at once or each at its own moment within `over` ms. */
   expireTags(tags: readonly AnnouncedTag[], over: number, backplane: Announced): Promise<void> {
     return this.#tags.expire(tags, over, backplane)
   }
 
   /**
-   * Deletes all keys of the prefix, or only those of the namespace of that path, then tells every process. Refills that run lose their lease. What one of them has
-   * stored during the first pass, before its lease was met, goes with the second.
+   * Deletes all keys of the prefix, or only those of the namespace of that path. Then tells every process. Running refills
+   * lose their lease. The second pass deletes what one of them stored during the first, before its lease was reached.
    */
   async removeAll(path: string, backplane: Broadcast): Promise<void> {
     for (let pass = 0; pass < 2; pass++) {

@@ -9,22 +9,22 @@ import { ReadBatches } from './read-batch.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { toLocalEntry } from './to-local-entry.ts'
 
-/** Someone who asks for an entry; what its methods return is the answer. */
+/** A request for an entry. The results of its methods are the answer. */
 export interface PlainRead<V> {
   readonly valueKey: string
   readonly codec: Codec<V>
-  /** Whether the value is to be kept, and so its instants are needed. */
+  /** Whether the value is kept, so that its times are needed. */
   readonly wantsEntry: boolean
   onEntry(entry: ReadEntry<V>): V | Promise<V>
-  /** Where no entry is wanted. */
+  /** Called if no entry is wanted. */
   onValue(value: V): V
-  /** It is not fresh, or cannot be used without a further question. */
+  /** The entry is not fresh, or cannot be used without another question. */
   onNothing(): Promise<V>
 }
 
 /**
- * A plain read costs a hit less than a claim does, and a miss a second round trip: so it is worth trying where hits are
- * the rule. The share of hits is a moving average over about so many reads.
+ * For a hit, a plain read is cheaper than a claim. For a miss, it costs a second round trip. So it is worth trying only if
+ * this share of reads hit. The share is a moving average over about this many reads.
  */
 const HITS_ARE_THE_RULE = 0.9
 const OUTCOMES_REMEMBERED = 32
@@ -37,9 +37,9 @@ export class PlainReads {
   readonly #report: (error: unknown) => void
   readonly #texts: ReadBatches<PlainRead<unknown>, string>
   readonly #bytes: ReadBatches<PlainRead<unknown>, Buffer>
-  /** Share of hits among the last reads, the latest counting most. */
+  /** Share of hits among the last reads. The latest count most. */
   #hitShare = 0
-  /** Whether values have been text so far; bytes that are no text would be damaged by being read as such. */
+  /** Whether values have been text so far. Other bytes would be damaged if they were read as text. */
   #isText = true
 
   constructor(
@@ -68,8 +68,8 @@ export class PlainReads {
   }
 
   /**
-   * Whether reads have found fresh values so often of late that they are worth trying before a claim. Never where they
-   * would be answered by replicas, which may still have what was replaced.
+   * Whether reads have found fresh values so often lately that they are worth trying before a claim. Never if replicas would
+   * answer them, because a replica may still have a replaced value.
    */
   get areWorthwhile(): boolean {
     return (
@@ -83,13 +83,13 @@ export class PlainReads {
     this.#hitShare += ((isHit ? 1 : 0) - this.#hitShare) / OUTCOMES_REMEMBERED
   }
 
-  /** Resolves with the answer that `read` makes of what is found, in the async context of whoever asks. */
+  /** Resolves with the answer that `read` makes from what is found, in the async context of the caller. */
   answer<V>(read: PlainRead<V>): Promise<V> {
     const batches = this.#isText && read.codec === (defaultCodec as Codec<V>) ? this.#texts : this.#bytes
     return batches.add(read as PlainRead<unknown>) as Promise<V>
   }
 
-  /** Whoever waits gets nothing. */
+  /** All waiting reads find nothing. */
   close(error: ClosedError): void {
     this.#texts.failAll(error)
     this.#bytes.failAll(error)
@@ -98,7 +98,7 @@ export class PlainReads {
   #onText(read: PlainRead<unknown>, text: string | null): unknown {
     if (text === null || !this.#isFreshValue(text)) return this.#miss(read)
     if (!isText(text.charAt(HEADER_LENGTH))) {
-      this.#isText = false // from now on bytes are asked for; this one is left to a claim
+      this.#isText = false // from now on read bytes; this one is left to a claim
       return this.#miss(read)
     }
     let value: unknown

@@ -4,30 +4,30 @@ import type { Connection } from '../redis/connection.ts'
 import { asList } from '../redis/reply.ts'
 import type { Guard } from '../redis/breaker.ts'
 
-/** Makes each reader's answer of what was found. What these throw is the answer, too. */
+/** Makes each reader's answer from what was found. What these functions throw is also an answer. */
 export interface ReadOutcome<R, T> {
   onFound(request: R, found: T | null): unknown
   onFailure(request: R, error: unknown): unknown
 }
 
-/** Keys in one MGET; more would keep Redis from serving others for too long. */
+/** Keys in one MGET. More would keep Redis busy for too long. */
 const LARGEST_BATCH = 1000
-/** Bytes that one MGET may bring, judged by what came before: the whole of it has to arrive within one deadline. */
+/** Most bytes of one MGET, estimated from earlier replies: all of it has to arrive within one deadline. */
 const LARGEST_REPLY = 4 * 1024 * 1024
 
 /**
- * Sends the reads of one tick together, as one MGET. Text costs a fraction of what bytes do: a Buffer is several objects,
- * one outside the heap.
+ * Sends the reads of one tick together, as one MGET. Text costs a fraction of what bytes cost: a Buffer is several objects,
+ * one of them outside the heap.
  */
 export class ReadBatches<R extends { readonly valueKey: string }, T extends string | Buffer> {
   readonly #connection: Connection
   readonly #as: 'text' | 'bytes'
   readonly #guard: Guard
   readonly #outcome: ReadOutcome<R, T>
-  /** The one that reads of this tick join. */
+  /** The batch that reads of this tick join. */
   #gathering: ReadBatch<R, T> | undefined
   readonly #underWay = new Set<ReadBatch<R, T>>()
-  /** Of what was found of late, a moving average. */
+  /** Moving average of the length of recent values. */
   #usualLength = 0
 
   constructor(
@@ -42,7 +42,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     this.#outcome = outcome
   }
 
-  /** Resolves with what the outcome makes of the reply, in the async context of whoever asks. */
+  /** Resolves with what the outcome makes from the reply, in the async context of the caller. */
   add(request: R): Promise<unknown> {
     const batch = this.#gathering ?? this.#begin()
     const answer = batch.add(request)
@@ -50,7 +50,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     return answer
   }
 
-  /** Whoever waits is told of `error`. */
+  /** All waiting reads fail with `error`. */
   failAll(error: Error): void {
     for (const batch of this.#underWay) batch.fail(error)
   }
@@ -59,7 +59,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     const batch = new ReadBatch<R, T>(this.#largest, this.#outcome)
     this.#gathering = batch
     this.#underWay.add(batch)
-    // Sent after this turn's promises, so that calls which those make are of the same tick.
+    // Sent after this turn's promises, so that the calls that they make count as the same tick.
     atEndOfTurn(() => {
       if (this.#gathering === batch) this.#gathering = undefined
       void this.#send(batch)
@@ -68,7 +68,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
   }
 
   get #largest(): number {
-    // Where the keys of one command must share a slot: hardly two entries do.
+    // If all keys of a command must share a slot, one key each: hardly any two entries share one.
     if (this.#connection.splitsKeys) return 1
     return Math.min(LARGEST_BATCH, Math.max(1, Math.floor(LARGEST_REPLY / this.#usualLength)))
   }
@@ -85,7 +85,7 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
     }
   }
 
-  /** One of each batch stands for all. */
+  /** One value of each batch stands for all. */
   #noteLength(found: (T | null)[]): void {
     this.#usualLength += ((found[0]?.length ?? 0) - this.#usualLength) / 4
   }
@@ -110,9 +110,8 @@ export class ReadBatches<R extends { readonly valueKey: string }, T extends stri
 }
 
 /**
- * The readers of one MGET wait for one promise, which costs each of them less than a promise of its own with its two
- * functions would: reactions of a promise run in the order in which they were attached, so each takes its own from the
- * front.
+ * The readers of one MGET wait for one promise. That costs each of them less than a promise of its own with its two
+ * functions. Reactions of a promise run in the order in which they were attached, so each takes the next result.
  */
 class ReadBatch<R extends { readonly valueKey: string }, T> {
   readonly #requests: R[] = []
@@ -120,7 +119,7 @@ class ReadBatch<R extends { readonly valueKey: string }, T> {
   readonly #outcome: ReadOutcome<R, T>
   readonly #reply: Promise<(T | null)[]>
   #delivered = 0
-  /** Both set by the constructor; the first call counts. */
+  /** Both are set by the constructor. Only the first call counts. */
   settle!: (found: (T | null)[]) => void
   fail!: (error: unknown) => void
 

@@ -19,16 +19,16 @@ import type { SlotLine } from './slot-line.ts'
 import { Tags } from './tags.ts'
 import { toLocalEntry } from './to-local-entry.ts'
 
-/** What Redis answers to a caller that has no fresh value. */
+/** Redis's answer to a caller that has no fresh value. */
 export type Claim<V> =
   | { readonly state: 'fresh'; readonly entry: ReadEntry<V>; readonly payload: Uint8Array }
-  /** A marker: results of this key are not shareable for now; load alone, without a lock. */
+  /** A marker: results of this key are not shareable for now. Load alone, without a lock. */
   | { readonly state: 'pass' }
-  /** A marker: results of this key cannot be sent for now; load in this process, without a lock. */
+  /** A marker: results of this key cannot be sent for now. Load in this process, without a lock. */
   | { readonly state: 'local' }
-  /** A load has failed a short while ago, which is remembered until a local instant. */
+  /** A load failed a short while ago. That is remembered until a local time. */
   | RememberedFailure
-  /** Redis failed; which was reported. */
+  /** Redis failed, which was reported. */
   | { readonly state: 'unavailable' }
   | Leased<V>
   | Busy<V>
@@ -37,7 +37,7 @@ export interface RememberedFailure {
   readonly state: 'failed'
   readonly failure: RemoteFailure
   readonly until: number
-  /** Those of the load, in readable form. */
+  /** The tags of the load, in readable form. */
   readonly tags: readonly string[]
 }
 
@@ -46,7 +46,7 @@ export interface Leased<V> {
   readonly stale: ReadEntry<V> | undefined
   /** The encoded value of `stale`. */
   readonly payload: Uint8Array | undefined
-  /** One for each Redis in which the lease is held. */
+  /** One for each Redis that has the lease. */
   readonly possessions: readonly Possession[]
 }
 
@@ -54,38 +54,38 @@ export interface Busy<V> {
   readonly state: 'busy'
   readonly stale: ReadEntry<V> | undefined
   readonly leaseEndsIn: number
-  /** The token of that lease: only what is told of it is an answer. */
+  /** The token of that lease: only notices about it are an answer. */
   readonly holder: string
-  /** Local instant at which the claim was sent: nothing that was told since then may be missed. */
+  /** Local time at which the claim was sent: no notice since then may be missed. */
   readonly sentAt: number
-  /** Whether this process will be told of the result. */
+  /** Whether this process will get the result. */
   readonly registered: boolean
 }
 
-/** What is asked for with a claim. */
+/** What a claim asks for. */
 export interface ClaimTerms {
-  /** What is fresh no longer than this local instant counts as stale. */
+  /** An entry that is fresh no longer than until this local time counts as stale. */
   readonly freshBeyond?: number | undefined
-  /** Takes the lease from whoever has it; those who wait for him look again. */
+  /** Takes the lease from its holder. Processes that wait for that holder look again. */
   readonly takesOver?: boolean | undefined
-  /** A slot to load in with the lease, under the same token. */
+  /** Also asks for a slot to load in, under the same token as the lease. */
   readonly wantsSlot?: boolean
 }
 
-/** Whoever claims. */
+/** One that claims. */
 export interface Claiming<V> {
   /** Must not throw. */
   claimed(claim: Claim<V> | Promise<Claim<V>>): void
 }
 
-/** What the store does about a claim. */
+/** What the store does for a claim. */
 interface Answering {
   sent(key: string, freshBeyond: number | undefined): Pick<SentClaim, 'keys' | 'freshBeyond'>
   understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>>
   unavailable<V>(asked: Asked<V>, error: unknown): Claim<V>
 }
 
-/** A claim under way, and what is known of it when its reply comes. */
+/** A claim under way, with what its reply will need. */
 class Asked<V> implements ClaimRequest {
   readonly #answering: Answering
   readonly #makeToken: () => string
@@ -94,7 +94,7 @@ class Asked<V> implements ClaimRequest {
   readonly key: string
   readonly lockTtl: number
   readonly codec: Codec<V>
-  /** These are set when it leaves. */
+  /** Set, like the next field, when the claim leaves. */
   token = ''
   sentAt = 0
 
@@ -135,7 +135,7 @@ class Asked<V> implements ClaimRequest {
   }
 }
 
-/** The entries in one Redis, L2, and the protocol by which one process of all refills them. */
+/** The entries in one Redis, L2, and the protocol by which only one process refills an entry. */
 export class RedisStore {
   readonly #connection: Connection
   readonly #inboxes: Inboxes
@@ -149,7 +149,7 @@ export class RedisStore {
   readonly #tags: Tags
   /** How refills end. */
   readonly endings: Endings
-  /** What changes entries from outside a refill. */
+  /** Changes of entries from outside a refill. */
   readonly overwrites: Overwrites
 
   constructor(
@@ -157,10 +157,10 @@ export class RedisStore {
     inboxes: Inboxes,
     clock: Clock,
     prefix: string,
-    /** Told of damage that costs nobody an answer. */
+    /** Gets failures after which every caller still gets its answer. */
     report: (error: unknown) => void,
     breaker: Breaker,
-    /** Where loads are limited. */
+    /** Set if loads are limited. */
     slots?: SlotLine,
   ) {
     const guard: Guard = (operation) => breaker.run(operation)
@@ -181,7 +181,7 @@ export class RedisStore {
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }
 
-  /** As the method of that name of `Tags`. */
+  /** See `Tags.areChangedSince`. */
   areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean> {
     return this.#tags.areChangedSince(forms, since)
   }
@@ -191,7 +191,7 @@ export class RedisStore {
   }
 
   /**
-   * One round trip: reads the entry and, unless it is fresh, takes the lease under a token of `makeToken` or registers as a
+   * One round trip: reads the entry. Unless it is fresh, takes the lease with a token of `makeToken` or registers as a
    * waiter. Never rejects.
    */
   claim<V>(
@@ -204,7 +204,7 @@ export class RedisStore {
     return new Promise((claimed) => this.claimFor({ claimed }, key, makeToken, lockTtl, codec, terms))
   }
 
-  /** The same for one of thousands: what comes of it is handed over without a promise, where one can do without. */
+  /** The same for one of thousands: hands over the outcome without a promise, if possible. */
   claimFor<V>(
     claiming: Claiming<V>,
     key: string,
@@ -225,12 +225,12 @@ export class RedisStore {
     unavailable: (asked, error) => this.#unavailable(asked, error),
   }
 
-  /** As the script takes it; Infinity says that everything counts as stale. */
+  /** The form that the script reads. Infinity: everything counts as stale. */
   #freshBeyond(local: number): number {
     return local === Infinity ? LAST_INSTANT : Math.round(this.#redisClock.fromLocal(local) + CLOCK_TOLERANCE)
   }
 
-  /** What a reply to a claim says; a promise where more has to be asked. */
+  /** The claim that a reply makes. A promise if more has to be asked. */
   #understand<V>(asked: Asked<V>, reply: ClaimReply): Claim<V> | Promise<Claim<V>> {
     this.#redisClock.note(reply.now / 1000, asked.sentAt)
     if (!asked.terms.takesOver) this.#reads.noteOutcome(reply.state === 'fresh')
@@ -245,7 +245,7 @@ export class RedisStore {
     )
   }
 
-  /** What is fresh by its header may have been ended by its tags, of which the script has not known. */
+  /** Tags, which the script could not check, may have ended an entry that is fresh by its header. */
   #concludeTagged<V>(
     asked: Asked<V>,
     reply: ClaimReply,
@@ -281,7 +281,7 @@ export class RedisStore {
     if (found === 'failed') return this.#remembered(envelope as Envelope)
     if (found !== undefined && envelope !== undefined)
       return { state: 'fresh', entry: found, payload: envelope.payload }
-    // Fresh by its header, but of no use: out of the way with it, so that the next claim gets the lease.
+    // Fresh by its header, but useless: delete it, so that the next claim gets the lease.
     return this.#connection.run(deleteIfSame, [this.valueKey(key)], [reply.bytes as Buffer]).then(
       () => this.claim(key, () => token, asked.lockTtl, asked.codec, { ...asked.terms, freshBeyond: undefined }),
       (error: unknown) => this.#unavailable(asked, error),
@@ -299,8 +299,8 @@ export class RedisStore {
   }
 
   /**
-   * A claim that failed here may yet take the lease over there. On the same connection the release comes after it; a
-   * Cluster's client may send it to a new master last, so it is released once more when its late reply comes.
+   * A claim that failed here may still take the lease in Redis. On the same connection, the release comes after it. But a
+   * Cluster's client may send the claim last, to a new master, so it is released once more when its late reply comes.
    */
   #unavailable<V>({ key, token, terms }: Asked<V>, error: unknown): Claim<V> {
     if (terms.wantsSlot) this.#slots?.unanswered(token, error)
@@ -321,12 +321,12 @@ export class RedisStore {
     return valueKey(this.#prefix, key)
   }
 
-  /** A plain read: the entry if it is fresh and can be used without a further question. */
+  /** A plain read: the entry, if it is fresh and can be used without another question. */
   look<V>(read: PlainRead<V>): Promise<V> {
     return this.#reads.answer(read)
   }
 
-  /** Who looks finds nothing any more. */
+  /** Makes all plain reads under way find nothing. */
   endLooks(error: ClosedError): void {
     this.#reads.close(error)
   }
@@ -343,9 +343,9 @@ export class RedisStore {
   }
 
   /**
-   * Calls `onNotice` with what the refill under the lease of `claim` ends in, and `onReset` when that may have been missed,
-   * until the returned function is called.
-   * What comes late of an earlier refill is none of it: by then its value may have been invalidated.
+   * Calls `onNotice` with the outcome of the refill under the lease of `claim`, and `onReset` when that may have been missed,
+   * until the returned function is called. Late notices of an earlier refill do not count: its value may have been
+   * invalidated by then.
    */
   listen<V>(
     key: string,
@@ -380,7 +380,7 @@ export class RedisStore {
     const { payload } = envelope
     try {
       const tags = envelope.tags.map(([tag]) => tag)
-      const again = (): V => codec.decode(new Uint8Array(payload)) // a decoder may hand out a view on what it is given
+      const again = (): V => codec.decode(new Uint8Array(payload)) // a decoder may return a view of its input
       const decoded = { value: codec.decode(payload), bytes: payload.byteLength, again }
       return toLocalEntry(decoded, envelope, tags, this.#redisClock)
     } catch (error) {
@@ -390,9 +390,9 @@ export class RedisStore {
   }
 }
 
-/** ms by which two measurements of the clock may differ without a value being newer for it. */
+/** ms by which two measurements of the clock may differ although the value is the same. */
 const CLOCK_TOLERANCE = 5
-/** Of the instants that a header can hold, in ms. */
+/** The last time that a header can hold, in ms. */
 const LAST_INSTANT = 9_999_999_999_999
 const PASSED = { state: 'pass' } as const
 const IN_PROCESS = { state: 'local' } as const

@@ -13,30 +13,30 @@ import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { LARGEST_IN_MESSAGE } from './storing.ts'
 
-/** The end of one refill, while that may still be ended. */
+/** The end of one refill, if its lease still allows it. */
 export interface RefillEnd {
   readonly keys: EntryKeys
-  /** The queue of those who wait for the lease as for a lock. */
+  /** The queue of waiters that wait for the lease as for a lock. */
   readonly queue: string
   readonly token: string
-  /** Whether the lease has run out by our clock: it is still good while nobody has taken it. */
+  /** Whether the lease has run out by our clock. It still counts as long as nobody has taken it. */
   readonly hasRunOut: boolean
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
-  /** Whether the script is to see to tags of the value. */
+  /** Whether the value has tags, which the script must check. */
   readonly isTagged: boolean
 }
 
-/** One that stores bytes, or nothing. */
+/** An end that stores bytes, or nothing. */
 export interface Settlement extends RefillEnd {
   readonly bytes: Buffer | ''
-  /** What waiters are sent; '' for the bytes. */
+  /** What waiters get; '' for the bytes. */
   readonly notice: Buffer | string
-  /** What every process is told once it is stored. */
+  /** What every process is told once the bytes are stored. */
   readonly change: Broadcast | undefined
 }
 
-/** One that gives what is stored a new life. */
+/** An end that gives the stored value a new life. */
 export interface Renewal extends RefillEnd {
   /** ms until the stored bytes expire, 0 to leave them as they are. */
   readonly storeFor: number
@@ -44,7 +44,7 @@ export interface Renewal extends RefillEnd {
   readonly head: Buffer
 }
 
-/** What came of it; `refused` also where a tag forbade it, `absent` where nothing is stored that could be renewed. */
+/** The outcome. `refused`: also if a tag forbade it. `absent`: nothing is stored that could be renewed. */
 export type EndOutcome = 'done' | 'refused' | 'absent'
 
 interface Pending<E> {
@@ -55,7 +55,7 @@ interface Pending<E> {
 
 type Args = (string | number | Buffer)[]
 
-/** How ends of one kind travel: the script, what all of a batch have in common, and what each adds. */
+/** How ends of one kind are sent: the script, the common arguments of a batch, and those of each end. */
 export interface EndFormat<E extends RefillEnd> {
   readonly script: Script
   common(connection: Connection, deadline: number | ''): Args
@@ -63,7 +63,7 @@ export interface EndFormat<E extends RefillEnd> {
   sizeOf(end: E): number
 }
 
-/** Each argument costs the client more than its bytes: the usual end has two. */
+/** Each argument costs the client more than its bytes, so the usual end has two. */
 export const SETTLING: EndFormat<Settlement> = {
   script: settle,
   common: (connection, deadline) => [deadline, Buffer.byteLength(connection.client.keyPrefix)],
@@ -88,7 +88,7 @@ export const RENEWING: EndFormat<Renewal> = {
   sizeOf: ({ head }) => head.length,
 }
 
-/** Ends of refills in one call of the script, and bytes; more would keep Redis from serving others for too long. */
+/** Ends of refills in one call of the script, and bytes. More would keep Redis busy for too long. */
 const LARGEST_BATCH = 200
 const LARGEST_BYTES = 1024 * 1024
 
@@ -96,7 +96,7 @@ const DONE = 1
 const TOO_LATE = 3
 const ABSENT = 4
 
-/** Ends refills in one way; those of one tick travel together. */
+/** Ends refills of one kind. Those of one tick travel together. */
 export class EndBatches<E extends RefillEnd> {
   readonly #format: EndFormat<E>
   readonly #connection: Connection
@@ -105,7 +105,7 @@ export class EndBatches<E extends RefillEnd> {
   readonly #watch: (outcome: Promise<unknown>) => void
   readonly #batches: Batches<Pending<E>>
 
-  /** `tagKeys`: what the keys of tags begin with, '' where scripts leave them alone; `watch` is handed what comes of commands. */
+  /** `tagKeys`: how the keys of tags begin, '' if scripts do not check tags. `watch` gets the outcome of each command. */
   constructor(
     format: EndFormat<E>,
     connection: Connection,
@@ -134,11 +134,11 @@ export class EndBatches<E extends RefillEnd> {
     const { label, commandTimeout, splitsKeys } = this.#connection
     try {
       const late = await this.#try(batch)
-      // Our idea of Redis's clock was wrong: a suspended host has it. It is right now.
+      // Our idea of Redis's clock may be wrong, for example after the host was suspended. The first answer corrected it.
       const tooLate = late.length === 0 ? late : await this.#try(late)
       for (const each of tooLate) each.reject(new RedisTimeoutError(label, commandTimeout))
     } catch (error) {
-      // A Redis that turns out to be sharded: from now on each is sent for itself. Its tags are seen to in another way, then.
+      // The Redis turns out to be sharded: from now on each end is sent alone, and its tags are checked in another way.
       const mayRepeat = isCrossSlot(error) && !splitsKeys
       for (const each of batch) {
         if (mayRepeat && !each.end.isTagged) this.#batches.add(each)
@@ -147,7 +147,7 @@ export class EndBatches<E extends RefillEnd> {
     }
   }
 
-  /** Answers with those for which it was too late. */
+  /** Returns those for which it was too late. */
   async #try(batch: readonly Pending<E>[]): Promise<readonly Pending<E>[]> {
     const { script } = this.#format
     const keys: string[] = []

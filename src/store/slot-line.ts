@@ -13,41 +13,41 @@ import { inboxOf } from './holding.ts'
 import type { Broadcast } from './broadcast.ts'
 import type { Guard } from '../redis/breaker.ts'
 
-/** How a wait in line ends: the slot is ours; Redis does not answer; whoever has a slot lends it, because he waits for us. */
+/** How a wait in line ends: the slot is ours; Redis does not answer; or the holder of a slot waits for us and lends it. */
 export type Turn = 'held' | 'away' | 'lent'
 /** What a token has. */
 export type SlotState = 'held' | 'in-line'
 
-/** Slots are extended when this share of their time is gone. */
+/** Slots are extended after this share of their time. */
 const KEEP_AFTER = 1 / 3
-/** Those in line look this many ms after a slot should have ended, plus up to JITTER more at random. */
+/** Waiters in line look this many ms after a slot should have ended, plus up to JITTER more at random. */
 const AFTER_END = 5
 const JITTER = 40
-/** How often those look who cannot be told, because the inbox is not open. */
+/** ms between looks while no messages can come, because the inbox is not open. */
 const POLL = 100
 /** Tokens in one call of the script. */
 const LARGEST_BATCH = 500
 
-/** As the scripts tell the state of a token. */
+/** The states of a token in replies of the scripts. */
 const HELD = 1
 const LINED_UP_ANEW = 2
 const NO_PLACE = 3
-/** Payload of a message: the slot of somebody who waits for this load. A slot that is handed on comes without any. */
+/** Payload of a message: a load that waits for this one lends its slot. A slot that is handed on comes without payload. */
 const LENT = 'lent'
 
-/** What is to be done with one token. */
+/** What to do with one token. */
 interface Order {
-  /** `look`: with none, only the slots whose time is over are taken back. */
+  /** `look`: without a token; only takes back slots whose time is over. */
   readonly what: 'end' | 'extend' | 'want' | 'look'
   readonly token: string
   resolve(state: number): void
   reject(error: unknown): void
 }
 
-/** One who waits in line. */
+/** A waiter in line. */
 class Place {
   readonly turned: Promise<Turn>
-  /** The first call counts. */
+  /** Only the first call counts. */
   turn!: (how: Turn) => void
   stopListening: () => void = () => {}
 
@@ -56,16 +56,16 @@ class Place {
   }
 }
 
-/** How the slots stand in Redis, as it last said. */
+/** The state of the slots in Redis, by its last reply. */
 export interface SlotFigures {
-  /** Slots that are held, and tokens in line, of all processes. */
+  /** Slots held and tokens in line, of all processes. */
   readonly held: number
   readonly inLine: number
 }
 
 /**
- * What this process has of the slots in one Redis: those it holds, which one command keeps alive however many they are, and
- * its places in line. A slot is handed on by a message; a timer looks when a slot may have ended without one.
+ * What this process has of the slots in one Redis: the slots it holds, which one command keeps alive however many they are,
+ * and its places in line. A message hands a slot on. A timer looks when a slot may have ended without a message.
  */
 export class SlotLine {
   readonly keys: SlotKeys
@@ -79,28 +79,28 @@ export class SlotLine {
   readonly #guard: Guard
   readonly #report: (error: unknown) => void
   readonly #orders: Batches<Order>
-  /** Tokens that somebody wants a slot for, or has one: what Redis says of any other is ended at once. */
+  /** Tokens that want or have a slot. A slot or place of any other token is ended at once. */
   readonly #wanted = new Set<string>()
-  /** Those of them that came with a lease, and that nobody has taken up yet. */
+  /** Those of them that came with a lease, and that no load has taken up yet. */
   readonly #unclaimed = new Set<string>()
   readonly #held = new Set<string>()
-  /** By token, in the order of arrival. */
+  /** Token → its place, in the order of arrival. */
   readonly #places = new Map<string, Place>()
   readonly #stopWatching: () => void
-  /** What was given back and is not acknowledged. */
+  /** What was given back and is not acknowledged yet. */
   readonly #ending = new Set<Promise<unknown>>()
-  /** Local instant at which all that is held was extended, or the first of it was taken. */
+  /** Local time at which all held slots were extended, or the first one was taken. */
   #keptAt = 0
-  /** Waits in this process for loads of others, which may stand in line. */
+  /** Number of waits in this process for loads of others, which may stand in line. */
   #watching = 0
-  /** Local instant at which those in line, and those who watch, are to look. */
+  /** Local time at which waiters in line and watchers look. */
   #lookAt = Infinity
   #timer: Timer | undefined
-  /** For when it is set; Infinity when it is not. */
+  /** When the timer fires. Infinity if it is not set. */
   #timerAt = Infinity
   figures: SlotFigures = { held: 0, inLine: 0 }
 
-  /** `maxLoads`: slots that may be held at once, by all processes; `lost`: how it is told that a process is gone. */
+  /** `maxLoads`: slots that all processes may hold at once. `lost`: the message that a process is gone. */
   constructor(
     { connection, inbox, clock, random }: { connection: Connection; inbox: Inbox; clock: Clock; random: Random },
     { prefix, maxLoads, lockTtl }: { prefix: string; maxLoads: number; lockTtl: number },
@@ -128,7 +128,7 @@ export class SlotLine {
     return [this.#max, countsSubscribers(this.#connection), this.#connection.channel(channel), message]
   }
 
-  /** What a claim has got for the token, which is somebody's from now on; `undefined`: nothing. */
+  /** Takes up what a claim has got for the token. `undefined`: nothing. */
   takeUp(token: string): SlotState | undefined {
     this.#unclaimed.delete(token)
     return this.#stateOf(token)
@@ -139,14 +139,14 @@ export class SlotLine {
     return this.#places.has(token) ? 'in-line' : undefined
   }
 
-  /** A claim that was sent at `sentAt` has asked for a slot under that token, and this is the answer. */
+  /** Notes the answer to a claim, sent at `sentAt`, that asked for a slot under that token. */
   noteClaimed(token: string, state: number, sentAt: number): void {
     this.#wanted.add(token)
     this.#unclaimed.add(token)
     this.#note(token, state, sentAt)
   }
 
-  /** The lease has ended that the token was claimed with: what nobody has taken up goes to others. */
+  /** The lease of the token has ended: if no load has taken up its slot, the slot goes to others. */
   drop(token: string): void {
     if (this.#unclaimed.has(token)) this.leave(token)
   }
@@ -155,7 +155,7 @@ export class SlotLine {
     if (!this.#wanted.has(token)) this.#end(token)
     else if (state === HELD) this.#hold(token)
     else this.#lineUp(token, sentAt)
-    // It could not wait then, as nobody could have told it.
+    // It could not stand in line then, because no message could have reached it.
     if (state === NO_PLACE && this.#inbox.ready) this.#want(token).catch(() => {}) // the timer looks, too
   }
 
@@ -172,14 +172,14 @@ export class SlotLine {
     this.#schedule()
   }
 
-  /** A load of another process is waited for: whether that process is gone shows in the slots. Until the returned function is called. */
+  /** Watches the slots, which show if another process is gone that has to load. Ends when the returned function is called. */
   watch(): () => void {
     this.#watching++
     this.#schedule()
     return () => void this.#watching--
   }
 
-  /** Asks for a slot; resolves with what the token has then, `away` where Redis does not answer. */
+  /** Asks for a slot. Resolves with what the token then has, or with `away` if Redis does not answer. */
   async take(token: string): Promise<SlotState | 'away'> {
     if (!this.#inbox.ready) this.#inbox.open().catch(() => {})
     this.#wanted.add(token)
@@ -192,7 +192,7 @@ export class SlotLine {
     }
   }
 
-  /** Resolves when the turn of a token in line has come. */
+  /** Resolves when the wait of a token in line ends. */
   turnOf(token: string): Promise<Turn> {
     return this.#places.get(token)?.turned ?? Promise.resolve('held')
   }
@@ -213,7 +213,7 @@ export class SlotLine {
     if (topic.startsWith(SLOT_TOPIC) && payload.length === 0 && !this.#wanted.has(token)) this.#end(token)
   }
 
-  /** What asked for a slot and failed here may yet be carried out there: on the same connection the end comes after it. */
+  /** A request that failed here may still be carried out in Redis. On the same connection, the end comes after it. */
   unanswered(token: string, error: unknown): void {
     this.#wanted.delete(token)
     if (error instanceof BreakerOpenError) return
@@ -225,7 +225,7 @@ export class SlotLine {
     )
   }
 
-  /** Tells the holder of a lease that somebody who has a slot waits for that load: it need not wait in line. */
+  /** Tells the holder of a lease that a load with a slot waits for it, so it need not wait in line. */
   lend(token: string): void {
     const inbox = inboxOf(token)
     if (inbox === undefined) return
@@ -242,7 +242,7 @@ export class SlotLine {
     })
   }
 
-  /** Resolves when what was given back is back. */
+  /** Resolves when everything is given back. */
   async close(): Promise<void> {
     this.#stopWatching()
     for (const token of this.#wanted) this.leave(token)
@@ -259,7 +259,7 @@ export class SlotLine {
     place?.turn('held')
   }
 
-  /** `since`: a message that has come since then may have overtaken the reply that says to wait. */
+  /** `since`: a message that came after that may have overtaken the reply that says to wait. */
   #lineUp(token: string, since: number): void {
     if (this.#places.has(token) || this.#held.has(token)) return
     const place = new Place()
@@ -294,7 +294,7 @@ export class SlotLine {
   async #send(batch: readonly Order[]): Promise<void> {
     const tokens = (what: Order['what']): string[] => batch.flatMap((order) => (order.what === what ? order.token : []))
     const [ending, wanting] = [tokens('end'), tokens('want')]
-    const extending = tokens('extend').filter((token) => this.#held.has(token)) // not what has ended meanwhile
+    const extending = tokens('extend').filter((token) => this.#held.has(token)) // others have ended meanwhile
     const head = [...this.rules, this.#ttl, this.#inbox.ready ? '1' : '', ending.length, extending.length]
     const { held, line } = this.keys
     const sentAt = this.#clock.now()
@@ -314,13 +314,13 @@ export class SlotLine {
     }
   }
 
-  /** Those in line look: the first for all, as long as they can be told. */
+  /** Waiters in line look: as long as messages can come, only the first, for all of them. */
   async #look(): Promise<void> {
     const first = [...this.#places.keys()].slice(0, this.#inbox.ready ? 1 : this.#max)
     try {
       const states = await Promise.all(first.map((token) => this.#want(token)))
       if (!this.#inbox.ready) return
-      // Nobody was told of a slot, or the line is not the one that we joined: others may have missed the same.
+      // A slot came without a message, or the line is not the one that we joined: others may have missed the same.
       if (states[0] === HELD) await this.#look()
       else if (states[0] === LINED_UP_ANEW) this.#lookForAll()
     } catch (error) {
@@ -349,7 +349,7 @@ export class SlotLine {
     return this.#held.size === 0 ? Infinity : this.#keptAt + this.#ttl * KEEP_AFTER
   }
 
-  /** A timer that is set too early is left alone: it finds nothing to do and goes on. */
+  /** Leaves a timer that is set too early: it finds nothing to do and goes on. */
   #schedule(): void {
     const looks = this.#places.size > 0 || this.#watching > 0
     const at = Math.min(this.#extendAt, looks ? this.#lookAt : Infinity)

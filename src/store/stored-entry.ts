@@ -1,27 +1,27 @@
 import { original } from '../redis/entry-keys.ts'
 import type { Envelope, Kind } from './envelope.ts'
 
-/** An entry as it is kept, for people to look at. */
+/** A stored entry, for people to look at. */
 export interface StoredEntry {
   /**
-   * As a reader would find it now; `unshareable`: a mark by which callers load for themselves; `failed`: a failure that is
-   * remembered.
+   * How a reader would find it now. `unshareable`: a mark that makes callers load for themselves. `failed`: a remembered
+   * failure.
    */
   readonly state: 'fresh' | 'stale' | 'unshareable' | 'failed'
-  /** ms that are left of `ttl`. */
+  /** ms left of `ttl`. */
   readonly ttl: number
-  /** ms that are left of the window after it, all of it while the entry is fresh. */
+  /** ms left of the window after `ttl`: all of it while the entry is fresh. */
   readonly staleWhileRevalidate: number
-  /** ms that are left of the window after `ttl` in which it replaces a failed load. */
+  /** ms left of the window after `ttl` in which it replaces a failed load. */
   readonly staleIfError: number
-  /** Size of what is kept; of an entry in memory that of its encoded value, where it has one. */
+  /** Size of what is kept. For an entry in memory, the size of its encoded value, if it has one. */
   readonly bytes: number | undefined
   readonly tags: readonly string[]
-  /** ms that its loader took; 0 for what was set. */
+  /** ms that its loader took. 0 if it was stored by `set`. */
   readonly loadTime: number
 }
 
-/** What is left of an entry at `now`, by the clock of its instants. */
+/** What is left of an entry at `now`, on the clock of its times. */
 export function timeLeft(
   { freshUntil, staleUntil, errorUntil }: Pick<Envelope, 'freshUntil' | 'staleUntil' | 'errorUntil'>,
   now: number,
@@ -34,7 +34,7 @@ export function timeLeft(
   }
 }
 
-/** Describes what stands in Redis at `now` on its clock. */
+/** Describes what Redis has at `now` on its clock. */
 export function describeEntry(envelope: Omit<Envelope, 'payload'>, bytes: number, now: number): StoredEntry {
   const left = timeLeft(envelope, now)
   return {

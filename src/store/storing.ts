@@ -1,4 +1,4 @@
-/** How a value is to be stored. Durations in ms from the moment at which it is stored. */
+/** How to store a value. Durations are in ms from the moment at which it is stored. */
 export interface Storing {
   readonly ttl: number
   readonly staleWhileRevalidate: number
@@ -14,12 +14,12 @@ export function storedFor({ ttl, staleWhileRevalidate, staleIfError }: Storing):
   return ttl + Math.max(staleWhileRevalidate, staleIfError)
 }
 
-/** As the scripts read it, which turn it into instants. */
+/** The form that the scripts read. They turn the durations into times. */
 export function lifeOf({ ttl, staleWhileRevalidate, staleIfError }: Storing): string {
   return `${ttl} ${staleWhileRevalidate} ${staleIfError}`
 }
 
-/** Values up to this many bytes travel inside the message that wakes waiters; larger ones are read by each process. */
+/** Values up to this many bytes travel inside the message that wakes waiters. Each process reads larger ones itself. */
 export const LARGEST_IN_MESSAGE: number = 64 * 1024
 
 /** Whether the bytes may travel inside a message. */

@@ -1,13 +1,13 @@
 import { spread } from '../redis/spread.ts'
 import type { Envelope } from './envelope.ts'
 
-/** What stands under the key of a tag, as `redis/scripts/touch-tag.ts` describes it. Instants in µs on the clock of its Redis. */
+/** The content of a tag's key, described in `redis/scripts/touch-tag.ts`. Times are in µs on the clock of its Redis. */
 interface TagRecord {
   readonly invalidatedAt: number
   readonly expiries: readonly { readonly at: number; readonly over: number }[]
 }
 
-/** Of a tag whose key is gone, or holds something else, nothing is known: its entries count as invalidated. */
+/** For a tag whose key is gone or holds something else. Nothing is known of it, so its entries count as invalidated. */
 const LOST: TagRecord = { invalidatedAt: Infinity, expiries: [] }
 
 function read(text: unknown): TagRecord {
@@ -19,20 +19,20 @@ function read(text: unknown): TagRecord {
   return { invalidatedAt, expiries }
 }
 
-/** The instant of the last invalidation or expiry of the tag, 0 for none. What stands there is `null` where nothing has needed it. */
+/** The time of the last invalidation or expiry of the tag, 0 for none. `text` is `null` if nothing has needed the tag. */
 export function lastChangeIn(text: unknown): number {
   if (text === null) return 0
   const { invalidatedAt, expiries } = read(text)
   return Math.max(invalidatedAt, ...expiries.map(({ at }) => at))
 }
 
-/** What tags have to say about. */
+/** The parts of an entry that tags affect. */
 type Tagged = Pick<Envelope, 'freshUntil' | 'staleUntil' | 'errorUntil' | 'tags'>
 
 /**
- * What its tags leave of an entry at `now`, in ms on Redis's clock: the entry itself, or one whose ttl they have ended, its
- * windows counted from there; `undefined` where a tag was invalidated since the entry's load began, or nothing of the
- * windows is left. `texts` stand under the keys of the tags, in their order; `form` is the key in readable form.
+ * What its tags leave of an entry at `now`, in ms on Redis's clock: the entry itself, or one whose ttl they have ended, with
+ * its windows counted from there. `undefined` if a tag was invalidated since the entry's load began, or if nothing of the
+ * windows is left. `texts`: the contents of the tags' keys, in order. `form`: the key in readable form.
  */
 export function leftBy<E extends Tagged>(
   texts: readonly unknown[],

@@ -11,23 +11,23 @@ import { announcingArgs, type Broadcast } from './broadcast.ts'
 import type { Envelope, StoredTag } from './envelope.ts'
 import { lastChangeIn, leftBy } from './tag-record.ts'
 
-/** ms for which a change of a tag is remembered at least: no load that runs then may take longer. */
+/** Least ms for which a change of a tag is remembered. No load that runs at the time may take longer. */
 const REMEMBERED_FOR = 60 * 60 * 1000
-/** Tags in one call of the script, and calls that are under way at once. */
+/** Tags in one call of the script, and calls under way at once. */
 const LARGEST_BATCH = 500
 const WINDOW = 20
-/** ms for which the key of a tag is needed at least, also where nothing is stored. */
+/** Least ms for which the key of a tag is needed, even if nothing is stored. */
 const LEAST_NEEDED = 1000
-/** How often the begin of a load is reckoned until it counts as older than a change of the tag. */
+/** How often the start of a load is estimated before the load counts as older than a change of the tag. */
 const MEASUREMENTS = 3
 
 /**
- * Tags in one Redis. Each has one key, with the instant of its last invalidation and those of its expiries since, that
- * lives as long as an entry with the tag may. An entry notes for each tag when its load began, and counts only while no
- * invalidation is later. What expired later is stale.
+ * Tags in one Redis. Each tag has one key, with the time of its last invalidation and the times of its expiries since. The
+ * key lives as long as any entry with the tag may. An entry notes for each tag when its load began. It counts only if no
+ * invalidation is later. If an expiry is later, it is stale.
  *
- * On a single Redis the scripts that read and store entries see to it. On a Cluster the key of a tag lies in another slot
- * than the entry, on a node with a clock of its own: there the begin of the load is reckoned back on that clock.
+ * On a single Redis, the scripts that read and store entries check this. On a Cluster, the key of a tag lies in another slot
+ * than the entry, on a node with its own clock. There the start of the load is estimated on that clock.
  */
 export class Tags {
   readonly #connection: Connection
@@ -40,24 +40,24 @@ export class Tags {
     this.#prefix = prefix
   }
 
-  /** Whether it is up to us to check. Becomes so where a Redis turns out to be sharded. */
+  /** Whether we must check tags ourselves. Becomes true if a Redis turns out to be sharded. */
   get areOurs(): boolean {
     return this.#connection.splitsKeys
   }
 
-  /** Argument of those scripts: what the keys of tags begin with, '' on a Cluster. */
+  /** Argument of those scripts: how the keys of tags begin, '' on a Cluster. */
   get scriptArgument(): string {
     if (this.areOurs) return ''
-    // Keys that a script makes up itself do not get the client's own prefix.
+    // Keys that a script builds itself do not get the client's own prefix.
     return this.#connection.client.keyPrefix + tagKeysBeginning(this.#prefix)
   }
 
-  /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock, where scripts see to the rest. */
+  /** The tags of a refill whose lease was granted at `grantedAt`, in µs on Redis's clock. Scripts do the rest. */
   of(forms: readonly string[], grantedAt: number): StoredTag[] {
     return forms.map((form) => [form, grantedAt])
   }
 
-  /** Prepares the tags' keys for an entry that is about to be stored for `ms` and is as new as can be. */
+  /** Prepares the tags' keys for an entry that is as new as possible and is about to be stored for `ms`. */
   async forNew(forms: readonly string[], ms: number): Promise<StoredTag[]> {
     return Promise.all(
       forms.map(async (form) => {
@@ -68,8 +68,8 @@ export class Tags {
   }
 
   /**
-   * The same for an entry whose load began at the local instant `startedAt`; resolves with `undefined` if one of the tags
-   * was invalidated or expired since.
+   * The same for an entry whose load began at local time `startedAt`. Resolves with `undefined` if one of the tags was
+   * invalidated or expired since.
    */
   async forLoaded(forms: readonly string[], startedAt: number, ms: number): Promise<StoredTag[] | undefined> {
     const tags = await Promise.all(
@@ -77,7 +77,7 @@ export class Tags {
         let startedOnItsClock = -Infinity
         for (let measurement = 0; measurement < MEASUREMENTS; measurement++) {
           const { changedAt, now } = await this.#need(form, ms)
-          // Each is too early by its reply's time under way, never too late: the latest is the best.
+          // Each estimate is too early by its reply's travel time, and never too late. So the latest is the best.
           startedOnItsClock = Math.max(startedOnItsClock, now - Math.ceil((this.#clock.now() - startedAt) * 1000))
           if (changedAt < startedOnItsClock) return [form, startedOnItsClock] as const
         }
@@ -88,8 +88,8 @@ export class Tags {
   }
 
   /**
-   * Whether one of the tags was invalidated or expired since the instant `since`, in µs on Redis's clock. On a Cluster, where
-   * each tag is on a node with a clock of its own, that is not known here.
+   * Whether one of the tags was invalidated or expired since `since`, in µs on Redis's clock. On a Cluster, each tag is on a
+   * node with its own clock, so that is not known here: returns false.
    */
   async areChangedSince(forms: readonly string[], since: number): Promise<boolean> {
     if (this.areOurs || forms.length === 0) return false
@@ -97,20 +97,20 @@ export class Tags {
     return texts.some((text) => lastChangeIn(text) >= since)
   }
 
-  /** As the function of that name, for the entry of `key`. */
+  /** See `leftByTags`, for the entry of `key`. */
   leftOf(envelope: Envelope, key: string, now: number): Promise<Envelope | undefined> {
     return leftByTags(envelope, readable(key), now, this.#prefix, (tagKey) => this.#connection.read(tagKey))
   }
 
   /**
-   * Makes all entries that have one of the tags, and were loaded or began to be loaded before now, count for nothing. Each
-   * tag has its own message.
+   * Invalidates all entries with one of the tags that were loaded, or began to be loaded, before now. Each tag has its own
+   * message.
    */
   invalidate(tags: readonly AnnouncedTag[], backplane: Announced): Promise<void> {
     return this.#change(invalidateTags, [REMEMBERED_FOR], backplane, tags)
   }
 
-  /** Ends the ttl of the same entries, at once or each at a moment of its own within `over` ms. */
+  /** Ends the ttl of the same entries, at once or each at its own moment within `over` ms. */
   expire(tags: readonly AnnouncedTag[], over: number, backplane: Announced): Promise<void> {
     return this.#change(expireTags, [REMEMBERED_FOR, over], backplane, tags)
   }
@@ -158,15 +158,15 @@ export class Tags {
 /** Where changes are announced. */
 export type Announced = Pick<Broadcast, 'channel' | 'counter'>
 
-/** A tag that is changed, and what every process is told of that. */
+/** A tag that is changed, and the message about that to every process. */
 export interface AnnouncedTag {
   readonly name: string
   readonly message: string
 }
 
 /**
- * What its tags leave of the entry whose key has that form, at `now` in ms on Redis's clock: `leftBy`, with the help of
- * `read`, which reads the keys of tags. On a Cluster they lie on other nodes than the entry.
+ * What its tags leave of the entry whose key has that form, at `now` in ms on Redis's clock. Like `leftBy`, but reads the
+ * keys of tags with `read`: on a Cluster they lie on other nodes than the entry.
  */
 export async function leftByTags<E extends Omit<Envelope, 'payload'>>(
   envelope: E,

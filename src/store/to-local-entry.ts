@@ -2,14 +2,14 @@ import type { ReadEntry } from './entry.ts'
 import type { Header } from './envelope.ts'
 import type { RedisClock } from './redis-clock.ts'
 
-/** A value as it was read, and how to decode it once more. */
+/** A value that was read, and how to decode it again. */
 export interface Decoded<V> {
   readonly value: V
   readonly bytes: number
   again(): V
 }
 
-/** What was stored as an entry of this process, its instants on our clock. */
+/** Turns a stored entry into one of this process, with times on our clock. */
 export function toLocalEntry<V>(
   { value, bytes, again }: Decoded<V>,
   header: Pick<Header, 'freshUntil' | 'staleUntil' | 'errorUntil' | 'loadTime'>,

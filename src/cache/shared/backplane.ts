@@ -4,9 +4,9 @@ import { fullKey, ownKey, pathOf } from '../../full-key.ts'
 import { type Broadcast, JOINED, NUMBER_AT, NUMBER_LENGTH } from '../../store/broadcast.ts'
 
 /**
- * What a process tells the others: an entry was set or invalidated, all that have a tag were, or all of a namespace were
- * cleared, which without a path is the whole cache; or an entry was expired, or all that have a tag were, each at a moment
- * of its own within `over` ms.
+ * What a process tells the others. `key`: an entry was set or invalidated. `tag`: all entries with that tag were. `all`: a
+ * namespace was cleared, or without a path the whole cache. `expired-key`: an entry was expired. `expired-tag`: all entries
+ * with that tag were, each at its own moment within `over` ms.
  */
 export type Change =
   | { readonly kind: 'key'; readonly key: string }
@@ -15,37 +15,37 @@ export type Change =
   | { readonly kind: 'expired-key'; readonly key: string }
   | { readonly kind: 'expired-tag'; readonly tag: string; readonly over: number }
 
-/** A letter says what was changed; a capital one, that it was changed in all instances of a migration. */
+/** A letter says what was changed. A capital letter says that it was changed in all instances of a migration. */
 const KEY = 'k'
-/** A key with a version: the length of that, `:`, the version, the key. The mark between them has no form in UTF-8. */
+/** A key with a version: the version's length, `:`, the version, the key. The mark between the two has no form in UTF-8. */
 const VERSIONED_KEY = 'v'
 const TAG = 't'
 const ALL = 'a'
 const LOST = 'l'
-/** Somebody who watches calls all processes. */
+/** A process that watches calls all processes. */
 const CALL = 'w'
-/** Followed by what names a key, its letter first. */
+/** Followed by the name of a key, its letter first. */
 const EXPIRED_KEY = 'e'
-/** Followed by the ms, `:` and what names the tag. */
+/** Followed by the ms, `:` and the name of the tag. */
 const EXPIRED_TAG = 'x'
 /** Stands between a namespace's path and a name in it. Paths have no control characters. */
 const PATH_END = '\0'
 
-/** A message begins with so many characters that name its sender, of processes of this release with its number among them. */
+/** A message begins with this many characters, which name its sender. In this release they include the message's number. */
 const HEAD_LENGTH = 22
-/** What the head of a message with a number begins with. Tokens, of which earlier releases make theirs, never do. */
+/** The head of a message with a number begins with this. Earlier releases use tokens as heads, which never do. */
 const NUMBERED = '.'
 const NO_NUMBER = '0'.repeat(NUMBER_LENGTH)
 
-/** What a message tells. */
+/** What a message says. */
 export interface Heard {
-  /** One more than that of the message before; `undefined` where the sender does not number them. */
+  /** One more than the number of the previous message. `undefined` if the sender does not number its messages. */
   readonly number: number | undefined
-  /** Nothing, where the message is our own or cannot be understood. */
+  /** Empty if the message is our own or cannot be understood. */
   readonly changes: readonly HeardChange[]
   /** The inbox of a process that is gone. */
   readonly lost: string | undefined
-  /** What somebody who watches calls to all. */
+  /** The call of a process that watches. */
   readonly call?: string
 }
 
@@ -55,12 +55,12 @@ interface HeardChange {
   readonly isEverywhere: boolean
 }
 
-/** How the processes that share a prefix keep what they hold in memory in step. */
+/** The messages by which processes that share a prefix keep their memories in step. */
 export class Backplane {
   readonly channel: string
   /** Key of the number of the last message. */
   readonly counter: string
-  /** Tells our own messages, which come back to us, from those of others. */
+  /** Distinguishes our own messages, which come back to us, from those of others. */
   readonly #sender: string
   readonly #isEverywhere: boolean
 
@@ -79,13 +79,13 @@ export class Backplane {
     return { channel, counter, message: this.#sender + NO_NUMBER + letter + name }
   }
 
-  /** How it is told that a process is gone, whose inbox ends the message. We are to hear it, too: its sender is nobody. */
+  /** Says that a process is gone; its inbox is added at the end. Names no sender, because we must hear it, too. */
   announceLost(): Broadcast {
     const { channel, counter } = this
     return { channel, counter, message: '-'.repeat(HEAD_LENGTH) + LOST }
   }
 
-  /** A call to all, ourselves too. Earlier releases do not know the letter, and ignore it. */
+  /** A call to all processes, including this one. Earlier releases do not know the letter, and ignore it. */
   readonly writeCall = (text: string): string => '-'.repeat(HEAD_LENGTH) + CALL + text
 
   read(bytes: Buffer): Heard {
@@ -107,7 +107,7 @@ function numberOf(text: string): number | undefined {
   return /^[\da-f]+$/.test(digits) && digits !== NO_NUMBER ? Number.parseInt(digits, 16) : undefined
 }
 
-/** The parts of a message that tells several changes; lengths are those of bytes. */
+/** The parts of a message with several changes. Lengths are in bytes. */
 function split(bytes: Buffer): string[] {
   const parts: string[] = []
   for (let at = 0; at < bytes.length;) {

@@ -5,14 +5,14 @@ import type { Claim, ClaimTerms } from '../../store/redis-store.ts'
 import type { RedisMember } from './member.ts'
 
 /*
- * Several instances take part while a fleet moves from one to another: beside us run processes that know only the first,
- * or only the last. What those have changed in their instance shows nowhere else. So a value counts only where all
- * instances have it; where they differ it is loaded anew, and stored in all.
+ * Several instances take part while a fleet moves from one to another. Meanwhile other processes know only the first, or
+ * only the last, and their changes show in no other instance. So a value counts only if all instances have it. If they
+ * differ, it is loaded again, and stored in all.
  */
 
 /**
- * Claims in every instance, in order. The lease is taken in all or in none: where one refuses, those taken are given back
- * in reverse.
+ * Claims in every instance, in order. The lease is taken in all or in none: if one refuses, those taken are given back in
+ * reverse order.
  */
 export async function claimAll<V>(
   members: readonly RedisMember[],
@@ -29,7 +29,7 @@ export async function claimAll<V>(
   if (refusal === undefined && fresh.length === 0) return leaseOf(first)
   giveBack(members, key, token, first)
   if (refusal !== undefined) return refusal.state === 'busy' ? { ...refusal, stale: undefined } : refusal
-  // They differ, or only one has expired. What is fresh in one counts for nothing; what all have may be served as stale.
+  // They differ, or only one has expired. What only one has does not count; what all have may be served as stale.
   const second = await claimEach(members, key, token, lockTtl, codec, { freshBeyond: Infinity, takesOver })
   if (second.every(({ state }) => state === 'leased')) return leaseOf(second)
   giveBack(members, key, token, second)
@@ -37,7 +37,7 @@ export async function claimAll<V>(
   return busy.state === 'busy' ? { ...busy, stale: undefined } : UNAVAILABLE
 }
 
-/** What is stored under the key, fresh or stale, where all instances have the same. */
+/** The stored entry of the key, fresh or stale, if all instances have the same. */
 export async function readAll<V>(
   members: readonly RedisMember[],
   key: string,
@@ -48,7 +48,7 @@ export async function readAll<V>(
   return known.length === members.length && agree(known) ? earliest(known.map(({ entry }) => entry)) : undefined
 }
 
-/** One claim after the other, until one is refused. */
+/** Claims in one instance after the other, until one refuses. */
 async function claimEach<V>(
   members: readonly RedisMember[],
   key: string,

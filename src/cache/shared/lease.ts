@@ -9,34 +9,34 @@ import type { Storing } from '../../store/storing.ts'
 import type { RedisMember } from './member.ts'
 
 /**
- * The right of one refill to store its result. Each of the endings ends it and resolves with whether it was still held,
- * with `undefined` when Redis failed, which is then reported. None rejects. Only the first ending counts.
+ * The right of one refill to store its result. Each ending ends it and resolves with whether it was still held, or with
+ * `undefined` if Redis failed, which is then reported. None rejects. Only the first ending counts.
  */
 export interface Lease {
   /** Whether one of the endings has been called. */
   readonly hasEnded: boolean
-  /** Absent where no other process takes part. */
+  /** Absent if no other process takes part. */
   readonly token: string | undefined
-  /** µs on Redis's clock at which it was granted. */
+  /** When it was granted, in µs on Redis's clock. */
   readonly grantedAt: number
-  /** What is stored has been begun at that instant, by somebody who had the lease before: its tags count from then on. */
+  /** The result was begun at that time, by an earlier holder of the lease: changes of its tags count from then on. */
   backdate(grantedAt: number): void
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
   /**
-   * Gives the value that the claim has found a new life and hands it to waiters. Where it is gone by now, stores what
-   * `encode` makes.
+   * Gives the value that the claim found a new life, and hands it to waiters. If it is gone by now, stores the result of
+   * `encode`.
    */
   renew(storing: Storing, loadTime: number, encode: () => Uint8Array): Promise<boolean | undefined>
   /** Hands the value to waiters without storing it, unless one of its tags was invalidated since its load began. */
   deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined>
-  /** Hands the failure to waiters, and stores it for those who follow if it is to be remembered. */
+  /** Hands the failure to waiters, and stores it for later callers if `remembered` is given. */
   fail(failure: RemoteFailure, remembered?: Storing): Promise<boolean | undefined>
-  /** Waiters, and those who follow for `duration` ms, load for themselves. */
+  /** Waiters, and callers within `duration` ms, load for themselves. */
   pass(duration: number): Promise<boolean | undefined>
-  /** The processes of the waiters, and those that follow for `duration` ms, each load for themselves. */
+  /** The processes of the waiters, and those that ask within `duration` ms, each load for themselves. */
   localise(duration: number): Promise<boolean | undefined>
   /** Waiters compete again. */
   abandon(): Promise<boolean | undefined>
@@ -48,30 +48,30 @@ export interface LeaseHost {
   readonly clock: Clock
   /** ms for which a lease is held. */
   readonly ttl: number
-  /** When a lease is to be extended for the first time. Most loads have ended by then. */
+  /** When each lease is extended for the first time. Most loads have ended by then. */
   readonly firstExtensions: Deadlines
-  /** The lease as a lock that is held since a local instant. */
+  /** The lease as a lock held since a local time. */
   lockOf(key: string, token: string, takenAt: number): HeldLock
-  /** What one of several members has stored may be older than what another one has heard of. */
+  /** What one of several members stored may be older than a change that another member knows. */
   onOvertaken(key: string): void
 }
 
-/** A lease in every Redis of the cache, extended while the loader runs, so that a crash of its owner is noticed soon. */
+/** A lease in every Redis of the cache, extended while the loader runs. So it can be short, and a crash is noticed soon. */
 export class RedisLease implements Lease {
   readonly #host: LeaseHost
   readonly #key: string
   #possessions: readonly Possession[]
-  /** Local instant from which its time counts. */
+  /** Local time from which its duration counts. */
   readonly #takenAt: number
   readonly #change: Broadcast | undefined
   readonly #firstExtension: Deadline
   /** Made for its first extension. */
   #lock: HeldLock | undefined
-  /** Set by who watches. */
+  /** Set by `onLost`. */
   #onLost: ((reason: unknown) => void) | undefined
   #ended = false
 
-  /** `change`: every process is told so once a value is stored. */
+  /** `change`: what every process is told once a value is stored. */
   constructor(host: LeaseHost, key: string, possessions: readonly Possession[], change: Broadcast | undefined) {
     this.#host = host
     this.#key = key
@@ -105,7 +105,7 @@ export class RedisLease implements Lease {
     return this.#first.grantedAt
   }
 
-  /** Whether by our clock it may have lapsed. */
+  /** Whether it may have lapsed by our clock. */
   get #hasRunOut(): boolean {
     if (this.#lock !== undefined) return this.#lock.hasRunOut
     return this.#host.clock.now() >= validityEnd(this.#takenAt, this.#host.ttl)
@@ -128,7 +128,7 @@ export class RedisLease implements Lease {
   commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
     return this.#end(
       (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime, this.#change),
-      // Where nothing can be written (out of memory, say), waiters can still be told, and the lease still be deleted.
+      // If Redis cannot write (out of memory, for example), waiters can still be told, and the lease can still be deleted.
       (endings, key, possession) => endings.deliver(key, possession, payload, storing),
     )
   }
@@ -183,8 +183,8 @@ export class RedisLease implements Lease {
   }
 
   /**
-   * Ends the lease on every member, the last first. Where one had lost it, the rest are only given back, and what was
-   * stored there is taken away again: it may be older than what has changed where the lease was lost.
+   * Ends the lease on every member, the last first. If one has lost it, the lease is only given back on the rest, and the
+   * result is removed where it was stored already: it may be older than a change where the lease was lost.
    */
   async #endOnAll(ending: Ending, fallback: Ending | undefined): Promise<boolean | undefined> {
     let outcome = true as boolean | undefined
@@ -202,13 +202,13 @@ export class RedisLease implements Lease {
 
 const abandon: Ending = (endings, key, possession) => endings.abandon(key, possession)
 
-/** What a second ending comes to. */
+/** The result of a second ending. */
 const OVER = Promise.resolve(false)
 
 const HELD = Promise.resolve(true)
 const held = (): Promise<boolean> => HELD
 
-/** Stands in where no other process takes part: without Redis, and while Redis cannot be reached. */
+/** Used when no other process takes part: without Redis, and while Redis cannot be reached. */
 export const localLease: Lease = {
   hasEnded: true,
   token: undefined,

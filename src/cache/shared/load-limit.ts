@@ -9,23 +9,23 @@ import { Slot } from './slot.ts'
 
 /** A load that wants a slot. */
 export interface Wanting {
-  /** What it is for; absent where only its caller can wait for it. A loader that waits for a flight lends its slot. */
+  /** The flight that it is for. Absent if only its caller waits for it. A loader that waits for a flight lends its slot. */
   readonly flight?: object
-  /** The token of its lease, under which the claim may have asked already. Absent: it has none. */
+  /** The token of its lease, with which the claim may have asked already. Absent: it has no lease. */
   readonly token?: string | undefined
-  /** Whether Redis takes no part. */
+  /** Whether Redis does not take part. */
   readonly isLocal: boolean
-  /** What stands for all loads that one loader makes: they need one slot. Absent: it makes this one. */
+  /** Stands for all loads that one loader makes: together they need one slot. Absent: the loader makes only this one. */
   readonly together?: object | undefined
-  /** Local instant until which it may wait. */
+  /** Local time until which it may wait. */
   readonly until: number
   /** Called when it has to wait. */
   onWait?(): void
 }
 
 /**
- * How many loads of a cache run at once: over all processes by slots in Redis, in this process where there is none or it
- * does not answer. With several instances a slot counts where it is held in all, taken in their order, as leases are.
+ * Limits how many loads of a cache run at once: over all processes by slots in Redis, or in this process alone if there is
+ * no Redis or it does not answer. With several instances, a slot must be held in all; like leases, slots are taken in order.
  */
 export class LoadLimit {
   readonly #max: number
@@ -35,19 +35,19 @@ export class LoadLimit {
   readonly #makeToken: () => string
   readonly #waitTimeout: number
   readonly #meanLoadTime: () => number
-  /** The slot in which the present code runs, where a loader of this cache has called it. */
+  /** The slot of the loader of this cache that called the current code. */
   readonly #inside = new AsyncLocalStorage<Slot>()
-  /** By flight, the slot of a loader that waits for it. */
+  /** Flight → the slot of a loader that waits for it. */
   readonly #lent = new WeakMap<object, Slot>()
-  /** Flights that are to be told when a slot is lent to them. */
+  /** Flight → what to call when a slot is lent to it. */
   readonly #onLent = new Map<object, (slot: Slot) => void>()
   readonly #together = new WeakMap<object, Queueing>()
   readonly #slotOfAll = new WeakMap<object, Slot>()
   #waiting = 0
-  /** Loads for which no slot became free in time. Only ever grows. */
+  /** How many loads got no slot in time. Never decreases. */
   #refused = 0
 
-  /** `lines`: of each Redis, in their order; `makeToken`: for loads without a lease; `meanLoadTime`: ms, as far as is known. */
+  /** `lines`: one for each Redis, in order. `makeToken`: for loads without a lease. `meanLoadTime`: ms, as far as known. */
   constructor(
     { maxLoads, waitTimeout }: { maxLoads: number; waitTimeout: number },
     lines: readonly SlotLine[],
@@ -74,7 +74,7 @@ export class LoadLimit {
     return new OverloadedError(key, this.#max, this.#retryAfter())
   }
 
-  /** Seconds after which the line is likely to be gone: nobody stands in it for longer than `waitTimeout`. */
+  /** Seconds after which the line is probably gone: nobody stands in it for longer than `waitTimeout`. */
   #retryAfter(): number {
     const inLine = Math.max(this.#local.inLine, ...this.#lines.map(({ figures }) => figures.inLine))
     const ms = Math.min((inLine * this.#meanLoadTime()) / this.#max, this.#waitTimeout)
@@ -96,14 +96,14 @@ export class LoadLimit {
     return this.#current !== undefined
   }
 
-  /** The slot of the loader that has called this, if one has, and still has its slot. */
+  /** The slot of the loader that called this, if it was called by one that still has its slot. */
   get #current(): Slot | undefined {
     if (this.#local.running === 0) return undefined
     const slot = this.#inside.getStore()
     return slot?.hasEnded === false ? slot : undefined
   }
 
-  /** Whoever calls this waits for `flight`. Where that is a loader, the flight may load in its slot. */
+  /** The calling code waits for `flight`. If it is a loader, the flight may load in its slot. */
   noteWaiter(flight: object): void {
     const slot = this.#current
     if (slot === undefined || this.isLent(flight)) return
@@ -116,7 +116,7 @@ export class LoadLimit {
     return this.#lent.get(flight)?.hasEnded === false
   }
 
-  /** While a flight waits for the holder of that lease, what is lent to it is lent on. Until the returned function is called. */
+  /** Until the returned function is called, a slot lent to this flight is lent on to the holder of that lease. */
   lendOn(flight: object, holder: string): () => void {
     const lend = (): void => this.#lines.forEach((line) => line.lend(holder))
     if (this.isLent(flight)) lend()
@@ -124,14 +124,14 @@ export class LoadLimit {
     return () => this.#onLent.delete(flight)
   }
 
-  /** What a token has got, or will get, goes to others. */
+  /** The slot that a token has or would get goes to others. */
   leave(token: string): void {
     for (const line of this.#lines) line.leave(token)
   }
 
   /**
-   * A slot, which must be run in or left, or why there is none; `onStop` is handed a function that stops the waiting.
-   * Never rejects.
+   * A slot, in which the caller must `run` or which it must `leave`, or why there is none. `onStop` gets a function that
+   * stops the wait. Never rejects.
    */
   async slotFor(wanting: Wanting, onStop: (stop: () => void) => void): Promise<Slot | NoSlot> {
     const { flight, token, together } = wanting
@@ -142,7 +142,7 @@ export class LoadLimit {
     }
     const queueing = this.#queueingFor(wanting)
     if (flight !== undefined) this.#onLent.set(flight, queueing.cut)
-    // The slot of a batch has a token of its own, and others know that of the lease alone.
+    // The slot of a batch has its own token, but others know only the token of the lease.
     const tellsLoans = together !== undefined && token !== undefined
     const stops = tellsLoans ? this.#lines.map((line) => line.onLent(token, () => queueing.cut('lent'))) : []
     const slot = await queueing.enter(onStop)
@@ -214,7 +214,7 @@ export class LoadLimit {
     return how
   }
 
-  /** A slot that others have given. */
+  /** A slot granted from outside this process's own limit. */
   #begun(giveBack: () => void): Slot {
     this.#local.begin()
     return this.#slot(giveBack)
@@ -229,7 +229,7 @@ export class LoadLimit {
     })
   }
 
-  /** Resolves when all that was held is given back. */
+  /** Resolves when everything held has been given back. */
   async close(): Promise<void> {
     await Promise.all(this.#lines.map((line) => line.close()))
   }

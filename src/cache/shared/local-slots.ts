@@ -1,4 +1,4 @@
-/** The slots of one process: how many of its loads run, whoever let them, and the line of those that wait for one here. */
+/** The slots of one process: how many of its loads run, whoever granted their slots, and the line that waits here. */
 export class LocalSlots {
   readonly #max: number
   #running = 0
@@ -17,19 +17,19 @@ export class LocalSlots {
     return this.#line.size
   }
 
-  /** A load begins that others have let. */
+  /** A load begins whose slot was granted elsewhere. */
   begin(): void {
     this.#running++
   }
 
-  /** Begins a load if that is within the limit. */
+  /** Begins a load if the limit allows it. */
   tryBegin(): boolean {
     if (this.#running >= this.#max) return false
     this.#running++
     return true
   }
 
-  /** Waits in line; `begun` resolves when the load has begun, unless it has left by then. */
+  /** Waits in line. `begun` resolves when the load has begun, unless it has left by then. */
   wait(): { readonly begun: Promise<void>; leave(): void } {
     let enter!: () => void
     const begun = new Promise<void>((resolve) => (enter = resolve))

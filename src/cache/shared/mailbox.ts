@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../../clock.ts'
 
-/** What ends a wait besides a message. */
+/** What can end a wait besides a message. */
 export type WaitEnd = 'time-over' | 'interrupted'
 
-/** Takes in what arrives for one flight, also while nobody is looking, so that no message falls between two looks. */
+/** Collects messages for one flight, even while nobody waits, so that none is lost between two waits. */
 export class Mailbox<M> {
   readonly #clock: Clock
   #message: M | undefined
@@ -19,13 +19,13 @@ export class Mailbox<M> {
     this.#wake?.()
   }
 
-  /** Makes the present or the next wait end without a message. */
+  /** Ends the current or the next wait without a message. */
   readonly interrupt = (): void => {
     this.#interrupted = true
     this.#wake?.()
   }
 
-  /** The next message, or what else ended the wait; at the latest after `ms`. */
+  /** The next message, or what else ended the wait. Resolves after `ms` at the latest. */
   next(ms: number): Promise<M | WaitEnd> {
     return new Promise((resolve) => {
       let timer: Timer | undefined

@@ -20,31 +20,31 @@ import type { Backplane } from './backplane.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { RedisStats } from '../watch/stats.ts'
 
-/** What a tier is told by its members. */
+/** How members tell their tier of events. */
 export interface MemberHooks {
-  /** Something failed that costs nobody an answer. */
+  /** Something failed, but every caller still gets its answer. */
   report(error: unknown): void
   /** A message on the backplane. */
   onBackplane(message: Buffer): void
-  /** With tracking: what stands there for keys of these forms has changed, or, if `undefined`, any may have. */
+  /** With tracking: the entries for keys of these forms have changed in Redis. `undefined`: any may have changed. */
   onTracked(forms: readonly string[] | undefined): void
-  /** Whether changes by other processes are heard of: see `Broadcast`. */
+  /** Whether messages about changes by other processes arrive: see `Broadcast`. */
   onSync(state: 'lost' | 'first' | 'again'): void
 }
 
-/** One Redis of a cache: its entries, its inbox, and the breaker before it. */
+/** One Redis of a cache: its entries, its inbox, and the breaker in front of it. */
 export class RedisMember {
   readonly store: RedisStore
   readonly inboxes: Inboxes
-  /** The same Redis as the locker sees it. */
+  /** The same Redis, for the locker. */
   readonly instance: Instance
   readonly breaker: Breaker
-  /** Where loads are limited. */
+  /** Set if loads are limited. */
   readonly slots: SlotLine | undefined
   readonly #connection: Connection
   readonly #logs: LogParts
   readonly inspector: Inspector
-  /** For those who watch this cache in all processes. */
+  /** For watching this cache in all processes. */
   readonly fleet: FleetLine
   readonly #report: (error: unknown) => void
 
@@ -99,7 +99,7 @@ export class RedisMember {
     return new StreamLog(this.#logs, key, token)
   }
 
-  /** For all messages but those that come by shards. */
+  /** For all messages except sharded ones. */
   get inbox(): Inbox {
     return this.inboxes.main
   }
@@ -110,13 +110,13 @@ export class RedisMember {
     return { instance, breaker: this.breaker.state, errors: failures, messages: this.inbox.state }
   }
 
-  /** Runs an operation behind the breaker; rejects with Redis's error or `BreakerOpenError`. */
+  /** Runs an operation behind the breaker. Rejects with Redis's error or `BreakerOpenError`. */
   run<T>(operation: (store: RedisStore) => Promise<T>): Promise<T> {
     return this.breaker.run(() => operation(this.store))
   }
 
   /**
-   * Ends a refill, behind the breaker. Resolves with `undefined` if Redis failed, which is reported; then `fallback` is tried,
+   * Ends a refill, behind the breaker. If Redis failed, reports that and resolves with `undefined`, after trying `fallback`,
    * if there is one, so that waiters need not wait until the lease ends.
    */
   end(
@@ -133,12 +133,12 @@ export class RedisMember {
     })
   }
 
-  /** Runs an operation that may fail without harm to a caller; `undefined` when it did, which is reported. */
+  /** Runs an operation that may fail without harm to a caller. If it fails, reports that and resolves with `undefined`. */
   attempt<T>(operation: (store: RedisStore) => Promise<T>): Promise<T | undefined> {
     return this.#orReport(this.run(operation))
   }
 
-  /** Reports what failed, once in a while. */
+  /** Reports a failure, but not too often. */
   readonly report = (error: unknown): void => {
     if (!(error instanceof BreakerOpenError)) this.#report(error)
   }
@@ -153,7 +153,7 @@ export class RedisMember {
 
 const UNKNOWN = Promise.resolve(undefined)
 
-/** Where changes are told: one by one, or several by one message. */
+/** The channels for changes: one for single changes, one for several in one message. */
 function channelsOf(connection: Connection, { channel }: Backplane): string[] {
   const told = connection.channel(channel)
   return connection.splitsKeys ? [told] : [told, joinedChannel(connection, channel)]
@@ -164,12 +164,12 @@ function valueForms(keys: readonly string[], beginning: string): string[] {
   return keys.filter((key) => key.endsWith('}')).map((key) => key.slice(beginning.length, -1))
 }
 
-/** ms for which a failure that goes on is not reported again. */
+/** ms for which a lasting failure is not reported again. */
 const REPORT_PAUSE = 10_000
 /** Kinds of failure that are remembered. */
 const KINDS = 100
 
-/** Tells of an outage once in a while, not for every operation that it costs. */
+/** Reports an outage once in a while, not for every operation that fails. */
 function throttled(report: (error: unknown) => void, clock: Clock): (error: unknown) => void {
   const reportedAt = new Map<string, number>()
   return (error) => {
@@ -182,7 +182,7 @@ function throttled(report: (error: unknown) => void, clock: Clock): (error: unkn
   }
 }
 
-/** Of an error reply only its code: the rest may name the script or the key. */
+/** For an error reply only its code, because the rest may name the script or the key. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return isErrorReply(error) ? String(error.message.split(' ', 1)[0]) : String(error)

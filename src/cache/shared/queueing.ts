@@ -1,29 +1,29 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { Slot } from './slot.ts'
 
-/** Why a load gets no slot: its time to wait is over, or it is not wanted, or not as it was asked for, any more. */
+/** Why a load gets no slot: its time to wait is over (`over`), or it is no longer wanted in this form (`stopped`). */
 export type NoSlot = 'over' | 'stopped'
 
-/** What else than a slot of its own ends a wait: a loader lends its slot, here or (`lent`) in another process. */
+/** What ends a wait without a slot of its own. A loader may lend its slot, here or (`lent`) in another process. */
 export type CutShort = Slot | 'lent' | NoSlot
 
-/** A wait for one slot: of one load, or of all that one loader of a batch makes. */
+/** A wait for one slot, by one load or by all loads of one batch loader. */
 export class Queueing {
   readonly #clock: Clock
-  /** Local instant at which it is over. */
+  /** Local time at which it is over. */
   readonly #until: number
   #timer: Timer | undefined
-  /** Loads that want the slot; when none is left the wait is stopped. */
+  /** How many loads want the slot. If none is left, the wait is stopped. */
   #wanting = 0
   #isCutShort = false
   /** Set at the end. */
   #outcome: Slot | NoSlot | undefined
   readonly cutShort: Promise<CutShort>
-  /** Ends the wait; the first call counts. */
+  /** Ends the wait. Only the first call counts. */
   cut!: (how: CutShort) => void
   readonly outcome: Promise<Slot | NoSlot>
 
-  /** `queue` gets the slot, and is told when somebody begins to wait for it. */
+  /** `queue` gets the slot, and calls `begin` when the wait for it begins. */
   constructor(clock: Clock, until: number, queue: (queueing: Queueing) => Promise<Slot | NoSlot>) {
     this.#clock = clock
     this.#until = until
@@ -46,13 +46,13 @@ export class Queueing {
     return outcome === undefined ? !this.#isCutShort : typeof outcome !== 'string' && !outcome.hasEnded
   }
 
-  /** There is none at once: from here on it may be over. */
+  /** There is no slot at once: from here on, time runs. */
   begin(): void {
     const ms = Math.max(this.#until - this.#clock.now(), 0)
     this.#timer ??= this.#clock.setTimeout(() => this.cut('over'), ms)
   }
 
-  /** The slot for one load more, or why there is none; `onStop` is handed a function by which that load stops waiting. */
+  /** The slot for one more load, or why there is none. `onStop` gets a function that stops the wait of that load. */
   async enter(onStop: (stop: () => void) => void): Promise<Slot | NoSlot> {
     this.#wanting++
     const stopped = new Promise<NoSlot>((resolve) => onStop(() => resolve('stopped')))

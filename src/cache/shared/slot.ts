@@ -1,31 +1,31 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
 
-/** The right to run a loader. A loader that asks the same cache lends it to what it waits for. */
+/** The right to run a loader. A loader that asks the same cache lends its slot to the load that it waits for. */
 export class Slot {
   readonly #inside: AsyncLocalStorage<Slot>
   readonly #onEnd: () => void
-  /** Loads that run in it. */
+  /** How many loads use it. */
   #uses = 0
   #hasEnded = false
 
-  /** `inside`: tells a loader's calls whose they are; `onEnd`: gives the slot back. */
+  /** `inside`: shows which slot the calls of a loader belong to. `onEnd`: gives the slot back. */
   constructor(inside: AsyncLocalStorage<Slot>, onEnd: () => void) {
     this.#inside = inside
     this.#onEnd = onEnd
   }
 
-  /** Whether it was given back: nothing may begin in it any more. */
+  /** Whether it was given back: no load may begin in it any more. */
   get hasEnded(): boolean {
     return this.#hasEnded
   }
 
-  /** For one more load, which must `run` in it or `leave` it. */
+  /** Shares it with one more load, which must `run` in it or `leave` it. */
   share(): this {
     this.#uses++
     return this
   }
 
-  /** Runs a loader in it. The slot is given back when the last has ended. */
+  /** Runs a loader in it. The slot is given back when the last load has ended. */
   run<T>(load: () => Promise<T>): Promise<T> {
     const loaded = this.#inside.run(this, load)
     loaded.then(this.leave, this.leave)

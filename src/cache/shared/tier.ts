@@ -32,27 +32,27 @@ import { RedisMember } from './member.ts'
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
 const JITTER = 40
-/** A lease of one who may stand in line is looked at after so many times what is left of it: its end would be told. */
+/** If a holder may stand in line, waiters look again after this many times the rest of its lease: they would be told. */
 const PATIENCE = 12
-/** Processes that are remembered as gone. */
+/** How many lost processes are remembered. */
 const LOST = 100
 /** A lease is extended for the first time after this share of its time. */
 const EXTEND_AFTER = 1 / 3
-/** How often those look who cannot be told, because the inbox is not open. */
+/** ms between looks while no messages can come, because the inbox is not open. */
 const POLL = 100
 
 export interface RedisTierHooks {
-  /** Something failed that costs nobody an answer. */
+  /** Something failed, but every caller still gets its answer. */
   report(error: unknown): void
   /** Another process has changed entries. */
   onChange(change: Change): void
-  /** With tracking: somebody has changed what stands in Redis for keys of these readable forms. */
+  /** With tracking: the entries for keys of these readable forms have changed in Redis. */
   onTracked(forms: readonly string[]): void
-  /** With tracking: all may have changed. */
+  /** With tracking: any entry may have changed. */
   onTrackedAll(): void
-  /** Changes are not told any more. */
+  /** Messages about changes no longer arrive. */
   onSyncLost(): void
-  /** Changes are told from now on; `isFirst`: for the first time. */
+  /** Messages about changes arrive from now on. `isFirst`: for the first time. */
   onSync(isFirst: boolean): void
 }
 
@@ -62,9 +62,8 @@ export interface OpenMailbox<V> {
 }
 
 /**
- * What one cache shares with other processes by way of Redis: entries, leases, waiting, changes. With several
- * instances, for a migration, the lease is held in all, taken in their order; what all agree on is read; everything is
- * written to all.
+ * What one cache shares with other processes through Redis: entries, leases, waiting, changes. With several instances, for a
+ * migration, the lease is taken in all of them, in order. A value is read only if all agree on it. Every write goes to all.
  */
 export class RedisTier {
   readonly #clock: Clock
@@ -75,16 +74,16 @@ export class RedisTier {
   readonly #leases: LeaseHost
   readonly #backplane: Backplane
   readonly #lockTtl: number
-  /** Where loads are limited: the slots of each instance. */
+  /** The slots of each instance, if loads are limited. */
   readonly slotLines: readonly SlotLine[]
   readonly #describe: (key: string) => ClaimMessage
-  /** By it holders of leases are told apart. */
+  /** Distinguishes the holders of leases. */
   readonly #inboxId: string
-  /** Where loads are limited: by the inbox of the process that they wait for, those who wait. */
+  /** If loads are limited: inbox of a process → interrupts for those that wait for it. */
   readonly #waitsByInbox = new Map<string, Set<() => void>>()
-  /** By inbox, the last processes that were told to be gone: what they wait for in line never comes. */
+  /** Inboxes of the last processes that were reported gone. Whatever they stood in line for never comes. */
   readonly #lost = new Set<string>()
-  /** Of each member, the number of the last message on its backplane since messages arrive. */
+  /** For each member, the number of the last message on its backplane since messages arrive. */
   readonly #lastNumbers: (number | undefined)[] = []
   /** Whether every inbox receives messages. */
   #isSynced = false
@@ -131,7 +130,7 @@ export class RedisTier {
       ttl,
       firstExtensions: new Deadlines(this.#clock, ttl * EXTEND_AFTER, false),
       lockOf: (key, token, takenAt) => this.#locker.adopt({ key: store.leaseKey(key), token, ttl, takenAt }),
-      onOvertaken: (key) => void this.remove(key).catch(() => {}), // reported by then, if Redis fails
+      onOvertaken: (key) => void this.remove(key).catch(() => {}), // if Redis fails, that is reported already
     }
   }
 
@@ -148,7 +147,7 @@ export class RedisTier {
     }
   }
 
-  /** A message that did not come is as bad as an interruption: nobody knows what it told. */
+  /** A missing message is as bad as an interruption: nobody knows what it said. */
   #noteNumber(index: number, number: number): void {
     const last = this.#lastNumbers[index]
     this.#lastNumbers[index] = number
@@ -157,7 +156,7 @@ export class RedisTier {
     this.#interruptWaits()
   }
 
-  /** Who has made this change knows only one of our instances. In the others, too, nobody may find what was before. */
+  /** The process that made this change knows only one of our instances. So the old value must go in the others, too. */
   async #passOn(change: Change, from: number): Promise<void> {
     const others = this.#members.filter((_, index) => index !== from)
     await Promise.all(others.map((member) => member.attempt(({ overwrites }) => this.#undo(change, overwrites))))
@@ -180,7 +179,7 @@ export class RedisTier {
     }
   }
 
-  /** An inbox receives messages from now on, or does not; `again`: some may have been missed. */
+  /** From now on, an inbox receives messages or does not. `again`: some may have been missed. */
   #noteSync(index: number, state: 'lost' | 'first' | 'again'): void {
     this.#lastNumbers[index] = undefined
     const wasSynced = this.#isSynced
@@ -196,8 +195,8 @@ export class RedisTier {
   readonly makeToken = (): string => this.#locker.createToken()
 
   /**
-   * One round trip a member: the fresh value, the lease, or a place among the waiters. A slot comes with the lease only
-   * where that takes no further command. Never rejects.
+   * One round trip to each member: the fresh value, the lease, or a place among the waiters. A slot comes with the lease
+   * only if that takes no further command. Never rejects.
    */
   claim<V>(key: string, codec: Codec<V>, terms: ClaimTerms): Promise<Claim<V>> {
     if (!claimChannel.hasSubscribers) return this.#claim(key, codec, terms)
@@ -216,7 +215,7 @@ export class RedisTier {
     return store.claim(key, this.makeToken, this.#lockTtl, codec, terms)
   }
 
-  /** For those who watch this cache in all processes; with several members by way of the first. */
+  /** For watching this cache in all processes. With several members, the first is used. */
   get fleet(): FleetLine {
     return (this.#members[0] as RedisMember).fleet
   }
@@ -226,7 +225,7 @@ export class RedisTier {
     return this.#members.length === 1
   }
 
-  /** A plain claim whose outcome is handed over, as a promise where more has to be asked. Only of a single Redis. */
+  /** A plain claim. `claimant` gets its outcome, or a promise if more has to be asked. Only for a single Redis. */
   claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>): void {
     this.#listen()
     ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, {})
@@ -236,7 +235,7 @@ export class RedisTier {
     return this.#members.map((member) => member.stats())
   }
 
-  /** Opens the inboxes at the first use of Redis, which does not wait for them. */
+  /** Opens the inboxes at the first use of Redis. That use does not wait for them. */
   #listen(): void {
     for (const { inbox } of this.#members) if (!inbox.ready) inbox.open().catch(() => {})
   }
@@ -246,22 +245,22 @@ export class RedisTier {
     return this.#members.length === 1 && (this.#members[0] as RedisMember).store.expectsHits
   }
 
-  /** The key under which the value of `key` stands in Redis. */
+  /** The key in Redis of the value of `key`. */
   valueKey(key: string): string {
     return (this.#members[0] as RedisMember).store.valueKey(key)
   }
 
-  /** A plain read: the entry if it is fresh and can be used without a further question. */
+  /** A plain read: the entry, if it is fresh and can be used without another question. */
   look<V>(read: PlainRead<V>): Promise<V> {
     return (this.#members[0] as RedisMember).store.look(read)
   }
 
-  /** Who looks finds nothing any more. */
+  /** Makes all plain reads under way find nothing. */
   endLooks(error: ClosedError): void {
     for (const { store } of this.#members) store.endLooks(error)
   }
 
-  /** Takes in the notices for `key` that are told of the refill in `claim`'s way; interrupted whenever they may have been missed. */
+  /** Collects the notices of the refill that keeps `claim` busy. Interrupted whenever some may have been missed. */
   openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
     const mailbox = new Mailbox<Notice<V>>(this.#clock)
     const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, mailbox.deliver, mailbox.interrupt))
@@ -286,8 +285,8 @@ export class RedisTier {
   }
 
   /**
-   * The notice that ends a wait, or `undefined` when it is time to claim again; at the latest after `ms`. `isPatient`: the
-   * holder may stand in line; if its process is gone, the slots show it and every process is told.
+   * The notice that ends a wait, or `undefined` when it is time to claim again, after `ms` at the latest. `isPatient`: the
+   * holder may stand in line. If its process is gone, the slots show it, and every process is told.
    */
   async waitForNotice<V>(
     mailbox: Mailbox<Notice<V>>,
@@ -295,7 +294,7 @@ export class RedisTier {
     ms: number,
     isPatient: boolean,
   ): Promise<Notice<V> | undefined> {
-    // Not registered, because the inbox was not open yet: its opening resets it, and so interrupts this wait.
+    // If not registered, the inbox was not open yet. When it opens, it is reset, and that interrupts this wait.
     const isTold = isPatient && !this.#lost.has(inboxOf(claim.holder) ?? '')
     const leaseEndsIn = claim.leaseEndsIn * (isTold ? PATIENCE : 1)
     const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
@@ -303,41 +302,41 @@ export class RedisTier {
     const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
     if (typeof end === 'string') return undefined
     if (end.kind !== 'again' || end.within === 0) return end
-    // Where waiting must end soon, half of the time is left for looking.
+    // If the wait must end soon, leave half of the time for the next look.
     const left = Math.max(ms - (this.#clock.now() - startedAt), 0) / 2
     const later = await mailbox.next(Math.min(end.within * this.#random.uniform(), left))
     return typeof later === 'string' ? end : later
   }
 
   /**
-   * The lease that a claim has taken, kept alive until it is ended. `isChange`: what is stored with it takes the place of
-   * something that others may still keep in memory, and they are told.
+   * The lease that a claim has taken, kept alive until it is ended. `isChange`: what is stored with it replaces a value that
+   * others may still keep in memory, so they are told.
    */
   lease(key: string, possessions: readonly Possession[], isChange: boolean): Lease {
     const change = isChange ? this.#backplane.announce({ kind: 'key', key }) : undefined
     return new RedisLease(this.#leases, key, possessions, change)
   }
 
-  /** The run of a stream under that token. With several members all is in the first. */
+  /** The run of a stream under that token. With several members, all runs are in the first. */
   streamLog(key: string, token: string): StreamLog {
     return (this.#members[0] as RedisMember).streamLog(key, token)
   }
 
   /**
-   * Whether one of the tags was changed since the instant `since`, in µs on Redis's clock; `undefined` where Redis cannot be
-   * asked. Never rejects.
+   * Whether one of the tags has changed since `since`, in µs on Redis's clock. `undefined` if Redis cannot be asked. Never
+   * rejects.
    */
   areTagsChangedSince(forms: readonly string[], since: number): Promise<boolean | undefined> {
     const [first] = this.#members as [RedisMember]
     return first.attempt((store) => store.areTagsChangedSince(forms, since))
   }
 
-  /** Reports a failure of a stream's Redis, once in a while. */
+  /** Reports a failure of a stream's Redis, but not too often. */
   reportOfStream(error: unknown): void {
     ;(this.#members[0] as RedisMember).report(error)
   }
 
-  /** What is stored, fresh or stale; with several members what all of them have. */
+  /** The stored entry, fresh or stale. With several members, only if all have the same. */
   async read<V>(key: string, codec: Codec<V>): Promise<ReadEntry<V> | undefined> {
     this.#listen()
     return readAll(this.#members, key, codec)
@@ -357,13 +356,13 @@ export class RedisTier {
     return this.#onAll((overwrites) => overwrites.expire(key, this.#backplane.announce({ kind: 'expired-key', key })))
   }
 
-  /** Of the namespace of that path. */
+  /** Removes everything in the namespace of that path. */
   async removeAll(path: string): Promise<void> {
     await this.#onAll((overwrites) => overwrites.removeAll(path, this.#backplane.announce({ kind: 'all', path })))
     this.#interruptWaits()
   }
 
-  /** Those who wait for what that process loads, or was to load, look for themselves. */
+  /** Flights that wait for a load of that process, begun or not, look for themselves. */
   #interruptWaitsFor(inbox: string): void {
     const [oldest] = this.#lost
     if (this.#lost.size >= LOST && oldest !== undefined) this.#lost.delete(oldest)
@@ -371,7 +370,7 @@ export class RedisTier {
     for (const interrupt of this.#waitsByInbox.get(inbox) ?? []) interrupt()
   }
 
-  /** The leases that others waited for may be gone, and with them whoever would have told of their end. */
+  /** The leases that flights waited for may be gone, so that nobody would tell of their end. */
   #interruptWaits(): void {
     for (const { inboxes } of this.#members) inboxes.interrupt()
   }
@@ -390,7 +389,7 @@ export class RedisTier {
     return { name, message: this.#backplane.announce(change).message }
   }
 
-  /** The entry that a reader would get, and the lease, which is held in every member if in any. Rejects with Redis's error. */
+  /** The entry that a reader would get, and the lease, which every member has if any has it. Rejects with Redis's error. */
   async examine(key: string): Promise<{ entry: StoredEntry | undefined; lease: CacheLease | undefined }> {
     let entry: StoredEntry | undefined
     let lease: HeldLease | undefined
@@ -402,7 +401,7 @@ export class RedisTier {
     return { entry, lease: lease && this.#ownOrNot(lease) }
   }
 
-  /** Leases are taken in the order of members, so that the first has them all. Rejects with Redis's error. */
+  /** Leases are taken in the order of members, so the first member has them all. Rejects with Redis's error. */
   async leases(previous: Listing<HeldLease> | undefined, expected: Iterable<string>): Promise<LeaseListing> {
     const { breaker, inspector } = this.#members[0] as RedisMember
     const listing = await breaker.run(() => inspector.leases(previous, expected))
@@ -419,7 +418,7 @@ export class RedisTier {
     await this.#locker.close()
   }
 
-  /** Every member is tried; rejects with the first error if any failed. */
+  /** Tries every member. Rejects with the first error if any failed. */
   async #onAll(operation: (overwrites: Overwrites) => Promise<void>): Promise<void> {
     this.#listen()
     const runs = this.#members.map((member) => member.run(({ overwrites }) => operation(overwrites)))
