@@ -8,7 +8,7 @@ const WINDOW_OF_SINGLES = 500
 export interface Batching<T> {
   /** Sends a batch. Resolves when it is answered or has failed. Never rejects. */
   send(batch: readonly T[]): Promise<void>
-  /** Most items in one batch. More would keep Redis from serving others for too long. */
+  /** Most items in one batch. More would keep Redis busy for too long. */
   largest(): number
   /** Batches that may be under way at once, if an item is not a batch by itself. Default: 4. */
   readonly window?: number
@@ -19,9 +19,9 @@ export interface Batching<T> {
 }
 
 /**
- * Gathers what is asked in one tick into batches: a thousand callers are not a thousand commands. One item that is likely
- * to be the only one leaves at once, and travels while the rest of a herd is still being queued: where the last tick had no
- * other and none is under way. (As RFC 896, Nagle's algorithm, does with small segments.) A deadline counts from the
+ * Gathers the requests of one tick into batches, so that a thousand callers are not a thousand commands. An item that is
+ * probably the only one leaves at once, while the rest of a herd is still being queued: if the last tick had no other item
+ * and no batch is under way. (RFC 896, Nagle's algorithm, does the same with small segments.) A deadline counts from the
  * sending, so that a large crowd does not time out by its own length.
  */
 export class Batches<T> {

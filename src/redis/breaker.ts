@@ -31,7 +31,7 @@ export class Breaker {
     return this.#clock.now() < this.#openUntil ? 'open' : 'half-open'
   }
 
-  /** Resolves and rejects as `operation` does; rejects with `BreakerOpenError` without trying while it is open. */
+  /** Resolves and rejects as `operation` does. While open, rejects with `BreakerOpenError` without trying. */
   run<T>(operation: () => Promise<T>): Promise<T> {
     if (!this.admits()) return Promise.reject(new BreakerOpenError(this.#instance, THRESHOLD))
     const outcome = operation()
@@ -39,14 +39,14 @@ export class Breaker {
     return outcome
   }
 
-  /** Whether an operation may try now; to be asked once for each. */
+  /** Whether an operation may try now. Call this once for each operation. */
   admits(): boolean {
     const { state } = this
-    if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others not yet
+    if (state === 'half-open') this.#openUntil = this.#clock.now() + OPEN_FOR // this one tries, the others must wait
     return state !== 'open'
   }
 
-  /** Draws conclusions from what comes of an operation. Looked at from aside: a hit in Redis is not to wait for it. */
+  /** Notes how an operation ends. It does not wrap the operation's promise, so that a hit in Redis need not wait for it. */
   readonly watch = (outcome: Promise<unknown>): void => {
     outcome.then(this.#noteSuccess, this.#noteFailure)
   }

@@ -18,7 +18,7 @@ export interface PortListener {
   onReady(): void
   /** A connection, or an attempt at one, has ended. */
   onClose(): void
-  /** What went wrong with one. */
+  /** An error of a connection or of an attempt. */
   onError(error: unknown): void
   /** An attempt to connect begins. */
   onConnecting(): void

@@ -9,7 +9,7 @@ const TELLING_FOR = 10_000
 export interface ClientListener {
   /** It is connected, for the first time or again. */
   onReady(): void
-  /** An attempt to connect has failed; others will follow. */
+  /** An attempt to connect has failed. Others will follow. */
   onFailure?(): void
   /**
    * It has ended, because the application closed it or because it gave up. It returns only if the application reconnects

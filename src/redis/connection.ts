@@ -43,7 +43,7 @@ export class Connection {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #state: ClientState
-  /** Operations that Redis refused, failed, or did not answer in time. Only ever grows. */
+  /** How many operations Redis refused, failed, or did not answer in time. Never decreases. */
   failures = 0
   /** Scripts that this instance has answered for. The server may forget them at any time (SCRIPT FLUSH, restart). */
   readonly #loaded = new Set<Script>()
@@ -87,13 +87,13 @@ export class Connection {
     return channelOf(this.client, name)
   }
 
-  /** Tells of the client's coming and going until the returned function is called. */
+  /** Reports when the client connects and ends, until the returned function is called. */
   watch(listener: ClientListener): () => void {
     return this.#state.watch(listener)
   }
 
   /**
-   * Whether Redis answers, be it with an error, and the client is and stays connected until it does. Never rejects.
+   * Whether Redis answers, even with an error, and the client is and stays connected until then. Never rejects.
    */
   async answers(): Promise<boolean> {
     const { status } = this.client
@@ -171,8 +171,8 @@ export class Connection {
   }
 
   /**
-   * Whether the client may have sent a command twice. Ask this when its reply has come. Clients repeat a command when
-   * they lose the connection before its reply.
+   * Whether the client may have sent a command twice. Call this before the command, and the returned function when its
+   * reply has come. Clients repeat a command when they lose the connection before its reply.
    */
   watchForRepetition(): () => boolean {
     // Commands that a client queues without a connection are sent once, when it is connected again.

@@ -8,12 +8,12 @@ export class Deadlines {
   readonly #clock: Clock
   readonly #ms: number
   readonly #hearsOut: boolean
-  /** The earliest that is not met; those behind it may be. */
+  /** The earliest deadline that is not met. Those behind it may be met. */
   #first: Deadline | undefined
   #last: Deadline | undefined
   #timer: Timer | undefined
 
-  /** `hearsOut`: what is awaited may have arrived, and is given the time to be read. */
+  /** `hearsOut`: the awaited reply may have arrived already, and gets time to be read. */
   constructor(clock: Clock, ms: number, hearsOut: boolean) {
     this.#clock = clock
     this.#ms = ms
@@ -47,7 +47,7 @@ export class Deadlines {
     this.#timer = this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: false })
   }
 
-  /** To be called when no deadline counts any more. */
+  /** Call this when no deadline counts any more. */
   close(): void {
     this.#timer?.cancel()
   }

@@ -3,17 +3,17 @@ import type { Connection } from './connection.ts'
 import { inboxChannel, inboxMessage } from './inbox-address.ts'
 import type { Inbox } from './inbox.ts'
 
-/** How a call to all processes is made. */
+/** How to call all processes. */
 export interface CallToAll {
   readonly channel: string
-  /** That of the cache. */
+  /** The prefix of the cache. */
   readonly prefix: string
   write(text: string): string
 }
 
 /**
- * How those who watch one cache in many processes reach each other: a call to all goes over the channel that all caches
- * of the prefix listen to anyway, and answers go to the caller's inbox. By itself it does nothing.
+ * Connects processes that watch one cache. A call to all goes over the channel that all caches of the prefix listen to
+ * anyway. Answers go to the caller's inbox. By itself it does nothing.
  */
 export class FleetLine {
   readonly #connection: Connection
@@ -27,18 +27,18 @@ export class FleetLine {
     this.#toAll = toAll
   }
 
-  /** Names this process, and is where it is answered. */
+  /** Names this process. Answers to it go there. */
   get address(): string {
     return this.#inbox.address
   }
 
-  /** Hands every call to `listener`, our own too, until the returned function is called. */
+  /** Passes every call to `listener`, including our own, until the returned function is called. */
   onCall(listener: (text: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** With it the names of its keys begin. */
+  /** The prefix of the cache's keys. */
   get prefix(): string {
     return this.#toAll.prefix
   }
@@ -58,13 +58,13 @@ export class FleetLine {
     await this.command('publish', this.#channel, this.#toAll.write(text))
   }
 
-  /** How many processes hear a call; on a Cluster how many of them are connected to one of its nodes. */
+  /** How many processes hear a call. On a Cluster, how many of them are connected to one of its nodes. */
   async listeners(): Promise<number> {
     const reply = (await this.command('pubsub', 'numsub', this.#channel)) as unknown[]
     return Number(reply[1] ?? 0)
   }
 
-  /** Hands every answer to `listener` until the returned function is called. */
+  /** Passes every answer to `listener`, until the returned function is called. */
   listen(topic: string, listener: (payload: Buffer) => void): () => void {
     return this.#inbox.listen(topic, listener)
   }

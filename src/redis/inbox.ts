@@ -225,7 +225,7 @@ export class Inbox {
     this.#kept.clear()
     this.#resolveOpening?.()
     this.#subscriber.close()
-    if (this.#shard === undefined) this.#connection.close() // else it is another inbox's
+    if (this.#shard === undefined) this.#connection.close() // otherwise it belongs to another inbox
   }
 
   #noteReady(): void {
@@ -233,7 +233,7 @@ export class Inbox {
     this.#opening = undefined
     this.#resolveOpening = undefined
     if (this.#isNeeded) this.#scheduleHeartbeat()
-    if (this.#shard !== undefined) this.#beat() // whoever may listen to it may not publish, perhaps
+    if (this.#shard !== undefined) this.#beat() // we may listen to it, but perhaps not publish
     this.#broadcast?.onSync?.(this.#hasBeenReady ? 'again' : 'first')
     this.#hasBeenReady = true
     this.#reset()
@@ -301,7 +301,7 @@ export class Inbox {
     return !this.#closed && (this.#listeners.size > 0 || this.#broadcast !== undefined)
   }
 
-  /** A timer that is set too early is left alone: it finds nothing to do and is set again. */
+  /** Leaves a timer that is set too early: it finds nothing to do and is set again. */
   #scheduleHeartbeat(): void {
     const at = this.#heartbeatDueAt
     if (at >= this.#heartbeatAt) return
@@ -328,7 +328,7 @@ export class Inbox {
     this.#subscriber.line
       .beat(() => this.#sendHeartbeat())
       .catch((error: unknown) => {
-        if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than by the shard
+        if (this.#shard !== undefined) this.#onFailure?.(error) // there is another way than through the shard
       })
   }
 
@@ -340,7 +340,7 @@ export class Inbox {
   }
 }
 
-/** The message of the tracking channel is a list, which ioredis passes on as it is; after FLUSHALL it is nothing. */
+/** The message of the tracking channel is a list, which ioredis passes on as it is. After FLUSHALL it is empty. */
 function changedKeys(message: unknown): string[] | undefined {
   return Array.isArray(message) ? message.map(String) : undefined
 }

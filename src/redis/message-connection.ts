@@ -73,7 +73,7 @@ export class MessageConnection {
   #failures = 0
   #servesSince = -Infinity
   #stopWatching: (() => void) | undefined
-  /** Whether an attempt has failed, or a connection did not last, until one does. */
+  /** Whether an attempt has failed, or a connection did not last, and none has lasted since. */
   isFailing = false
   /** The local time when something was last received, or requested in order to receive it. */
   #quietSince = -Infinity
@@ -86,7 +86,7 @@ export class MessageConnection {
     this.#kind = kind
   }
 
-  /** Caches with tracking share a connection only with those of the same prefix, because tracking must be requested first. */
+  /** Caches with tracking share a connection only with those of the same prefix: tracking must be requested first. */
   static of(connection: Connection, clock: Clock, kind: MessageKind): MessageConnection {
     const ofClient = connections.get(connection.client) ?? new Map<string, MessageConnection>()
     connections.set(connection.client, ofClient)

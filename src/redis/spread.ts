@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 
 /*
- * Entries that expire together shall not be refilled together. Each gets its moment by a hash of its key, which every
- * process and every Redis computes alike: here once as JavaScript and once as Lua.
+ * Entries that expire together must not be refilled together. Each gets its moment from a hash of its key, which every
+ * process and every Redis computes in the same way: here once in JavaScript and once in Lua.
  */
 
 /** ms from 0 to below `over`, for the entry of a key in readable form. */

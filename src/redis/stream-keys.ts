@@ -17,7 +17,7 @@ export interface StreamKeys {
 /** The suffix that makes the key of the current stream from the key of an entry. */
 export const PRESENT_STREAM = ':stream'
 
-/** Those of the run under `token`. The first two are keys of the entry; the others `clear` leaves alone. */
+/** The keys of the run under `token`. The first two are keys of the entry. `clear` does not touch the others. */
 export function streamKeys(prefix: string, key: string, token: string): StreamKeys {
   const form = readable(key)
   const { value, lease } = entryKeysOf(prefix, form)

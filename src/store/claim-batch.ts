@@ -138,7 +138,7 @@ export class ClaimBatches {
   }
 }
 
-/** A claim in the form that the script reads. Each argument costs the client more than its bytes, so the usual claim is one. */
+/** A claim as the script reads it. Each argument costs the client more than its bytes, so the usual claim is one. */
 function asked({ token, freshBeyond, takesOver, wantsSlot }: SentClaim): string {
   if (freshBeyond === undefined && !takesOver && !wantsSlot) return token
   return `${token} ${freshBeyond ?? ''} ${takesOver ? 't' : ''}${wantsSlot ? 's' : ''}`

@@ -142,7 +142,7 @@ function refuseLossy(value: object): false {
   return false
 }
 
-/** `encode` marks JSON with fields called `__proto__`. In other bytes, such a field could harm code that copies the value. */
+/** `encode` marks JSON with fields called `__proto__`. In other bytes, such a field could harm code that copies them. */
 function parseJson(text: string): unknown {
   // It may stand there as it is or with escapes. `encode` makes such escapes only for control characters.
   if (!text.includes('__proto__') && !text.includes('\\u00')) return JSON.parse(text)

@@ -50,7 +50,7 @@ function cut(text: string, longest: number): string {
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
 }
 
-/** What cannot be understood says at least that something has happened. */
+/** A notice that cannot be understood says at least that something has happened. */
 export function readNotice<V>(bytes: Buffer, decodeEntry: (bytes: Buffer) => ReadEntry<V> | undefined): Notice<V> {
   switch (bytes.toString('latin1', 0, 1)) {
     case ENVELOPE: {

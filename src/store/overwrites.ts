@@ -45,7 +45,7 @@ export class Overwrites {
     await this.#overwrite(key, 0, '', NOT_KEPT, AGAIN, backplane)
   }
 
-  /** Ends the entry's ttl. A running refill loses its lease in the same step. Without a stale window, the entry is deleted. */
+  /** Ends the entry's ttl. A running refill loses its lease in the same step. Without a stale window, it is deleted. */
   async expire(key: string, backplane: Broadcast): Promise<void> {
     await this.#overwrite(key, 'expire', '', NOT_KEPT, AGAIN, backplane)
   }

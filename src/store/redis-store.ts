@@ -343,8 +343,8 @@ export class RedisStore {
   }
 
   /**
-   * Calls `onNotice` with the outcome of the refill under the lease of `claim`, and `onReset` when that may have been missed,
-   * until the returned function is called. Late notices of an earlier refill do not count: its value may have been
+   * Calls `onNotice` with the outcome of the refill under the lease of `claim`, and `onReset` when that may have been
+   * missed, until the returned function is called. Late notices of an earlier refill do not count: its value may have been
    * invalidated by then.
    */
   listen<V>(

@@ -172,7 +172,7 @@ export class SlotLine {
     this.#schedule()
   }
 
-  /** Watches the slots, which show if another process is gone that has to load. Ends when the returned function is called. */
+  /** Watches the slots, which show whether the process that loads is gone, until the returned function is called. */
   watch(): () => void {
     this.#watching++
     this.#schedule()

@@ -15,7 +15,7 @@ interface Factory {
 const OVERRIDDEN = {
   clientName: undefined,
   defaultDecoder: BYTES,
-  protocol: RESP3, // of this one only are there messages
+  protocol: RESP3, // only this one has messages
   lazyConnect: false,
   readFrom: undefined,
   clientSideCache: undefined,
@@ -100,7 +100,7 @@ export function openGlideMessages(
       last = asked.catch(() => {})
       return asked
     },
-    unsubscribe() {}, // what still comes is for nobody; GLIDE would be told in a way that cannot be told from a loss
+    unsubscribe() {}, // later messages are ignored; unsubscribing in GLIDE would look like a loss
     close,
   }
 }

@@ -31,7 +31,7 @@ const SCRIPTS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'script'])
 /** Commands without a key. */
 const KEYLESS: ReadonlySet<string> = new Set(['time', 'publish', 'scan', 'cluster'])
 
-/** GLIDE 2, single or of a Cluster. */
+/** GLIDE 2, for a single Redis or a Cluster. */
 export class GlidePort implements ClientPort {
   readonly isCluster: boolean
   readonly keyPrefix = ''
@@ -41,7 +41,7 @@ export class GlidePort implements ClientPort {
   readonly stream = undefined
   readonly #client: GlideLikeClient
   readonly #sender: GlideSender
-  /** Of one master of a Cluster. */
+  /** The route to one master of a Cluster. */
   readonly #route: Route | undefined
 
   constructor(client: GlideLikeClient, master?: { sender: GlideSender; route: Route }) {
@@ -122,5 +122,5 @@ export class GlidePort implements ClientPort {
   }
 }
 
-/** First and last slot, and the master, of what `CLUSTER SLOTS` answers. */
+/** First and last slot, and the master, in the reply of `CLUSTER SLOTS`. */
 type SlotRange = readonly [first: number, last: number, master: unknown]

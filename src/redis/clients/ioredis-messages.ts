@@ -69,7 +69,7 @@ const OVERRIDDEN = {
   enableAutoPipelining: false,
   autoResubscribe: false,
   readOnly: false,
-  protocol: 2, // ioredis 6 has two; of this one only are there messages of tracking
+  protocol: 2, // ioredis 6 has two; only this one has messages of tracking
   replyMapping: 'legacy',
   himportFieldsets: undefined,
   maxRetriesPerRequest: null,

@@ -37,7 +37,7 @@ export function isIoredis(client: unknown): client is IoredisClient {
   return typeof known?.createBuiltinCommand === 'function' && typeof known.duplicate === 'function'
 }
 
-/** ioredis 5 and 6, and what has the same methods. */
+/** ioredis 5 and 6, and clients with the same methods. */
 export class IoredisPort implements ClientPort {
   readonly #client: IoredisClient
   readonly #sender: IoredisSender

@@ -1,4 +1,4 @@
-/** What herdlock uses of all clients of node-redis (the package `redis`, 5 or 6). */
+/** The part of all node-redis clients (the package `redis`, 5 or 6) that herdlock uses. */
 interface Common {
   readonly isOpen: boolean
   // `any` here and below: the types of node-redis differ with its modules, its protocol and its version.

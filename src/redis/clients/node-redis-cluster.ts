@@ -15,7 +15,7 @@ export class NodeRedisClusterPort extends NodeRedisPort<NodeRedisCluster> {
   override readonly isCluster = true
   readonly label = 'redis cluster'
   readonly db = '0'
-  /** Before it knows the nodes it refuses commands. */
+  /** It refuses commands until it knows the nodes. */
   readonly queues = false
   readonly #shards = new Shards((slot) => addressOf((this.client.slots as Slots)[slot]?.master))
 
@@ -82,7 +82,7 @@ class NodeRedisMasterPort extends NodeRedisPort<NodeRedisCluster> {
     return (await this.single()).sendCommand(words, mapping) as Promise<unknown>
   }
 
-  /** The Cluster tells of its nodes. */
+  /** The Cluster reports the events of its nodes. */
   protected events(): Events {
     return []
   }

@@ -14,7 +14,7 @@ interface Subscriber extends NodeRedisClient {
   sUnsubscribe: Subscribe
 }
 
-/** One connection for messages: a duplicate of `model`, as soon as that is known, which does not connect again. */
+/** One connection for messages: a duplicate of `model`, once that is known. It does not connect again. */
 export function openNodeRedisMessages(
   model: () => NodeRedisClient | Promise<NodeRedisClient>,
   { shard, tracking }: MessageKind,

@@ -70,7 +70,7 @@ export class NodeRedisSentinelPort extends NodeRedisPort<NodeRedisSentinel> {
     listener.onNodeLost()
   }
 
-  /** That of the current master, because a Sentinel's own subscriptions move to another one silently. */
+  /** A client of the current master, because a Sentinel's own subscriptions move to another one silently. */
   protected single(): Promise<NodeRedisClient> {
     return this.#lease.use((client) => Promise.resolve(client))
   }

@@ -2,7 +2,7 @@ import { defineScript, type Script } from '../script.ts'
 import { announcing } from './announce.ts'
 
 /**
- * Tells every process of a change that was made before.
+ * Tells every process of a change that was already made.
  *
  *     ARGV  1 channel of the backplane   2 key of the last number   3 message
  *

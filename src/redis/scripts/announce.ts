@@ -1,26 +1,25 @@
-/** ms for which it is remembered how many changes were told. When that is forgotten, all who listen take it for a loss. */
+/** ms for which the number of announced changes is remembered. When it is forgotten, all listeners treat that as a loss. */
 const NUMBER_LIVES = 24 * 60 * 60 * 1000
 
-/** Where in a message of the backplane its number stands: after so many characters, in so many hexadecimal digits. */
+/** Position of the number in a message of the backplane, in characters, and its length in hexadecimal digits. */
 export const NUMBER_AT = 9
 export const NUMBER_LENGTH = 13
 
-/** Stands after sender and number of a message that tells several changes. Each is preceded by its length and a colon. */
+/** Follows sender and number in a message with several changes. Before each change stand its length and a colon. */
 export const JOINED = 'j'
 
 /**
- * Lua functions that tell every process of changes. Each message gets the number after that of the message before it on
- * its channel, so that whoever listens notices when one is missing. The first number is an instant: should the last one
- * be forgotten, that is noticed, too.
+ * Lua functions that tell every process of changes. The messages of a channel have consecutive numbers, so that listeners
+ * notice when one is missing. The first number is a time, so that they also notice when the last number was forgotten.
  *
  *     channel  of the backplane
- *     joined   where messages go that tell several changes; '' where there are none
- *     counter  key of the last number, '' where messages have none
+ *     joined   channel of messages with several changes; '' if there are none
+ *     counter  key of the last number; '' if messages have none
  *
  * `announce(channel, counter, message)`: one change.
  *
- * `announceAll(channel, joined, counter, messages)`: several of one sender, by one message if everybody who listens takes
- * such messages. Processes of earlier releases do not: they listen to the channel alone.
+ * `announceAll(channel, joined, counter, messages)`: several changes of one sender, in one message if all listeners accept
+ * that. Processes of earlier releases do not: they listen only to the channel.
  */
 export const announcing: string = `
 local function numbered(message, counter)

@@ -4,26 +4,26 @@ import { entryHeader } from './entry-header.ts'
 import { slotFunctions } from './slot-functions.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
-/** ms for which a lease that has run out, and that nobody has taken since, is still good for its commit. */
+/** ms for which a lease that has run out still allows its commit, if nobody has taken it since. */
 const LAST_TTL = 10 * 60 * 1000
 
 /**
- * Reads entries and, where one is not fresh, takes the lease of its refill or registers for the result of whoever has
- * it: the one round trip of a miss. Claims of one tick travel together.
+ * Reads entries. For each that is not fresh, takes the lease of its refill, or registers for the result of the lease's
+ * holder. This is the one round trip of a miss. Claims of one tick travel together.
  *
  *     KEYS  for each entry   value   lease   waiters   last
  *     ARGV  1 ms of lease   2 inbox id to register, or '' for none
- *           3 what the keys of tags begin with, or '' to leave tags to the caller   4 payload that says: look again
- *           5 bytes of the client's own prefix, which the topics of messages are without
- *           for each entry   token for the lease; where there is more to say, a blank follows, an instant or nothing (what is
- *           fresh no longer than that counts as stale), a blank, and letters: t to take the lease from whoever has it
+ *           3 how the keys of tags begin, or '' to leave tags to the caller   4 payload that says: look again
+ *           5 bytes of the client's own prefix, which the topics of messages do not have
+ *           for each entry   token for the lease. If there is more to say: a space, a time or nothing (an entry that is
+ *           fresh no longer than that counts as stale), a space, and letters: t to take the lease from its holder
  *
- * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: \`now\` in µs on Redis's clock, and \`state\`
+ * Replies { now, and for each entry { bytes or nil, state, damaged, holder } }: `now` in µs on Redis's clock, and `state`
  *     'fresh'  the bytes are fresh
- *     'leased' the lease is the caller's, under its token, which is noted as the last
- *     n        someone else refills; ms until that lease ends (0: it never does, so it is none of ours); only then
- *              \`holder\`, the token of that lease
- * Bytes that are no envelope are deleted and answered like none, with 1 in place of \`damaged\`; else 0.
+ *     'leased' the caller has the lease, under its token, which is noted as the last
+ *     n        another caller refills; ms until that lease ends (0: it never ends, so it is not ours); only then
+ *              `holder`, the token of that lease
+ * Bytes that are not an envelope are deleted, and the reply is as for no bytes, with 1 for `damaged`; otherwise it is 0.
  */
 export const claim: Script = defineScript(`
 ${entryHeader}
@@ -35,14 +35,14 @@ return reply
 `)
 
 /**
- * The same for a cache whose loads are limited: who gets a lease gets a slot to load in, or a place in line.
+ * The same for a cache whose loads are limited: with a lease comes a slot to load in, or a place in line.
  *
  *     KEYS  as above, then   held   line
  *     ARGV  1 to 5 as above   6 to 9 rules, see `slotFunctions`
- *           for each entry   one as above, and a further letter: s if it wants a slot with the lease
+ *           for each entry   as above, with a further letter: s if it wants a slot with the lease
  *
- * Replies as above; a lease is followed by the state of the slot, as `slots` tells it, where one is wanted. Last come the
- * figures of the slots: held, length of the line, ms until the first ends or -1.
+ * Replies as above. If a slot is wanted, its state follows the lease, as in the reply of `slots`. Last come the figures of
+ * the slots: held, length of the line, ms until the first ends or -1.
  */
 export const claimInLimit: Script = defineScript(`
 ${entryHeader}
@@ -60,7 +60,7 @@ reply[count + 2] = slots.figures()
 return reply
 `)
 
-/** Lua function that claims one entry; `onLease`: what is to be done beside, once it has the lease. */
+/** Lua function that claims one entry. `onLease`: what to do in addition, once it has the lease. */
 function claimFunction(onLease: string | undefined): string {
   return `
 local time = redis.call('TIME')

@@ -6,7 +6,7 @@ import { defineScript, type Script } from '../script.ts'
  *     KEYS  1 value
  *     ARGV  1 the bytes that were read
  *
- * Replies 1 if it was deleted, else 0.
+ * Replies 1 if it was deleted, otherwise 0.
  */
 export const deleteIfSame: Script = defineScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -1,12 +1,12 @@
 /**
- * Lua functions by which a refill ends. They need `tagsOf` and `isUntagged`, `handOff` and `touchTag`.
+ * Lua functions that end a refill. They need `tagsOf` and `isUntagged`, `handOff` and `touchTag`.
  *
  *     isStillGood(leaseKey, lastKey, token, hasRunOut)
- *         whether a refill may still be ended: its lease is the caller's, or, where that has run out by the caller's clock
- *         ('1'), nobody has taken it and nothing has changed the entry since
+ *         whether a refill may still be ended: the caller has its lease; or the lease has run out by the caller's clock
+ *         ('1'), but nobody has taken it and nothing has changed the entry since
  *     areTagsChanged(bytes, tagKeys, ms)
- *         whether one of the tags of the envelope was invalidated or expired since its load began; their keys are kept for
- *         ms at least. Never where `tagKeys` is '': then the caller sees to tags.
+ *         whether one of the tags of the envelope was invalidated or expired since its load began. Their keys are kept for
+ *         at least `ms`. Always false if `tagKeys` is '': then the caller checks tags.
  *     freeLease(leaseKey, lastKey, queueKey, counts)
  *         frees the lease, which a `Locker` may wait for
  */

@@ -1,22 +1,22 @@
 import { spreadInLua } from '../spread.ts'
 
 /**
- * Lua functions that read and write what `store/envelope.ts` describes.
+ * Lua functions that read and write the format described in `store/envelope.ts`.
  *
- *     isEnvelope(value)             whether the value begins as an envelope does
+ *     isEnvelope(value)             whether the value begins like an envelope
  *     freshUntilOf(value)           the end of its ttl
  *     isUntagged(value)             whether it has no tags
- *     tagsOf(value)                 its tags, a list of pairs of a name and the begin of the load; nil if damaged
+ *     tagsOf(value)                 its tags, a list of pairs of a name and the start of the load; nil if damaged
  *     usableUntil(value)            the end of the longer of its windows
- *     isUsable(value, now)          whether it is a value, and not past its windows
- *     isFailure(value)              whether it is a failure that is remembered
+ *     isUsable(value, now)          whether it is a value that is not past its windows
+ *     isFailure(value)              whether it is a remembered failure
  *     endByTags(value, tagKeys, valueKey)
- *                                   the instant in ms at which its tags end its ttl, as far away as can be where they do
- *                                   not; nil if one was invalidated since its load began. `tagKeys` is what the keys of
- *                                   tags begin with. A tag whose key is gone counts as invalidated: it is there as long
- *                                   as an entry has the tag, but for eviction.
- *     endedAt(value, instant)       the value, its ttl ended at that instant if not before; its windows follow from there
- *     timed(value, now, life)       the value with its instants: fresh from `now`, ms on this clock, by `life`, which is
+ *                                   the time in ms at which its tags end its ttl, infinite if they do not; nil if one was
+ *                                   invalidated since its load began. `tagKeys`: how the keys of tags begin. A tag whose
+ *                                   key is gone counts as invalidated: unless evicted, the key exists as long as an entry
+ *                                   has the tag.
+ *     endedAt(value, instant)       the value, its ttl ended at that time if not before; its windows follow from there
+ *     timed(value, now, life)       the value with its times: fresh from `now`, ms on this clock, by `life`, which is
  *                                   a text of three durations in ms: ttl, staleWhileRevalidate, staleIfError
  */
 export const entryHeader: string = `

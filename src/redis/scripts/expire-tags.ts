@@ -1,20 +1,20 @@
 import { defineScript, type Script } from '../script.ts'
 import { announcing } from './announce.ts'
 
-/** Expiries of a tag that are remembered. */
+/** How many expiries of a tag are remembered. */
 const REMEMBERED = 8
 
 /**
- * Ends the ttl of all entries that have one of the tags and were loaded before now: at once, or, each at a moment of its
- * own, within some time. Loads that run now are not stored. Where the key of a tag is gone, no entry has the tag, unless the
- * key was evicted: so all that is older counts as invalidated, as before.
+ * Ends the ttl of all entries that have one of the tags and were loaded before now: at once, or each at its own moment
+ * within some time. Loads that run now are not stored. If the key of a tag is gone, no entry has the tag, unless the key was
+ * evicted. So everything older counts as invalidated, as before.
  *
- * Of more expiries than are remembered the oldest is forgotten. The next then counts as over by now, which ends what the
- * oldest would have ended.
+ * If there are more expiries than are remembered, the oldest is forgotten. The next one then counts as already over, which
+ * ends what the oldest would have ended.
  *
  *     KEYS  the tags
- *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire   3 to 5 channel, joined and counter, see
- *           `announcing`   6… a message for each tag
+ *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire
+ *           3 to 5 channel, joined and counter, see `announcing`   6… a message for each tag
  *
  * Replies 1.
  */

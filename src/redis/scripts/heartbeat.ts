@@ -1,7 +1,7 @@
 import { defineScript, type Script } from '../script.ts'
 
 /**
- * Publishes to a channel of the shard that this runs on, as the results of refills are published.
+ * Publishes to a channel of the shard that this runs on, in the same way as the results of refills.
  *
  *     KEYS  1 any key in the slot of the channel
  *     ARGV  1 channel   2 message

@@ -1,29 +1,29 @@
-/** ms for which a lock is left free for those who only poll: a little more than one of their pauses, which are 50 ms. */
+/** ms for which a lock is left free for clients that only poll: a little more than one of their pauses, which are 50 ms. */
 const FREE_FOR = 60
 
-/** How a message begins that tells a waiter after how many ms to look. */
+/** Beginning of a message that tells a waiter after how many ms to look. */
 export const LOOK_AFTER = 'look:'
 
-/** ms after which a chain of hand-overs is forgotten that nobody looked after: twice the longest pause between two looks. */
+/** ms after which a chain of hand-overs is forgotten if nobody looks at it: twice the longest pause between two looks. */
 export const CHAIN_TTL = 5000
 
 /** Lua: the value of the chain's key while the lock is left free. */
 export const LEFT_FREE = 'free'
 
 /**
- * Lua functions for a lock with a queue whose holder gives it up. They need `tell`, which comes with `handOff`.
+ * Lua functions for a lock with a queue when its holder gives it up. They need `tell`, which comes with `handOff`.
  *
- *     chain  holds the ms on Redis's clock at which the lock is to be left free, or LEFT_FREE while it is; kept by those
- *            who wait
+ *     chain  holds the time in ms on Redis's clock at which the lock must be left free, or LEFT_FREE while it is; the
+ *            waiters keep it
  *
- * `leaveFree(lock, queue, chain, counts)`: where hand-overs have followed each other for too long without a break, leaves
- * the lock free for FREE_FOR ms: those who poll can have it then. The first in the queue is told to look after that, and
- * nobody loses his place. Returns whether the lock is left free.
+ * `leaveFree(lock, queue, chain, counts)`: if hand-overs have followed each other for too long without a break, leaves the
+ * lock free for FREE_FOR ms, so that clients that poll can get it. The first in the queue is told to look after that, and
+ * nobody loses a place. Returns whether the lock is left free.
  *
- * `tellFirst(queue, counts)`: tells the first who can be reached to look when the lock is no longer left free. Returns
- * whether anybody waits.
+ * `tellFirst(queue, counts)`: tells the first waiter that can be reached to look when the lock is no longer left free.
+ * Returns whether anybody waits.
  *
- * `beginChain(chain, yieldAfter)`: after a hand-over; notes when the lock is to be left free unless that is known.
+ * `beginChain(chain, yieldAfter)`: called after a hand-over; notes when the lock must be left free, unless that is known.
  */
 export const leaveFree: string = `
 local function nowMs()

@@ -3,24 +3,24 @@ import { handOff } from './hand-off.ts'
 import { CHAIN_TTL, LEFT_FREE } from './leave-free.ts'
 import { TOKEN_PREFIX } from './tell.ts'
 
-/** ms after which a queue that nobody looked after is forgotten: several times the longest pause between two looks. */
+/** ms after which a queue is forgotten if nobody looks at it: several times the longest pause between two looks. */
 const QUEUE_TTL = 15_000
-/** ms for which the last fencing number is kept. After it the clock carries the numbers on; it may step back in between. */
+/** ms for which the last fencing number is kept. After that, the clock continues the numbers. It may step back meanwhile. */
 const FENCE_TTL = 24 * 60 * 60 * 1000
 
 /**
- * Takes a lock that is free and that nobody waits for, or that was handed to this token, or that this token has
- * already because a first reply was lost. Else joins the queue, if asked to. A lock that is left free for others for a
- * moment counts as held.
+ * Takes a lock that is free and that nobody waits for, or that was handed to this token, or that this token already has
+ * because a first reply was lost. Otherwise joins the queue, if asked to. A lock that is left free for others for a moment
+ * counts as held.
  *
- *     KEYS  1 lock   2 queue   3 chain   4 fence, only when a fencing number is wanted
- *     ARGV  1 token   2 ms of ttl   3 '1' to wait in the queue   4 '1' where PUBLISH counts every subscriber
+ *     KEYS  1 lock   2 queue   3 chain   4 fence, only if a fencing number is wanted
+ *     ARGV  1 token   2 ms of ttl   3 '1' to wait in the queue   4 '1' if PUBLISH counts every subscriber
  *
- * Replies { 1, fencing number or 0 } when the lock is the token's; else { 0, ms, ours, added, now }:
- *     ms     until the lock lapses, or is no longer left free; -1 when it never does
- *     ours   1 when its holder uses this same queue, or has left it free
- *     added  1 when the token was not in the queue before
- *     now    ms on Redis's clock, on which the end of a later grant will be told
+ * Replies { 1, fencing number or 0 } if the token has the lock, otherwise { 0, ms, ours, added, now }:
+ *     ms     until the lock lapses, or is no longer left free; -1 if it never does
+ *     ours   1 if its holder uses this same queue, or has left it free
+ *     added  1 if the token was not in the queue before
+ *     now    ms on Redis's clock; the end of a later grant will be a time on this clock
  */
 export const lockAcquire: Script = defineScript(`
 ${handOff}

@@ -1,13 +1,13 @@
 import { defineScript, type Script } from '../script.ts'
 
 /**
- * Sets the time that locks have left, each only while it is the token's: a lock that lapsed is never made anew. One that may
- * not shorten does nothing to a longer time: however late it is carried out, it takes nothing from the lock.
+ * Sets the time that locks have left, each only while the token has it: a lapsed lock is never created again. A call that
+ * may not shorten leaves a longer time as it is, so however late it runs, it takes nothing from the lock.
  *
  *     KEYS  the locks
  *     ARGV  for each lock   token   ms of ttl   '1' if it may shorten
  *
- * Replies for each lock 1, or 0 when it was not the token's.
+ * Replies for each lock 1, or 0 if the token did not have it.
  */
 export const lockExtend: Script = defineScript(`
 local reply = {}

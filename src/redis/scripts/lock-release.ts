@@ -3,13 +3,13 @@ import { handOff } from './hand-off.ts'
 import { leaveFree } from './leave-free.ts'
 
 /**
- * Ends whatever a token has: the lock, which goes to the first waiter or becomes free; or its place in the queue.
+ * Ends what a token has: the lock, which goes to the first waiter or becomes free, or its place in the queue.
  *
  *     KEYS  1 lock   2 queue   3 chain
- *     ARGV  1 token   2 '1' where PUBLISH counts every subscriber
+ *     ARGV  1 token   2 '1' if PUBLISH counts every subscriber
  *           3 ms of hand-overs without a break after which the lock is left free for a moment, '' for never
  *
- * Replies 1 when the lock was the token's, else 0.
+ * Replies 1 if the token had the lock, otherwise 0.
  */
 export const lockRelease: Script = defineScript(`
 local lock, queue, chain, token, counts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2] == '1'

@@ -6,7 +6,7 @@ import { defineScript, type Script } from '../script.ts'
  *     KEYS  1 lock
  *     ARGV  1 token
  *
- * Replies the ms until the lock lapses, 0 when it is not the token's, -1 when it never does.
+ * Replies the ms until the lock lapses, 0 if the token does not have it, -1 if it never lapses.
  */
 export const lockRemaining: Script = defineScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -2,13 +2,13 @@ import { defineScript, type Script } from '../script.ts'
 import { touchTag } from './touch-tag.ts'
 
 /**
- * Sees to the key of one tag of an entry that is about to be stored.
+ * Prepares the key of one tag of an entry that is about to be stored.
  *
  *     KEYS  1 tag
  *     ARGV  1 ms for which an entry with the tag may live
  *
- * Replies { changed, now }: the instant of the tag's last invalidation or expiry, 0 for none, and the present one, in µs
- * on Redis's clock.
+ * Replies { changed, now }: the time of the tag's last invalidation or expiry, 0 for none, and the current time, in µs on
+ * Redis's clock.
  */
 export const needTag: Script = defineScript(`
 ${touchTag}

@@ -5,18 +5,18 @@ import { handOff } from './hand-off.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Sets, deletes or expires entries from outside a refill. A refill that runs loses its lease in the same step, so that
- * what it read before cannot come back; every process hears of it on the backplane, of several by one message.
+ * Sets, deletes or expires entries from outside a refill. A running refill loses its lease in the same step, so that what it
+ * read before cannot come back. Every process is told on the backplane; one message may tell several changes.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease   present stream
- *     ARGV  1 '1' where PUBLISH counts every subscriber   2 to 4 channel, joined and counter, see `announcing`
+ *     ARGV  1 '1' if PUBLISH counts every subscriber   2 to 4 channel, joined and counter, see `announcing`
  *           for each entry   ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a
- *             window after that it is deleted, too   bytes of the envelope
- *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic, which the token of the lease follows
+ *             window after that it is also deleted   bytes of the envelope
+ *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic; the token of the lease follows it
  *           payload for waiters, '' for the bytes   message for the backplane
- *           '' or the instant in ms after which nothing is done any more
+ *           '' or the time in ms after which nothing is done any more
  *
- * Replies { now, and for each entry 1, or 3 when it was too late }: \`now\` in µs on Redis's clock.
+ * Replies { now, and for each entry 1, or 3 if it was too late }: `now` in µs on Redis's clock.
  */
 export const overwrite: Script = defineScript(`
 ${entryHeader}

@@ -1,7 +1,7 @@
 import { defineScript, type Script } from '../script.ts'
 
 /**
- * Reads a value where it was written: as a script, unlike a plain GET, it never goes to a replica.
+ * Reads a value where it was written. Unlike a plain GET, a script never goes to a replica.
  *
  *     KEYS  1 value
  *

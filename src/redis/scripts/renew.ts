@@ -6,20 +6,20 @@ import { touchTag } from './touch-tag.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Ends refills that have found the stored value still to be right, as `settle` ends others: the value gets a new life, and a
- * new head, in its place. It is neither sent to Redis nor read from it, unless somebody waits for it.
+ * Ends refills that found the stored value still correct, as `settle` ends others: the value gets a new life and a new head
+ * in its place. It is neither sent to Redis nor read from it, unless somebody waits for it.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
- *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
- *           3 payload that says: look again   4 bytes that a message may have at most
+ *     ARGV  1 how the keys of tags begin, '' to leave tags to the caller   2 '1' if PUBLISH counts every subscriber
+ *           3 payload that says: look again   4 most bytes of a message
  *           for each entry   token   ms until the stored bytes expire, 0 to leave them as they are
  *           head of the new envelope, with its tags and without a payload
- *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message, which the token follows
- *           '' or the instant in ms after which nothing is done any more   '1' where by the caller's clock the lease has run out
+ *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic of the message; the token follows it
+ *           '' or the time in ms after which nothing is done any more   '1' if the lease has run out by the caller's clock
  *
- * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
- *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
- *     4  nothing is stored that could be renewed; the lease is still the caller's
+ * Replies { now, and for each entry its outcome }: `now` in µs on Redis's clock, and
+ *     1  done   0  the caller no longer had the lease   2  a tag forbade it   3  it was too late
+ *     4  nothing is stored that could be renewed; the caller still has the lease
  */
 export const renew: Script = defineScript(`
 ${entryHeader}

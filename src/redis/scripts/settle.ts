@@ -7,24 +7,24 @@ import { touchTag } from './touch-tag.ts'
 import { wakeWaiters } from './wake-waiters.ts'
 
 /**
- * Ends refills, each only while it may still be ended: while its lease is the caller's, or, where that has run out, while
- * nobody has taken it and nothing has changed the entry since. Stores what is to be stored, frees the lease, which a
- * `Locker` may wait for, and tells every registered inbox. A leader that was overtaken changes nothing. A value one of
- * whose tags was invalidated or expired since its load began is neither stored nor sent: the waiters are told to look
- * again. A failure takes no value's place that others may still be served.
+ * Ends refills, each only while it may still be ended: the caller has its lease; or the lease has run out, but nobody has
+ * taken it and nothing has changed the entry since. Stores the bytes, if any. Frees the lease, which a `Locker` may wait
+ * for. Tells every registered inbox. A leader that was overtaken changes nothing. If a tag of the value was invalidated or
+ * expired since its load began, the value is neither stored nor sent: the waiters are told to look again. A failure does
+ * not replace a value that may still be served.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease
- *     ARGV  1 what the keys of tags begin with, '' to leave tags to the caller   2 '1' where PUBLISH counts every subscriber
- *           3 payload that says: look again   4 '' or the instant in ms after which nothing is stored any more
- *           5 bytes of the client's own prefix, which the topics of messages are without
- *           for each entry, parted by blanks   token   ms of ttl, staleWhileRevalidate and staleIfError   letters, or none:
- *             r by the caller's clock the lease has run out; and in this order, with what then follows:
+ *     ARGV  1 how the keys of tags begin, '' to leave tags to the caller   2 '1' if PUBLISH counts every subscriber
+ *           3 payload that says: look again   4 '' or the time in ms after which nothing is stored any more
+ *           5 bytes of the client's own prefix, which the topics of messages do not have
+ *           for each entry, split by spaces   token   ms of ttl, staleWhileRevalidate and staleIfError   letters or none:
+ *             r the lease has run out by the caller's clock; and in this order, each with further arguments:
  *             b bytes of the envelope
- *             n payload of the message; without it waiters are sent the bytes
+ *             n payload of the message; without it waiters get the bytes
  *             c channel of the backplane, key of its last number, message for it
  *
- * Replies { now, and for each entry its outcome }: \`now\` in µs on Redis's clock, and
- *     1  done   0  the lease was no longer the caller's   2  a tag forbade it   3  it was too late
+ * Replies { now, and for each entry its outcome }: `now` in µs on Redis's clock, and
+ *     1  done   0  the caller no longer had the lease   2  a tag forbade it   3  it was too late
  */
 export const settle: Script = defineScript(`
 ${entryHeader}

@@ -1,29 +1,29 @@
 import { tell } from './tell.ts'
 
-/** How the topic of a message about a slot begins; the token follows. */
+/** Beginning of the topic of a message about a slot. The token follows. */
 export const SLOT_TOPIC = 'slot:'
 
-/** ms for which the keys outlive what stands in them. */
+/** ms for which the keys outlive their content. */
 export const KEPT = 60_000
 
 /**
- * Lua function `slotsOf(held, line, ttl, rules)`: the slots in which loads run, and the line of those who wait for one.
+ * Lua function `slotsOf(held, line, ttl, rules)`: the slots in which loads run, and the line of loads that wait for one.
  *
  *     held, line  keys, see `redis/slot-keys.ts`
  *     ttl         ms for which a slot is held
- *     rules       index in ARGV of   slots that may be held at once   '1' where PUBLISH counts every subscriber; on a Cluster
- *                 it counts those of one node only   channel of the backplane   beginning of a message for it, which ends in
- *                 the inbox of a process that is gone
+ *     rules       index in ARGV of   slots that may be held at once   '1' if PUBLISH counts every subscriber (on a
+ *                 Cluster it counts only those of one node)   channel of the backplane   beginning of a message for it,
+ *                 which ends in the inbox of a process that is gone
  *
- * First, slots whose time is over are taken back. Whoever lets one run out is dead or frozen, and so is who cannot be
- * reached: the places of that process go, too, and those who wait for what it loads are told. A living one finds out and
- * lines up again. Returns a table of functions:
+ * First, slots whose time is over are taken back. A process that lets one run out, or cannot be reached, counts as dead or
+ * frozen: its places go, too, and the processes that wait for its loads are told. If it is alive, it notices and lines up
+ * again. Returns a table of functions:
  *
  *     handOn()              gives free slots to the first in line, each told by a message
- *     want(token, mayWait)  returns 1 when the token has a slot; else its place in line: 0 it had one, 2 it has one now; 3 when
- *                           it may not wait
- *     keep(token)           the token's slot lasts the whole ttl from now on; it runs, whatever was taken back
- *     leave(token)          ends whatever the token has
+ *     want(token, mayWait)  returns 1 if the token has a slot; otherwise about its place in line: 0 it had one, 2 it has one
+ *                           now, 3 it may not wait
+ *     keep(token)           the token's slot lasts the whole ttl from now on, even if it was taken back: its load runs
+ *     leave(token)          ends what the token has
  *     figures()             returns the slots that are held, the length of the line, and the ms until the first slot ends
  */
 export const slotFunctions: string = `

@@ -2,11 +2,11 @@ import { defineScript, type Script } from '../script.ts'
 import { KEPT, slotFunctions } from './slot-functions.ts'
 
 /**
- * Ends, extends and takes slots in which loads run; what is free after the first two goes to those in line.
+ * Ends, extends and takes slots in which loads run. Slots that are free after the first two go to the loads in line.
  *
  *     KEYS  1 held   2 line
  *     ARGV  1 to 4 rules, see `slotFunctions`   5 ms for which a slot is held
- *           6 '1' where those who find none may wait in line   7 how many tokens to end   8 how many to extend
+ *           6 '1' if tokens that find no slot may wait in line   7 how many tokens to end   8 how many to extend
  *           the tokens to end, those to extend, those that want a slot
  *
  * Replies { held, length of the line, ms until the first slot ends or -1, and for each token that wants a slot its state }:

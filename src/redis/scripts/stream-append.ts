@@ -2,19 +2,19 @@ import { defineScript, type Script } from '../script.ts'
 import { tellReaders } from './tell-readers.ts'
 
 /**
- * Appends chunks to a run of a stream, or without any keeps it alive, and tells the processes that read it. Fenced: a run
- * whose life has run out, or that has lost its lease, appends nothing, then and later. A run that a change of the entry has
- * detached from it goes on for those who read it.
+ * Appends chunks to a run of a stream, or without chunks keeps it alive, and tells the processes that read it. Fenced: a run
+ * whose life has run out, or that has lost its lease, appends nothing from then on. A run that a change of the entry has
+ * detached from it goes on for its readers.
  *
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 number of the first chunk   3 ms of life   4 ms for which the log is kept   5 topic
- *           6 '1' where PUBLISH counts every subscriber
- *           7 '', or how the run is over: 'end', the last frame tells how; 'release', it is given up; 'if-unread', the same
- *             unless a process reads it; or 'detach': its lease is about to be ended, and it goes on for those who read it
- *           8 'resumable' or 'final', where it is given up   9… frames
+ *           6 '1' if PUBLISH counts every subscriber
+ *           7 '', or how the run ends: 'end', the last frame tells how; 'release', it is given up; 'if-unread', the same
+ *             unless a process reads it; or 'detach': its lease is about to end, and it goes on for its readers
+ *           8 'resumable' or 'final', if it is given up   9… frames
  *
- * Replies how many processes read, or -1 where nothing was appended, now or earlier. What an earlier attempt has appended
- * is not appended again.
+ * Replies how many processes read, or -1 if nothing was appended, now or earlier. Chunks that an earlier attempt appended
+ * are not appended again.
  */
 export const streamAppend: Script = defineScript(`
 ${tellReaders}

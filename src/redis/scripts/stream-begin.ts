@@ -3,15 +3,15 @@ import { tellReaders } from './tell-readers.ts'
 import { touchTag } from './touch-tag.ts'
 
 /**
- * Begins a run of a stream under the lease of its entry. The run before it, if that was the entry's present one, is over
- * from now on: its producer has lost the lease, and appends no more. With 'resume' its chunks are taken over, and the head
- * notes how many they are, unless one of the tags was changed since it began.
+ * Begins a run of a stream under the lease of its entry. If the entry has a current run, that run is over from now on: its
+ * producer has lost the lease, and appends no more. With 'resume', its chunks are taken over, and the head notes how many
+ * they are, unless one of the tags has changed since it began.
  *
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
- *           7 '1' where PUBLISH counts every subscriber   8 what the keys of tags begin with   9… tags
+ *           7 '1' if PUBLISH counts every subscriber   8 how the keys of tags begin   9… tags
  *
- * Replies { head, chunks }, or { } where the lease is not the caller's. Sent twice, it changes nothing the second time.
+ * Replies { head, chunks }, or { } if the caller does not have the lease. If sent twice, the second changes nothing.
  */
 export const streamBegin: Script = defineScript(`
 ${tellReaders}

@@ -2,7 +2,7 @@ import { defineScript, type Script } from '../script.ts'
 import { tell } from './tell.ts'
 
 /**
- * A process reads a run of a stream no more. If it was the last, the producer is told.
+ * Notes that a process no longer reads a run of a stream. If it was the last one, the producer is told.
  *
  *     KEYS  1 readers
  *     ARGV  1 inbox   2 token of the run   3 topic of the message to the producer

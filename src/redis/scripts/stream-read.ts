@@ -5,13 +5,13 @@ import { defineScript, type Script } from '../script.ts'
  * is kept.
  *
  *     KEYS  1 log   2 alive   3 readers   4 present
- *     ARGV  1 '' or the inbox to register   2 '' or the address under which it was registered before   3 ms of the registration
- *           4 ms for which the log is kept at least   5 number of the first chunk   6 most frames   7 bytes that are enough
- *           8 token of the run
+ *     ARGV  1 '' or the inbox to register   2 '' or the address under which it was registered before
+ *           3 ms of the registration   4 least ms for which the log is kept   5 number of the first chunk
+ *           6 most frames   7 bytes that are enough   8 token of the run
  *
- * Replies { ms of life, frames in the log, 1 if it is the entry's present run, frames… }: the life is 0 where the run is over as it should be, and
- * negative where its producer is gone; the frames in the
- * log, its head not counted, are -1 where there is none. The first frame of the reply is the head.
+ * Replies { ms of life, frames in the log, 1 if it is the entry's current run, frames… }. The life is 0 if the run ended
+ * properly, and negative if its producer is gone. The number of frames in the log does not count the head, and is -1 if
+ * there is no log. The first frame of the reply is the head.
  */
 export const streamRead: Script = defineScript(`
 local time = redis.call('TIME')

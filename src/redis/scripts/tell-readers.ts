@@ -1,18 +1,18 @@
-/** Bytes of chunks that travel in one message; those who read ask for what is more. */
+/** Most bytes of chunks in one message. Readers ask for more. */
 const LARGEST_IN_MESSAGE = 64 * 1024
 
-/** Comes before the address of a process whose inbox is not open yet: it asks again and again. */
+/** Precedes the address of a process whose inbox is not open yet. It asks again and again. */
 export const NOT_READY = '?'
 
 /**
- * Lua functions by which the readers of a stream are told.
+ * Lua functions that tell the readers of a stream.
  *
  *     tellReaders(readers, topic, payload, counts)
- *         sends the payload to every process that is registered and forgets those that cannot be reached; with `counts`,
- *         see `tell`, that shows at once. Returns how many processes read, those included that cannot be told yet.
+ *         sends the payload to every registered process, and forgets those that cannot be reached; with `counts`, see
+ *         `tell`, that shows at once. Returns how many processes read, including those that cannot be told yet.
  *     messageOf(index, first, last)
- *         the payload for the chunks in ARGV[first] to ARGV[last], of which the first is number `index`: the index, a
- *         space, and for each its length, a colon and its bytes; '' where that would be too much: then they are to ask
+ *         the payload for the chunks in ARGV[first] to ARGV[last], the first of which has number `index`: the index, a
+ *         space, and for each its length, a colon and its bytes; '' if that would be too much: then readers must ask
  */
 export const tellReaders: string = `
 local function tellReaders(readers, topic, payload, counts)

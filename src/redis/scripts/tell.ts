@@ -1,14 +1,14 @@
-/** How every token of ours begins. What follows is the id of the inbox where its owner is told of what concerns it. */
+/** Beginning of all our tokens. The id of the owner's inbox follows, which gets messages about the token. */
 export const TOKEN_PREFIX = 'herdlock:'
 
 /**
- * Lua function `inboxOf(token)`: the id of its owner's inbox, '' of what is no token of ours.
+ * Lua function `inboxOf(token)`: the id of its owner's inbox, '' if the token is not ours.
  *
  * Lua function `tell(token, topic, payload, counts)`: sends the owner of a token a message.
  *
- *     counts  whether PUBLISH counts every subscriber; on a Cluster it counts those of one node only
+ *     counts  whether PUBLISH counts every subscriber; on a Cluster it counts only those of one node
  *
- * Returns whether the owner can be reached, as far as is known; nil when the caller may not publish.
+ * Returns whether the owner can be reached, as far as is known; nil if the caller may not publish.
  */
 export const tell: string = `
 local function inboxOf(token)

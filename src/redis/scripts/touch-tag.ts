@@ -1,10 +1,10 @@
 /**
- * Lua functions for the key of a tag. It holds the instant of the tag's last invalidation, 0 for none, and then, for each
- * expiry since, oldest first, its instant and the ms over which entries expire: `0 1763972400000000 60000`. Instants are in
- * µs on Redis's clock.
+ * Lua functions for the key of a tag. It holds the time of the tag's last invalidation, 0 for none, and then, for each
+ * expiry since, oldest first, its time and the ms over which entries expire: `0 1763972400000000 60000`. Times are in µs on
+ * Redis's clock.
  *
- *     lastChangeOf(text)     the instant of the last invalidation or expiry that the text tells of
- *     touchTag(key, ms)      the tag is needed for ms at least; returns the instant of its last change, 0 for none
+ *     lastChangeOf(text)     the time of the last invalidation or expiry in the text
+ *     touchTag(key, ms)      keeps the tag for at least `ms`; returns the time of its last change, 0 for none
  */
 export const touchTag: string = `
 local function lastChangeOf(text)

@@ -1,26 +1,26 @@
 /**
- * First letter of a message that tells a waiter to look for itself. What follows, if anything, is the number of ms over
- * which those who are told so spread.
+ * First letter of a message that tells a waiter to look for itself. It may be followed by the number of ms over which such
+ * waiters spread.
  */
 export const AGAIN = 'a'
 
-/** Bytes that the waiters of one key are sent, or fetch, at once: with more Redis would serve nobody else for too long. */
+/** Most bytes that the waiters of one key get or fetch at once. More would keep Redis busy for too long. */
 const AT_ONCE = 4 * 1024 * 1024
-/** Bytes a ms that those fetch who come later. */
+/** Bytes per ms that later waiters fetch. */
 const PACE = 200 * 1024
 
 /**
  * Lua function `wakeWaiters(waiters, topic, payload, found)`: publishes to the inbox of every waiting process and forgets
  * them.
  *
- *     payload  what they are told
- *     found    bytes of what those find who look for themselves, 0 where there is nothing to be found
+ *     payload  the message for them
+ *     found    bytes that processes find if they look for themselves, 0 if there is nothing to find
  *
- * Of a value for very many only some get it in the message. The others are told to look, spread over some time, as all
- * are where it is too large for a message.
+ * If very many processes wait for a value, only some get it in the message. The others are told to look, spread over some
+ * time. If the value is too large for a message, all are told so.
  *
- * An unreachable inbox is no error: its process has a timer behind the message. The address of one that listens to this
- * shard begins with a hash tag: only this node and its replicas hear of it, where PUBLISH goes to every node of the Cluster.
+ * An unreachable inbox is no error: its process also has a timer. The address of an inbox that listens to this shard begins
+ * with a hash tag. Messages to it reach only this node and its replicas, while PUBLISH goes to every node of the Cluster.
  */
 export const wakeWaiters: string = `
 local function wakeWaiters(waiters, topic, payload, found)
