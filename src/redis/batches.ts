@@ -2,7 +2,7 @@ import { atEndOfTurn, type Clock, type Timer } from '../clock.ts'
 
 /** Batches that may be under way at once. More would only wait inside the client, while their deadlines run. */
 const WINDOW = 4
-/** The same where each batch holds one item. */
+/** The same if each batch holds one item. */
 const WINDOW_OF_SINGLES = 500
 
 export interface Batching<T> {

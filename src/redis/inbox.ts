@@ -81,10 +81,10 @@ export class Inbox {
   readonly #broadcast: Broadcast | undefined
   readonly #shard: Shard | undefined
   readonly #onFailure: ((error: unknown) => void) | undefined
-  /** By topic. There may be more than one if a revoked wait goes on beside its successor. */
+  /** Topic → listeners. There may be several if a revoked wait goes on next to its successor. */
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resetListeners = new Set<() => void>()
-  /** Those under way, the oldest first. */
+  /** Questions under way, the oldest first. */
   readonly #questions = new Set<Question>()
   /** Topic → the last message that nobody listened for, the oldest first. Empty while no question is under way. */
   readonly #kept = new Map<string, Kept>()

@@ -17,7 +17,7 @@ export class Inboxes {
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #random: Random
-  /** By node. */
+  /** Node → its shard and inbox. */
   readonly #ofShards = new Map<string, { readonly shard: Shard; readonly inbox: Inbox }>()
   /** Whether the server is older than Redis 7, or the user lacks the right. */
   #isImpossible = false

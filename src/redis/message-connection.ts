@@ -53,7 +53,7 @@ export class MessageConnection {
   readonly #clock: Clock
   readonly #kind: MessageKind
   readonly #members = new Map<Member, Membership>()
-  /** By channel. Cleared whenever members come or go. */
+  /** Channel → its members. Cleared whenever members come or go. */
   readonly #told = new Map<string, readonly Member[]>()
   /** Channels that were requested on the current connection, and the answer of Redis. */
   readonly #asked = new Map<string, Promise<unknown>>()

@@ -23,7 +23,7 @@ export interface RefillEnd {
   readonly hasRunOut: boolean
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
-  /** Whether the value has tags, which the script must check. */
+  /** Whether the value has tags for the script to check. */
   readonly isTagged: boolean
 }
 

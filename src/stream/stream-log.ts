@@ -19,7 +19,7 @@ const LOG_KEPT = 60_000
 /** ms for which a process is registered as a reader. It reads at least every third of that. */
 const REGISTERED = 15_000
 export const READ_AT_LEAST_EVERY: number = REGISTERED / 3
-/** Limits of one read: at most so many frames, and no further frame after so many bytes. */
+/** Limits of one read: most frames, and bytes after which it reads no further. */
 const MOST_FRAMES = 4096
 const ENOUGH_BYTES = 128 * 1024
 
@@ -96,7 +96,7 @@ export class StreamLog {
     const { connection, prefix } = this.#parts
     const head = writeHead({ run: this.token, beganAt })
     const args = [this.token, mode, head, this.lockTtl, this.#keptFor, this.#topic, this.#counts]
-    // Keys that a script makes up itself do not get the client's own prefix.
+    // Keys that a script builds itself do not get the client's own prefix.
     if (!connection.splitsKeys) args.push(connection.client.keyPrefix + tagKeysBeginning(prefix), ...tags)
     const reply = asList(await this.#run(streamBegin, this.#ofRun, args), 0)
     const known = Buffer.isBuffer(reply[0]) ? readHead(reply[0]) : undefined

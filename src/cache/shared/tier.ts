@@ -32,7 +32,7 @@ import { RedisMember } from './member.ts'
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
 const JITTER = 40
-/** If a holder may stand in line, waiters look again after this many times the rest of its lease: they would be told. */
+/** If a holder may stand in line, waiters look after this many times the rest of its lease: they are told if it is gone. */
 const PATIENCE = 12
 /** How many lost processes are remembered. */
 const LOST = 100

@@ -95,7 +95,7 @@ const MIB = 1024 * 1024
 /** ms that a load may take longer than its producer, which has a limit of its own. */
 const BEYOND_DURATION = 60_000
 
-/** Resolves the options. Throws a `TypeError` or `RangeError` that names the option at fault. */
+/** Completes the options; those of any call are checked already. Throws a `TypeError` or `RangeError` naming the option. */
 export function streamSettingsOf(producer: unknown, options: StreamOptions, defaults: ResolvedOptions): StreamSettings {
   checkFunction('producer', producer)
   const { keep = false, onProducerLost = 'restart' } = options

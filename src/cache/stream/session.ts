@@ -60,7 +60,7 @@ export class Session implements Place {
   #isOutdated = false
   /** The number of the last change that was known when the last claim was sent. */
   #askedSince = 0
-  /** The same for the run that is read now: when it was first requested, before any resumption. */
+  /** The same for when the run that is read now was requested, before any resumption. */
   #since = 0
   /** Whether the producer is lost and no other one is known yet. */
   isLost = false
