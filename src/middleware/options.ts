@@ -196,7 +196,8 @@ const OF_RESPONSES = [
 
 /**
  * The policy for a request that two middlewares handle. The inner one's options override those of the outer one. Its key
- * counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else.
+ * counts too: responses vary on the fields in it, and those with a key that is a function are for nobody else. Nor is what
+ * the inner one bypasses.
  */
 export function refinedPolicy<Native>(
   outer: Policy,

@@ -120,7 +120,7 @@ export class Audience {
     else this.#pace.ready(this.#client)
   }
 
-  /** The body has become too large or too old to be stored: from now on the slowest reader sets the pace. */
+  /** The body will not be stored, for example because it is too large. From now on the slowest reader sets the pace. */
   stopKeeping(): void {
     if (!this.#keeps) return
     this.#keeps = false
