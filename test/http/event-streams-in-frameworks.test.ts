@@ -8,7 +8,7 @@ import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import express from 'express'
 import Fastify from 'fastify'
-import { createEventStream, H3 } from 'h3'
+import { EventStream, H3 } from 'h3'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { getRequestListener } from '@hono/node-server'
@@ -81,12 +81,12 @@ const FRAMEWORKS: Readonly<Record<string, (source: Source) => RequestListener | 
   H3(source) {
     const app = new H3().get('/events', (event) => {
       event.res.headers.set(FIELD, CONTROL)
-      const stream = createEventStream(event)
+      const stream = new EventStream(event)
       void (async () => {
         for await (const number of source()) await stream.push(String(number))
         await stream.close()
       })()
-      return stream.send()
+      return stream
     })
     const { flight } = makeFetchFlight(SHARED)
     return listenerOf(flight.wrap((request: Request) => app.fetch(request)))
