@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
+import type { Producer } from '../../src/cache/stream/options.ts'
 import { ProducerLostError } from '../../src/errors.ts'
 import { cacheLab, settled, subscribers, warmUp } from '../support/cache-lab.ts'
 import { deferred } from '../support/deferred.ts'
@@ -178,7 +179,11 @@ test('what is produced anew behind a stale stream is stored, though its tag was 
   const next = toldProducer<string>()
   next.say('new')
   next.end()
-  const reads = async (): Promise<string[]> => rest(iterate(cache, next.producer, { tags: ['tag'] }))
+  const produce: Producer<string> = (context) => {
+    context.cacheFor({ ttl: 60_000 })
+    return next.producer(context)
+  }
+  const reads = async (): Promise<string[]> => rest(iterate(cache, produce, { tags: ['tag'] }))
   await eventually('its ttl has ended', async () => (await reads()) && next.runs.length > 0)
   await settled(cache)
   expect(await lab.cache().get('key')).toEqual(['new'])
@@ -223,8 +228,15 @@ test.each<[string, (cache: Cache) => Promise<void>, string]>([
     await lab.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await change(changing)
     await eventually('messages arrive again', async () => (await subscribers(lab.redis)) === 3)
-    const laters = [producing, reading].map((cache) => iterate(cache, next.producer, { tags: ['tag'] }))
-    for (const each of laters) expect(await each.next()).toEqual({ done: false, value: expected })
+    // Redis knows of the new subscriptions before these processes do.
+    const begin = async (cache: Cache): Promise<AsyncIterator<string> | undefined> => {
+      const later = iterate(cache, next.producer, { tags: ['tag'] })
+      if ((await later.next()).value === expected) return later
+      await later.return?.()
+      return undefined
+    }
+    const begun = [producing, reading].map((cache) => eventually('it has asked', () => begin(cache)))
+    const laters = (await Promise.all(begun)) as AsyncIterator<string>[]
     expect(next.runs).toHaveLength(expected === 'new' ? 1 : 0)
     for (const each of [told, next]) each.end()
     for (const each of [own, other, ...laters]) expect(await rest(each)).toEqual([])
