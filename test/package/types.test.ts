@@ -10,8 +10,9 @@ const CHECKS = process.env['TYPE_CHECKS'] === 'all' ? ALL_TYPE_CHECKS : FEW
 const TIMEOUT = 120_000
 // Links are not followed, so that all packages of the project see the @types/node that it has.
 const OPTIONS = ['--preserveSymlinks']
-/** The types of frameworks ask for newer compilers than ours do. */
+/** The types of frameworks ask for newer compilers than ours do, and those of GLIDE do so with a bundler. */
 const FIRST_OF_FRAMEWORKS = 5.7
+const FIRST_OF_GLIDE = { nodenext: 5.4, bundler: 5.7 }
 const RESOLUTION = {
   nodenext: ['--module', 'nodenext'],
   bundler: ['--module', 'esnext', '--moduleResolution', 'bundler'],
@@ -36,8 +37,11 @@ describe('types of the package as published, those of libraries checked too', { 
       const nodes = await fromRegistry('@types/node', types)
       for (const name of ['@types/node', 'undici-types']) await consumer.use(name, join(nodes, name))
       const compiler = join(await fromRegistry('typescript', typescript), 'typescript', 'bin', 'tsc')
-      const takesFrameworks = Number.parseFloat(typescript) >= FIRST_OF_FRAMEWORKS
-      for (const project of ['tsconfig.json', ...(takesFrameworks ? ['tsconfig.frameworks.json'] : [])]) {
+      const version = Number.parseFloat(typescript)
+      const projects = ['tsconfig.json']
+      if (version >= FIRST_OF_GLIDE[resolution]) projects.push('tsconfig.glide.json')
+      if (version >= FIRST_OF_FRAMEWORKS) projects.push('tsconfig.frameworks.json')
+      for (const project of projects) {
         expect(await consumer.node(compiler, '-p', project, ...OPTIONS, ...RESOLUTION[resolution])).toBe('')
       }
     },

@@ -1,4 +1,3 @@
-import { GlideClient, GlideClusterClient } from '@valkey/valkey-glide'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
@@ -10,7 +9,6 @@ import { createCache, Locker, type CacheOptions } from 'herdlock'
 const nodes = [{ host: 'localhost', port: 7000 }]
 const rootNodes = [{ url: 'redis://localhost:7000' }]
 const sentinel = { name: 'main', sentinelRootNodes: nodes }
-const addresses = { addresses: nodes }
 
 const options: CacheOptions = { ttl: 1000, redis: new Redis() }
 createCache(options)
@@ -29,8 +27,6 @@ createCache({ ttl: 1000, redis: redis5.createClient() })
 createCache({ ttl: 1000, redis: redis5.createCluster({ rootNodes }) })
 createCache({ ttl: 1000, redis: redis5.createSentinel(sentinel) })
 createCache({ ttl: 1000, redis: redis5.createClientPool() })
-createCache({ ttl: 1000, redis: await GlideClient.createClient(addresses) })
-createCache({ ttl: 1000, redis: await GlideClusterClient.createClient(addresses) })
 createCache({ ttl: 1000, redis: [redis6.createClient(), new Redis()] })
 // @ts-expect-error this is no client
 createCache({ ttl: 1000, redis: new URL('redis://localhost') })
@@ -46,8 +42,6 @@ new Locker({ clients: redis6.createCluster({ rootNodes }) })
 new Locker({ clients: redis6.createSentinel(sentinel) })
 new Locker({ clients: redis6.createClientPool() })
 new Locker({ clients: redis5.createClient() })
-new Locker({ clients: await GlideClient.createClient(addresses) })
-new Locker({ clients: await GlideClusterClient.createClient(addresses) })
 new Locker({ clients: [new Redis(), new Redis5(), new Valkey(), redis6.createClient(), redis5.createClient()] })
 // @ts-expect-error nor is this
 new Locker({ clients: {} })
