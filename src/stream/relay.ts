@@ -139,9 +139,10 @@ export class Relay {
   }
 
   async #isOutdated(piece: Piece): Promise<boolean> {
-    const { head, life } = piece
-    if (head === undefined || life === Infinity || this.tape !== undefined) return false
-    return (await this.#parts.isOutdated?.(head, piece.isPresent)) ?? false
+    const { head, life, isPresent } = piece
+    if (head === undefined || this.tape !== undefined) return false
+    const isOver = life === Infinity // such a run is present no more, whatever has become of the entry
+    return (await this.#parts.isOutdated?.(head, isPresent || isOver)) ?? false
   }
 
   #understand({ head, life, length, frames, isPresent }: Piece, from: number): void {

@@ -64,6 +64,8 @@ ${table(
   TYPE_CHECKS.map(({ typescript, types, resolution }) => [typescript, types, `\`${resolution}\``]),
 )}
 
+With TypeScript 5.4 and \`bundler\`, the types of GLIDE itself do not compile, unless \`skipLibCheck\` is set.
+
 Next: [what stays stable](stability.md) between versions, [what is guaranteed](guarantees.md).
 `
 }
@@ -77,9 +79,7 @@ function rows(
 
 function nodeSuites(name: string): string {
   const until = name === 'Node.js 20' ? '; supported until 1.0' : ''
-  // On the newer two the contract suites of the lock have not passed in one run yet.
-  const contracts = /2[46]$/.test(name) ? 'contract suites of the cache' : 'contract suites'
-  return `unit and HTTP suites, ${contracts}, projects that install the package${until}`
+  return `unit and HTTP suites, contract suites, projects that install the package${until}`
 }
 
 function brokenOn(name: string, broken: readonly string[]): string {

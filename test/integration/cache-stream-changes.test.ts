@@ -171,6 +171,24 @@ test('a tag that only the producer has named counts once its process has heard o
   expect(await rest(own)).toEqual([])
 })
 
+test('a reader that comes after a change of its tag gets nothing of a run that failed before, while its lease is still held', async () => {
+  const [producing, reading, third] = [lab.cache(SHORT), lab.cache(SHORT), lab.cache(SHORT)]
+  await warmUp(lab.redis, producing, reading, third)
+  const options = { tags: ['tag'] }
+  const { told, own, other } = await shareStream(producing, reading, options)
+  const lease = `${lab.prefix}:{key}:lease`
+  const token = await lab.redis.command('GET', lease)
+  told.fail(new Error('down'))
+  for (const each of [own, other]) await expect(rest(each)).rejects.toThrow()
+  await settled(producing)
+  await lab.redis.command('SET', lease, token as string, 'PX', '300') // a slow process gives it back later
+  await third.invalidateTags('tag')
+  const next = toldProducer<string>()
+  next.say('new')
+  next.end()
+  expect(await rest(iterate(third, next.producer, options))).toEqual(['new'])
+})
+
 test('what is produced anew behind a stale stream is stored, though its tag was changed before', async () => {
   const cache = lab.cache({ ttl: 50, jitter: 0, staleWhileRevalidate: 60_000 })
   await warmUp(lab.redis, cache)
