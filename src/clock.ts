@@ -20,7 +20,10 @@ export interface Clock {
   movedAt(): number
   /** Milliseconds since 1970 on the host's wall clock, which may jump. Only for dates that others see. */
   wallNow(): number
-  /** Runs `callback` once after `delay` ms. Delays above `MAX_DELAY` are reduced to it; Node would fire at once. */
+  /**
+   * Runs `callback` once after `delay` ms. Delays above `MAX_DELAY` are reduced to it; Node would fire at once. Of a time that
+   * has passed already Node would warn.
+   */
   setTimeout(callback: () => void, delay: number, options?: TimerOptions): Timer
   /** Runs `callback` after pending input has been delivered. */
   setImmediate(callback: () => void): void
@@ -37,6 +40,11 @@ export interface Timer {
 
 /** The longest delay of Node's timers, in ms: 24.8 days. */
 export const MAX_DELAY: number = 2 ** 31 - 1
+
+/** What Node's timers take as they should: they cut fractions off. */
+function accepted(delay: number): number {
+  return Math.max(Math.min(Math.ceil(delay), MAX_DELAY), 0)
+}
 
 /**
  * The time of fake timers. jest, vitest and sinon all use @sinonjs/fake-timers, which attaches it to the functions that
@@ -266,7 +274,7 @@ class FakedTimer implements Timer {
   #set(delay: number): void {
     this.#setBy = setTimeout
     const clear = clearTimeout
-    const timeout = setTimeout(this.#fire, Math.min(Math.ceil(delay), MAX_DELAY)) // Node cuts fractions off
+    const timeout = setTimeout(this.#fire, accepted(delay))
     if (!this.#keepAlive) unref(timeout)
     this.#clear = () => clear(timeout)
   }
@@ -298,7 +306,7 @@ export const systemClock: Clock = {
     const keepAlive = options?.keepAlive !== false
     if (isFake(setTimeout)) return runOutside(() => new FakedTimer(callback, delay, keepAlive))
     const clear = clearTimeout // that of fake timers clears none of these
-    const timeout = runOutside(() => setTimeout(callback, Math.min(Math.ceil(delay), MAX_DELAY)))
+    const timeout = runOutside(() => setTimeout(callback, accepted(delay)))
     if (!keepAlive) unref(timeout)
     return { cancel: () => clear(timeout) }
   },

@@ -221,6 +221,13 @@ describe('systemClock', () => {
     }
   })
 
+  it('takes a time that has passed for now, without a warning', async () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => set.mockRestore())
+    await new Promise<void>((resolve) => systemClock.setTimeout(resolve, -1.5))
+    expect(set.mock.calls.map(([, delay]) => delay)).toEqual([0])
+  })
+
   it('does not fire what was cancelled', async () => {
     let fired = false
     systemClock.setTimeout(() => (fired = true), 1).cancel()
