@@ -11,6 +11,7 @@ import { systemRandom } from './random.ts'
 
 const MARK = `\0${systemRandom.token()}`
 const MARK_END = '\0'
+const NONE: readonly string[] = []
 
 /** Ends each name of a path. No name in readable form contains it. */
 export const PATH_STEP = '%/'
@@ -35,7 +36,8 @@ export function isWithin(full: string, path: string): boolean {
 }
 
 /** The paths of the namespaces that contain the key, outermost first. */
-export function pathsAround(full: string): string[] {
+export function pathsAround(full: string): readonly string[] {
+  if (!full.startsWith(MARK)) return NONE
   const names = pathOf(full).split(PATH_STEP).slice(0, -1)
   return names.map((_, i) => names.slice(0, i + 1).join(PATH_STEP) + PATH_STEP)
 }

@@ -12,7 +12,7 @@ import type { Claim } from './claim.ts'
 import type { CacheCore } from './core.ts'
 import { Inspections } from './inspect.ts'
 import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
-import { instantsOf, storingOf } from './local/lifetime.ts'
+import { lifeFrom, storingOf } from './local/lifetime.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
 import { Namespace, type Whole } from './namespace.ts'
@@ -24,12 +24,14 @@ import {
   overOf,
   settingsOf,
 } from './options.ts'
-import type { CallOptions, CallSettings, ExpireOptions, ResolvedOptions, VersionOptions } from './options.ts'
+import type { CallOptions, ExpireOptions, ResolvedOptions, VersionOptions } from './options.ts'
 import type { CacheParts } from './parts.ts'
 import { Claims } from './read/claims.ts'
 import { hitsFirst, inVersion, peeksFirst } from './read/hit-path.ts'
 import { ReadPath } from './read/read-path.ts'
 import { Batch, type BatchLoader } from './refill/batch.ts'
+import { BatchAnswers } from './refill/batch-answers.ts'
+import type { Call } from './refill/call.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
 import { Reentrance } from './refill/reentrance.ts'
@@ -165,25 +167,24 @@ export class RefillCache implements Cache {
     const settings = { ...ofEach, schema: optional(ofEach.schema) } // of what the loader has no value for
     const distinct = [...new Set(keys as string[])]
     const batch = new Batch(loader, distinct, this.#core)
-    const answers: Promise<V>[] = []
-    for (const key of distinct) {
-      if (answers.length % KEYS_A_TURN === KEYS_A_TURN - 1) {
+    const answers = new BatchAnswers<V>(distinct)
+    for (let place = 0; place < distinct.length; place++) {
+      if (place % KEYS_A_TURN === KEYS_A_TURN - 1) {
         await new Promise<void>((next) => this.#clock.setImmediate(next))
       }
-      const answer = this.#askOneOf(batch, this.#inVersion(key, options), settings)
-      answer.catch(ignore) // it has its turn below
-      answers.push(answer)
+      const key = this.#inVersion(distinct[place] as string, options)
+      this.#askOneOf({ key, loader: batch.loader, settings, batch }, answers, place)
     }
-    return allOf(distinct, answers)
+    return answers.all
   }
 
-  #askOneOf<V>(batch: Batch<V>, key: string, settings: CallSettings<V>): Promise<V> {
+  #askOneOf<V>(call: Call<V> & { batch: Batch<V> }, answers: BatchAnswers<V>, place: number): void {
     try {
       this.#assertOpen()
-      return this.#reads.resolve({ key, loader: batch.loader, settings, batch })
+      this.#reads.resolveFor(answers, place, call)
     } catch (error) {
-      batch.decided(key) // nothing has begun, because the call was refused
-      return Promise.reject(error)
+      call.batch.decided(call.key) // nothing has begun, because the call was refused
+      answers.failed(place, error)
     }
   }
 
@@ -230,7 +231,7 @@ export class RefillCache implements Cache {
     if (checking !== undefined) await checking
     const isolated = isolateLoaded(value, settings.codec)
     const storing = storingOf(value, settings, { lifetime: {}, tags: [] }, random.uniform())
-    const life = { ...instantsOf(storing, clock.now()), loadTime: 0, tags: storing.tags }
+    const life = lifeFrom(clock.now(), storing, 0)
     const payload = redis && isolated.encode()
     const pending = this.#local.beginSet(key)
     try {
@@ -430,21 +431,3 @@ export class RefillCache implements Cache {
     }
   }
 }
-
-/** The values by key, once each is answered; rejects then with the failure of the first key that failed. */
-async function allOf<V>(keys: readonly string[], answers: readonly Promise<V>[]): Promise<Map<string, V>> {
-  const values = new Map<string, V>()
-  let failure: { readonly reason: unknown } | undefined
-  for (const [i, answer] of answers.entries()) {
-    try {
-      const value = await answer
-      if (value !== undefined) values.set(keys[i] as string, value)
-    } catch (reason) {
-      failure ??= { reason }
-    }
-  }
-  if (failure !== undefined) throw failure.reason
-  return values
-}
-
-function ignore(): void {}

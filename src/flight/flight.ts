@@ -17,6 +17,17 @@ const NOTHING: unknown[] = []
 /** Marks the slot of a waiter that has left. */
 const LEFT: unique symbol = Symbol('left')
 
+/** Stands for an outcome that is not known yet. */
+const NONE_YET: unique symbol = Symbol('none yet')
+
+/** Gets the results of many flights, each for its place, instead of a promise for each. */
+export interface Collector<V> {
+  settled(place: number, value: V): void
+  failed(place: number, reason: unknown): void
+  /** The result comes with a promise of its own. */
+  add(place: number, result: Promise<V>): void
+}
+
 /** What may wait for flights: the loader of one flight, or one loader of many. Used to find circles. */
 export interface Waiter {
   readonly key: string
@@ -34,10 +45,18 @@ export interface Waiter {
 export class Flight<V> {
   /** The shared work. It is aborted by `abort`, and when the last caller has left and no background refill needs the flight. */
   readonly execution: Execution = new Execution()
-  readonly #outcome: Promise<V>
-  /** Set by the constructor; called by settle, fail and release. Only the first call counts. */
-  #resolve!: (value: V) => void
-  #reject!: (reason: unknown) => void
+  /** Made for the first waiter that needs it, with its three functions. */
+  #outcome: Promise<V> | undefined
+  #resolve: ((value: V) => void) | undefined
+  #reject: ((reason: unknown) => void) | undefined
+  #deliver: ((reason: unknown) => V | Promise<V>) | undefined
+  /** Set by settle, fail and release. Only the first call counts. */
+  #value: V | typeof NONE_YET = NONE_YET
+  #reason: unknown = NONE_YET
+  /** The first waiter, if it needs no promise. */
+  #collector: Collector<V> | undefined
+  #place = 0
+  #collected: unknown
   /** What each waiter has brought, in the order of arrival. */
   #brought: unknown[] = NOTHING
   readonly #released: Released
@@ -65,10 +84,6 @@ export class Flight<V> {
     this.key = key
     this.#released = released
     this.startedAt = startedAt
-    this.#outcome = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
   }
 
   /** Whether the callers that joined have been answered. Later callers must not join: other code decides what they get. */
@@ -82,7 +97,8 @@ export class Flight<V> {
 
   /** How many callers wait for it, including the one that started it. */
   get waiters(): number {
-    return this.settled ? 0 : this.#brought.length - this.#left
+    if (this.settled) return 0
+    return this.#brought.length - this.#left + (this.#collector === undefined ? 0 : 1)
   }
 
   /** The shared result or, after a release, what is made from `brought`. Only while it is open. */
@@ -90,6 +106,15 @@ export class Flight<V> {
     if (signal !== undefined) return this.#joinUntilAborted(brought, signal)
     this.#lasting = true
     return this.#enqueue(brought)
+  }
+
+  /** Joins without a promise, as the first: `collector` gets the result for that place. */
+  joinFor(collector: Collector<V>, place: number, brought: unknown): void {
+    this.#lasting = true
+    this.#collector = collector
+    this.#place = place
+    this.#collected = brought
+    if (this.settled) this.#collect()
   }
 
   /** Keeps the flight going although no caller waits for it. */
@@ -100,9 +125,11 @@ export class Flight<V> {
   /** Answers the callers with a value that they may share or, with `copy`, each with its own copy. */
   settle(value: V, copy?: () => V): void {
     this.#phase = 'settled'
-    if (copy === undefined) return this.#resolve(value)
-    this.#copy = copy
-    this.#endWithoutValue(COPIES)
+    if (copy !== undefined) {
+      this.#copy = copy
+      return this.#end(NONE_YET, COPIES)
+    }
+    this.#end(value, NONE_YET)
   }
 
   /**
@@ -121,22 +148,53 @@ export class Flight<V> {
   fail(reason: unknown): void {
     if (this.settled) return
     this.#phase = 'settled'
-    this.#endWithoutValue(reason) // delivered to those who joined; there may be none left
+    this.#end(NONE_YET, reason)
   }
 
   /** Each caller loads for itself (`alone`), or asks `again`. */
   release(to: 'alone' | 'again' = 'alone'): void {
     this.#phase = 'settled'
-    this.#endWithoutValue(to === 'alone' ? ALONE : AGAIN)
+    this.#end(NONE_YET, to === 'alone' ? ALONE : AGAIN)
   }
 
-  #endWithoutValue(reason: unknown): void {
-    this.#outcome.catch(() => {})
-    this.#reject(reason)
+  #end(value: V | typeof NONE_YET, reason: unknown): void {
+    if (this.#value !== NONE_YET || this.#reason !== NONE_YET) return
+    this.#value = value
+    this.#reason = reason
+    if (this.#collector !== undefined) this.#collect()
+    if (this.#outcome !== undefined) this.#settleOutcome()
   }
 
-  readonly #deliver = (reason: unknown): V | Promise<V> => {
-    const brought = this.#brought[this.#delivered++]
+  #settleOutcome(): void {
+    if (this.#value !== NONE_YET) return this.#resolve?.(this.#value)
+    this.#outcome?.catch(ignore) // delivered to those who joined; all may have left
+    this.#reject?.(this.#reason)
+  }
+
+  #collect(): void {
+    const collector = this.#collector as Collector<V>
+    if (this.#value !== NONE_YET) return collector.settled(this.#place, this.#value)
+    try {
+      const delivered = this.#answer(this.#reason, this.#collected)
+      if (delivered instanceof Promise) collector.add(this.#place, delivered)
+      else collector.settled(this.#place, delivered)
+    } catch (reason) {
+      collector.failed(this.#place, reason)
+    }
+  }
+
+  #makeOutcome(): Promise<V> {
+    const outcome = new Promise<V>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#outcome = outcome
+    this.#deliver = (reason) => this.#answer(reason, this.#brought[this.#delivered++])
+    if (this.#value !== NONE_YET || this.#reason !== NONE_YET) this.#settleOutcome()
+    return outcome
+  }
+
+  #answer(reason: unknown, brought: unknown): V | Promise<V> {
     if (reason === COPIES) return (this.#copy as () => V)()
     if (reason === ALONE && brought !== LEFT) return this.#released<V>(this.key, brought, 'alone')
     if (reason === AGAIN && brought !== LEFT) return this.#released<V>(this.key, brought, 'again')
@@ -147,7 +205,7 @@ export class Flight<V> {
     // Most flights have one waiter: a list made for one is a quarter of what one grows to at its first push.
     if (this.#brought === NOTHING) this.#brought = [brought]
     else this.#brought.push(brought)
-    return this.#outcome.then(undefined, this.#deliver)
+    return (this.#outcome ?? this.#makeOutcome()).then(undefined, this.#deliver)
   }
 
   #joinUntilAborted(brought: unknown, signal: AbortSignal): Promise<V> {
@@ -167,3 +225,5 @@ export class Flight<V> {
     })
   }
 }
+
+function ignore(): void {}

@@ -134,12 +134,12 @@ export class Connection {
 
   /** Runs a script in one round trip. The source is sent only if the server may not know it. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#operate((call) => this.#evaluate(call, 'text', script, [keys.length, ...keys, ...args]))
+    return this.#operate((call) => this.#evaluate(call, 'text', script, evaluation(script, keys, args)))
   }
 
   /** Like `run`; strings come back as Buffers. */
   runBuffer(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#operate((call) => this.#evaluate(call, 'bytes', script, [keys.length, ...keys, ...args]))
+    return this.#operate((call) => this.#evaluate(call, 'bytes', script, evaluation(script, keys, args)))
   }
 
   /**
@@ -150,7 +150,7 @@ export class Connection {
     if (this.#state.failure !== undefined && this.#belated < MOST_BELATED) {
       this.#belated++
       const isDone = (): void => void this.#belated--
-      this.#evaluate({ expired: false }, 'text', script, [keys.length, ...keys, ...args]).then(isDone, isDone)
+      this.#evaluate({ expired: false }, 'text', script, evaluation(script, keys, args)).then(isDone, isDone)
     }
     return this.run(script, keys, args)
   }
@@ -188,16 +188,17 @@ export class Connection {
     this.#loaded.add(script)
   }
 
+  /** `args`: those of EVALSHA. */
   async #evaluate(call: Call, as: ReplyKind, script: Script, args: Argument[]): Promise<unknown> {
     if (this.#loaded.has(script)) {
       try {
-        return await this.#send(call, as, 'evalsha', [script.sha, ...args])
+        return await this.#send(call, as, 'evalsha', args)
       } catch (error) {
         // After the deadline nothing more is sent, because the clean-up has already been sent.
         if (!isReply(error, 'NOSCRIPT') || call.expired) throw error
       }
     }
-    const reply = await this.#send(call, as, 'eval', [script.source, ...args])
+    const reply = await this.#send(call, as, 'eval', [script.source, ...args.slice(1)])
     if (!isQueued(reply)) this.#loaded.add(script)
     return reply
   }
@@ -270,6 +271,11 @@ export class Connection {
       )
     })
   }
+}
+
+/** The arguments of EVALSHA. A batch has a thousand, so they are copied only once. */
+function evaluation(script: Script, keys: readonly string[], args: readonly Argument[]): Argument[] {
+  return [script.sha, keys.length, ...keys, ...args]
 }
 
 /** A client that the application has wrapped may throw where it should reject. */

@@ -125,7 +125,8 @@ export class ClaimBatches {
       return
     }
     const slow: Promise<unknown>[] = []
-    for (const [i, request] of batch.entries()) {
+    for (let i = 0; i < batch.length; i++) {
+      const request = batch[i] as ClaimRequest
       try {
         const understood = request.onReply(replies[i] as ClaimReply)
         if (understood instanceof Promise) slow.push(understood)
@@ -152,7 +153,9 @@ const LEASED = 'l'.charCodeAt(0)
 /** The replies to `count` claims. Throws if one is not a reply. */
 function readAll(reply: readonly unknown[], count: number, registered: boolean): ClaimReply[] {
   const now = Number(reply[0])
-  return Array.from({ length: count }, (_, i) => read(now, asList(reply[i + 1], 3) as RawReply, registered))
+  const replies: ClaimReply[] = []
+  for (let i = 0; i < count; i++) replies.push(read(now, asList(reply[i + 1], 3) as RawReply, registered))
+  return replies
 }
 
 function read(now: number, [bytes, rawState, damaged, more]: RawReply, registered: boolean): ClaimReply {

@@ -14,6 +14,13 @@ export interface Codec<V = unknown> {
   readonly immutable?: boolean
 }
 
+/** An encoded value: bytes, or a text that stands for its UTF-8. Text costs a client a fraction of what bytes cost. */
+export type Encoded = Uint8Array | string
+
+export function byteLengthOf(encoded: Encoded): number {
+  return typeof encoded === 'string' ? Buffer.byteLength(encoded) : encoded.byteLength
+}
+
 const JSON_TEXT = 0x4a // J
 /** JSON with fields called `__proto__` that the value really had. In other JSON such a field is an attack. */
 const PROTO_TEXT = 0x50 // P
@@ -39,7 +46,7 @@ export const defaultCodec: Codec = {
       if (Buffer.isBuffer(value)) return tagged(RAW_BUFFER, value)
       if (isUint8Array(value)) return tagged(RAW_UINT8_ARRAY, value)
       const kind = kindOf(value)
-      if (kind !== undefined) return encodeJson(value, kind === PROTO_TEXT)
+      if (kind !== undefined) return taggedText(kind, JSON.stringify(value))
       return taggedText(RICH_TEXT, stringify(value, reducers))
     } catch (cause) {
       throw new SerializationError(`the value cannot be encoded: ${messageOf(cause)}`, { cause })
@@ -65,9 +72,9 @@ export const defaultCodec: Codec = {
   },
 }
 
-/** Encodes like `defaultCodec` a value that JSON is known to represent exactly. */
-export function encodeJson(value: unknown, hasProto: boolean): Uint8Array {
-  return taggedText(hasProto ? PROTO_TEXT : JSON_TEXT, JSON.stringify(value))
+/** Encodes like `defaultCodec`, but as text, a value that JSON is known to represent exactly. */
+export function encodeJson(value: unknown, hasProto: boolean): string {
+  return (hasProto ? 'P' : 'J') + JSON.stringify(value)
 }
 
 /** Whether bytes of `defaultCodec` with that tag are text throughout, so that they may be read as a string. */

@@ -1,11 +1,9 @@
 import { isCrossSlot } from '../redis/client-error.ts'
-import { entryKeys } from '../redis/entry-keys.ts'
-import { queueKey } from '../redis/lock-keys.ts'
-import type { ClientPort } from '../redis/client-port.ts'
 import type { Broadcast } from './broadcast.ts'
-import { encodeEnvelope, type Envelope, type Kind, type StoredTag } from './envelope.ts'
+import type { Encoded } from './codec.ts'
+import { encodeEnvelope, encodeHead, type Kind, type NewEnvelope, type StoredTag } from './envelope.ts'
 import { AGAIN, failureNotice, LOCAL, PASS, writeFailure, type RemoteFailure } from './notice.ts'
-import type { EndBatches, EndOutcome, RefillEnd, Renewal, Settlement } from './settle-batch.ts'
+import type { EndBatches, EndOutcome, Pending, RefillEnd, Renewal, Settlement } from './settle-batch.ts'
 import { fitsInMessage, lifeOf, NOT_KEPT, storedFor, type Storing } from './storing.ts'
 import type { Tags } from './tags.ts'
 
@@ -21,6 +19,14 @@ export interface Possession {
 /** A lease to end: its token, and whether it has run out by our clock. */
 export type Ended = Pick<Possession, 'token'> & { readonly hasRunOut: boolean }
 
+/** One that commits without a promise. */
+export interface Committing {
+  /** `isAccepted`: whether the lease still allowed it. */
+  committed(isAccepted: boolean): void
+  /** Gets Redis's error, and what was not stored. */
+  commitFailed(error: unknown, payload: Encoded, storing: Storing): void
+}
+
 /** One way to end a refill. */
 export type Ending = (endings: Endings, key: string, possession: Possession & Ended) => Promise<boolean>
 
@@ -29,21 +35,11 @@ export class Endings {
   readonly #settlements: EndBatches<Settlement>
   readonly #renewals: EndBatches<Renewal>
   readonly #tags: Tags
-  readonly #client: ClientPort
-  readonly #prefix: string
 
-  constructor(
-    settlements: EndBatches<Settlement>,
-    renewals: EndBatches<Renewal>,
-    tags: Tags,
-    client: ClientPort,
-    prefix: string,
-  ) {
+  constructor(settlements: EndBatches<Settlement>, renewals: EndBatches<Renewal>, tags: Tags) {
     this.#settlements = settlements
     this.#renewals = renewals
     this.#tags = tags
-    this.#client = client
-    this.#prefix = prefix
   }
 
   /**
@@ -53,21 +49,36 @@ export class Endings {
   commit(
     key: string,
     possession: Possession & Ended,
-    payload: Uint8Array,
+    payload: Encoded,
     storing: Storing,
     loadTime: number,
     change?: Broadcast,
   ): Promise<boolean> {
-    const noticeOf = (bytes: Buffer): string => (fitsInMessage(bytes) ? '' : AGAIN)
     return this.#store(key, possession, { kind: 'value', payload, loadTime }, storing, noticeOf, change)
+  }
+
+  /** The same for one of thousands, without tags, without a change to tell, and without a promise. */
+  commitFor(
+    committing: Committing,
+    key: string,
+    { token, hasRunOut }: Ended,
+    payload: Encoded,
+    storing: Storing,
+    loadTime: number,
+  ): void {
+    const bytes = encodeEnvelope({ kind: 'value', payload, loadTime, tags: NO_TAGS })
+    const life = lifeOf(storing)
+    const notice = noticeOf(bytes)
+    const end: Settlement = { key, token, hasRunOut, life, isTagged: false, bytes, notice, change: undefined }
+    this.#settlements.addPending(new PlainCommit(end, committing, payload, storing))
   }
 
   #store(
     key: string,
     possession: Possession & Ended,
-    content: Pick<Envelope, 'kind' | 'payload' | 'loadTime'>,
+    content: Omit<NewEnvelope, 'tags'>,
     storing: Storing,
-    noticeOf: (bytes: Buffer) => string,
+    noticeOf: (bytes: Encoded) => string,
     change?: Broadcast,
   ): Promise<boolean> {
     const storeFor = storedFor(storing)
@@ -75,7 +86,7 @@ export class Endings {
       const bytes = encodeEnvelope({ ...content, tags })
       return this.#settle(key, possession, bytes, storing, noticeOf(bytes), change)
     }
-    if (storing.tags.length === 0) return settleWith([])
+    if (storing.tags.length === 0) return settleWith(NO_TAGS)
     return onceMoreIfSplit(() => {
       const tags = this.#tagsOfLoad(possession, storing, storeFor)
       return Array.isArray(tags) ? settleWith(tags) : this.#afterCheck(key, possession, tags, settleWith, false)
@@ -89,7 +100,7 @@ export class Endings {
   renew(key: string, possession: Possession & Ended, storing: Storing, loadTime: number): Promise<EndOutcome> {
     const storeFor = storedFor(storing)
     const renewWith = (tags: readonly StoredTag[]): Promise<EndOutcome> => {
-      const head = encodeEnvelope({ kind: 'value', payload: new Uint8Array(), tags, loadTime })
+      const head = encodeHead({ kind: 'value', tags, loadTime })
       const end = this.#end(key, possession, storing)
       return this.#renewals.add({ ...end, storeFor, head })
     }
@@ -103,11 +114,11 @@ export class Endings {
    * Hands a value that is not kept to the waiters, unless one of its tags was invalidated since its load began. If it is too
    * large for a message, each process must load it for itself.
    */
-  deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  deliver(key: string, possession: Possession & Ended, payload: Encoded, storing: Storing): Promise<boolean> {
     return onceMoreIfSplit(() => this.#deliver(key, possession, payload, storing))
   }
 
-  #deliver(key: string, possession: Possession & Ended, payload: Uint8Array, storing: Storing): Promise<boolean> {
+  #deliver(key: string, possession: Possession & Ended, payload: Encoded, storing: Storing): Promise<boolean> {
     const tags = this.#tagsOfLoad(possession, storing, 0)
     const settleWith = (known: readonly StoredTag[]): Promise<boolean> => {
       const bytes = encodeEnvelope({ kind: 'value', payload, tags: known, loadTime: 0 })
@@ -149,7 +160,7 @@ export class Endings {
     if (remembered === undefined) {
       return this.#settle(key, possession, '', NOT_KEPT, notice)
     }
-    const content = { kind: 'failed', payload: Buffer.from(writeFailure(failure)), loadTime: 0 } as const
+    const content = { kind: 'failed', payload: writeFailure(failure), loadTime: 0 } as const
     return this.#store(key, possession, content, remembered, () => notice)
   }
 
@@ -164,7 +175,7 @@ export class Endings {
   }
 
   #mark(kind: Kind, key: string, ended: Ended, duration: number, notice: string): Promise<boolean> {
-    const bytes = encodeEnvelope({ kind, payload: new Uint8Array(), tags: [], loadTime: 0 })
+    const bytes = encodeHead({ kind, tags: NO_TAGS, loadTime: 0 })
     return this.#settle(key, ended, bytes, { ...NOT_KEPT, ttl: duration }, notice)
   }
 
@@ -177,7 +188,7 @@ export class Endings {
   #settle(
     key: string,
     ended: Ended,
-    bytes: Buffer | '',
+    bytes: Buffer | string,
     storing: Storing,
     notice: Buffer | string,
     change?: Broadcast,
@@ -187,10 +198,37 @@ export class Endings {
   }
 
   #end(key: string, { token, hasRunOut }: Ended, storing: Storing): RefillEnd {
-    const keys = entryKeys(this.#prefix, key)
-    const queue = queueKey(this.#client, keys.lease)
-    return { keys, queue, token, hasRunOut, life: lifeOf(storing), isTagged: storing.tags.length > 0 }
+    return { key, token, hasRunOut, life: lifeOf(storing), isTagged: storing.tags.length > 0 }
   }
+}
+
+/** A commit under way. */
+class PlainCommit implements Pending<Settlement> {
+  readonly end: Settlement
+  readonly #committing: Committing
+  readonly #payload: Encoded
+  readonly #storing: Storing
+
+  constructor(end: Settlement, committing: Committing, payload: Encoded, storing: Storing) {
+    this.end = end
+    this.#committing = committing
+    this.#payload = payload
+    this.#storing = storing
+  }
+
+  resolve(outcome: EndOutcome): void {
+    this.#committing.committed(isDone(outcome))
+  }
+
+  reject(error: unknown): void {
+    this.#committing.commitFailed(error, this.#payload, this.#storing)
+  }
+}
+
+const NO_TAGS: readonly StoredTag[] = []
+
+function noticeOf(bytes: Encoded): string {
+  return fitsInMessage(bytes) ? '' : AGAIN
 }
 
 const isDone = (outcome: EndOutcome): boolean => outcome === 'done'

@@ -1,3 +1,5 @@
+import type { Encoded } from './codec.ts'
+
 /**
  * What Redis stores under an entry's key: a header in ASCII, which scripts read by position and people read in redis-cli;
  * the entry's tags, if it has any; and the codec's bytes.
@@ -24,6 +26,9 @@ export interface Envelope {
   readonly payload: Uint8Array
 }
 
+/** An envelope to store. Its payload may be text. The script that stores it reads the clock, so it has no times yet. */
+export type NewEnvelope = Pick<Envelope, 'kind' | 'loadTime' | 'tags'> & { readonly payload: Encoded }
+
 export type Kind = 'value' | 'pass' | 'local' | 'failed'
 
 /** A tag in readable form, and when the load began, in µs on the clock of the Redis that keeps the tag. */
@@ -42,19 +47,40 @@ const VALUE = BEGINNINGS.value
 const NO_INSTANTS = `${digits(0, 13)} ${digits(0, 13)} ${digits(0, 13)}`
 const LONGEST_LOAD = 9_999_999_999
 
-/** The bytes to store, without the times: the script that stores them reads the clock. */
-export function encodeEnvelope(envelope: Pick<Envelope, 'kind' | 'loadTime' | 'tags' | 'payload'>): Buffer {
-  const { kind, loadTime, payload } = envelope
-  const tags = envelope.tags.length === 0 ? '' : JSON.stringify(envelope.tags)
-  const tagBytes = Buffer.byteLength(tags)
-  const header =
-    `${BEGINNINGS[kind]}${NO_INSTANTS} ` +
-    `${digits(Math.min(Math.round(loadTime), LONGEST_LOAD), 10)} ${digits(tagBytes, 5)} `
-  const bytes = Buffer.allocUnsafe(HEADER_LENGTH + tagBytes + payload.byteLength)
-  bytes.write(header, 'latin1')
-  bytes.write(tags, HEADER_LENGTH)
-  bytes.set(payload, HEADER_LENGTH + tagBytes)
+/** What to store: text if the payload is text. */
+export function encodeEnvelope(envelope: NewEnvelope): Buffer | string {
+  const { payload } = envelope
+  return typeof payload === 'string' ? encodeHead(envelope) + payload : encodeBytes(envelope, payload)
+}
+
+function encodeBytes(envelope: NewEnvelope, payload: Uint8Array): Buffer {
+  const head = encodeHead(envelope)
+  const headBytes = Buffer.byteLength(head)
+  const bytes = Buffer.allocUnsafe(headBytes + payload.byteLength)
+  bytes.write(head)
+  bytes.set(payload, headBytes)
   return bytes
+}
+
+/** All of the envelope but its payload. */
+export function encodeHead({ kind, loadTime, tags }: Omit<NewEnvelope, 'payload'>): string {
+  const rounded = Math.min(Math.round(loadTime), LONGEST_LOAD)
+  if (tags.length > 0) {
+    const text = JSON.stringify(tags)
+    return headerOf(kind, rounded, Buffer.byteLength(text)) + text
+  }
+  // The values of one batch have the same header.
+  if (last === undefined || last.kind !== kind || last.loadTime !== rounded) {
+    last = { kind, loadTime: rounded, header: headerOf(kind, rounded, 0) }
+  }
+  return last.header
+}
+
+/** The last header without tags. */
+let last: { readonly kind: Kind; readonly loadTime: number; readonly header: string } | undefined
+
+function headerOf(kind: Kind, loadTime: number, tagBytes: number): string {
+  return `${BEGINNINGS[kind]}${NO_INSTANTS} ${digits(loadTime, 10)} ${digits(tagBytes, 5)} `
 }
 
 /** The envelope; its payload is a view of `bytes`. `undefined` for bytes of another version, of others, or damaged. */

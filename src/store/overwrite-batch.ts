@@ -9,6 +9,7 @@ import { asList } from '../redis/reply.ts'
 import { overwrite } from '../redis/scripts/overwrite.ts'
 import { PRESENT_STREAM } from '../redis/stream-keys.ts'
 import { announcingArgs, type Broadcast } from './broadcast.ts'
+import { byteLengthOf } from './codec.ts'
 import type { RedisClock } from './redis-clock.ts'
 
 /** A change of one entry from outside a refill. */
@@ -18,7 +19,8 @@ export interface Overwrite {
   readonly queue: string
   /** ms until the bytes expire; 0 to delete what is there; 'expire' to end its ttl. */
   readonly storeFor: number | 'expire'
-  readonly bytes: Buffer | ''
+  /** '' if there are none. */
+  readonly bytes: Buffer | string
   /** ms of ttl, staleWhileRevalidate and staleIfError, as the script reads them. */
   readonly life: string
   /** What waiters get; '' for the bytes. */
@@ -55,7 +57,7 @@ export class OverwriteBatches {
     this.#batches = new Batches<Pending>({
       send: (batch) => this.#send(batch),
       largest: () => (connection.splitsKeys ? 1 : LARGEST_BATCH),
-      size: { of: ({ bytes }) => bytes.length, largest: LARGEST_BYTES },
+      size: { of: ({ bytes }) => byteLengthOf(bytes), largest: LARGEST_BYTES },
       gathering: { ms: GATHERED_FOR, clock },
     })
   }

@@ -5,6 +5,7 @@ import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
 import { queueKey } from '../redis/lock-keys.ts'
 import { announceOne } from '../redis/scripts/announce-one.ts'
 import { announcingArgs, type Broadcast } from './broadcast.ts'
+import type { Encoded } from './codec.ts'
 import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
 import { OverwriteBatches } from './overwrite-batch.ts'
@@ -32,7 +33,7 @@ export class Overwrites {
    * Replaces whatever there is with a value. A running refill loses its lease in the same step. If this rejects because time
    * ran out, it is never done.
    */
-  async write(key: string, payload: Uint8Array, storing: Storing, backplane: Broadcast): Promise<void> {
+  async write(key: string, payload: Encoded, storing: Storing, backplane: Broadcast): Promise<void> {
     if (this.#redisClock.deadlineIn(0) === '') await askTime(this.#connection, this.#redisClock)
     const storeFor = storedFor(storing)
     const tags = storing.tags.length === 0 ? [] : await this.#tags.forNew(storing.tags, storeFor)
@@ -76,7 +77,7 @@ export class Overwrites {
   #overwrite(
     key: string,
     storeFor: number | 'expire',
-    bytes: Buffer | '',
+    bytes: Buffer | string,
     storing: Storing,
     notice: Buffer | string,
     backplane: Broadcast,

@@ -174,9 +174,9 @@ export class RedisStore {
     const tagKeys = (): string => this.#tags.scriptArgument
     this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now(), slots)
     this.#redisClock = new RedisClock(clock)
-    const settlements = new EndBatches(SETTLING, connection, this.#redisClock, tagKeys, breaker.watch)
-    const renewals = new EndBatches(RENEWING, connection, this.#redisClock, tagKeys, breaker.watch)
-    this.endings = new Endings(settlements, renewals, this.#tags, connection.client, prefix)
+    const settlements = new EndBatches(SETTLING, connection, prefix, this.#redisClock, tagKeys, breaker.watch)
+    const renewals = new EndBatches(RENEWING, connection, prefix, this.#redisClock, tagKeys, breaker.watch)
+    this.endings = new Endings(settlements, renewals, this.#tags)
     this.overwrites = new Overwrites(connection, this.#redisClock, this.#tags, prefix, clock)
     this.#reads = new PlainReads(connection, clock, this.#redisClock, report, guard)
   }

@@ -2,22 +2,22 @@ import { RedisTimeoutError } from '../errors.ts'
 import { isCrossSlot } from '../redis/client-error.ts'
 import { countsSubscribers } from '../redis/counts-subscribers.ts'
 import type { Connection } from '../redis/connection.ts'
-import type { EntryKeys } from '../redis/entry-keys.ts'
+import { entryKeys } from '../redis/entry-keys.ts'
+import { queueKey } from '../redis/lock-keys.ts'
 import { asList } from '../redis/reply.ts'
 import type { Script } from '../redis/script.ts'
 import { renew } from '../redis/scripts/renew.ts'
 import { settle } from '../redis/scripts/settle.ts'
 import { Batches } from '../redis/batches.ts'
 import { announcingArgs, type Broadcast } from './broadcast.ts'
+import { byteLengthOf } from './codec.ts'
 import { AGAIN } from './notice.ts'
 import type { RedisClock } from './redis-clock.ts'
 import { LARGEST_IN_MESSAGE } from './storing.ts'
 
 /** The end of one refill, if its lease still allows it. */
 export interface RefillEnd {
-  readonly keys: EntryKeys
-  /** The queue of waiters that wait for the lease as for a lock. */
-  readonly queue: string
+  readonly key: string
   readonly token: string
   /** Whether the lease has run out by our clock. It still counts as long as nobody has taken it. */
   readonly hasRunOut: boolean
@@ -29,7 +29,8 @@ export interface RefillEnd {
 
 /** An end that stores bytes, or nothing. */
 export interface Settlement extends RefillEnd {
-  readonly bytes: Buffer | ''
+  /** '' if there are none. */
+  readonly bytes: Buffer | string
   /** What waiters get; '' for the bytes. */
   readonly notice: Buffer | string
   /** What every process is told once the bytes are stored. */
@@ -41,13 +42,14 @@ export interface Renewal extends RefillEnd {
   /** ms until the stored bytes expire, 0 to leave them as they are. */
   readonly storeFor: number
   /** The new envelope, without a payload. */
-  readonly head: Buffer
+  readonly head: string
 }
 
 /** The outcome. `refused`: also if a tag forbade it. `absent`: nothing is stored that could be renewed. */
 export type EndOutcome = 'done' | 'refused' | 'absent'
 
-interface Pending<E> {
+/** An end under way, and who is told of its outcome. */
+export interface Pending<E> {
   readonly end: E
   resolve(outcome: EndOutcome): void
   reject(error: unknown): void
@@ -59,7 +61,7 @@ type Args = (string | number | Buffer)[]
 export interface EndFormat<E extends RefillEnd> {
   readonly script: Script
   common(connection: Connection, deadline: number | ''): Args
-  add(args: Args, end: E, connection: Connection, deadline: number | ''): void
+  add(args: Args, end: E, valueKey: string, connection: Connection, deadline: number | ''): void
   sizeOf(end: E): number
 }
 
@@ -67,7 +69,7 @@ export interface EndFormat<E extends RefillEnd> {
 export const SETTLING: EndFormat<Settlement> = {
   script: settle,
   common: (connection, deadline) => [deadline, Buffer.byteLength(connection.client.keyPrefix)],
-  add(args, { token, hasRunOut, bytes, life, notice, change }, connection) {
+  add(args, { token, hasRunOut, bytes, life, notice, change }, _valueKey, connection) {
     const letters = `${hasRunOut ? 'r' : ''}${bytes === '' ? '' : 'b'}${notice === '' ? '' : 'n'}${change ? 'c' : ''}`
     args.push(`${token} ${life} ${letters}`)
     if (bytes !== '') args.push(bytes)
@@ -76,14 +78,14 @@ export const SETTLING: EndFormat<Settlement> = {
     const [channel, , counter] = announcingArgs(connection, change)
     args.push(channel, counter, change.message)
   },
-  sizeOf: ({ bytes, notice }) => bytes.length + notice.length,
+  sizeOf: ({ bytes, notice }) => byteLengthOf(bytes) + notice.length,
 }
 
 export const RENEWING: EndFormat<Renewal> = {
   script: renew,
   common: () => [LARGEST_IN_MESSAGE],
-  add(args, { keys, token, hasRunOut, storeFor, head, life }, _connection, deadline) {
-    args.push(token, storeFor, head, life, keys.value, deadline, hasRunOut ? '1' : '')
+  add(args, { token, hasRunOut, storeFor, head, life }, valueKey, _connection, deadline) {
+    args.push(token, storeFor, head, life, valueKey, deadline, hasRunOut ? '1' : '')
   },
   sizeOf: ({ head }) => head.length,
 }
@@ -100,6 +102,7 @@ const ABSENT = 4
 export class EndBatches<E extends RefillEnd> {
   readonly #format: EndFormat<E>
   readonly #connection: Connection
+  readonly #prefix: string
   readonly #redisClock: RedisClock
   readonly #tagKeys: () => string
   readonly #watch: (outcome: Promise<unknown>) => void
@@ -109,12 +112,14 @@ export class EndBatches<E extends RefillEnd> {
   constructor(
     format: EndFormat<E>,
     connection: Connection,
+    prefix: string,
     redisClock: RedisClock,
     tagKeys: () => string,
     watch: (outcome: Promise<unknown>) => void,
   ) {
     this.#format = format
     this.#connection = connection
+    this.#prefix = prefix
     this.#redisClock = redisClock
     this.#tagKeys = tagKeys
     this.#watch = watch
@@ -128,6 +133,11 @@ export class EndBatches<E extends RefillEnd> {
   /** Rejects with Redis's error. */
   add(end: E): Promise<EndOutcome> {
     return new Promise((resolve, reject) => this.#batches.add({ end, resolve, reject }))
+  }
+
+  /** The same for one of thousands, without a promise. */
+  addPending(pending: Pending<E>): void {
+    this.#batches.add(pending)
   }
 
   async #send(batch: readonly Pending<E>[]): Promise<void> {
@@ -150,22 +160,23 @@ export class EndBatches<E extends RefillEnd> {
   /** Returns those for which it was too late. */
   async #try(batch: readonly Pending<E>[]): Promise<readonly Pending<E>[]> {
     const { script } = this.#format
+    const { client } = this.#connection
     const keys: string[] = []
     const deadline = this.#redisClock.deadlineIn(this.#connection.commandTimeout)
     const common = this.#format.common(this.#connection, deadline)
     const args: Args = [this.#tagKeys(), countsSubscribers(this.#connection), AGAIN, ...common]
     for (const { end } of batch) {
-      const { value, lease, waiters, last } = end.keys
-      keys.push(value, lease, waiters, last, end.queue)
-      this.#format.add(args, end, this.#connection, deadline)
+      const { value, lease, waiters, last } = entryKeys(this.#prefix, end.key)
+      keys.push(value, lease, waiters, last, queueKey(client, lease))
+      this.#format.add(args, end, value, this.#connection, deadline)
     }
     const asked = this.#redisClock.ask()
     const answered = this.#connection.run(script, keys, args)
     this.#watch(answered)
-    const [now, ...outcomes] = asList(await answered, batch.length + 1).map(Number)
-    asked((now as number) / 1000)
+    const reply = asList(await answered, batch.length + 1)
+    asked(Number(reply[0]) / 1000)
     return batch.filter((each, i) => {
-      const outcome = outcomes[i]
+      const outcome = Number(reply[i + 1])
       if (outcome !== TOO_LATE) each.resolve(outcome === DONE ? 'done' : outcome === ABSENT ? 'absent' : 'refused')
       return outcome === TOO_LATE
     })

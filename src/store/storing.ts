@@ -1,3 +1,5 @@
+import { byteLengthOf, type Encoded } from './codec.ts'
+
 /** How to store a value. Durations are in ms from the moment at which it is stored. */
 export interface Storing {
   readonly ttl: number
@@ -22,7 +24,7 @@ export function lifeOf({ ttl, staleWhileRevalidate, staleIfError }: Storing): st
 /** Values up to this many bytes travel inside the message that wakes waiters. Each process reads larger ones itself. */
 export const LARGEST_IN_MESSAGE: number = 64 * 1024
 
-/** Whether the bytes may travel inside a message. */
-export function fitsInMessage(bytes: Buffer): boolean {
-  return bytes.length <= LARGEST_IN_MESSAGE
+/** Whether it may travel inside a message. */
+export function fitsInMessage(encoded: Encoded): boolean {
+  return encoded.length <= LARGEST_IN_MESSAGE && byteLengthOf(encoded) <= LARGEST_IN_MESSAGE
 }

@@ -68,6 +68,27 @@ describe.each(setups)('expire on $name', (setup) => {
       expect(await cache.getOrRefill('key', () => 'new')).toBe('new')
     })
 
+    test('the stale value is served on when a load ends that began before the last of several', async () => {
+      const cache = await filled(['key'])
+      await expire(cache)
+      const first = deferred<string>()
+      const hasBegun = deferred<void>()
+      const load = (): Promise<string> => {
+        hasBegun.resolve()
+        return first.promise
+      }
+      expect(await cache.getOrRefill('key', load, { tags: ['t'] })).toBe('old')
+      await hasBegun.promise
+      await expire(cache)
+      first.resolve('began before')
+      await settled(cache)
+      const next = deferred<string>()
+      expect(await cache.getOrRefill('key', () => next.promise, { tags: ['t'] })).toBe('old')
+      next.resolve('new')
+      await settled(cache)
+      expect(await cache.getOrRefill('key', () => 'unused', { tags: ['t'] })).toBe('new')
+    })
+
     test('an entry without a stale window is forgotten', async () => {
       const cache = await filled(['key'], { staleWhileRevalidate: 0, staleIfError: 0 })
       await expire(cache)

@@ -102,7 +102,7 @@ const messages = (
 export const targets: readonly Target[] = [
   {
     name: 'value in Redis: envelope',
-    seeds: [encodeEnvelope({ ...ENVELOPE, payload: encoded[2] as Uint8Array })],
+    seeds: [Buffer.from(encodeEnvelope({ ...ENVELOPE, payload: encoded[2] as Uint8Array }))],
     run(input) {
       const envelope = decodeEnvelope(input)
       if (envelope === undefined) return

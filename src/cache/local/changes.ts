@@ -57,11 +57,13 @@ export class Changes {
   }
 
   noneOfTagsSince(since: number, tags: readonly string[]): boolean {
-    return tags.every((tag) => since >= this.#byTag.last(tag))
+    for (const tag of tags) if (since < this.#byTag.last(tag)) return false
+    return true
   }
 
   noneOfPathsSince(since: number, paths: readonly string[]): boolean {
-    return paths.every((path) => since >= this.#byPath.last(path))
+    for (const path of paths) if (since < this.#byPath.last(path)) return false
+    return true
   }
 
   /** Whether no change can have been missed since then. */

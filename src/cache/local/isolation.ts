@@ -1,4 +1,4 @@
-import { defaultCodec, encodeJson, type Codec } from '../../store/codec.ts'
+import { byteLengthOf, defaultCodec, encodeJson, type Codec, type Encoded } from '../../store/codec.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 
 /** A value for more than one caller. No caller sees what another does to it. */
@@ -14,7 +14,7 @@ export interface Isolated<V> {
 /** A loaded value, which can still be encoded. */
 export interface IsolatedLoad<V> extends Isolated<V> {
   /** Encodes it at the first call. Throws as the codec does. */
-  encode(): Uint8Array
+  encode(): Encoded
 }
 
 /**
@@ -28,8 +28,7 @@ export function isolateLoaded<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
   const plain = frozenCopy(value)
   if (plain !== undefined) {
     const isKnown = plain.isJson && codec === (defaultCodec as Codec<V>)
-    const encode = isKnown ? () => encodeJson(plain.copy, plain.hasProto) : () => codec.encode(plain.copy)
-    return encodable(plain.copy, encode)
+    return new Shared<V>(plain.copy, isKnown ? (plain.hasProto ? PROTO_JSON : JSON_ONLY) : codec)
   }
   const original = codec.encode(value)
   return { value, copy: copier(original, codec), encode: () => original, size: () => original.byteLength }
@@ -37,13 +36,36 @@ export function isolateLoaded<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
 
 /** A loaded value, unchanged, that only one caller gets or that nobody can change. */
 export function unshared<V>(value: V, codec: Codec<V>): IsolatedLoad<V> {
-  return encodable(value, () => codec.encode(value))
+  return new Shared(value, codec)
 }
 
-function encodable<V>(value: V, make: () => Uint8Array): IsolatedLoad<V> {
-  let encoded: Uint8Array | undefined
-  const encode = (): Uint8Array => (encoded ??= make())
-  return { value, copy: undefined, encode, size: () => encode().byteLength }
+interface Encoder {
+  encode(value: unknown): Encoded
+}
+
+/** The default codec for what JSON is known to represent exactly. */
+const JSON_ONLY: Encoder = { encode: (value) => encodeJson(value, false) }
+const PROTO_JSON: Encoder = { encode: (value) => encodeJson(value, true) }
+
+/** A loaded value that all share. */
+class Shared<V> implements IsolatedLoad<V> {
+  readonly value: V
+  readonly copy = undefined
+  readonly #encoder: Encoder
+  #encoded: Encoded | undefined
+
+  constructor(value: V, encoder: { encode(value: V): Encoded }) {
+    this.value = value
+    this.#encoder = encoder as Encoder
+  }
+
+  encode(): Encoded {
+    return (this.#encoded ??= this.#encoder.encode(this.value))
+  }
+
+  size(): number {
+    return byteLengthOf(this.encode())
+  }
 }
 
 /**

@@ -22,22 +22,27 @@ export function storingOf<V>(
     ttl: ttl === 0 ? 0 : Math.max(1, Math.round(ttl * (1 - settings.jitter * chance))),
     staleWhileRevalidate: cap(lifetime.staleWhileRevalidate ?? settings.staleWhileRevalidate),
     staleIfError: cap(lifetime.staleIfError ?? settings.staleIfError),
-    tags: [...new Set([...kept, ...tagsOf(settings, { tags })])],
+    tags: kept.length === 0 ? tagsOf(settings, { tags }) : [...new Set([...kept, ...tagsOf(settings, { tags })])],
   }
 }
 
 /** The tags of the call and those that the loader has named, in readable form. */
 export function tagsOf<V>(settings: CallSettings<V>, { tags }: Pick<LoadRecord<V>, 'tags'>): readonly string[] {
+  if (settings.tags.length === 0 && tags.length === 0) return NO_TAGS
   return [...new Set([...settings.tags, ...tags].map(readable))]
 }
 
-/** The times of an entry that is stored now. */
-export function instantsOf(storing: Storing, now: number): Pick<Life, 'freshUntil' | 'staleUntil' | 'errorUntil'> {
+const NO_TAGS: readonly string[] = []
+
+/** The life of an entry that is stored now. */
+export function lifeFrom(now: number, storing: Storing, loadTime: number): Life {
   const freshUntil = now + storing.ttl
   return {
     freshUntil,
     staleUntil: freshUntil + storing.staleWhileRevalidate,
     errorUntil: freshUntil + storing.staleIfError,
+    loadTime,
+    tags: storing.tags,
   }
 }
 

@@ -75,7 +75,7 @@ export class Claims {
     const turn = this.#turnOf(question)
     const { loader } = turn
     const answer = turn.ask()
-    const order = { ...question, loader, batch: undefined, background: false, claimant: turn }
+    const order = { ...question, loader, batch: undefined, claimant: turn }
     turn.watch(this.#reads.lead(order))
     return answer
   }

@@ -123,7 +123,7 @@ export class PlainReadAhead {
     const { closing, local } = this.#core
     const flight = look.flight ?? local.flights.start<V>(key)
     const loader = look.end()
-    const order = { key, loader, settings, batch: undefined, background: false }
+    const order = { key, loader, settings, batch: undefined }
     const refill = new Refill(this.#core, invalidUntil === undefined ? order : { ...order, invalidUntil }, flight)
     const answer = flight.join(refill, undefined)
     if (closing.aborted) {

@@ -1,6 +1,6 @@
 import { reasonOf } from '../../abort.ts'
 import { RefillFailedError, type ClosedError, type ReentrantRefillError } from '../../errors.ts'
-import type { Flight } from '../../flight/flight.ts'
+import type { Collector, Flight } from '../../flight/flight.ts'
 import type { CacheCore } from '../core.ts'
 import { isDueEarly } from '../local/lifetime.ts'
 import type { MemoryEntry } from '../local/memory-entry.ts'
@@ -64,6 +64,23 @@ export class ReadPath {
     }
     const isStale = entry !== undefined && this.#isUsableStale(entry, now, local.backOff.until(key))
     return isStale ? this.#answerStale(entry, call) : this.#joinOrStart(call)
+  }
+
+  /** One of the keys of a batch: `answers` gets the answer for that place, usually without a promise. */
+  resolveFor<V>(answers: Collector<V>, place: number, call: Call<V>): void {
+    if (!this.#isCold(call)) return answers.add(place, this.resolve(call))
+    const { flight, refill } = this.#start(call)
+    flight.joinFor(answers, place, refill satisfies Brought<V>)
+  }
+
+  /** Whether nothing at all is known of the key, and this call needs nothing that only a promise can give. */
+  #isCold<V>({ key, settings }: Call<V>): boolean {
+    const { local, reentrance, limit } = this.#core
+    if (settings.forceFresh || settings.signal !== undefined) return false
+    if (reentrance.isInLoader || limit !== undefined) return false
+    if (local.memory?.peek(key) !== undefined || local.passesUntil(key) > 0) return false
+    if (local.failureOf(key) !== undefined || local.flights.underWay(key) !== undefined) return false
+    return this.#looks?.flightOf(key) === undefined
   }
 
   #answerFresh<V>(entry: MemoryEntry<V>, call: Call<V>): Promise<V> {
@@ -131,7 +148,7 @@ export class ReadPath {
         return Promise.reject(new RefillFailedError(key, failure.value))
       }
       if (batch === undefined && this.#looks?.isWorthwhile(settings)) return this.#looks.look(key, loader, settings)
-      const { flight, refill } = this.#start({ ...call, background: false })
+      const { flight, refill } = this.#start(call)
       return this.join(flight, settings.signal, refill)
     }
     return this.#joinCurrent(current, call)
@@ -141,7 +158,7 @@ export class ReadPath {
   #force<V>(call: Call<V>): Promise<V> {
     const current = this.#core.local.flights.joinableForced<V>(call.key)
     if (current !== undefined) return this.#joinCurrent(current, call)
-    const { flight, refill } = this.#start({ ...call, background: false })
+    const { flight, refill } = this.#start(call)
     return this.join(flight, call.settings.signal, refill)
   }
 
@@ -210,7 +227,7 @@ export class ReadPath {
       local.overtake(key)
     }
     const flight = settings.forceFresh ? local.flights.startForced<V>(key) : local.flights.start<V>(key)
-    if (order.background) flight.keep()
+    if (order.background === true) flight.keep()
     else this.#core.limit?.noteWaiter(flight) // its claim must know
     const refill = BatchedRefill.of(this.#core, order, flight) ?? new Refill(this.#core, order, flight)
     refill.run()

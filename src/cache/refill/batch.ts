@@ -23,48 +23,56 @@ const KEYS_A_TURN = 250
  */
 export class Batch<V> {
   readonly #load: BatchLoader<V>
-  /** Keys for which it is not yet known whether this process loads them. */
-  readonly #undecided: Set<string>
+  /** Key → its position: the loader gets the keys in the order of the call. */
+  readonly #places: ReadonlyMap<string, number>
+  /** By position: 1 if it is known whether this process loads the key. */
+  readonly #isDecided: Uint8Array
+  /** Keys for which that is not known yet. */
+  #undecided: number
   #waiting: Waiting<V>[] = []
   /** The waiting loads whose time nobody else limits. */
   #taken: TimedLoad<V>[] = []
   /** Local time of the last run of the loader. */
   startedAt = 0
 
-  /** Key → its position: the loader gets the keys in the order of the call. */
-  readonly #places: ReadonlyMap<string, number>
   readonly #core: CacheCore
 
   /** `keys` without repetition. */
   constructor(load: BatchLoader<V>, keys: readonly string[], core: CacheCore) {
     this.#load = load
     this.#core = core
-    this.#undecided = new Set(keys)
-    this.#places = new Map(keys.map((key, place) => [key, place]))
+    const places = new Map<string, number>()
+    for (const key of keys) places.set(key, places.size)
+    this.#places = places
+    this.#isDecided = new Uint8Array(keys.length)
+    this.#undecided = keys.length
   }
 
   readonly loader: Loader<V> = (context) =>
     new Promise<V>((resolve, reject) => {
       const { fullKey: key, execution, flight } = context as LoadRecord<V>
       this.#waiting.push({ key, execution, flight, resolve, reject })
-      if (this.#undecided.size === 0) void this.#run()
+      if (this.#undecided === 0) void this.#run()
     })
 
   /** Takes a key to load whose lease this process has. */
   take(refill: TimedLoad<V>): void {
     this.#taken.push(refill)
     this.#waiting.push(refill)
-    this.#undecided.delete(withoutVersion(refill.key))
-    if (this.#undecided.size === 0) void this.#run()
+    this.decided(refill.key)
   }
 
   /** Call this for each key, after its loader was run if it was. Only the first call counts. */
   decided(key: string): void {
-    if (!this.#undecided.delete(withoutVersion(key))) return
-    if (this.#undecided.size === 0 && this.#waiting.length > 0) void this.#run()
+    const place = this.#placeOf(key)
+    if (this.#isDecided[place] === 0) {
+      this.#isDecided[place] = 1
+      this.#undecided--
+    }
+    if (this.#undecided === 0 && this.#waiting.length > 0) void this.#run()
   }
 
-  #placeOf({ key }: Waiting<V>): number {
+  #placeOf(key: string): number {
     return this.#places.get(withoutVersion(key)) as number
   }
 
@@ -72,10 +80,7 @@ export class Batch<V> {
     const batch = this.#waiting
     this.#waiting = []
     this.startedAt = this.#core.clock.now()
-    const isInOrder = batch.every(
-      (each, i) => i === 0 || this.#placeOf(batch[i - 1] as Waiting<V>) < this.#placeOf(each),
-    )
-    if (!isInOrder) batch.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))
+    this.#order(batch)
     this.#limit(this.#taken)
     this.#taken = []
     try {
@@ -86,15 +91,26 @@ export class Batch<V> {
       const load = (): Promise<unknown> => reentrance.runTogether(flights, async () => this.#load(keys, context))
       const values: unknown = await (limit === undefined ? load() : limit.runTogether(this, load))
       if (!(values instanceof Map)) throw wrongType('the result of the batch loader', 'a Map', values)
-      for (const [i, each] of batch.entries()) {
+      for (let i = 0; i < batch.length; i++) {
         // Each value has to be copied and stored. Let other work run in between.
         if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await new Promise<void>((next) => this.#core.clock.setImmediate(next))
+        const each = batch[i] as Waiting<V>
         const value = (values as Map<string, V>).get(keys[i] as string)
         if (isInstance(value, Error)) each.reject(value)
         else each.resolve(value as V)
       }
     } catch (error) {
       for (const each of batch) each.reject(error)
+    }
+  }
+
+  /** They are nearly always in order, so that is checked first. */
+  #order(batch: Waiting<V>[]): void {
+    let before = -1
+    for (const { key } of batch) {
+      const place = this.#placeOf(key)
+      if (place < before) return void batch.sort((a, b) => this.#placeOf(a.key) - this.#placeOf(b.key))
+      before = place
     }
   }
 

@@ -10,17 +10,9 @@ import type { RedisTier } from '../shared/tier.ts'
 import type { Batch, TimedLoad } from './batch.ts'
 import type { RefillOrder } from './call.ts'
 import { loadAlone } from './load-alone.ts'
-import type { LoadRecord } from './loader-context.ts'
 import { Refill } from './refill.ts'
 import { isAbandonment } from './run-loader.ts'
-import { storeLoaded } from './store-loaded.ts'
-
-/** A batch loader can say nothing about a single key. */
-const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> = {
-  lifetime: {},
-  tags: [],
-  sharing: 'share',
-}
+import { storeBatched } from './store-loaded.ts'
 
 /**
  * One of thousands of keys that one loader loads, for the usual case: nothing is stored, this process gets the lease, and
@@ -29,7 +21,7 @@ const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags' | 'sharing'> =
 export class BatchedRefill<V> implements TimedLoad<V> {
   readonly #core: CacheCore
   readonly #redis: RedisTier
-  readonly #order: RefillOrder<V> & { readonly batch: Batch<V> }
+  readonly #order: BatchOrder<V>
   readonly flight: Flight<V>
   /** The number of the last change that was known when the claim was sent. */
   readonly #since: number
@@ -42,19 +34,14 @@ export class BatchedRefill<V> implements TimedLoad<V> {
   /** The refill for that order, if the usual case is possible. */
   static of<V>(core: CacheCore, order: RefillOrder<V>, flight: Flight<V>): BatchedRefill<V> | undefined {
     const { redis, limit } = core
-    const { batch, background, settings } = order
+    const { batch, background = false, settings } = order
     if (batch === undefined || redis?.isSingle !== true || limit !== undefined || background) return undefined
     if (settings.schema !== undefined || settings.forceFresh || settings.waitUntil !== undefined) return undefined
     if (claimChannel.hasSubscribers || refillChannel.hasSubscribers) return undefined
-    return new BatchedRefill(core, redis, { ...order, batch }, flight)
+    return new BatchedRefill(core, redis, order as BatchOrder<V>, flight)
   }
 
-  private constructor(
-    core: CacheCore,
-    redis: RedisTier,
-    order: RefillOrder<V> & { readonly batch: Batch<V> },
-    flight: Flight<V>,
-  ) {
+  private constructor(core: CacheCore, redis: RedisTier, order: BatchOrder<V>, flight: Flight<V>) {
     this.#core = core
     this.#redis = redis
     this.#order = order
@@ -108,13 +95,11 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     const { events, local } = this.#core
     const loadTime = this.#core.clock.now() - this.#order.batch.startedAt
     events.refilled(this.key, loadTime)
-    const isolated = events.orReport(() => this.#isolate(value))
+    const isolated = this.#isolate(value)
     local.endSetbacks(this.#since, this.key)
     if (isolated === undefined) this.flight.settle(value)
     else this.flight.settle(isolated.value, isolated.copy)
-    const more = { record: NOTHING_SAID, unchanged: undefined, isStored: false, since: this.#since }
-    const stored = storeLoaded(this.#core, this.#order, { value, isolated, loadTime, ...more }, this.#lease)
-    void (stored as Promise<unknown>).then(this.#end, this.#end)
+    storeBatched(this.#core, this.#order, { value, isolated, loadTime, since: this.#since }, this.#lease, this.#end)
   }
 
   /** The loader failed, for this key or for all, or nobody wants the value any more. */
@@ -146,11 +131,19 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     return (this.#refill = new Refill(this.#core, this.#order, this.flight))
   }
 
-  #isolate(value: V): IsolatedLoad<V> {
+  #isolate(value: V): IsolatedLoad<V> | undefined {
     const { codec } = this.#order.settings
-    const isForOne = this.#core.local.memory === undefined && this.flight.waiters <= 1
-    return isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
+    const { local, events } = this.#core
+    const isForOne = local.memory === undefined && this.flight.waiters <= 1
+    try {
+      return isForOne ? unshared(value, codec) : isolateLoaded(value, codec)
+    } catch (error) {
+      events.report(error)
+      return undefined
+    }
   }
 }
+
+type BatchOrder<V> = RefillOrder<V> & { readonly batch: Batch<V> }
 
 function ignore(): void {}

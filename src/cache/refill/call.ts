@@ -31,7 +31,7 @@ export interface Claimant<V> {
 /** What to refill, and how. */
 export interface RefillOrder<V> extends Call<V> {
   /** The callers have their answers already: nobody waits for this. */
-  readonly background: boolean
+  readonly background?: boolean
   /** An entry that is fresh no longer than until this time must be refilled all the same. */
   readonly freshBeyond?: number
   /** End of the ttl of an invalid entry found in Redis: for the first claim, nothing counts as fresh until then. */

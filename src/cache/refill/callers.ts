@@ -58,7 +58,7 @@ export class Callers<V> {
   }
 
   noteMiss(): void {
-    if (this.#missed || this.#order.background || this.#flight.settled) return
+    if (this.#missed || this.#order.background === true || this.#flight.settled) return
     this.#missed = true
     this.#core.events.miss(this.#order.key)
   }
@@ -162,7 +162,7 @@ export class Callers<V> {
 
   #serve(stale: Stale<V>): void {
     if (this.#flight.settled) return
-    if (!this.#order.background) this.#core.events.stale(this.#order.key, this.#staleTier)
+    if (this.#order.background !== true) this.#core.events.stale(this.#order.key, this.#staleTier)
     this.goOnUnattended()
     this.#flight.settle(stale.value, stale.copy)
   }

@@ -58,7 +58,7 @@ export class Refill<V> {
 
   /** Begins. A background refill first lets the callers go on. The flight gets the outcome. */
   run(): void {
-    if (!this.#order.background) return this.#start()
+    if (this.#order.background !== true) return this.#start()
     this.#callers.goOnUnattended()
     void this.#callersAreAway().then(() => this.#start())
   }
@@ -290,7 +290,7 @@ export class Refill<V> {
 
   /** Runs the loader whose result is stored. */
   #run(lease: Lease, isStored: boolean, slot: Slot | undefined): Promise<void> {
-    const { key, loader, settings, background, batch } = this.#order
+    const { key, loader, settings, background = false, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
     this.#callers.noteMiss()

@@ -23,7 +23,7 @@ export function usableUntil({ staleUntil, errorUntil }: Pick<Life, 'staleUntil' 
 /** The stale value as a loaded one. It is isolated already, and is encoded only if necessary. */
 export function asLoaded<V>({ value, copy, bytes }: Stale<V>, codec: Codec<V>): IsolatedLoad<V> {
   const loaded = unshared(value, codec)
-  return { ...loaded, copy, size: () => bytes ?? loaded.size() }
+  return { value, copy, encode: () => loaded.encode(), size: () => bytes ?? loaded.size() }
 }
 
 /** Its tags as stored in Redis. With tracking, memory has further ones, which begin like no tag. */

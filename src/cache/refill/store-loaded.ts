@@ -1,6 +1,9 @@
+import type { Encoded } from '../../store/codec.ts'
+import type { Life } from '../../store/entry.ts'
 import type { CacheCore } from '../core.ts'
 import type { IsolatedLoad } from '../local/isolation.ts'
-import { instantsOf, storingOf } from '../local/lifetime.ts'
+import { lifeFrom, storingOf } from '../local/lifetime.ts'
+import type { MemoryEntry } from '../local/memory-entry.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
 import type { RefillOrder } from './call.ts'
 import { PASS_DURATION, type Callers } from './callers.ts'
@@ -22,38 +25,118 @@ export interface Loaded<V> {
   readonly since: number
 }
 
-/** Stores the value in memory and in Redis. The callers have it already. `callers` is told that this goes on. */
+/**
+ * Stores the value in memory and in Redis. The callers have it already. `callers` is told that this goes on. Returns a
+ * promise of the end, or nothing if that has come.
+ */
 export function storeLoaded<V>(
-  { clock, events, local, random }: CacheCore,
+  core: CacheCore,
   { key, settings }: RefillOrder<V>,
   loaded: Loaded<V>,
   lease: Lease,
-  callers?: Callers<V>,
+  callers: Callers<V>,
 ): Promise<unknown> | undefined {
-  const { value, isolated, record, unchanged, since } = loaded
-  const storing = storingOf(value, settings, record, random.uniform(), unchanged && storedTags(unchanged))
+  const { value, isolated, record, unchanged } = loaded
+  const storing = storingOf(value, settings, record, core.random.uniform(), unchanged && storedTags(unchanged))
   // Nothing has changed this time, but the next load may be a full one again.
   const loadTime = Math.max(loaded.loadTime, unchanged?.loadTime ?? 0)
-  const life = { ...instantsOf(storing, clock.now()), loadTime, tags: storing.tags }
   const mayKeep = record.sharing === 'share' && value !== undefined && isolated !== undefined
   // Later callers find it in memory, even while Redis is slow.
-  const kept = mayKeep ? events.orReport(() => local.keep(since, key, life, isolated)) : undefined
-  // A change may forbid keeping it, for example if only Redis knows the order. What it replaces is older in any case.
-  if (mayKeep && kept === undefined) local.drop(key, callers?.replaced)
+  const keeping = mayKeep
+    ? new Keeping(core, key, loaded.since, lifeFrom(core.clock.now(), storing, loadTime), isolated)
+    : undefined
+  // What is not worth keeping replaces what was kept. But a change since then has said what becomes of that.
+  const isReplaced = keeping?.isKept === false && core.local.isUnchanged(loaded.since, key, storing.tags)
+  if (isReplaced) core.local.drop(key, callers.replaced)
   if (lease === localLease) return undefined
-  callers?.goOnUnattended()
-  const isRenewal = mayKeep && unchanged !== undefined && loaded.isStored
-  const payload = isRenewal ? undefined : isolated && events.orReport(() => isolated.encode())
+  callers.goOnUnattended()
+  if (isolated === undefined) return lease.localise(PASS_DURATION)
+  if (keeping !== undefined && unchanged !== undefined && loaded.isStored) {
+    return lease.renew(storing, loadTime, () => isolated.encode()).then((isHeld) => keeping.stored(isHeld))
+  }
+  const payload = encoded(core, isolated)
   // Others need not wait for a value that cannot be sent to them.
-  if (isolated === undefined || (payload === undefined && !isRenewal)) return lease.localise(PASS_DURATION)
-  if (payload !== undefined && !mayKeep) return lease.deliver(payload, storing)
-  const asked = { since, sentAt: local.now, kept }
-  const ended =
-    payload === undefined
-      ? lease.renew(storing, loadTime, () => isolated.encode())
-      : lease.commit(payload, storing, loadTime)
-  return ended.then((isAccepted) => {
-    if (isAccepted === false) local.drop(key, kept)
-    else if (isAccepted) events.orReport(() => local.keepCommitted(asked, key, life, isolated))
-  })
+  if (payload === undefined) return lease.localise(PASS_DURATION)
+  if (keeping === undefined) return lease.deliver(payload, storing)
+  return lease.commit(payload, storing, loadTime).then((isHeld) => keeping.stored(isHeld))
+}
+
+/** The same for one of thousands, of which the loader could say nothing. Calls `onEnd` at the end. */
+export function storeBatched<V>(
+  core: CacheCore,
+  { key, settings }: RefillOrder<V>,
+  { value, isolated, loadTime, since }: Pick<Loaded<V>, 'value' | 'isolated' | 'loadTime' | 'since'>,
+  lease: Lease,
+  onEnd: () => void,
+): void {
+  const storing = storingOf(value, settings, NOTHING_SAID, core.random.uniform())
+  const keeping =
+    value === undefined || isolated === undefined
+      ? undefined
+      : new Keeping(core, key, since, lifeFrom(core.clock.now(), storing, loadTime), isolated)
+  const payload = isolated && encoded(core, isolated)
+  if (payload === undefined) return void lease.localise(PASS_DURATION).then(onEnd)
+  if (keeping === undefined) return void lease.deliver(payload, storing).then(onEnd)
+  const onStored = (isHeld: boolean | undefined): void => {
+    keeping.stored(isHeld)
+    onEnd()
+  }
+  lease.commitFor(onStored, payload, storing, loadTime)
+}
+
+/** A batch loader can say nothing about a single key. */
+const NOTHING_SAID: Pick<LoadRecord<unknown>, 'lifetime' | 'tags'> = { lifetime: {}, tags: [] }
+
+function encoded<V>({ events }: CacheCore, isolated: IsolatedLoad<V>): Encoded | undefined {
+  try {
+    return isolated.encode()
+  } catch (error) {
+    events.report(error)
+    return undefined
+  }
+}
+
+/** A loaded value in memory, where it stays unless Redis refuses it. */
+class Keeping<V> {
+  readonly #core: CacheCore
+  readonly #key: string
+  readonly #since: number
+  readonly #life: Life
+  readonly #isolated: IsolatedLoad<V>
+  readonly #kept: MemoryEntry<V> | undefined
+  /** The number of the last change that was known when it was sent to Redis. */
+  readonly #sentAt: number
+
+  constructor(core: CacheCore, key: string, since: number, life: Life, isolated: IsolatedLoad<V>) {
+    this.#core = core
+    this.#key = key
+    this.#since = since
+    this.#life = life
+    this.#isolated = isolated
+    this.#kept = this.#keep()
+    this.#sentAt = core.local.now
+  }
+
+  get isKept(): boolean {
+    return this.#kept !== undefined
+  }
+
+  /** `isHeld`: whether the lease still allowed it. */
+  stored(isHeld: boolean | undefined): void {
+    const { local, events } = this.#core
+    if (isHeld === false) local.drop(this.#key, this.#kept)
+    if (!isHeld || this.#kept?.unsyncedUntil === Infinity) return // it is kept for its whole ttl already
+    const asked = { since: this.#since, sentAt: this.#sentAt, kept: this.#kept }
+    events.orReport(() => local.keepCommitted(asked, this.#key, this.#life, this.#isolated))
+  }
+
+  #keep(): MemoryEntry<V> | undefined {
+    const { local, events } = this.#core
+    try {
+      return local.keep(this.#since, this.#key, this.#life, this.#isolated)
+    } catch (error) {
+      events.report(error)
+      return undefined
+    }
+  }
 }

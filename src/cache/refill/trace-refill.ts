@@ -5,7 +5,7 @@ import type { ResolvedOptions } from '../options.ts'
 /** Runs a refill as one operation of `herdlock:refill`. `run` never rejects: the message says how it ended. */
 export function traceRefill(
   { name, redactKey }: ResolvedOptions,
-  { key, background }: { readonly key: string; readonly background: boolean },
+  { key, background = false }: { readonly key: string; readonly background?: boolean },
   run: (message: RefillMessage) => Promise<void>,
 ): void {
   const message: RefillMessage = { cache: name, key: redactKey(withoutVersion(key)), background }

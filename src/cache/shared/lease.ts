@@ -2,8 +2,9 @@ import type { Clock } from '../../clock.ts'
 import type { HeldLock } from '../../lock/held-lock.ts'
 import { validityEnd } from '../../lock/validity.ts'
 import type { Deadline, Deadlines } from '../../redis/deadlines.ts'
+import type { Encoded } from '../../store/codec.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
-import type { Ending, Possession } from '../../store/endings.ts'
+import type { Committing, Ended, Ending, Possession } from '../../store/endings.ts'
 import type { Broadcast } from '../../store/broadcast.ts'
 import type { Storing } from '../../store/storing.ts'
 import type { RedisMember } from './member.ts'
@@ -24,14 +25,16 @@ export interface Lease {
   /** Calls `listener` once if the lease is lost before it is ended. */
   onLost(listener: (reason: unknown) => void): void
   /** Stores the value and hands it to waiters. */
-  commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined>
+  commit(payload: Encoded, storing: Storing, loadTime: number): Promise<boolean | undefined>
+  /** The same for one of thousands: calls back instead of resolving, without a promise if possible. */
+  commitFor(listener: (isHeld: boolean | undefined) => void, payload: Encoded, storing: Storing, loadTime: number): void
   /**
    * Gives the value that the claim found a new life, and hands it to waiters. If it is gone by now, stores the result of
    * `encode`.
    */
-  renew(storing: Storing, loadTime: number, encode: () => Uint8Array): Promise<boolean | undefined>
+  renew(storing: Storing, loadTime: number, encode: () => Encoded): Promise<boolean | undefined>
   /** Hands the value to waiters without storing it, unless one of its tags was invalidated since its load began. */
-  deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined>
+  deliver(payload: Encoded, storing: Storing): Promise<boolean | undefined>
   /** Hands the failure to waiters, and stores it for later callers if `remembered` is given. */
   fail(failure: RemoteFailure, remembered?: Storing): Promise<boolean | undefined>
   /** Waiters, and callers within `duration` ms, load for themselves. */
@@ -57,7 +60,7 @@ export interface LeaseHost {
 }
 
 /** A lease in every Redis of the cache, extended while the loader runs. So it can be short, and a crash is noticed soon. */
-export class RedisLease implements Lease {
+export class RedisLease implements Lease, Committing {
   readonly #host: LeaseHost
   readonly #key: string
   #possessions: readonly Possession[]
@@ -69,6 +72,8 @@ export class RedisLease implements Lease {
   #lock: HeldLock | undefined
   /** Set by `onLost`. */
   #onLost: ((reason: unknown) => void) | undefined
+  /** Set by `commitFor`. */
+  #onCommitted: ((isHeld: boolean | undefined) => void) | undefined
   #ended = false
 
   /** `change`: what every process is told once a value is stored. */
@@ -125,7 +130,7 @@ export class RedisLease implements Lease {
     this.#onLost = listener
   }
 
-  commit(payload: Uint8Array, storing: Storing, loadTime: number): Promise<boolean | undefined> {
+  commit(payload: Encoded, storing: Storing, loadTime: number): Promise<boolean | undefined> {
     return this.#end(
       (endings, key, possession) => endings.commit(key, possession, payload, storing, loadTime, this.#change),
       // If Redis cannot write (out of memory, for example), waiters can still be told, and the lease can still be deleted.
@@ -133,7 +138,35 @@ export class RedisLease implements Lease {
     )
   }
 
-  renew(storing: Storing, loadTime: number, encode: () => Uint8Array): Promise<boolean | undefined> {
+  commitFor(
+    listener: (isHeld: boolean | undefined) => void,
+    payload: Encoded,
+    storing: Storing,
+    loadTime: number,
+  ): void {
+    const [first, ...others] = this.#host.members
+    if (first === undefined || others.length > 0 || storing.tags.length > 0 || this.#change !== undefined) {
+      return void this.commit(payload, storing, loadTime).then(listener)
+    }
+    if (this.#ended) return listener(false)
+    this.#leave()
+    if (!first.breaker.admits()) return listener(undefined)
+    this.#onCommitted = listener
+    first.store.endings.commitFor(this, this.#key, this.#endedOn(0), payload, storing, loadTime)
+  }
+
+  committed(isAccepted: boolean): void {
+    this.#onCommitted?.(isAccepted)
+  }
+
+  commitFailed(error: unknown, payload: Encoded, storing: Storing): void {
+    const [member] = this.#host.members as [RedisMember]
+    member.report(error)
+    const deliver: Ending = (endings, key, possession) => endings.deliver(key, possession, payload, storing)
+    void this.#endOn(0, deliver).then(() => this.#onCommitted?.(undefined))
+  }
+
+  renew(storing: Storing, loadTime: number, encode: () => Encoded): Promise<boolean | undefined> {
     return this.#end(
       async (endings, key, possession) => {
         const outcome = await endings.renew(key, possession, storing, loadTime)
@@ -144,7 +177,7 @@ export class RedisLease implements Lease {
     )
   }
 
-  deliver(payload: Uint8Array, storing: Storing): Promise<boolean | undefined> {
+  deliver(payload: Encoded, storing: Storing): Promise<boolean | undefined> {
     return this.#end((endings, key, possession) => endings.deliver(key, possession, payload, storing))
   }
 
@@ -168,18 +201,26 @@ export class RedisLease implements Lease {
 
   #end(ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
     if (this.#ended) return OVER
-    this.#ended = true
-    this.#host.firstExtensions.meet(this.#firstExtension)
-    this.#lock?.forget()
+    this.#leave()
     const { members } = this.#host
-    for (const { slots } of members) slots?.drop(this.token)
     return members.length === 1 ? this.#endOn(0, ending, fallback) : this.#endOnAll(ending, fallback)
   }
 
+  /** It is extended no more. */
+  #leave(): void {
+    this.#ended = true
+    this.#host.firstExtensions.meet(this.#firstExtension)
+    this.#lock?.forget()
+    for (const { slots } of this.#host.members) slots?.drop(this.token)
+  }
+
   #endOn(index: number, ending: Ending, fallback?: Ending): Promise<boolean | undefined> {
-    const member = this.#host.members[index] as RedisMember
-    const possession = { ...(this.#possessions[index] as Possession), hasRunOut: this.#hasRunOut }
-    return member.end(ending, fallback, this.#key, possession)
+    return (this.#host.members[index] as RedisMember).end(ending, fallback, this.#key, this.#endedOn(index))
+  }
+
+  #endedOn(index: number): Possession & Ended {
+    const { token, sentAt, grantedAt } = this.#possessions[index] as Possession
+    return { token, sentAt, grantedAt, hasRunOut: this.#hasRunOut }
   }
 
   /**
@@ -216,6 +257,7 @@ export const localLease: Lease = {
   backdate: () => {},
   onLost: () => {},
   commit: held,
+  commitFor: (listener) => listener(true),
   renew: held,
   deliver: held,
   fail: held,

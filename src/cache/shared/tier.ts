@@ -6,7 +6,7 @@ import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
 import type { FleetLine } from '../../redis/fleet-line.ts'
 import { Deadlines } from '../../redis/deadlines.ts'
-import type { Codec } from '../../store/codec.ts'
+import type { Codec, Encoded } from '../../store/codec.ts'
 import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 import { inboxOf } from '../../store/holding.ts'
@@ -342,7 +342,7 @@ export class RedisTier {
     return readAll(this.#members, key, codec)
   }
 
-  write(key: string, payload: Uint8Array, storing: Storing): Promise<void> {
+  write(key: string, payload: Encoded, storing: Storing): Promise<void> {
     return this.#onAll((overwrites) =>
       overwrites.write(key, payload, storing, this.#backplane.announce({ kind: 'key', key })),
     )

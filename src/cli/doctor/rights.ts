@@ -9,7 +9,7 @@ import { lockAcquire } from '../../redis/scripts/lock-acquire.ts'
 import { lockRelease } from '../../redis/scripts/lock-release.ts'
 import { overwrite } from '../../redis/scripts/overwrite.ts'
 import { settle } from '../../redis/scripts/settle.ts'
-import { encodeEnvelope } from '../../store/envelope.ts'
+import { encodeHead } from '../../store/envelope.ts'
 import { AGAIN } from '../../store/notice.ts'
 import { lifeOf, NOT_KEPT } from '../../store/storing.ts'
 import type { Finding } from './finding.ts'
@@ -51,7 +51,7 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   const { value, lease, waiters, last } = entryKeys(prefix, key)
   const changed = [value, lease, waiters, last, lockKeys(connection.client, lease).queue]
   const owner = `${TOKEN_PREFIX}:${token}`
-  const bytes = encodeEnvelope({ kind: 'value', loadTime: 0, tags: [], payload: new Uint8Array() })
+  const bytes = encodeHead({ kind: 'value', loadTime: 0, tags: [] })
   const ending = [`${owner} ${lifeOf({ ...NOT_KEPT, ttl: LIVES })} b`, bytes]
   const removal = ['', `${prefix}:backplane`, '', '', 0, '', lifeOf(NOT_KEPT), value, AGAIN, '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [

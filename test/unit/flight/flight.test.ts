@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { Flight } from '../../../src/flight/flight.ts'
+import { Flight, type Collector } from '../../../src/flight/flight.ts'
 import { deferred } from '../../support/deferred.ts'
 
 const unused = (): never => {
@@ -10,6 +10,22 @@ const unused = (): never => {
 /** One whose waiters bring what they do alone. */
 const newFlight = <V>(): Flight<V> =>
   new Flight<V>('key', <W>(_key: string, alone: unknown) => (alone as () => W | Promise<W>)())
+
+interface Told {
+  readonly place: number
+  readonly settled?: unknown
+  readonly failed?: unknown
+}
+
+function collecting<V>(): { collector: Collector<V>; told: Told[] } {
+  const told: Told[] = []
+  const collector: Collector<V> = {
+    settled: (place, settled) => void told.push({ place, settled }),
+    failed: (place, failed) => void told.push({ place, failed }),
+    add: (place, result) => void result.then((settled) => told.push({ place, settled })),
+  }
+  return { collector, told }
+}
 
 describe('Flight', () => {
   it('gives one value to all who joined, before and after it was settled', async () => {
@@ -44,6 +60,56 @@ describe('Flight', () => {
     flight.settle(2)
     flight.release()
     expect(await flight.join(unused, undefined)).toBe(1)
+  })
+
+  describe('with a collector', () => {
+    const ends: readonly (readonly [string, (flight: Flight<string>) => void, unknown])[] = [
+      ['a value', (flight) => flight.settle('shared'), { settled: 'shared' }],
+      ['a copy', (flight) => flight.settle('original', () => 'copy'), { settled: 'copy' }],
+      ['a failure', (flight) => flight.fail('reason'), { failed: 'reason' }],
+      ['no reason', (flight) => flight.fail(undefined), { failed: undefined }],
+      ['what it makes alone', (flight) => flight.release(), { settled: 'alone' }],
+    ]
+
+    it.each(ends)('hands it %s at once, whether it joined before or after, and once', (_what, end, expected) => {
+      for (const isLate of [false, true]) {
+        const { collector, told } = collecting<string>()
+        const flight = newFlight<string>()
+        if (isLate) end(flight)
+        flight.joinFor(collector, 7, () => 'alone')
+        expect(flight.waiters).toBe(isLate ? 0 : 1)
+        if (!isLate) end(flight)
+        flight.settle('late')
+        expect(told).toEqual([{ place: 7, ...(expected as object) }])
+      }
+    })
+
+    it('hands it a promise of what takes time, and the failure of what throws', async () => {
+      const { collector, told } = collecting<string>()
+      const [slow, throwing] = [newFlight<string>(), newFlight<string>()]
+      slow.joinFor(collector, 0, () => Promise.resolve('in time'))
+      throwing.joinFor(collector, 1, () => {
+        throw new Error('alone')
+      })
+      slow.release()
+      throwing.release()
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(told).toEqual([
+        { place: 1, failed: new Error('alone') },
+        { place: 0, settled: 'in time' },
+      ])
+    })
+
+    it('serves those who join later with promises, each with what it brought', async () => {
+      const { collector, told } = collecting<string>()
+      const flight = newFlight<string>()
+      flight.joinFor(collector, 0, () => 'a')
+      const others = ['b', 'c'].map((name) => flight.join(() => name, undefined))
+      expect(flight.waiters).toBe(3)
+      flight.release()
+      expect(await Promise.all(others)).toEqual(['b', 'c'])
+      expect(told).toEqual([{ place: 0, settled: 'a' }])
+    })
   })
 
   it('on release lets each waiter load for itself, each its own', async () => {

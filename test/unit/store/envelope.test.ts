@@ -92,6 +92,19 @@ describe('envelope', () => {
   })
 
   it('keeps the load time within its width', () => {
-    expect(decodeEnvelope(encodeEnvelope({ ...sample, loadTime: 1e15 }))?.loadTime).toBe(9_999_999_999)
+    const bytes = Buffer.from(encodeEnvelope({ ...sample, loadTime: 1e15 }))
+    expect(decodeEnvelope(bytes)?.loadTime).toBe(9_999_999_999)
+  })
+
+  it('is text if its payload is text, and means the same', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.nat(10), fc.boolean(), (text, loadTime, isTagged) => {
+        const tags: Envelope['tags'] = isTagged ? [['täg', 1763972399900000]] : []
+        const payload = Buffer.from(text)
+        const whole = encodeEnvelope({ kind: 'value', loadTime, tags, payload: text })
+        expect(typeof whole).toBe('string')
+        expect(Buffer.from(whole)).toEqual(encodeEnvelope({ kind: 'value', loadTime, tags, payload }))
+      }),
+    )
   })
 })
