@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { isCrossSlot } from '../redis/client-error.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { EntryKeys } from '../redis/entry-keys.ts'
@@ -12,6 +13,8 @@ import type { SlotLine } from './slot-line.ts'
 /** One claim of a batch. */
 export interface ClaimRequest {
   readonly lockTtl: number
+  /** ms for which it may be put off while loads stand in line. */
+  readonly patience: number
   /** The claim leaves now, at local time `sentAt`. Most work is put off until now, because thousands may come at once. */
   send(sentAt: number): SentClaim
   /** If this takes time, resolves once the reply has been handled and every waiter has begun to wait. */
@@ -49,7 +52,7 @@ export interface ClaimReply {
 /** Claims in one call of the script. More would keep Redis busy for too long. */
 const LARGEST_BATCH = 200
 /** The same if loads are limited, and batches under way at once: handing on a slot must not wait behind many claims. */
-const LARGEST_IN_LIMIT = 50
+const LARGEST_IN_LIMIT = 20
 const WINDOW_IN_LIMIT = 1
 
 /** Sends the claims of one tick together. */
@@ -58,19 +61,23 @@ export class ClaimBatches {
   readonly #tagKeys: () => string
   readonly #inboxes: Inboxes
   readonly #guard: Guard
-  readonly #now: () => number
+  readonly #clock: Clock
   readonly #slots: SlotLine | undefined
   readonly #batches: Batches<ClaimRequest>
+  /** Claims that have not been sent. */
+  #unsent = 0
+  /** Local time from which none of them may be put off any more. */
+  #hurryAt = Infinity
 
   /**
-   * `inboxes`: where others send results, while they are open. `now`: the local time. `slots`: set if loads are limited.
+   * `inboxes`: where others send results, while they are open. `slots`: set if loads are limited.
    */
   constructor(
     connection: Connection,
     tagKeys: () => string,
     inboxes: Inboxes,
     guard: Guard,
-    now: () => number,
+    clock: Clock,
     slots: SlotLine | undefined,
   ) {
     this.#slots = slots
@@ -78,7 +85,7 @@ export class ClaimBatches {
     this.#tagKeys = tagKeys
     this.#inboxes = inboxes
     this.#guard = guard
-    this.#now = now
+    this.#clock = clock
     this.#batches = new Batches({
       send: (batch) => this.#send(batch),
       // If all keys of a script must share a slot, one entry each: hardly any two entries share one.
@@ -88,16 +95,31 @@ export class ClaimBatches {
   }
 
   add(request: ClaimRequest): void {
+    this.#unsent++
+    if (this.#slots !== undefined) {
+      this.#hurryAt = Math.min(this.#hurryAt, this.#clock.coarseNow() + request.patience)
+    }
     this.#batches.add(request)
   }
 
+  /**
+   * Nobody was answered, and loads stand in line. More of them would only cost time that the loads under way need: each has
+   * a lease to extend, and waiters to tell. So the next claims leave when half of the line is gone, or in a hurry.
+   */
+  async #rest(slots: SlotLine): Promise<void> {
+    const ms = Math.min(slots.lineLasts / 2, this.#hurryAt - this.#clock.now())
+    if (ms > 0) await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, ms))
+  }
+
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
+    this.#unsent -= batch.length
+    if (this.#unsent === 0) this.#hurryAt = Infinity
     const keys: string[] = []
     const { splitsKeys } = this.#connection
     // The keys of load slots lie in another hash slot. If that matters, slots are asked for separately.
     const slots = splitsKeys ? undefined : this.#slots
     const args: (string | number)[] = [...(slots?.rules ?? [])]
-    const sentAt = this.#now()
+    const sentAt = this.#clock.now()
     for (const request of batch) {
       const claim = request.send(sentAt)
       const { value, lease, waiters, last } = claim.keys
@@ -120,7 +142,7 @@ export class ClaimBatches {
     } catch (error) {
       endQuestion()
       // The Redis turns out to be sharded: from now on each claim is sent alone.
-      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) this.#batches.add(request)
+      if (isCrossSlot(error) && !splitsKeys) for (const request of batch) this.add(request)
       else for (const request of batch) request.onFailure(error)
       return
     }
@@ -136,6 +158,7 @@ export class ClaimBatches {
     }
     if (slow.length > 0) await Promise.allSettled(slow)
     endQuestion()
+    if (slots !== undefined && replies.every(({ bytes }) => bytes === null)) await this.#rest(slots)
   }
 }
 

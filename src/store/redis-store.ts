@@ -70,6 +70,8 @@ export interface ClaimTerms {
   readonly takesOver?: boolean | undefined
   /** Also asks for a slot to load in, under the same token as the lease. */
   readonly wantsSlot?: boolean
+  /** ms for which it may be put off while loads stand in line. Default 0. */
+  readonly patience?: number
 }
 
 /** One that claims. */
@@ -114,6 +116,10 @@ class Asked<V> implements ClaimRequest {
     this.codec = codec
     this.terms = terms
     this.#claiming = claiming
+  }
+
+  get patience(): number {
+    return this.terms.patience ?? 0
   }
 
   send(sentAt: number): SentClaim {
@@ -172,7 +178,7 @@ export class RedisStore {
     this.#report = report
     this.#tags = new Tags(connection, clock, prefix)
     const tagKeys = (): string => this.#tags.scriptArgument
-    this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, () => clock.now(), slots)
+    this.#claims = new ClaimBatches(connection, tagKeys, inboxes, guard, clock, slots)
     this.#redisClock = new RedisClock(clock)
     const settlements = new EndBatches(SETTLING, connection, prefix, this.#redisClock, tagKeys, breaker.watch)
     const renewals = new EndBatches(RENEWING, connection, prefix, this.#redisClock, tagKeys, breaker.watch)

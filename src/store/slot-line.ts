@@ -25,6 +25,8 @@ const AFTER_END = 5
 const JITTER = 40
 /** ms between looks while no messages can come, because the inbox is not open. */
 const POLL = 100
+/** About so many loads count in their mean time. */
+const LOADS_AVERAGED = 8
 /** Tokens in one call of the script. */
 const LARGEST_BATCH = 500
 
@@ -99,6 +101,8 @@ export class SlotLine {
   /** When the timer fires. Infinity if it is not set. */
   #timerAt = Infinity
   figures: SlotFigures = { held: 0, inLine: 0 }
+  /** ms that a load takes, a moving average; 0 if nothing is known. */
+  #loadTime = 0
 
   /** `maxLoads`: slots that all processes may hold at once. `lost`: the message that a process is gone. */
   constructor(
@@ -126,6 +130,16 @@ export class SlotLine {
   get rules(): readonly (string | number)[] {
     const { channel, message } = this.#lost
     return [this.#max, countsSubscribers(this.#connection), this.#connection.channel(channel), message]
+  }
+
+  /** ms until all loads that stand in line have begun, as far as this process knows. */
+  get lineLasts(): number {
+    return (this.figures.inLine * this.#loadTime) / this.#max
+  }
+
+  /** A load has taken that many ms, here or elsewhere. */
+  noteLoadTime(ms: number): void {
+    this.#loadTime += (ms - this.#loadTime) / LOADS_AVERAGED
   }
 
   /** Takes up what a claim has got for the token. `undefined`: nothing. */

@@ -27,6 +27,9 @@ import { asLoaded, toStale, usableUntil } from './stale.ts'
 import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
 
+/** The share of `waitTimeout` for which a claim may be put off while loads stand in line. */
+const MAY_BE_PUT_OFF = 1 / 8
+
 /** Brings one flight to its end: with an entry of Redis, with another process's refill, or by running the loader. */
 export class Refill<V> {
   readonly #core: CacheCore
@@ -95,8 +98,10 @@ export class Refill<V> {
     const { limit, local } = this.#core
     this.#since = local.now
     const wantsSlot = limit !== undefined && batch === undefined && !limit.isLent(this.#flight)
+    // A loader that waits with a slot in its hand must not be put off.
+    const patience = wantsSlot ? settings.waitTimeout * MAY_BE_PUT_OFF : 0
     const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> =>
-      redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced })
+      redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced, patience })
     return settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
   }
 
@@ -366,6 +371,7 @@ export class Refill<V> {
     const { clock, events } = this.#core
     const loadTime = clock.now() - startedAt
     events.refilled(this.#order.key, loadTime)
+    this.#core.limit?.noteLoadTime(loadTime)
     this.#callers.note('loaded', undefined, loadTime)
     if (record.sharing === 'do-not-share') return undefined
     const unchanged = record.isUnchanged(value) ? this.#callers.stale : undefined
@@ -399,7 +405,8 @@ export class Refill<V> {
    * has ended: an entry that is due early is refilled in the background.
    */
   #adopt(entry: ReadEntry<V>, tier: 'redis' | undefined): boolean {
-    const { clock, events, options, random } = this.#core
+    const { clock, events, options, random, limit } = this.#core
+    limit?.noteLoadTime(entry.loadTime)
     const isolated = this.#isForOne
       ? undefined
       : this.#core.events.orReport(() => isolateRead(entry, this.#order.settings.codec))

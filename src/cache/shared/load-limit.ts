@@ -81,6 +81,11 @@ export class LoadLimit {
     return Math.max(Math.ceil(ms / 1000), 1)
   }
 
+  /** A load has taken that many ms, here or elsewhere. */
+  noteLoadTime(ms: number): void {
+    for (const line of this.#lines) line.noteLoadTime(ms)
+  }
+
   /** Whether no slot is free, as far as this process knows. */
   get isFull(): boolean {
     return this.#local.running >= this.#max || this.#lines.some(({ figures }) => figures.held >= this.#max)
