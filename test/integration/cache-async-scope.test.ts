@@ -65,6 +65,23 @@ describe.each(['with', 'without'])('%s Redis', (redis) => {
     expect([...seen.values()]).toEqual(['Ada', 'Ada'])
   })
 
+  test('also if others asked in the same tick, and each call for many sees its own', async () => {
+    const cache = aCache({ ttl: 1000 })
+    await cache.getOrRefill('warm-up', () => 1)
+    const seen = new Map<string, unknown>()
+    const many = (keys: readonly string[]): Promise<unknown> =>
+      cache.getOrRefillMany(keys, (asked) => {
+        seen.set(asked.join(), scope.getStore())
+        return new Map(asked.map((key) => [key, 1]))
+      })
+    await Promise.all([
+      scope.run('Ada', () => cache.getOrRefill('1', () => 1)),
+      scope.run('Grace', () => many(['2', '3'])),
+      scope.run('Mary', () => many(['4', '5'])),
+    ])
+    expect(Object.fromEntries(seen)).toEqual({ '2,3': 'Grace', '4,5': 'Mary' })
+  })
+
   test('whoever waits goes on in its own scope', async () => {
     const cache = aCache({ ttl: 1000 })
     const load = gatedLoad<number>()

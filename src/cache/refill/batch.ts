@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { isInstance, wrongType } from '../../errors.ts'
 import { withoutVersion } from '../../key-version.ts'
 import type { Execution } from '../../flight/execution.ts'
@@ -36,6 +37,8 @@ export class Batch<V> {
   startedAt = 0
 
   readonly #core: CacheCore
+  /** That of the call. */
+  readonly #context = new AsyncResource('herdlock batch')
 
   /** `keys` without repetition. */
   constructor(load: BatchLoader<V>, keys: readonly string[], core: CacheCore) {
@@ -52,7 +55,7 @@ export class Batch<V> {
     new Promise<V>((resolve, reject) => {
       const { fullKey: key, execution, flight } = context as LoadRecord<V>
       this.#waiting.push({ key, execution, flight, resolve, reject })
-      if (this.#undecided === 0) void this.#run()
+      if (this.#undecided === 0) this.#runInContext()
     })
 
   /** Takes a key to load whose lease this process has. */
@@ -69,7 +72,12 @@ export class Batch<V> {
       this.#isDecided[place] = 1
       this.#undecided--
     }
-    if (this.#undecided === 0 && this.#waiting.length > 0) void this.#run()
+    if (this.#undecided === 0 && this.#waiting.length > 0) this.#runInContext()
+  }
+
+  /** The answer that decides the last key may come in the asynchronous context of any other caller. */
+  #runInContext(): void {
+    this.#context.runInAsyncScope(() => void this.#run())
   }
 
   #placeOf(key: string): number {

@@ -3,13 +3,11 @@ import { refillChannel } from '../../diagnostics.ts'
 import { RefillFailedError, WaitTimeoutError } from '../../errors.ts'
 import type { Flight } from '../../flight/flight.ts'
 import type { ReadEntry } from '../../store/entry.ts'
-import type { Notice, RemoteFailure } from '../../store/notice.ts'
+import type { Notice } from '../../store/notice.ts'
 import type { Busy, Claim, Leased, RememberedFailure } from '../../store/redis-store.ts'
-import { NOT_KEPT } from '../../store/storing.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, isolateRead, readOf, unshared, type IsolatedLoad } from '../local/isolation.ts'
-import { isDueEarly, tagsOf } from '../local/lifetime.ts'
-import { failureTtlOf } from '../options.ts'
+import { isDueEarly } from '../local/lifetime.ts'
 import { claimValid, isValid } from '../schema/found-valid.ts'
 import { checked } from '../schema/made-valid.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
@@ -19,16 +17,20 @@ import type { Slot } from '../shared/slot.ts'
 import type { RedisTier } from '../shared/tier.ts'
 import type { RefillOrder } from './call.ts'
 import { Callers, PASS_DURATION } from './callers.ts'
-import { describeFailure } from './describe-failure.ts'
+import { failLoad } from './fail-load.ts'
 import { loadAlone } from './load-alone.ts'
 import { LoadRecord } from './loader-context.ts'
-import { isAbandonment, runLoader } from './run-loader.ts'
+import { runLoader } from './run-loader.ts'
 import { asLoaded, toStale, usableUntil } from './stale.ts'
 import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
 
 /** The share of `waitTimeout` for which a claim may be put off while loads stand in line. */
 const MAY_BE_PUT_OFF = 1 / 8
+
+/** What work says after which Redis must be asked again. */
+const CLAIM_AGAIN: unique symbol = Symbol('claim again')
+const AGAIN_SOON = Promise.resolve(CLAIM_AGAIN)
 
 /** Brings one flight to its end: with an entry of Redis, with another process's refill, or by running the loader. */
 export class Refill<V> {
@@ -78,45 +80,78 @@ export class Refill<V> {
 
   /** With thousands at once every promise counts, so the usual paths have few. */
   #begin(): void {
-    const { redis } = this.#core
-    if (redis === undefined) return this.#untilEnd(() => this.#load(localLease))
-    void this.#claim(redis, this.#order.invalidUntil).then((claim) => this.#goOn(redis, claim))
+    if (this.#core.redis === undefined) return this.#untilEnd(() => this.#load(localLease))
+    this.#claim(this.#order.invalidUntil)
   }
 
-  #goOn(redis: RedisTier, claim: Claim<V>): void {
-    if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
-    const isOurs = claim.state === 'leased' && !this.#flight.execution.isAborted
-    if (!isOurs || (claim.stale !== undefined && !this.#isForced)) {
-      return this.#untilEnd(() => this.#follow(redis, claim))
-    }
-    if (claim.stale !== undefined) this.#callers.noteStale(claim.stale)
-    this.#untilEnd(() => this.#load(this.#leaseOf(redis, claim), claim.stale !== undefined))
-  }
-
-  #claim(redis: RedisTier, invalidUntil?: number): Promise<Claim<V>> {
+  /** Asks Redis. A promise brings the answer, because what follows belongs to the asynchronous context of the caller. */
+  #claim(invalidUntil?: number): void {
     const { key, settings, batch } = this.#order
     const { limit, local } = this.#core
+    const redis = this.#core.redis as RedisTier
     this.#since = local.now
     const wantsSlot = limit !== undefined && batch === undefined && !limit.isLent(this.#flight)
     // A loader that waits with a slot in its hand must not be put off.
     const patience = wantsSlot ? settings.waitTimeout * MAY_BE_PUT_OFF : 0
     const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> =>
       redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced, patience })
-    return settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
+    const claimed = settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
+    claimed.then((known) => this.#goOn(known)).catch((error: unknown) => this.#fail(error))
+  }
+
+  /** The next step after a claim, until the flight has ended. */
+  #goOn(claim: Claim<V>): void {
+    const redis = this.#core.redis as RedisTier
+    if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
+    if (this.#flight.execution.isAborted) return this.#untilEnd(() => this.#giveUp(redis, claim))
+    switch (claim.state) {
+      case 'fresh':
+        return this.#claim() // it is due early
+      case 'busy':
+        return this.#waitWhileBusy(redis, claim)
+      case 'leased':
+        return this.#untilEnd(() => this.#lead(this.#leaseOf(redis, claim), claim.stale))
+      case 'failed':
+        this.#acceptFailure(claim)
+        return this.#end()
+      case 'pass':
+        this.#callers.pass()
+        return this.#end()
+      default:
+        return this.#untilEnd(() => this.#load(localLease))
+    }
+  }
+
+  /** Nobody wants the result any more. */
+  async #giveUp(redis: RedisTier, claim: Claim<V>): Promise<void> {
+    this.#callers.failAll(this.#flight.execution.reason)
+    if (claim.state === 'leased') await this.#leaseOf(redis, claim).abandon()
   }
 
   #leaseOf(redis: RedisTier, { possessions }: Leased<V>): Lease {
     return redis.lease(this.#order.key, possessions, this.#isForced)
   }
 
-  #untilEnd(work: () => Promise<void>): void {
-    work().then(this.#end, (error: unknown) => {
-      this.#callers.failAll(error)
-      this.#end()
-    })
+  /** Ends with that work, or claims again if it says so. */
+  #untilEnd(work: () => Promise<unknown>): void {
+    work().then(
+      (outcome) => (outcome === CLAIM_AGAIN ? this.#claimAgain() : this.#end()),
+      (error: unknown) => this.#fail(error),
+    )
   }
 
-  readonly #end = (): void => {
+  #claimAgain(): void {
+    const { isAborted, reason } = this.#flight.execution
+    if (isAborted) this.#fail(reason)
+    else this.#claim()
+  }
+
+  #fail(error: unknown): void {
+    this.#callers.failAll(error)
+    this.#end()
+  }
+
+  #end(): void {
     this.#order.batch?.decided(this.#order.key)
     if (this.#waited !== undefined) this.#core.events.waited(this.#order.key, this.#waited)
     this.#callers.end()
@@ -134,42 +169,26 @@ export class Refill<V> {
     return stop === undefined ? loaded : loaded.finally(stop)
   }
 
-  /** With Redis: loads if the lease is ours, else waits for a notice and claims again, until the flight has ended. */
-  async #follow(redis: RedisTier, first: Claim<V>): Promise<void> {
-    let claim = first
-    for (; !this.#flight.execution.isAborted; claim = await this.#claim(redis)) {
-      if (claim.state === 'fresh') {
-        if (claim !== first && this.#adopt(claim.entry, 'redis')) return
-      } else if (claim.state === 'leased') {
-        return this.#lead(this.#leaseOf(redis, claim), claim.stale)
-      } else if (claim.state === 'busy') {
-        if (await this.#waitWhileBusy(redis, claim)) return
-      } else if (claim.state === 'failed') {
-        return this.#acceptFailure(claim)
-      } else {
-        return claim.state === 'pass' ? this.#callers.pass() : this.#load(localLease)
-      }
-    }
-    this.#callers.failAll(this.#flight.execution.reason)
-    if (claim.state === 'leased') await this.#leaseOf(redis, claim).abandon() // nobody wants it any more
-  }
-
   #mayWaitUntil(): number {
     return (this.#waitUntil ??= this.#core.clock.now() + this.#order.settings.waitTimeout)
   }
 
-  async #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<void> {
-    if (stale !== undefined) {
-      const usable = this.#callers.offerStale(stale, this.#since)
-      const now = this.#core.clock.now()
-      if (now < this.#core.local.backOff.until(this.#order.key) && now < usableUntil(usable)) {
-        this.#callers.serveStale(usable)
-        await lease.abandon()
-        return
-      }
+  #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<unknown> {
+    if (stale === undefined) return this.#load(lease)
+    if (!this.#isForced) return this.#replace(lease, stale)
+    this.#callers.noteStale(stale)
+    return this.#load(lease, true)
+  }
+
+  async #replace(lease: Lease, stale: ReadEntry<V>): Promise<unknown> {
+    const usable = this.#callers.offerStale(stale, this.#since)
+    const now = this.#core.clock.now()
+    if (now < this.#core.local.backOff.until(this.#order.key) && now < usableUntil(usable)) {
+      this.#callers.serveStale(usable)
+      return lease.abandon()
     }
     if (this.#flight.settled) await this.#callersAreAway()
-    return this.#load(lease, stale !== undefined)
+    return this.#load(lease, true)
   }
 
   /**
@@ -180,52 +199,64 @@ export class Refill<V> {
     return new Promise((resolve) => this.#core.clock.setImmediate(resolve))
   }
 
-  /** Another process refills. Resolves with whether the flight has ended. If not, it is time to claim again. */
-  async #waitWhileBusy(redis: RedisTier, claim: Busy<V>): Promise<boolean> {
+  /** Another process refills. */
+  #waitWhileBusy(redis: RedisTier, claim: Busy<V>): void {
     const { clock, limit, partial } = this.#core
+    const { key, settings } = this.#order
     const waitUntil = this.#mayWaitUntil()
-    this.#order.batch?.decided(this.#order.key)
+    this.#order.batch?.decided(key)
     if (claim.stale !== undefined) this.#callers.offerStale(claim.stale, this.#since)
     if (limit?.isFull) this.#callers.makeDo() // the holder may itself wait for a slot
     this.#callers.noteMiss()
     this.#order.claimant?.busy(claim.holder)
     const startedAt = clock.now()
-    partial?.heldElsewhere(this.#order.key, claim.holder, (ms) => (this.#waitUntil = clock.now() + ms))
+    partial?.heldElsewhere(key, claim.holder, (ms) => (this.#waitUntil = clock.now() + ms))
     const stopLending = limit?.lendOn(this.#flight, claim.holder)
-    const notice = await this.#nextNotice(redis, claim, waitUntil - startedAt)
-    stopLending?.()
-    this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
-    if (notice !== undefined && notice.kind !== 'again') {
-      await this.#accept(notice)
-      return true
-    }
-    if (clock.now() < this.#mayWaitUntil()) return false
-    await this.#giveUpWaiting()
-    return true
+    const wait = redis.newWait<V>()
+    this.#flight.execution.onAbort = wait.interrupt
+    const ms = waitUntil - startedAt
+    const noticed = redis.waitFor(wait, key, settings.codec, claim, ms, limit?.isQueued === true)
+    void noticed.then((notice) => {
+      this.#flight.execution.onAbort = undefined
+      stopLending?.()
+      this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
+      this.#noticed(notice)
+    })
   }
 
-  async #nextNotice(redis: RedisTier, claim: Busy<V>, ms: number): Promise<Notice<V> | undefined> {
+  /** A wait has ended. */
+  #noticed(notice: Notice<V> | undefined): void {
+    if (notice?.kind === 'entry' && this.#order.settings.schema !== undefined) {
+      return this.#untilEnd(() => this.#check(notice))
+    }
+    const outcome = this.#accept(notice)
+    if (outcome === undefined) this.#end()
+    else this.#untilEnd(() => outcome)
+  }
+
+  async #check(notice: Notice<V> & { kind: 'entry' }): Promise<unknown> {
     const { key, settings } = this.#order
-    const { execution } = this.#flight
-    if (execution.isAborted) return undefined
-    const { mailbox, close } = redis.openMailbox(key, settings.codec, claim)
-    execution.onAbort = mailbox.interrupt
-    let notice: Notice<V> | undefined
-    try {
-      notice = await redis.waitForNotice(mailbox, claim, ms, this.#core.limit?.isQueued === true)
-    } finally {
-      execution.onAbort = undefined
-      close()
-    }
-    if (notice?.kind !== 'entry') return notice
-    return (await isValid(this.#core, key, settings, notice.entry.value)) ? notice : undefined
+    const isUsable = await isValid(this.#core, key, settings, notice.entry.value)
+    return this.#accept(isUsable ? notice : undefined)
   }
 
-  async #accept(notice: Exclude<Notice<V>, { kind: 'again' }>): Promise<void> {
-    if (notice.kind === 'entry') this.#adopt(notice.entry, undefined)
-    else if (notice.kind === 'local') await this.#load(localLease)
-    else if (notice.kind === 'pass') this.#callers.pass()
-    else this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
+  /** Returns what goes on, if anything does. */
+  #accept(notice: Notice<V> | undefined): Promise<unknown> | undefined {
+    switch (notice?.kind) {
+      case 'entry':
+        this.#adopt(notice.entry, undefined)
+        return undefined
+      case 'local':
+        return this.#load(localLease)
+      case 'pass':
+        this.#callers.pass()
+        return undefined
+      case 'failed':
+        this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
+        return undefined
+      default:
+        return this.#core.clock.now() < this.#mayWaitUntil() ? AGAIN_SOON : this.#giveUpWaiting()
+    }
   }
 
   #acceptFailure({ failure, until, tags }: RememberedFailure): void {
@@ -252,13 +283,13 @@ export class Refill<V> {
   }
 
   /** Loads under the lease, in a slot if loads are limited. `isStored`: the stale value is the one in Redis. */
-  #load(lease: Lease, isStored = false): Promise<void> {
+  #load(lease: Lease, isStored = false): Promise<unknown> {
     const { limit, local } = this.#core
     if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight) // there is nothing better
     return limit === undefined ? this.#run(lease, isStored, undefined) : this.#loadInLimit(limit, lease, isStored)
   }
 
-  async #loadInLimit(limit: LoadLimit, lease: Lease, isStored: boolean): Promise<void> {
+  async #loadInLimit(limit: LoadLimit, lease: Lease, isStored: boolean): Promise<unknown> {
     const slot = await this.#slotFor(limit, lease)
     if (typeof slot !== 'string') return this.#run(lease, isStored, slot)
     const { isAborted, reason } = this.#flight.execution
@@ -266,8 +297,8 @@ export class Refill<V> {
     else if (slot === 'over') this.#callers.fail(limit.refusal(this.#order.key))
     await lease.abandon()
     const { redis } = this.#core
-    if (isAborted || slot === 'over' || redis === undefined) return
-    await this.#follow(redis, await this.#claim(redis)) // the lease was lost meanwhile
+    const isLost = !isAborted && slot !== 'over' && redis !== undefined // the lease was, meanwhile
+    return isLost ? CLAIM_AGAIN : undefined
   }
 
   async #slotFor(limit: LoadLimit, lease: Lease): Promise<Slot | NoSlot> {
@@ -338,26 +369,8 @@ export class Refill<V> {
   }
 
   #loadFailed(reason: unknown, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<unknown> {
-    const { clock, events } = this.#core
-    const { settings } = this.#order
-    events.refillFailed(this.#order.key, reason, clock.now() - startedAt)
-    const isTold = this.#callers.fail(reason)
-    const { isAborted, reason: why } = this.#flight.execution
-    if (isAborted && isAbandonment(why)) return lease.abandon()
-    const isAnswered = this.#isForced && this.#callers.stale !== undefined // other callers are answered by what is stored
-    const mayRemember = isTold && !isAnswered && record.sharing === 'share'
-    const ttl = mayRemember ? this.#core.events.orReport(() => failureTtlOf(settings.failureTtl, reason)) : undefined
-    const failure = describeFailure(reason)
-    return ttl ? this.#remember(failure, ttl, record, lease) : lease.fail(failure)
-  }
-
-  /** Callers that come within `ttl` ms get the failure. */
-  async #remember(failure: RemoteFailure, ttl: number, record: LoadRecord<V>, lease: Lease): Promise<void> {
-    const { key, settings } = this.#order
-    const { clock, local } = this.#core
-    const tags = tagsOf(settings, record)
-    const kept = local.keepFailure(this.#since, key, failure, { until: clock.now() + ttl, tags })
-    if ((await lease.fail(failure, { ...NOT_KEPT, ttl, tags })) === false) local.drop(key, kept)
+    const failed = { reason, record, loadTime: this.#core.clock.now() - startedAt, since: this.#since }
+    return failLoad(this.#core, this.#order, failed, lease, this.#callers)
   }
 
   /** Hands on the loader's result, to the callers first. */
@@ -386,9 +399,9 @@ export class Refill<V> {
   }
 
   /** Takes over from a `BatchedRefill`: with the result of a claim that was sent when `since` was the last change. */
-  resume(redis: RedisTier, claim: Claim<V>, since: number): void {
+  resume(claim: Claim<V>, since: number): void {
     this.#since = since
-    this.#goOn(redis, claim)
+    this.#goOn(claim)
   }
 
   /** Takes over the failure of a load that began at `startedAt` under that lease. */

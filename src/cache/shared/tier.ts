@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { claimChannel, traced, type ClaimMessage } from '../../diagnostics.ts'
 import type { ClosedError } from '../../errors.ts'
 import { withoutVersion } from '../../key-version.ts'
+import { Agenda } from '../../lock/agenda.ts'
 import { Locker } from '../../lock/locker.ts'
 import type { Random } from '../../random.ts'
 import type { FleetLine } from '../../redis/fleet-line.ts'
@@ -26,8 +27,8 @@ import type { RedisStats } from '../watch/stats.ts'
 import { Backplane, type Change } from './backplane.ts'
 import { claimAll, readAll } from './claim-all.ts'
 import { RedisLease, type Lease, type LeaseHost } from './lease.ts'
-import { Mailbox } from './mailbox.ts'
 import { RedisMember } from './member.ts'
+import { Wait } from './wait.ts'
 
 /** Waiters look again this many ms after the lease should have ended, plus up to JITTER more at random. */
 const AFTER_LEASE = 5
@@ -56,11 +57,6 @@ export interface RedisTierHooks {
   onSync(isFirst: boolean): void
 }
 
-export interface OpenMailbox<V> {
-  readonly mailbox: Mailbox<Notice<V>>
-  close(): void
-}
-
 /**
  * What one cache shares with other processes through Redis: entries, leases, waiting, changes. With several instances, for a
  * migration, the lease is taken in all of them, in order. A value is read only if all agree on it. Every write goes to all.
@@ -72,6 +68,8 @@ export class RedisTier {
   readonly #members: readonly RedisMember[]
   readonly #locker: Locker
   readonly #leases: LeaseHost
+  /** When waits for other processes look. */
+  readonly #waits: Agenda
   readonly #backplane: Backplane
   readonly #lockTtl: number
   /** The slots of each instance, if loads are limited. */
@@ -119,6 +117,7 @@ export class RedisTier {
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: [] }, { clock, random, instances })
     this.#leases = this.#leaseHost()
+    this.#waits = new Agenda(clock)
   }
 
   #leaseHost(): LeaseHost {
@@ -225,10 +224,11 @@ export class RedisTier {
     return this.#members.length === 1
   }
 
-  /** A plain claim. `claimant` gets its outcome, or a promise if more has to be asked. Only for a single Redis. */
-  claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>): void {
+  /** The same without a promise, if possible. `claimant` gets the outcome, or a promise if more has to be asked. */
+  claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>, terms: ClaimTerms): void {
+    if (claimChannel.hasSubscribers || !this.isSingle) return claimant.claimed(this.claim(key, codec, terms))
     this.#listen()
-    ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, {})
+    ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, terms)
   }
 
   stats(): RedisStats[] {
@@ -260,17 +260,32 @@ export class RedisTier {
     for (const { store } of this.#members) store.endLooks(error)
   }
 
-  /** Collects the notices of the refill that keeps `claim` busy. Interrupted whenever some may have been missed. */
-  openMailbox<V>(key: string, codec: Codec<V>, claim: Busy<V>): OpenMailbox<V> {
-    const mailbox = new Mailbox<Notice<V>>(this.#clock)
-    const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, mailbox.deliver, mailbox.interrupt))
-    if (this.slotLines.length > 0) stops.push(this.#noteWait(inboxOf(claim.holder) ?? '', mailbox.interrupt))
-    return {
-      mailbox,
-      close() {
-        for (const stop of stops) stop()
-      },
-    }
+  newWait<V>(): Wait<V> {
+    return new Wait(this.#clock, this.#random, this.#waits)
+  }
+
+  /**
+   * Waits for the holder of the lease that `claim` found. Resolves with its notice, or with `undefined` when it is time to
+   * claim again: after `ms` at the latest, and whenever a notice may have been missed. `isPatient`: the holder may stand in
+   * line. If its process is gone, the slots show it, and every process is told.
+   */
+  waitFor<V>(
+    wait: Wait<V>,
+    key: string,
+    codec: Codec<V>,
+    claim: Busy<V>,
+    ms: number,
+    isPatient: boolean,
+  ): Promise<Notice<V> | undefined> {
+    const inbox = inboxOf(claim.holder) ?? ''
+    // If not registered, the inbox was not open yet. When it opens, it is reset, and that interrupts this wait.
+    const leaseEndsIn = claim.leaseEndsIn * (isPatient && !this.#lost.has(inbox) ? PATIENCE : 1)
+    const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
+    return wait.begin(untilNextLook + JITTER * this.#random.uniform(), ms, ({ deliver, interrupt }) => {
+      const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, deliver, interrupt))
+      if (this.slotLines.length > 0) stops.push(this.#noteWait(inbox, interrupt))
+      return stops
+    })
   }
 
   #noteWait(inbox: string, interrupt: () => void): () => void {
@@ -282,30 +297,6 @@ export class RedisTier {
       waits.delete(interrupt)
       if (waits.size === 0 && this.#waitsByInbox.get(inbox) === waits) this.#waitsByInbox.delete(inbox)
     }
-  }
-
-  /**
-   * The notice that ends a wait, or `undefined` when it is time to claim again, after `ms` at the latest. `isPatient`: the
-   * holder may stand in line. If its process is gone, the slots show it, and every process is told.
-   */
-  async waitForNotice<V>(
-    mailbox: Mailbox<Notice<V>>,
-    claim: Busy<V>,
-    ms: number,
-    isPatient: boolean,
-  ): Promise<Notice<V> | undefined> {
-    // If not registered, the inbox was not open yet. When it opens, it is reset, and that interrupts this wait.
-    const isTold = isPatient && !this.#lost.has(inboxOf(claim.holder) ?? '')
-    const leaseEndsIn = claim.leaseEndsIn * (isTold ? PATIENCE : 1)
-    const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
-    const startedAt = this.#clock.now()
-    const end = await mailbox.next(Math.min(untilNextLook + JITTER * this.#random.uniform(), Math.max(ms, 0)))
-    if (typeof end === 'string') return undefined
-    if (end.kind !== 'again' || end.within === 0) return end
-    // If the wait must end soon, leave half of the time for the next look.
-    const left = Math.max(ms - (this.#clock.now() - startedAt), 0) / 2
-    const later = await mailbox.next(Math.min(end.within * this.#random.uniform(), left))
-    return typeof later === 'string' ? end : later
   }
 
   /**
