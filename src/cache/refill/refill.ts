@@ -242,21 +242,13 @@ export class Refill<V> {
 
   /** Returns what goes on, if anything does. */
   #accept(notice: Notice<V> | undefined): Promise<unknown> | undefined {
-    switch (notice?.kind) {
-      case 'entry':
-        this.#adopt(notice.entry, undefined)
-        return undefined
-      case 'local':
-        return this.#load(localLease)
-      case 'pass':
-        this.#callers.pass()
-        return undefined
-      case 'failed':
-        this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
-        return undefined
-      default:
-        return this.#core.clock.now() < this.#mayWaitUntil() ? AGAIN_SOON : this.#giveUpWaiting()
-    }
+    const now = this.#core.clock.now()
+    if (notice?.kind === 'local') return this.#load(localLease)
+    if (notice?.kind === 'entry') this.#adopt(notice.entry, undefined)
+    else if (notice?.kind === 'pass') this.#callers.pass()
+    else if (notice?.kind === 'failed') this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
+    else return now < this.#mayWaitUntil() ? AGAIN_SOON : this.#giveUpWaiting()
+    return undefined
   }
 
   #acceptFailure({ failure, until, tags }: RememberedFailure): void {
