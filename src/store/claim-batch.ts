@@ -68,6 +68,8 @@ export class ClaimBatches {
   #unsent = 0
   /** Local time from which none of them may be put off any more. */
   #hurryAt = Infinity
+  /** Set between two batches, while claims are put off. */
+  #rest: { readonly until: number; readonly end: () => void } | undefined
 
   /**
    * `inboxes`: where others send results, while they are open. `slots`: set if loads are limited.
@@ -96,19 +98,32 @@ export class ClaimBatches {
 
   add(request: ClaimRequest): void {
     this.#unsent++
-    if (this.#slots !== undefined) {
-      this.#hurryAt = Math.min(this.#hurryAt, this.#clock.coarseNow() + request.patience)
-    }
+    if (this.#slots !== undefined) this.#putOff(request)
     this.#batches.add(request)
+  }
+
+  #putOff({ patience }: ClaimRequest): void {
+    this.#hurryAt = Math.min(this.#hurryAt, this.#clock.coarseNow() + patience)
+    if (this.#rest !== undefined && this.#hurryAt < this.#rest.until) this.#rest.end()
   }
 
   /**
    * Nobody was answered, and loads stand in line. More of them would only cost time that the loads under way need: each has
    * a lease to extend, and waiters to tell. So the next claims leave when half of the line is gone, or in a hurry.
    */
-  async #rest(slots: SlotLine): Promise<void> {
-    const ms = Math.min(slots.lineLasts / 2, this.#hurryAt - this.#clock.now())
-    if (ms > 0) await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, ms))
+  async #restBeside(slots: SlotLine): Promise<void> {
+    const now = this.#clock.now()
+    const ms = Math.min(slots.lineLasts / 2, this.#hurryAt - now)
+    if (ms <= 0 || this.#unsent === 0) return
+    await new Promise<void>((end) => {
+      const timer = this.#clock.setTimeout(end, ms, { keepAlive: false })
+      const endNow = (): void => {
+        timer.cancel()
+        end()
+      }
+      this.#rest = { until: now + ms, end: endNow }
+    })
+    this.#rest = undefined
   }
 
   async #send(batch: readonly ClaimRequest[]): Promise<void> {
@@ -158,7 +173,7 @@ export class ClaimBatches {
     }
     if (slow.length > 0) await Promise.allSettled(slow)
     endQuestion()
-    if (slots !== undefined && replies.every(({ bytes }) => bytes === null)) await this.#rest(slots)
+    if (slots !== undefined && replies.every(({ bytes }) => bytes === null)) await this.#restBeside(slots)
   }
 }
 

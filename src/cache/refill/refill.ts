@@ -26,7 +26,7 @@ import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
 
 /** The share of `waitTimeout` for which a claim may be put off while loads stand in line. */
-const MAY_BE_PUT_OFF = 1 / 8
+const MAY_BE_PUT_OFF = 1 / 16
 
 /** What work says after which Redis must be asked again. */
 const CLAIM_AGAIN: unique symbol = Symbol('claim again')

@@ -45,20 +45,22 @@ export function storeLoaded<V>(
   const keeping = mayKeep
     ? new Keeping(core, key, loaded.since, lifeFrom(core.clock.now(), storing, loadTime), isolated)
     : undefined
-  // What is not worth keeping replaces what was kept. But a change since then has said what becomes of that.
+  // What is not worth keeping replaces what was kept. After a change, only Redis can say whether it does.
   const isReplaced = keeping?.isKept === false && core.local.isUnchanged(loaded.since, key, storing.tags)
   if (isReplaced) core.local.drop(key, callers.replaced)
   if (lease === localLease) return undefined
   callers.goOnUnattended()
   if (isolated === undefined) return lease.localise(PASS_DURATION)
   if (keeping !== undefined && unchanged !== undefined && loaded.isStored) {
-    return lease.renew(storing, loadTime, () => isolated.encode()).then((isHeld) => keeping.stored(isHeld))
+    return lease
+      .renew(storing, loadTime, () => isolated.encode())
+      .then((isHeld) => keeping.stored(isHeld, callers.replaced))
   }
   const payload = encoded(core, isolated)
   // Others need not wait for a value that cannot be sent to them.
   if (payload === undefined) return lease.localise(PASS_DURATION)
   if (keeping === undefined) return lease.deliver(payload, storing)
-  return lease.commit(payload, storing, loadTime).then((isHeld) => keeping.stored(isHeld))
+  return lease.commit(payload, storing, loadTime).then((isHeld) => keeping.stored(isHeld, callers.replaced))
 }
 
 /** The same for one of thousands, of which the loader could say nothing. Calls `onEnd` at the end. */
@@ -121,10 +123,11 @@ class Keeping<V> {
     return this.#kept !== undefined
   }
 
-  /** `isHeld`: whether the lease still allowed it. */
-  stored(isHeld: boolean | undefined): void {
+  /** `isHeld`: whether the lease still allowed it. If so, Redis has something newer than what memory had. */
+  stored(isHeld: boolean | undefined, replaced?: MemoryEntry<V>): void {
     const { local, events } = this.#core
     if (isHeld === false) local.drop(this.#key, this.#kept)
+    else if (!this.isKept) local.drop(this.#key, replaced)
     if (!isHeld || this.#kept?.unsyncedUntil === Infinity) return // it is kept for its whole ttl already
     const asked = { since: this.#since, sentAt: this.#sentAt, kept: this.#kept }
     events.orReport(() => local.keepCommitted(asked, this.#key, this.#life, this.#isolated))
