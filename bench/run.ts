@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { drawPlots } from './plot/plots.ts'
+import { fillTables } from './plot/tables.ts'
 import { type Figures, keepFigures } from './measure/results.ts'
 
 /**
  *     npm run bench                                        measures everything; takes a quarter of an hour and more
  *     npm run bench -- cache lock http scale streams [--quick]   these alone; --quick: fewer rounds
  *     npm run bench -- cache --only cold                   further flags go to the bench; figures of others are kept
- *     npm run bench -- [cache …] --plot                    draws the plots of the docs; without names measures nothing
+ *     npm run bench -- [cache …] --plot                    draws the plots of the docs and fills the tables of
+ *                                                          docs/comparison.md; without names measures nothing
  *
- * Figures go to bench/results/, plots to docs/pictures/. Nothing else should run on the machine meanwhile.
+ * Figures go to bench/results/, by Node if it is not Node 20, plots to docs/pictures/. Nothing else should run on the machine meanwhile.
  */
 const root = fileURLToPath(new URL('../', import.meta.url))
 
@@ -37,7 +39,10 @@ if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there a
 
 const chosen = names.length > 0 ? names : plot ? [] : Object.keys(benches)
 for (const name of chosen) await measure(name)
-if (plot) await drawPlots()
+if (plot) {
+  await drawPlots()
+  await fillTables()
+}
 
 async function measure(name: string): Promise<void> {
   const { peers, compile } = benches[name] as (typeof benches)[string]

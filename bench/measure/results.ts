@@ -13,15 +13,19 @@ export interface Results {
   readonly figures: Figures
 }
 
-/** The kept results of a bench; `undefined` if there are none. */
-export async function readResults(bench: string): Promise<Results | undefined> {
-  const text = await readFile(fileOf(bench), 'utf8').catch(() => undefined)
+/** The major version of Node whose results are kept under the bare name of the bench. */
+const USUAL = 20
+
+/** The kept results of a bench on that major version of Node; `undefined` if there are none. */
+export async function readResults(bench: string, node: number = USUAL): Promise<Results | undefined> {
+  const text = await readFile(fileOf(bench, node), 'utf8').catch(() => undefined)
   return text === undefined ? undefined : (JSON.parse(text) as Results)
 }
 
-/** Keeps figures beside those of other parts and contenders of the same bench, in place of older ones. */
+/** Keeps figures beside those of other parts and contenders of the same bench and Node, in place of older ones. */
 export async function keepFigures(bench: string, figures: Figures, quick: boolean): Promise<void> {
-  const before = (await readResults(bench))?.figures
+  const node = Number.parseInt(process.versions.node)
+  const before = (await readResults(bench, node))?.figures
   const merged = Object.entries(figures).map(([question, own]) => [question, { ...before?.[question], ...own }])
   const results: Results = {
     node: process.version,
@@ -29,9 +33,9 @@ export async function keepFigures(bench: string, figures: Figures, quick: boolea
     quick,
     figures: { ...before, ...(Object.fromEntries(merged) as Figures) },
   }
-  await writeFile(fileOf(bench), `${JSON.stringify(results, null, 2)}\n`)
+  await writeFile(fileOf(bench, node), `${JSON.stringify(results, null, 2)}\n`)
 }
 
-function fileOf(bench: string): URL {
-  return new URL(`../results/${bench}.json`, import.meta.url)
+function fileOf(bench: string, node: number): URL {
+  return new URL(`../results/${bench}${node === USUAL ? '' : `-node${node}`}.json`, import.meta.url)
 }

@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { filledPage } from '../../bench/plot/tables.ts'
+import { readResults } from '../../bench/measure/results.ts'
+import { ROOT } from './packed.ts'
+
+it('the tables of the comparison show what the bench has measured; else: npm run bench -- --plot', async () => {
+  expect(await readFile(join(ROOT, 'docs', 'comparison.md'), 'utf8')).toBe(await filledPage())
+})
+
+it.each([20, 24])('they were measured on Node %i, in full', async (node) => {
+  const results = await readResults('cache', node)
+  expect(results?.node).toMatch(new RegExp(`^v${node}\\.`))
+  expect(results?.quick).toBe(false)
+})
