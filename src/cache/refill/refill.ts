@@ -96,7 +96,19 @@ export class Refill<V> {
     const claim = (freshBeyond = this.#freshBeyond): Promise<Claim<V>> =>
       redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced, patience })
     const claimed = settings.schema === undefined ? claim() : claimValid(this.#core, key, settings, claim, invalidUntil)
-    claimed.then((known) => this.#goOn(known)).catch((error: unknown) => this.#fail(error))
+    claimed.then(
+      (known) => this.#orFail(() => this.#goOn(known)),
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  /** Whatever a step throws ends the flight. */
+  #orFail(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** The next step after a claim, until the flight has ended. */
@@ -104,22 +116,13 @@ export class Refill<V> {
     const redis = this.#core.redis as RedisTier
     if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
     if (this.#flight.execution.isAborted) return this.#untilEnd(() => this.#giveUp(redis, claim))
-    switch (claim.state) {
-      case 'fresh':
-        return this.#claim() // it is due early
-      case 'busy':
-        return this.#waitWhileBusy(redis, claim)
-      case 'leased':
-        return this.#untilEnd(() => this.#lead(this.#leaseOf(redis, claim), claim.stale))
-      case 'failed':
-        this.#acceptFailure(claim)
-        return this.#end()
-      case 'pass':
-        this.#callers.pass()
-        return this.#end()
-      default:
-        return this.#untilEnd(() => this.#load(localLease))
-    }
+    if (claim.state === 'fresh') return this.#claim() // it is due early
+    if (claim.state === 'busy') return this.#waitWhileBusy(redis, claim)
+    if (claim.state === 'leased') return this.#untilEnd(() => this.#lead(this.#leaseOf(redis, claim), claim.stale))
+    if (claim.state === 'local' || claim.state === 'unavailable') return this.#untilEnd(() => this.#load(localLease))
+    if (claim.state === 'failed') this.#acceptFailure(claim)
+    else this.#callers.pass()
+    this.#end()
   }
 
   /** Nobody wants the result any more. */
@@ -220,7 +223,7 @@ export class Refill<V> {
       this.#flight.execution.onAbort = undefined
       stopLending?.()
       this.#waited = (this.#waited ?? 0) + clock.now() - startedAt
-      this.#noticed(notice)
+      this.#orFail(() => this.#noticed(notice))
     })
   }
 
