@@ -168,5 +168,7 @@ function labelOf(contender: string): string {
 }
 
 function shown(figure: number | null | undefined): string {
-  return figure === null || figure === undefined ? '' : String(figure).replace(/(?<=^\d+)(?=(\d{3})+$)/g, ' ')
+  if (figure === null || figure === undefined) return ''
+  return String(Math.max(figure, 0)) // less than nothing is an error of the measurement
+    .replace(/(?<=^\d+)(?=(\d{3})+$)/g, ' ')
 }
