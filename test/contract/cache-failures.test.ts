@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { RefillFailedError } from '../../src/errors.ts'
 import { deferred } from '../support/deferred.ts'
-import { cachesOn, counter, expired, settled, setups } from './cache-setups.ts'
+import { cachesOn, counter, expired, hearEachOther, settled, setups } from './cache-setups.ts'
 
 class NotFound extends Error {
   override readonly name = 'NotFound'
@@ -37,6 +37,15 @@ describe.each(setups)('failureTtl on $name', (setup) => {
     expect([cache.peek('key'), await cache.get('key')]).toEqual([undefined, undefined])
     expect((await cache.examine('key')).state).toBe('failed')
     expect(await cache.getOrRefill('other', loads.loader)).toBe('value')
+  })
+
+  test('without it, whoever tries again at once runs a loader of its own', async () => {
+    const cache = cacheWith()
+    await hearEachOther([cache])
+    for (let n = 0; n < 10; n++) {
+      await expect(cache.getOrRefill(`key ${n}`, () => Promise.reject(new Error('down')))).rejects.toThrow('down')
+      expect(await cache.getOrRefill(`key ${n}`, () => 'up')).toBe('up')
+    }
   })
 
   test('for that time, and no longer', async () => {

@@ -111,6 +111,7 @@ describe.each(setups)('a schema, on %s', (_where, connect) => {
   test('does not let a stale value be served, or a loader see it', async () => {
     const windows = { ttl: 1, staleWhileRevalidate: 60_000, staleIfError: 60_000 }
     const [old, next] = [process(windows), process({ ...windows, schema: user })]
+    await listening(old, next)
     await old.set('user', { name: 'Ada' })
     await eventually('it is stale', async () => (await old.get('user')) === undefined)
     await expect(next.getOrRefill('user', () => Promise.reject(new Error('down')))).rejects.toThrow('down')

@@ -12,7 +12,7 @@ import type { Possession } from '../../store/endings.ts'
 import type { ReadEntry } from '../../store/entry.ts'
 import { inboxOf } from '../../store/holding.ts'
 import type { HeldLease, Listing } from '../../store/inspector.ts'
-import type { Notice } from '../../store/notice.ts'
+import { LOOK, type Notice } from '../../store/notice.ts'
 import type { Overwrites } from '../../store/overwrites.ts'
 import type { PlainRead } from '../../store/plain-reads.ts'
 import type { Busy, Claim, Claiming, ClaimTerms } from '../../store/redis-store.ts'
@@ -282,7 +282,10 @@ export class RedisTier {
     const leaseEndsIn = claim.leaseEndsIn * (isPatient && !this.#lost.has(inbox) ? PATIENCE : 1)
     const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
     return wait.begin(untilNextLook + JITTER * this.#random.uniform(), ms, ({ deliver, interrupt }) => {
-      const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, deliver, interrupt))
+      // A load that has failed in this process is no answer to who comes after its callers: that one loads anew.
+      const isOwn = inbox === this.#inboxId
+      const hear = (notice: Notice<V>): void => deliver(isOwn && notice.kind === 'failed' ? LOOK : notice)
+      const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, hear, interrupt))
       if (this.slotLines.length > 0) stops.push(this.#noteWait(inbox, interrupt))
       return stops
     })
