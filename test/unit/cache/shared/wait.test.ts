@@ -80,21 +80,14 @@ describe('Wait', () => {
   })
 
   describe('told to look when others do, too', () => {
-    it('looks at a moment of its own', async () => {
-      random.force(0.5)
-      const ended = wait.begin(10, 1000, listening)
+    it.each([
+      ['looks at a moment of its own', 0.5, 1000, 40],
+      ['leaves half of its time for the look', 1, 100, 50],
+    ])('%s', async (_what, chance, ms, at) => {
+      random.force(chance)
+      const ended = wait.begin(10, ms, listening)
       wait.deliver(SPREAD)
-      await clock.advance(39)
-      expect(await peek(ended)).toBe('waiting')
-      await clock.advance(1)
-      expect(await peek(ended)).toBe(SPREAD)
-    })
-
-    it('leaves half of its time for the look', async () => {
-      random.force(1)
-      const ended = wait.begin(100, 100, listening)
-      wait.deliver(SPREAD)
-      await clock.advance(49)
+      await clock.advance(at - 1)
       expect(await peek(ended)).toBe('waiting')
       await clock.advance(1)
       expect(await peek(ended)).toBe(SPREAD)
