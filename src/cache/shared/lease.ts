@@ -51,6 +51,8 @@ export interface LeaseHost {
   readonly clock: Clock
   /** ms for which a lease is held. */
   readonly ttl: number
+  /** The tokens of the leases that have not ended. */
+  readonly running: Set<string>
   /** When each lease is extended for the first time. Most loads have ended by then. */
   readonly firstExtensions: Deadlines
   /** The lease as a lock held since a local time. */
@@ -84,6 +86,7 @@ export class RedisLease implements Lease, Committing {
     this.#takenAt = this.#first.sentAt
     this.#change = change
     this.#firstExtension = host.firstExtensions.set(this.#extend)
+    host.running.add(this.token)
   }
 
   readonly #extend = (): void => {
@@ -209,6 +212,7 @@ export class RedisLease implements Lease, Committing {
   /** It is extended no more. */
   #leave(): void {
     this.#ended = true
+    this.#host.running.delete(this.token)
     this.#host.firstExtensions.meet(this.#firstExtension)
     this.#lock?.forget()
     for (const { slots } of this.#host.members) slots?.drop(this.token)

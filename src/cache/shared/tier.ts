@@ -127,6 +127,7 @@ export class RedisTier {
       members: this.#members,
       clock: this.#clock,
       ttl,
+      running: new Set(),
       firstExtensions: new Deadlines(this.#clock, ttl * EXTEND_AFTER, false),
       lockOf: (key, token, takenAt) => this.#locker.adopt({ key: store.leaseKey(key), token, ttl, takenAt }),
       onOvertaken: (key) => void this.remove(key).catch(() => {}), // if Redis fails, that is reported already
@@ -282,9 +283,9 @@ export class RedisTier {
     const leaseEndsIn = claim.leaseEndsIn * (isPatient && !this.#lost.has(inbox) ? PATIENCE : 1)
     const untilNextLook = claim.registered ? leaseEndsIn + AFTER_LEASE : Math.min(claim.leaseEndsIn, POLL)
     return wait.begin(untilNextLook + JITTER * this.#random.uniform(), ms, ({ deliver, interrupt }) => {
-      // A load that has failed in this process is no answer to who comes after its callers: that one loads anew.
-      const isOwn = inbox === this.#inboxId
-      const hear = (notice: Notice<V>): void => deliver(isOwn && notice.kind === 'failed' ? LOOK : notice)
+      // The failure of a load of this process is no answer to who comes after its end: that one loads anew.
+      const isOver = inbox === this.#inboxId && !this.#leases.running.has(claim.holder)
+      const hear = (notice: Notice<V>): void => deliver(isOver && notice.kind === 'failed' ? LOOK : notice)
       const stops = this.#members.map(({ store }) => store.listen(key, codec, claim, hear, interrupt))
       if (this.slotLines.length > 0) stops.push(this.#noteWait(inbox, interrupt))
       return stops
