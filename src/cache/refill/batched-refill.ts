@@ -2,7 +2,7 @@ import { claimChannel, refillChannel } from '../../diagnostics.ts'
 import { LoadTimeoutError } from '../../errors.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Flight } from '../../flight/flight.ts'
-import type { Claim, ClaimTerms } from '../../store/redis-store.ts'
+import type { Claim } from '../../store/redis-store.ts'
 import type { CacheCore } from '../core.ts'
 import { isolateLoaded, unshared, type IsolatedLoad } from '../local/isolation.ts'
 import { localLease, type Lease } from '../shared/lease.ts'
@@ -62,7 +62,7 @@ export class BatchedRefill<V> implements TimedLoad<V> {
   }
 
   run(): void {
-    this.#redis.claimFor(this, this.key, this.#order.settings.codec, NO_TERMS)
+    this.#redis.claimFor(this, this.key, this.#order.settings.codec)
   }
 
   /** What the leader's caller gets if the flight is released. */
@@ -143,8 +143,6 @@ export class BatchedRefill<V> implements TimedLoad<V> {
     }
   }
 }
-
-const NO_TERMS: ClaimTerms = {}
 
 type BatchOrder<V> = RefillOrder<V> & { readonly batch: Batch<V> }
 

@@ -225,11 +225,10 @@ export class RedisTier {
     return this.#members.length === 1
   }
 
-  /** The same without a promise, if possible. `claimant` gets the outcome, or a promise if more has to be asked. */
-  claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>, terms: ClaimTerms): void {
-    if (claimChannel.hasSubscribers || !this.isSingle) return claimant.claimed(this.claim(key, codec, terms))
+  /** A plain claim. `claimant` gets its outcome, or a promise if more has to be asked. Only for a single Redis. */
+  claimFor<V>(claimant: Claiming<V>, key: string, codec: Codec<V>): void {
     this.#listen()
-    ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, terms)
+    ;(this.#members[0] as RedisMember).store.claimFor(claimant, key, this.makeToken, this.#lockTtl, codec, {})
   }
 
   stats(): RedisStats[] {
