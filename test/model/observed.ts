@@ -4,7 +4,8 @@ import { lockExtend } from '../../src/redis/scripts/lock-extend.ts'
 import { overwrite } from '../../src/redis/scripts/overwrite.ts'
 import { settle } from '../../src/redis/scripts/settle.ts'
 import type { Script } from '../../src/redis/script.ts'
-import type { Monitored } from '../support/monitored.ts'
+import type { Moment, Monitored } from '../support/monitored.ts'
+import { after } from './moment.ts'
 
 /** Who was sent a message, by inbox, and whether it carried a value or said: look again. */
 export interface Told {
@@ -12,8 +13,8 @@ export interface Told {
   readonly what: 'value' | 'again' | undefined
 }
 
-/** What was seen to happen to one entry, in ms on Redis's clock. */
-export type Observation = { readonly at: number; readonly told: Told } & (
+/** What was seen to happen to one entry. */
+export type Observation = { readonly at: Moment; readonly told: Told } & (
   | {
       readonly kind: 'claim'
       readonly token: string
@@ -47,10 +48,10 @@ export type Observation = { readonly at: number; readonly told: Told } & (
   | { readonly kind: 'unknown' }
 )
 
-/** Instants in ms on Redis's clock. */
 export interface Stored {
+  /** In ms on Redis's clock: the envelope says so. */
   readonly freshUntil: number
-  readonly goneAt: number
+  readonly goneAt: Moment
 }
 
 /** An entry, and the tag that its values have. */
@@ -58,9 +59,6 @@ export interface Watched {
   readonly valueKey: string
   readonly tagKey: string
 }
-
-/** ms that a script may take before it looks at the clock. */
-const MARGIN = 100
 
 const NOBODY: Told = { inboxes: [], what: undefined }
 /** Width of an entry in KEYS and ARGV, and where those of the first begin in ARGV. */
@@ -115,7 +113,7 @@ function writesTo([verb = '', ...rest]: readonly string[], valueKey: string): bo
 
 /** A script that was carried out for several entries, of which one is looked at. */
 interface Ran {
-  readonly at: number
+  readonly at: Moment
   readonly called: Called
   readonly valueKey: string
   readonly inner: Monitored['inner']
@@ -192,7 +190,7 @@ function settled(ran: Ran): Observation[] {
     const { token, storeFor, bytes, hasRunOut } = settlements[turn] as Settled
     const deadline = storeFor > 0 ? called.args[SETTLE.deadline] : ''
     const isDone = inner.some((words) => words[0] === 'DEL' && words[1] === `${valueKey}:last`)
-    if (!isDone && deadline !== '' && at > Number(deadline) - MARGIN) return [] // it was too late
+    if (!isDone && deadline !== '' && at.latest > Number(deadline)) return [] // it was too late
     const stored = storedIn(inner, valueKey, at)
     const isFailure = bytes[3] === 'f'
     const isAbandoned = bytes === '' || (isFailure && stored === undefined)
@@ -218,9 +216,9 @@ function overwritten(ran: Ran): Observation[] {
   return [{ kind: 'set', at, told, stored, version: versionIn(bytes), isTagged: bytes.slice(58, 63) !== '00000' }]
 }
 
-function storedIn(inner: Monitored['inner'], valueKey: string, at: number): Stored | undefined {
+function storedIn(inner: Monitored['inner'], valueKey: string, at: Moment): Stored | undefined {
   const set = inner.find((words) => words[0] === 'SET' && words[1] === valueKey)
-  return set && { freshUntil: Number(set[2]?.slice(5, 18)), goneAt: at + Number(set[4]) }
+  return set && { freshUntil: Number(set[2]?.slice(5, 18)), goneAt: after(at, Number(set[4])) }
 }
 
 function versionIn(bytes: string): number {

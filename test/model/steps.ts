@@ -1,3 +1,5 @@
+import type { Moment } from '../support/monitored.ts'
+import { after, exactly, isOver } from './moment.ts'
 import type { Observation, Stored, Told } from './observed.ts'
 
 /** What `Trace` of replay.pml is to do, and what must come of it. */
@@ -12,9 +14,6 @@ export interface Step {
 export const MOST_TOKENS = 100
 export const MOST_INBOXES = 8
 const LARGEST = 250
-
-/** ms by which the clocks of MONITOR and of expiry may differ. */
-const MARGIN = 30
 
 const EMPTY = 0
 const [LEASE_ENDS, LEASE_MAY_END, STALE, MAY_BE_STALE, GONE, MAY_BE_GONE] = [1, 2, 3, 4, 5, 6]
@@ -47,7 +46,7 @@ class Steps {
   #inboxes = new Map<string, number>()
   /** What is taken off versions. */
   #base = 0
-  #lease: { readonly token: string; readonly endsAt: number } | undefined
+  #lease: { readonly token: string; readonly endsAt: Moment } | undefined
   #stored: Stored | undefined
   #isStale = false
   /** Whether the key of the tag is there: without it what `set` stores counts as invalidated. */
@@ -80,7 +79,8 @@ class Steps {
     if (isChange) this.#change(seen, seen.told)
     else if (seen.kind === 'claim') this.#claim(seen)
     else if (seen.kind === 'settle') this.#settle(seen)
-    else if (seen.kind === 'extend' && this.#lease) this.#lease = { ...this.#lease, endsAt: seen.at + seen.leaseFor }
+    else if (seen.kind === 'extend' && this.#lease)
+      this.#lease = { ...this.#lease, endsAt: after(seen.at, seen.leaseFor) }
     else if (seen.kind === 'invalidate-tag') this.#push(OPS.tag, 'a tag is invalidated', { answer: ANSWERS.ok })
     if (this.#tokens.size >= MOST_TOKENS || this.#inboxes.size > MOST_INBOXES) this.#isKnown = false
   }
@@ -101,21 +101,22 @@ class Steps {
   }
 
   /** What ends by time. */
-  #passTime(now: number): void {
-    const { endsAt = Infinity } = this.#lease ?? {}
-    if (now > endsAt + MARGIN) {
+  #passTime(now: Moment): void {
+    const lease = isOver(this.#lease?.endsAt, now)
+    if (lease === 'surely') {
       this.#push(LEASE_ENDS, 'the lease runs out')
       this.#lease = undefined
-    } else if (now > endsAt - MARGIN) this.#push(LEASE_MAY_END, 'the lease may have run out')
-    const { freshUntil = Infinity, goneAt = Infinity } = this.#stored ?? {}
-    if (now > goneAt + MARGIN) {
+    } else if (lease === 'perhaps') this.#push(LEASE_MAY_END, 'the lease may have run out')
+    const ttl = isOver(this.#stored && exactly(this.#stored.freshUntil), now)
+    const value = isOver(this.#stored?.goneAt, now)
+    if (value === 'surely') {
       this.#push(GONE, 'the value expires')
       this.#stored = undefined
-    } else if (now > goneAt - MARGIN) this.#push(MAY_BE_GONE, 'the value may have expired')
-    if (now > freshUntil + MARGIN) {
+    } else if (value === 'perhaps') this.#push(MAY_BE_GONE, 'the value may have expired')
+    if (ttl === 'surely') {
       if (!this.#isStale) this.#push(STALE, 'its ttl ends')
       this.#isStale = true
-    } else if (now > freshUntil - MARGIN) this.#push(MAY_BE_STALE, 'its ttl may have ended')
+    } else if (ttl === 'perhaps') this.#push(MAY_BE_STALE, 'its ttl may have ended')
   }
 
   #claim(seen: Extract<Observation, { kind: 'claim' }>): void {
@@ -126,7 +127,7 @@ class Steps {
     })
     if (answer !== 'leased') return
     const isAgain = this.#lease?.token === token // it was carried out before, and its answer was lost
-    if (!isAgain) this.#lease = { token, endsAt: at + leaseFor }
+    if (!isAgain) this.#lease = { token, endsAt: after(at, leaseFor) }
   }
 
   #settle(seen: Extract<Observation, { kind: 'settle' }>): void {

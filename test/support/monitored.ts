@@ -1,12 +1,21 @@
 import { connectResp } from './resp.ts'
 import type { RedisServer } from './redis-server.ts'
 
+/** An instant of which no more is known than that it lies between these two. ms on Redis's clock. */
+export interface Moment {
+  readonly earliest: number
+  readonly latest: number
+}
+
 /** A command that Redis carried out, and those that it made in its course, if it was a script. */
 export interface Monitored {
-  /** ms on Redis's clock at which it began. */
-  readonly at: number
+  /**
+   * When Redis looked at its clock for it: between the line before the command and the last line of it. Some versions look
+   * before they tell of a command, others after that. If Redis was stopped in between, much time lies between the lines.
+   */
+  readonly at: Moment
   readonly words: readonly string[]
-  readonly inner: (readonly string[])[]
+  readonly inner: readonly (readonly string[])[]
 }
 
 /** All that a Redis carries out, in its order, by MONITOR. */
@@ -19,25 +28,47 @@ export interface Monitor {
 export async function monitor(redis: RedisServer): Promise<Monitor> {
   const client = await connectResp(redis)
   await client.command('MONITOR')
-  const commands: Monitored[] = []
+  const transcript = new Transcript()
   let isStopped = false
   const read = async (): Promise<void> => {
-    for (;;) {
-      const { at, isInner, words } = parseLine(String(await client.next()))
-      if (isInner) commands.at(-1)?.inner.push(words)
-      else commands.push({ at, words, inner: [] })
-    }
+    for (;;) transcript.add(String(await client.next()))
   }
   read().catch((error: unknown) => {
     if (!isStopped && !/closed/.test(String(error))) throw error
   })
   return {
-    commands,
+    commands: transcript.commands,
     stop() {
-      if (!isStopped) commands.pop() // not all of it may have been told
+      if (!isStopped) transcript.dropLast() // not all of it may have been told
       isStopped = true
       client.close()
     },
+  }
+}
+
+/** The commands of which lines of MONITOR tell. */
+export class Transcript {
+  readonly #commands: { readonly at: { earliest: number; latest: number }; words: string[]; inner: string[][] }[] = []
+  /** The instant of the line before. */
+  #toldAt: number | undefined
+
+  get commands(): readonly Monitored[] {
+    return this.#commands
+  }
+
+  add(line: string): void {
+    const { at, isInner, words } = parseLine(line)
+    const last = this.#commands.at(-1)
+    if (!isInner) this.#commands.push({ at: { earliest: this.#toldAt ?? at, latest: at }, words, inner: [] })
+    else if (last !== undefined) {
+      last.inner.push(words)
+      last.at.latest = at
+    }
+    this.#toldAt = at
+  }
+
+  dropLast(): void {
+    this.#commands.pop()
   }
 }
 
@@ -45,7 +76,7 @@ const LINE = /^(\d+\.\d+) \[\d+ (\S+)\] (.*)$/s
 const WORD = /"((?:[^"\\]|\\.)*)"/gs
 
 /** `1763972400.123456 [0 127.0.0.1:5000] "GET" "key"`; in place of the address `lua` for what a script does. */
-export function parseLine(line: string): { at: number; isInner: boolean; words: string[] } {
+function parseLine(line: string): { at: number; isInner: boolean; words: string[] } {
   const [, seconds, address, rest] = LINE.exec(line) ?? []
   if (rest === undefined) throw new Error(`not a line of MONITOR: ${line.slice(0, 100)}`)
   const words = [...rest.matchAll(WORD)].map(([, word]) => unescaped(word as string))
