@@ -129,6 +129,14 @@ export interface MemoryOptions {
    * Default 1000.
    */
   unsyncedTtl?: number | undefined
+  /**
+   * Which changes by other processes this process is told of. `'all'`: those of every key. `'held'`: those of keys that are
+   * in its memory or being loaded, and of tags and namespaces. In a fleet of hundreds of processes, that takes most of the
+   * work of messages off Redis. The first entry of a key, or of those that share one of 65 536 parts with it, may be
+   * served for `unsyncedTtl` only; then Redis is asked once more. At most 1000 parts are listened to; further keys are
+   * served for `unsyncedTtl`. Only with `redis`, not on a Cluster, not with `tracking`. Default `'all'`.
+   */
+  messages?: 'all' | 'held' | undefined
 }
 
 /** The version of a key's value. */
@@ -221,6 +229,7 @@ export interface ResolvedMemory {
   readonly maxBytes: number | undefined
   readonly ttl: number | undefined
   readonly tracking: boolean
+  readonly messages: 'all' | 'held'
   readonly unsyncedTtl: number
 }
 
@@ -371,7 +380,7 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly ClientPor
     return false
   }
   if (memory !== undefined) checkObject('memory', memory, 'false or an object')
-  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false, unsyncedTtl } = memory ?? {}
+  const { maxEntries = DEFAULT_MAX_ENTRIES, maxBytes, ttl, tracking = false, unsyncedTtl, messages } = memory ?? {}
   checkBoolean('memory.tracking', tracking)
   if (tracking && redis.some((client) => client.isCluster)) {
     throw new RangeError('memory.tracking must be false on a Cluster: each node tells of its own keys only')
@@ -381,8 +390,18 @@ function resolveMemory(memory: CacheOptions['memory'], redis: readonly ClientPor
     maxBytes: maxBytes === undefined ? undefined : count('memory.maxBytes', maxBytes),
     ttl: ttl === undefined ? undefined : positiveDuration('memory.ttl', ttl),
     tracking,
+    messages: resolveMessages(messages, tracking, redis),
     unsyncedTtl: unsyncedTtl === undefined ? DEFAULT_UNSYNCED_TTL : positiveDuration('memory.unsyncedTtl', unsyncedTtl),
   }
+}
+
+function resolveMessages(messages: unknown, tracking: boolean, redis: readonly ClientPort[]): 'all' | 'held' {
+  if (messages === undefined || checkOneOf('memory.messages', messages, ['all', 'held']) === 'all') return 'all'
+  if (tracking) throw new RangeError("memory.messages must be 'all' with memory.tracking, which tells of every key")
+  if (redis.some((client) => client.isCluster)) {
+    throw new RangeError("memory.messages must be 'all' on a Cluster: each node gets every message anyway")
+  }
+  return 'held'
 }
 
 function resolvePrefix(value: unknown): string {

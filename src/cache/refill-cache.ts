@@ -13,6 +13,7 @@ import type { CacheCore } from './core.ts'
 import { Inspections } from './inspect.ts'
 import { isolateLoaded, isolateRead, readOf } from './local/isolation.ts'
 import { lifeFrom, storingOf } from './local/lifetime.ts'
+import { interestOf } from './local/interest.ts'
 import { Local } from './local/local.ts'
 import { Memory } from './local/memory.ts'
 import { Namespace, type Whole } from './namespace.ts'
@@ -73,14 +74,24 @@ export class RefillCache implements Cache {
     this.#clock = clock
     this.name = options.name
     this.#events = new Events(options.name, options.redactKey)
-    const memory = options.memory === false ? undefined : new Memory(options.memory, options.beta)
+    const interest = interestOf(options, {
+      hear: (part) => this.#core.redis?.hear(part),
+      leave: (part) => this.#core.redis?.leave(part),
+    })
+    const memory = options.memory === false ? undefined : new Memory(options.memory, options.beta, interest)
     const released = <V>(key: string, brought: unknown, to: 'alone' | 'again'): V | Promise<V> =>
       to === 'alone' ? aloneWith(this.#core, key, brought as Brought<V>) : this.#reads.again(key, brought as Brought<V>)
-    const local = (this.#local = new Local(memory, new Flights(clock, released), clock, {
-      unsyncedTtl: options.memory === false ? DEFAULT_UNSYNCED_TTL : options.memory.unsyncedTtl,
-      isTracking: options.memory !== false && options.memory.tracking,
-      isAlone: options.redis.length === 0,
-    }))
+    const local = (this.#local = new Local(
+      memory,
+      new Flights(clock, released, interest),
+      clock,
+      {
+        unsyncedTtl: options.memory === false ? DEFAULT_UNSYNCED_TTL : options.memory.unsyncedTtl,
+        isTracking: options.memory !== false && options.memory.tracking,
+        isAlone: options.redis.length === 0,
+      },
+      interest,
+    ))
     const redis =
       options.redis.length === 0
         ? undefined
@@ -91,6 +102,7 @@ export class RefillCache implements Cache {
             onTrackedAll: () => local.forgetAll(),
             onSyncLost: () => local.loseSync(),
             onSync: (isFirst) => local.gainSync(isFirst),
+            onHears: (parts) => local.noteHeard(parts),
           })
     this.#core = {
       options,

@@ -2,6 +2,12 @@ import type { Clock } from '../clock.ts'
 import { isWithin } from '../full-key.ts'
 import { Flight, type Released } from './flight.ts'
 
+/** Who counts flights by key. */
+interface Interest {
+  add(key: string): void
+  remove(key: string): void
+}
+
 /** The flights of this process: by key the latest that no change has followed, and all flights that have not ended. */
 export class Flights {
   readonly #byKey = new Map<string, Flight<unknown>>()
@@ -11,11 +17,14 @@ export class Flights {
   readonly #all = new Set<Flight<unknown>>()
   readonly #clock: Pick<Clock, 'coarseNow'>
   readonly #released: Released
+  readonly #interest: Interest | undefined
   #onEmpty: (() => void)[] = []
 
-  constructor(clock: Pick<Clock, 'coarseNow'>, released: Released) {
+  /** `interest`: learns of which keys there are flights. */
+  constructor(clock: Pick<Clock, 'coarseNow'>, released: Released, interest?: Interest) {
     this.#clock = clock
     this.#released = released
+    this.#interest = interest
   }
 
   get size(): number {
@@ -65,6 +74,7 @@ export class Flights {
   #make<V>(key: string): Flight<V> {
     const flight = new Flight<V>(key, this.#released, this.#clock.coarseNow())
     this.#all.add(flight as Flight<unknown>)
+    this.#interest?.add(key)
     return flight
   }
 
@@ -82,7 +92,7 @@ export class Flights {
   end<V>(flight: Flight<V>): void {
     if (this.#byKey.get(flight.key) === (flight as unknown)) this.#byKey.delete(flight.key)
     this.begun(flight)
-    this.#all.delete(flight as Flight<unknown>)
+    if (this.#all.delete(flight as Flight<unknown>)) this.#interest?.remove(flight.key)
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
@@ -93,8 +103,13 @@ export class Flights {
   }
 
   closeWithin(path: string): void {
+    this.closeIf((key) => isWithin(key, path))
+  }
+
+  /** The same for all keys that `concerns` returns true for. */
+  closeIf(concerns: (key: string) => boolean): void {
     for (const flights of [this.#byKey, this.#forced]) {
-      for (const key of flights.keys()) if (isWithin(key, path)) flights.delete(key)
+      for (const key of flights.keys()) if (concerns(key)) flights.delete(key)
     }
   }
 

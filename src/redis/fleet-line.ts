@@ -5,15 +5,16 @@ import type { Inbox } from './inbox.ts'
 
 /** How to call all processes. */
 export interface CallToAll {
-  readonly channel: string
+  /** The channels of which each process listens to one. */
+  readonly channels: readonly string[]
   /** The prefix of the cache. */
   readonly prefix: string
   write(text: string): string
 }
 
 /**
- * Connects processes that watch one cache. A call to all goes over the channel that all caches of the prefix listen to
- * anyway. Answers go to the caller's inbox. By itself it does nothing.
+ * Connects processes that watch one cache. A call to all goes over the channels of which all caches of the prefix listen
+ * to one anyway. Answers go to the caller's inbox. By itself it does nothing.
  */
 export class FleetLine {
   readonly #connection: Connection
@@ -55,13 +56,14 @@ export class FleetLine {
 
   /** Calls all processes. Rejects with Redis's error. */
   async call(text: string): Promise<void> {
-    await this.command('publish', this.#channel, this.#toAll.write(text))
+    const message = this.#toAll.write(text)
+    await Promise.all(this.#toAll.channels.map((channel) => this.command('publish', channel, message)))
   }
 
   /** How many processes hear a call. On a Cluster, how many of them are connected to one of its nodes. */
   async listeners(): Promise<number> {
-    const reply = (await this.command('pubsub', 'numsub', this.#channel)) as unknown[]
-    return Number(reply[1] ?? 0)
+    const reply = (await this.command('pubsub', 'numsub', ...this.#toAll.channels)) as unknown[]
+    return reply.reduce<number>((sum, each, i) => sum + (i % 2 === 1 ? Number(each) : 0), 0)
   }
 
   /** Passes every answer to `listener`, until the returned function is called. */
@@ -77,9 +79,5 @@ export class FleetLine {
   /** Sends one command. Rejects with Redis's error. */
   command(name: string, ...args: Argument[]): Promise<unknown> {
     return this.#connection.command(name, ...args)
-  }
-
-  get #channel(): string {
-    return this.#connection.channel(this.#toAll.channel)
   }
 }

@@ -15,12 +15,17 @@ export function numberInSlots(isWanted: (slot: number) => boolean): string {
   for (let number = 0; ; number++) if (isWanted(hashSlot(String(number)))) return String(number)
 }
 
-/** The Cluster slot of a text without regard to hash tags: CRC16 (XMODEM) of its UTF-8 bytes modulo 16384. */
+/** The Cluster slot of a text without regard to hash tags: its CRC16 modulo 16384. */
 export function hashSlot(text: string): number {
+  return crc16(text) % SLOTS
+}
+
+/** CRC16 (XMODEM) of the UTF-8 bytes of a text. */
+export function crc16(text: string): number {
   let crc = 0
   for (const byte of Buffer.from(text)) {
     crc ^= byte << 8
     for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
   }
-  return (crc & 0xffff) % SLOTS
+  return crc & 0xffff
 }

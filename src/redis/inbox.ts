@@ -26,7 +26,9 @@ type Listener = (payload: Buffer) => void
 export interface Broadcast {
   /** Channels that all processes listen to. */
   readonly channels: readonly string[]
-  onMessage(message: Buffer): void
+  onMessage(message: Buffer, channel: string): void
+  /** Messages on these channels arrive from now on. */
+  onHears?(channels: readonly string[]): void
   /**
    * Whether messages arrive. `lost`: they no longer do. `first`: from now on they do, for the first time. `again`: they
    * do again, after some may have been missed.
@@ -116,7 +118,8 @@ export class Inbox {
     this.#channel = inboxChannel(this.address)
     this.#broadcast = broadcast
     this.#subscriber = new Subscriber(connection, clock, this.#channels, this.#kind, {
-      onReady: () => this.#noteReady(),
+      onReady: (channels) => this.#noteReady(channels),
+      onAdded: (channels) => this.#broadcast?.onHears?.(channels),
       onLost: () => this.#noteLost(),
       onMessage: (channel, message) => this.#receive(channel, message),
       onFailure: (error) => this.#onFailure?.(error),
@@ -185,6 +188,16 @@ export class Inbox {
     }
   }
 
+  /** Listens to more channels. `onHears` reports from when on. */
+  hear(channels: readonly string[]): void {
+    runOutside(() => this.#subscriber.add(channels))
+  }
+
+  /** Stops listening to them. */
+  leave(channels: readonly string[]): void {
+    this.#subscriber.remove(channels)
+  }
+
   /**
    * Marks that a question is under way. Its answer may say that a message must be waited for. Call the returned function
    * when the answer has been processed. A waiter must `listen` before the promises of that turn of the event loop have
@@ -228,7 +241,7 @@ export class Inbox {
     if (this.#shard === undefined) this.#connection.close() // otherwise it belongs to another inbox
   }
 
-  #noteReady(): void {
+  #noteReady(channels: readonly string[]): void {
     this.#resolveOpening?.()
     this.#opening = undefined
     this.#resolveOpening = undefined
@@ -236,6 +249,7 @@ export class Inbox {
     if (this.#shard !== undefined) this.#beat() // we may listen to it, but perhaps not publish
     this.#broadcast?.onSync?.(this.#hasBeenReady ? 'again' : 'first')
     this.#hasBeenReady = true
+    this.#broadcast?.onHears?.(channels)
     this.#reset()
   }
 
@@ -255,7 +269,7 @@ export class Inbox {
     if (this.#broadcast !== undefined) {
       const name = channel.toString()
       if (name === TRACKING_CHANNEL) return this.#broadcast.tracking?.onChange(changedKeys(message))
-      if (name !== this.#channel) return this.#broadcast.onMessage(message)
+      if (name !== this.#channel) return this.#broadcast.onMessage(message, name)
     }
     let topicStart = 0
     let topicLength = 0

@@ -6,9 +6,11 @@ import type { Connection } from './connection.ts'
 
 /** Listens to some channels of a connection that others use too. */
 export interface Member {
-  readonly channels: readonly string[]
-  /** Messages on its channels arrive from now on. */
-  onReady(): void
+  readonly channels: ReadonlySet<string>
+  /** Messages on its channels, which are these, arrive from now on. */
+  onReady(channels: readonly string[]): void
+  /** Messages on these channels, which were added later, arrive from now on. */
+  onAdded(channels: readonly string[]): void
   /** From now on none arrive, although they did before. */
   onLost(): void
   onMessage(channel: Buffer, message: Buffer): void
@@ -112,7 +114,35 @@ export class MessageConnection {
     this.#told.clear()
     this.#refused.delete(member)
     if (this.#members.size === 0) return this.#close()
-    const left = member.channels.filter((channel) => this.#asked.has(channel) && !this.#isWanted(channel))
+    this.#leaveUnwanted([...member.channels])
+  }
+
+  /** A member has listed more channels. Until the next connection they are asked for apart from its others. */
+  added(member: Member, channels: readonly string[]): void {
+    for (const channel of channels) this.#told.delete(channel)
+    const link = this.#link
+    if (!this.#isUp || link === undefined || !this.#members.has(member)) return
+    const unasked = channels.filter((channel) => !this.#asked.has(channel))
+    Promise.all(this.#askFor(channels, link)).then(
+      () => {
+        if (link === this.#link && this.#members.has(member)) member.onAdded(channels)
+      },
+      (error: unknown) => {
+        if (link !== this.#link) return
+        for (const channel of unasked) this.#asked.delete(channel)
+        member.onFailure(this.#failure(error))
+      },
+    )
+  }
+
+  /** A member no longer lists these channels. */
+  removed(channels: readonly string[]): void {
+    for (const channel of channels) this.#told.delete(channel)
+    this.#leaveUnwanted(channels)
+  }
+
+  #leaveUnwanted(channels: readonly string[]): void {
+    const left = channels.filter((channel) => this.#asked.has(channel) && !this.#isWanted(channel))
     for (const channel of left) this.#asked.delete(channel)
     if (left.length > 0) this.#link?.unsubscribe(left)
   }
@@ -212,31 +242,43 @@ export class MessageConnection {
 
   #ask(member: Member, membership: Membership): void {
     const link = this.#link as MessageLink
-    const added = member.channels.filter((channel) => !this.#asked.has(channel))
+    const channels = [...member.channels]
+    const answers = this.#askFor(channels, link)
+    membership.phase = 'asking'
+    if (this.#asking++ === 0) this.#limitPatience()
+    const isPresent = (): boolean => link === this.#link
+    Promise.all(answers).then(
+      () => isPresent() && this.#noteAnswer(member, membership, channels, undefined),
+      (error: unknown) => isPresent() && this.#noteAnswer(member, membership, channels, { error }),
+    )
+  }
+
+  /** Asks for those that were not asked for yet. Returns the answers for all. */
+  #askFor(channels: readonly string[], link: MessageLink): Promise<unknown>[] {
+    const added = channels.filter((channel) => !this.#asked.has(channel))
     if (added.length > 0) {
       const answer = link.subscribe(added)
       for (const channel of added) this.#asked.set(channel, answer)
     }
-    membership.phase = 'asking'
-    if (this.#asking++ === 0) this.#limitPatience()
-    const isPresent = (): boolean => link === this.#link
-    Promise.all(member.channels.map((channel) => this.#asked.get(channel) as Promise<unknown>)).then(
-      () => isPresent() && this.#noteAnswer(member, membership, undefined),
-      (error: unknown) => isPresent() && this.#noteAnswer(member, membership, { error }),
-    )
+    return channels.map((channel) => this.#asked.get(channel) as Promise<unknown>)
   }
 
   /** The answer of Redis for the channels of a member. A member that is refused alone does not affect the others. */
-  #noteAnswer(member: Member, membership: Membership, refusal: { readonly error: unknown } | undefined): void {
+  #noteAnswer(
+    member: Member,
+    membership: Membership,
+    channels: readonly string[],
+    refusal: { readonly error: unknown } | undefined,
+  ): void {
     const isMember = this.#members.get(member) === membership
     if (refusal !== undefined) {
       if (isMember) this.#refused.set(member, refusal.error)
-      for (const channel of member.channels) if (!this.#isHeard(channel)) this.#asked.delete(channel)
+      for (const channel of channels) if (!this.#isHeard(channel)) this.#asked.delete(channel)
     } else if (isMember) {
       this.#noteHears(membership)
     }
     if (--this.#asking === 0) this.#concludeRound()
-    if (isMember && refusal === undefined) member.onReady()
+    if (isMember && refusal === undefined) member.onReady(channels)
   }
 
   #noteHears(membership: Membership): void {
@@ -270,12 +312,12 @@ export class MessageConnection {
   }
 
   #isWanted(channel: string): boolean {
-    for (const { channels } of this.#members.keys()) if (channels.includes(channel)) return true
+    for (const { channels } of this.#members.keys()) if (channels.has(channel)) return true
     return false
   }
 
   #isHeard(channel: string): boolean {
-    for (const [{ channels }, { phase }] of this.#members) if (phase === 'in' && channels.includes(channel)) return true
+    for (const [{ channels }, { phase }] of this.#members) if (phase === 'in' && channels.has(channel)) return true
     return false
   }
 
@@ -285,7 +327,7 @@ export class MessageConnection {
     let told = this.#told.get(name)
     if (told === undefined) {
       const isOfAll = name === TRACKING_CHANNEL
-      told = [...this.#members.keys()].filter(({ channels }) => isOfAll || channels.includes(name))
+      told = [...this.#members.keys()].filter(({ channels }) => isOfAll || channels.has(name))
       this.#told.set(name, told)
     }
     tellAll(told, (member) => member.onMessage(channel, message))
@@ -322,10 +364,14 @@ export class MessageConnection {
 
   /** If Redis does not answer at all, operations report it. */
   async #report(members: readonly Member[], error: unknown): Promise<void> {
-    const { label } = this.#connection
     if (!(await this.#connection.answers())) return
     const failing = members.filter((member) => this.#members.has(member) && !this.hears(member))
-    tellAll(failing, (member) => member.onFailure(new SubscriberError(label, clientError(error, label))))
+    tellAll(failing, (member) => member.onFailure(this.#failure(error)))
+  }
+
+  #failure(error: unknown): SubscriberError {
+    const { label } = this.#connection
+    return new SubscriberError(label, clientError(error, label))
   }
 
   /** The cause that kept the client from connecting may have affected this connection too. */

@@ -11,8 +11,10 @@ import { MessageConnection, type Member } from './message-connection.ts'
 export type MessagesState = 'closed' | 'connecting' | 'connected' | 'failing'
 
 export interface SubscriberHooks {
-  /** Messages arrive from now on. */
-  onReady(): void
+  /** Messages on these channels arrive from now on. */
+  onReady(channels: readonly string[]): void
+  /** Messages on these channels, which were added later, arrive from now on. */
+  onAdded(channels: readonly string[]): void
   /** From now on none arrive; some may have been missed. */
   onLost(): void
   onMessage(channel: Buffer, message: Buffer): void
@@ -22,7 +24,7 @@ export interface SubscriberHooks {
 
 /** One inbox's part in the connection for messages of its client. */
 export class Subscriber implements Member {
-  readonly channels: readonly string[]
+  readonly channels: Set<string>
   /** Shared with others. */
   readonly line: MessageConnection
   readonly #connection: Connection
@@ -36,7 +38,7 @@ export class Subscriber implements Member {
     kind: MessageKind,
     hooks: SubscriberHooks,
   ) {
-    this.channels = channels
+    this.channels = new Set(channels)
     this.line = MessageConnection.of(connection, clock, kind)
     this.#connection = connection
     this.#hooks = hooks
@@ -62,12 +64,27 @@ export class Subscriber implements Member {
     if (wasReady) this.#hooks.onLost()
   }
 
+  /** Listens to more channels. If it is not open yet, they are among those that it listens to then. */
+  add(channels: readonly string[]): void {
+    for (const channel of channels) this.channels.add(channel)
+    this.line.added(this, channels)
+  }
+
+  remove(channels: readonly string[]): void {
+    for (const channel of channels) this.channels.delete(channel)
+    this.line.removed(channels)
+  }
+
   onEnd(): void {
     this.#isOpen = false
   }
 
-  onReady(): void {
-    this.#hooks.onReady()
+  onAdded(channels: readonly string[]): void {
+    this.#hooks.onAdded(channels)
+  }
+
+  onReady(channels: readonly string[]): void {
+    this.#hooks.onReady(channels)
   }
 
   onLost(): void {

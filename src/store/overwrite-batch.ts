@@ -95,7 +95,8 @@ export class OverwriteBatches {
       keys.push(value, lease, waiters, last, each.queue, value + PRESENT_STREAM)
       // A deletion or expiry may come late: at worst something is loaded once more.
       const until = each.bytes === '' ? '' : deadline
-      args.push(each.storeFor, each.bytes, each.life, value, each.notice, each.backplane.message, until)
+      const { message, part } = each.backplane
+      args.push(each.storeFor, each.bytes, each.life, value, each.notice, message, part, until)
     }
     const asked = this.#redisClock.ask()
     const reply = await this.#connection.run(overwrite, keys, args)

@@ -3,8 +3,7 @@ import type { Connection } from '../redis/connection.ts'
 import { deleteBeginningWith } from '../redis/delete-matching.ts'
 import { entryKeys, entryKeysBeginning } from '../redis/entry-keys.ts'
 import { queueKey } from '../redis/lock-keys.ts'
-import { announceOne } from '../redis/scripts/announce-one.ts'
-import { announcingArgs, type Broadcast } from './broadcast.ts'
+import { announce, type Broadcast } from './broadcast.ts'
 import type { Encoded } from './codec.ts'
 import { encodeEnvelope } from './envelope.ts'
 import { AGAIN } from './notice.ts'
@@ -69,9 +68,7 @@ export class Overwrites {
     for (let pass = 0; pass < 2; pass++) {
       await deleteBeginningWith(this.#connection, entryKeysBeginning(this.#prefix, path))
     }
-    const [channel, , counter] = announcingArgs(this.#connection, backplane)
-    if (counter === '') await this.#connection.command('publish', channel, backplane.message)
-    else await this.#connection.run(announceOne, [], [channel, counter, backplane.message])
+    await announce(this.#connection, backplane)
   }
 
   #overwrite(

@@ -75,8 +75,8 @@ export const SETTLING: EndFormat<Settlement> = {
     if (bytes !== '') args.push(bytes)
     if (notice !== '') args.push(notice)
     if (change === undefined) return
-    const [channel, , counter] = announcingArgs(connection, change)
-    args.push(channel, counter, change.message)
+    const [channel, , counter, parts] = announcingArgs(connection, change)
+    args.push(channel, counter, parts, change.message, change.part)
   },
   sizeOf: ({ bytes, notice }) => byteLengthOf(bytes) + notice.length,
 }

@@ -10,7 +10,7 @@ import { SLOT_TOPIC } from '../redis/scripts/slot-functions.ts'
 import { slots } from '../redis/scripts/slots.ts'
 import { slotKeys, type SlotKeys } from '../redis/slot-keys.ts'
 import { inboxOf } from './holding.ts'
-import type { Broadcast } from './broadcast.ts'
+import { EVERY_PART, partChannel, type Broadcast } from './broadcast.ts'
 import type { Guard } from '../redis/breaker.ts'
 
 /** How a wait in line ends: the slot is ours; Redis does not answer; or the holder of a slot waits for us and lends it. */
@@ -129,7 +129,8 @@ export class SlotLine {
   /** Arguments of the scripts. */
   get rules(): readonly (string | number)[] {
     const { channel, message } = this.#lost
-    return [this.#max, countsSubscribers(this.#connection), this.#connection.channel(channel), message]
+    const parted = partChannel(this.#connection, channel, EVERY_PART)
+    return [this.#max, countsSubscribers(this.#connection), this.#connection.channel(channel), parted, message]
   }
 
   /** ms until all loads that stand in line have begun, as far as this process knows. */

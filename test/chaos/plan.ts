@@ -42,7 +42,10 @@ export const between = (random: FakeRandom, least: number, most: number): number
 
 /** Options of a cache, whatever a user may have chosen. */
 export function drawOptions(random: FakeRandom): Omit<CacheOptions, 'redis'> {
-  const memory = pick(random, [false, {}, {}, { maxEntries: 4 }, { tracking: true }, { unsyncedTtl: 200 }] as const)
+  const memory = pick(random, [
+    ...[false, {}, { maxEntries: 4 }, { tracking: true }, { unsyncedTtl: 200 }, { messages: 'held' }],
+    { messages: 'held', unsyncedTtl: 200 },
+  ] as const)
   return {
     prefix: PREFIX,
     ttl: pick(random, TTLS),

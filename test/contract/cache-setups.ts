@@ -92,6 +92,10 @@ afterAll(async () => {
 export const setups: Setup[] = [
   { name: 'memory alone', options: () => ({}) },
   { name: 'memory and Redis (ioredis 6)', options: () => ({ redis: clients.redis6 }) },
+  {
+    name: 'memory that hears of what it holds, and Redis',
+    options: () => ({ redis: clients.redis6, memory: { messages: 'held' } }),
+  },
   { name: 'memory and Redis (ioredis 5)', options: () => ({ redis: clients.redis5 }) },
   { name: 'memory and Redis (iovalkey)', options: () => ({ redis: clients.valkey }) },
   { name: 'memory and Redis (node-redis 6)', options: () => ({ redis: nodeRedis.version6 }) },

@@ -63,7 +63,7 @@ export interface Watched {
 const NOBODY: Told = { inboxes: [], what: undefined }
 /** Width of an entry in KEYS and ARGV, and where those of the first begin in ARGV. */
 const CLAIM = { keys: 4, args: 1, from: 5 }
-const OVERWRITE = { keys: 6, args: 7, from: 4 }
+const OVERWRITE = { keys: 6, args: 8, from: 5 }
 
 /** What befell `watched` in the course of `commands`. */
 export function observe(commands: readonly Monitored[], watched: Watched): Observation[] {
@@ -170,7 +170,7 @@ function settlementsOf({ args }: Called, places: readonly number[]): Settled[] {
   let arg = SETTLE.from
   for (let place = 0; settlements.length < places.length; place++) {
     const [token = '', ttl, revalidate, ifError, letters = ''] = (args[arg] as string).split(' ')
-    const more = (letters.includes('b') ? 1 : 0) + (letters.includes('n') ? 1 : 0) + (letters.includes('c') ? 3 : 0)
+    const more = (letters.includes('b') ? 1 : 0) + (letters.includes('n') ? 1 : 0) + (letters.includes('c') ? 5 : 0)
     const bytes = letters.includes('b') ? (args[arg + 1] as string) : ''
     arg += 1 + more
     if (!places.includes(place)) continue

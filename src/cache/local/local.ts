@@ -5,9 +5,11 @@ import { isWithin, pathsAround } from '../../full-key.ts'
 import { original, readable } from '../../redis/entry-keys.ts'
 import { spread } from '../../redis/spread.ts'
 import type { Life } from '../../store/entry.ts'
+import { partOf } from '../../store/key-part.ts'
 import type { RemoteFailure } from '../../store/notice.ts'
 import { BackOff } from './back-off.ts'
 import { Changes } from './changes.ts'
+import type { Interest } from './interest.ts'
 import type { Isolated } from './isolation.ts'
 import { Memory } from './memory.ts'
 import type { MemoryEntry } from './memory-entry.ts'
@@ -56,6 +58,8 @@ export class Local {
   #syncedSince = 0
   /** With tracking, messages name keys in their form in Redis. */
   readonly #isTracking: boolean
+  /** Set if this process hears only of keys that it holds. */
+  readonly #interest: Interest | undefined
   #looks: Looks | undefined
   /** Remembered failures, kept like values. Created at the first failure. */
   #failures: Memory | undefined
@@ -69,7 +73,9 @@ export class Local {
     flights: Flights,
     clock: Clock,
     { unsyncedTtl, isAlone, isTracking }: { unsyncedTtl: number; isAlone: boolean; isTracking: boolean },
+    interest?: Interest,
   ) {
+    this.#interest = interest
     this.memory = memory
     this.flights = flights
     this.#clock = clock
@@ -125,8 +131,24 @@ export class Local {
    */
   keep<V>(since: number, key: string, life: Life, isolated: Isolated<V>): MemoryEntry<V> | undefined {
     if (!this.#changes.noneMissedSince(since)) return undefined
-    const isSynced = this.#isSynced && since >= this.#syncedSince
-    return this.#put(this.memory, since, key, life, isolated, isSynced)
+    return this.#put(this.memory, since, key, life, isolated, since >= this.#heardSince(key))
+  }
+
+  /** The number of the change since which messages about changes of the key arrive; Infinity while they do not. */
+  #heardSince(key: string): number {
+    if (!this.#isSynced) return Infinity
+    return this.#interest === undefined
+      ? this.#syncedSince
+      : Math.max(this.#syncedSince, this.#interest.heardSince(key))
+  }
+
+  /**
+   * From now on messages about changes of these parts of the keys arrive. As when they arrive for the first time, memory has
+   * only entries of these parts that it trusts for a moment, and nobody joins what began before.
+   */
+  noteHeard(parts: readonly string[]): void {
+    const first = this.#interest?.noteHeard(parts, this.#changes.mark())
+    if (first !== undefined && first.size > 0) this.flights.closeIf((key) => first.has(partOf(key)))
   }
 
   /**
@@ -141,7 +163,7 @@ export class Local {
     isolated: Isolated<V>,
   ): void {
     if (kept !== undefined && kept.unsyncedUntil === Infinity) return
-    if (!this.#isSynced || sentAt < this.#syncedSince || !this.#changes.noneMissedSince(sentAt)) return
+    if (sentAt < this.#heardSince(key) || !this.#changes.noneMissedSince(sentAt)) return
     this.#put(this.memory, since, key, life, isolated, true)
   }
 
@@ -162,8 +184,8 @@ export class Local {
     { until, tags }: { until: number; tags: readonly string[] },
   ): MemoryEntry | undefined {
     if (this.memory === undefined || !this.#changes.noneMissedSince(since)) return undefined
-    this.#failures ??= new Memory({ maxEntries: FAILURES_KEPT }, 0)
-    const isSynced = this.#isSynced && since >= this.#syncedSince
+    this.#failures ??= new Memory({ maxEntries: FAILURES_KEPT }, 0, this.#interest)
+    const isSynced = since >= this.#heardSince(key)
     const life = { freshUntil: until, staleUntil: until, errorUntil: until, loadTime: 0, tags }
     return this.#put(this.#failures, since, key, life, { value: failure, copy: undefined, size: () => 0 }, isSynced)
   }
@@ -225,7 +247,7 @@ export class Local {
     if (isLast) this.#sets.delete(key)
     this.endChange(key)
     if (stored === undefined || !isLast || !this.#changes.noneOfTagsSince(since, stored.life.tags)) return
-    const isSynced = this.#isSynced && since >= this.#syncedSince
+    const isSynced = since >= this.#heardSince(key)
     this.#put(this.memory, this.#changes.now, key, stored.life, stored.isolated, isSynced)
   }
 

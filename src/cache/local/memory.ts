@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { isWithin } from '../../full-key.ts'
 import type { Life } from '../../store/entry.ts'
 import type { ResolvedMemory } from '../options.ts'
+import type { Interest } from './interest.ts'
 import type { Isolated } from './isolation.ts'
 import { earliestRefill } from './lifetime.ts'
 import { MemoryEntry, type Terms } from './memory-entry.ts'
@@ -17,13 +18,17 @@ export class Memory {
   readonly #beta: number
   /** Tag, in readable form, → keys of the entries that have it. */
   readonly #byTag = new Map<string, Set<string>>()
+  readonly #interest: Interest | undefined
   #usual: Terms = termsOf(0, 0)
 
-  constructor({ maxEntries, maxBytes, ttl }: Bounds, beta: number) {
+  /** `interest`: learns of which keys there are entries. */
+  constructor({ maxEntries, maxBytes, ttl }: Bounds, beta: number, interest?: Interest) {
+    this.#interest = interest
     this.#entries = new LRUCache({
       ...boundsOf(maxEntries, maxBytes),
       dispose: (entry, key) => {
         if (entry.tags.length > 0) this.#untag(entry, key)
+        interest?.remove(key)
       },
     })
     this.#ttl = ttl
@@ -74,6 +79,7 @@ export class Memory {
     const isUsual = life.tags.length === 0 && unsyncedUntil === Infinity && trustedUntil === freshUntil
     const terms = isUsual ? usual : { ...usual, freshUntil, memoryUntil, unsyncedUntil, tags: life.tags, copy }
     const entry = new MemoryEntry<unknown>(value, life.loadTime, trustedUntil, terms)
+    this.#interest?.add(key)
     this.#entries.set(key, entry, this.#sizeOf(bytes))
     for (const tag of life.tags) {
       const keys = this.#byTag.get(tag) ?? new Set()

@@ -1,7 +1,8 @@
 import { splitVersion, withVersion } from '../../key-version.ts'
 import type { Random } from '../../random.ts'
 import { fullKey, ownKey, pathOf } from '../../full-key.ts'
-import { type Broadcast, JOINED, NUMBER_AT, NUMBER_LENGTH } from '../../store/broadcast.ts'
+import { type Broadcast, EVERY_PART, JOINED, NUMBER_AT, NUMBER_LENGTH } from '../../store/broadcast.ts'
+import { partOf } from '../../store/key-part.ts'
 
 /**
  * What a process tells the others. `key`: an entry was set or invalidated. `tag`: all entries with that tag were. `all`: a
@@ -76,13 +77,14 @@ export class Backplane {
     const [kind, name] = write(change)
     const letter = this.#isEverywhere ? kind.toUpperCase() : kind
     const { channel, counter } = this
-    return { channel, counter, message: this.#sender + NO_NUMBER + letter + name }
+    const part = change.kind === 'key' || change.kind === 'expired-key' ? partOf(change.key) : EVERY_PART
+    return { channel, counter, message: this.#sender + NO_NUMBER + letter + name, part }
   }
 
   /** Says that a process is gone; its inbox is added at the end. Names no sender, because we must hear it, too. */
   announceLost(): Broadcast {
     const { channel, counter } = this
-    return { channel, counter, message: '-'.repeat(HEAD_LENGTH) + LOST }
+    return { channel, counter, message: '-'.repeat(HEAD_LENGTH) + LOST, part: EVERY_PART }
   }
 
   /** A call to all processes, including this one. Earlier releases do not know the letter, and ignore it. */

@@ -12,7 +12,7 @@ import { Inboxes } from '../../redis/inboxes.ts'
 import type { Random } from '../../random.ts'
 import { Inspector } from '../../store/inspector.ts'
 import type { Ended, Ending, Possession } from '../../store/endings.ts'
-import { joinedChannel } from '../../store/broadcast.ts'
+import { EVERY_PART, joinedChannel, partChannel } from '../../store/broadcast.ts'
 import { RedisStore } from '../../store/redis-store.ts'
 import { SlotLine } from '../../store/slot-line.ts'
 import { type LogParts, StreamLog } from '../../stream/stream-log.ts'
@@ -24,8 +24,10 @@ import type { RedisStats } from '../watch/stats.ts'
 export interface MemberHooks {
   /** Something failed, but every caller still gets its answer. */
   report(error: unknown): void
-  /** A message on the backplane. */
-  onBackplane(message: Buffer): void
+  /** A message on the backplane. Its number follows that of the last one of the same `series`. */
+  onBackplane(message: Buffer, series: string): void
+  /** Messages of these parts arrive from now on. */
+  onHears(parts: readonly string[]): void
   /** With tracking: the entries for keys of these forms have changed in Redis. `undefined`: any may have changed. */
   onTracked(forms: readonly string[] | undefined): void
   /** Whether messages about changes by other processes arrive: see `Broadcast`. */
@@ -47,16 +49,20 @@ export class RedisMember {
   /** For watching this cache in all processes. */
   readonly fleet: FleetLine
   readonly #report: (error: unknown) => void
+  /** Series → the number of its last message since messages arrive. */
+  readonly #lastNumbers = new Map<string, number>()
+  /** How the channels of parts begin. */
+  readonly #parts: string
 
   constructor(
     client: ClientPort,
     options: ResolvedOptions,
     backplane: Backplane,
     inboxId: string,
-    parts: { clock: Clock; random: Random },
+    doors: { clock: Clock; random: Random },
     hooks: MemberHooks,
   ) {
-    const { clock, random } = parts
+    const { clock, random } = doors
     const report = throttled(hooks.report, clock)
     const connection = new Connection(client, clock, options.commandTimeout)
     this.#connection = connection
@@ -67,9 +73,13 @@ export class RedisMember {
       onChange: (keys?: readonly string[]) => hooks.onTracked(keys && valueForms(keys, beginning)),
     }
     const isTracked = options.memory !== false && options.memory.tracking
+    const hearsAll = options.memory === false || options.memory.messages === 'all'
+    const parts = partChannel(connection, backplane.channel, '')
+    this.#parts = parts
     const broadcast = {
-      channels: channelsOf(connection, backplane),
-      onMessage: hooks.onBackplane,
+      channels: hearsAll ? channelsOf(connection, backplane) : [parts + EVERY_PART],
+      onMessage: (message: Buffer, channel: string) => hooks.onBackplane(message, hearsAll ? '' : channel),
+      onHears: (channels: readonly string[]) => hooks.onHears(partsOf(channels, parts)),
       onSync: hooks.onSync,
       onFailure: report,
       onUnheard: (topic: string, payload: Buffer) => this.slots?.unheard(topic, payload),
@@ -82,14 +92,15 @@ export class RedisMember {
     const guard: Guard = (operation) => breaker.run(operation)
     const { maxLoads } = options
     if (maxLoads !== undefined) {
-      const parts = { connection, inbox: this.inbox, clock, random }
-      this.slots = new SlotLine(parts, { ...options, maxLoads }, backplane.announceLost(), guard, report)
+      const own = { connection, inbox: this.inbox, clock, random }
+      this.slots = new SlotLine(own, { ...options, maxLoads }, backplane.announceLost(), guard, report)
     }
     this.#logs = { connection, inboxes: this.inboxes, clock, guard, prefix: options.prefix, lockTtl: options.lockTtl }
     this.store = new RedisStore(connection, this.inboxes, clock, options.prefix, report, breaker, this.slots)
     this.inspector = new Inspector(connection, options.prefix)
     this.fleet = new FleetLine(connection, this.inbox, {
-      ...{ channel: backplane.channel, prefix: options.prefix, write: backplane.writeCall },
+      channels: [connection.channel(backplane.channel), ...(parts === '' ? [] : [parts + EVERY_PART])],
+      ...{ prefix: options.prefix, write: backplane.writeCall },
     })
     this.#report = report
   }
@@ -97,6 +108,29 @@ export class RedisMember {
   /** The run of a stream under that token. */
   streamLog(key: string, token: string): StreamLog {
     return new StreamLog(this.#logs, key, token)
+  }
+
+  /** Listens to changes of these parts of the keys. `onHears` reports from when on. */
+  hear(parts: readonly string[]): void {
+    this.inbox.hear(parts.map((part) => this.#parts + part))
+  }
+
+  leave(part: string): void {
+    const channel = this.#parts + part
+    this.inbox.leave([channel])
+    this.#lastNumbers.delete(channel)
+  }
+
+  /** Whether no message of that series is missing before the one with that number. */
+  isNext(series: string, number: number): boolean {
+    const last = this.#lastNumbers.get(series)
+    this.#lastNumbers.set(series, number)
+    return last === undefined || number === last + 1
+  }
+
+  /** Messages may be missing. */
+  forgetNumbers(): void {
+    this.#lastNumbers.clear()
   }
 
   /** For all messages except sharded ones. */
@@ -157,6 +191,11 @@ const UNKNOWN = Promise.resolve(undefined)
 function channelsOf(connection: Connection, { channel }: Backplane): string[] {
   const told = connection.channel(channel)
   return connection.splitsKeys ? [told] : [told, joinedChannel(connection, channel)]
+}
+
+/** The parts whose channels are among these. */
+function partsOf(channels: readonly string[], beginning: string): string[] {
+  return channels.filter((each) => each.startsWith(beginning)).map((each) => each.slice(beginning.length))
 }
 
 /** The readable forms of the users' keys whose values are among these keys of Redis. */

@@ -26,6 +26,7 @@ import type { CacheLease, LeaseListing } from '../watch/inspection.ts'
 import type { RedisStats } from '../watch/stats.ts'
 import { Backplane, type Change } from './backplane.ts'
 import { claimAll, readAll } from './claim-all.ts'
+import { HeardParts } from './heard-parts.ts'
 import { RedisLease, type Lease, type LeaseHost } from './lease.ts'
 import { RedisMember } from './member.ts'
 import { Wait } from './wait.ts'
@@ -55,6 +56,8 @@ export interface RedisTierHooks {
   onSyncLost(): void
   /** Messages about changes arrive from now on. `isFirst`: for the first time. */
   onSync(isFirst: boolean): void
+  /** Messages about changes of these parts of the keys arrive from now on. */
+  onHears(parts: readonly string[]): void
 }
 
 /**
@@ -81,8 +84,8 @@ export class RedisTier {
   readonly #waitsByInbox = new Map<string, Set<() => void>>()
   /** Inboxes of the last processes that were reported gone. Whatever they stood in line for never comes. */
   readonly #lost = new Set<string>()
-  /** For each member, the number of the last message on its backplane since messages arrive. */
-  readonly #lastNumbers: (number | undefined)[] = []
+  /** The parts of the keys to which it listens, if not to all. */
+  readonly #parts: HeardParts
   /** Whether every inbox receives messages. */
   #isSynced = false
   #wasEverSynced = false
@@ -107,12 +110,14 @@ export class RedisTier {
           { clock, random },
           {
             report: hooks.report,
-            onBackplane: (message) => this.#heard(index, message),
+            onBackplane: (message, series) => this.#heard(index, message, series),
+            onHears: (parts) => this.#parts.noteHeard(this.#members[index] as RedisMember, parts),
             onSync: (state) => this.#noteSync(index, state),
             onTracked: (forms) => (forms === undefined ? hooks.onTrackedAll() : hooks.onTracked(forms)),
           },
         ),
     )
+    this.#parts = new HeardParts(this.#members, hooks.onHears)
     this.slotLines = this.#members.flatMap(({ slots }) => slots ?? [])
     const instances = this.#members.map(({ instance }) => instance)
     this.#locker = new Locker({ clients: [] }, { clock, random, instances })
@@ -135,9 +140,9 @@ export class RedisTier {
   }
 
   /** A message on the backplane of one member. */
-  #heard(index: number, message: Buffer): void {
+  #heard(index: number, message: Buffer, series: string): void {
     const { number, changes, lost, call } = this.#backplane.read(message)
-    if (number !== undefined) this.#noteNumber(index, number)
+    if (number !== undefined && !(this.#members[index] as RedisMember).isNext(series, number)) this.#noteLoss()
     if (lost !== undefined) this.#interruptWaitsFor(lost)
     if (call !== undefined) (this.#members[index] as RedisMember).fleet.heard(call)
     for (const { change, isEverywhere } of changes) {
@@ -148,10 +153,8 @@ export class RedisTier {
   }
 
   /** A missing message is as bad as an interruption: nobody knows what it said. */
-  #noteNumber(index: number, number: number): void {
-    const last = this.#lastNumbers[index]
-    this.#lastNumbers[index] = number
-    if (last === undefined || number === last + 1 || !this.#isSynced) return
+  #noteLoss(): void {
+    if (!this.#isSynced) return
     this.#hooks.onSync(false)
     this.#interruptWaits()
   }
@@ -181,7 +184,7 @@ export class RedisTier {
 
   /** From now on, an inbox receives messages or does not. `again`: some may have been missed. */
   #noteSync(index: number, state: 'lost' | 'first' | 'again'): void {
-    this.#lastNumbers[index] = undefined
+    this.#members[index]?.forgetNumbers()
     const wasSynced = this.#isSynced
     this.#isSynced = this.#members.every(({ inbox }) => inbox.ready)
     if (!this.#isSynced) {
@@ -190,6 +193,15 @@ export class RedisTier {
       this.#hooks.onSync(!this.#wasEverSynced)
       this.#wasEverSynced = true
     }
+  }
+
+  /** Listens to changes of this part of the keys. `onHears` reports from when on. */
+  hear(part: string): void {
+    this.#parts.hear(part)
+  }
+
+  leave(part: string): void {
+    this.#parts.leave(part)
   }
 
   readonly makeToken = (): string => this.#locker.createToken()

@@ -4,12 +4,12 @@ import { announcing } from './announce.ts'
 /**
  * Tells every process of a change that was already made.
  *
- *     ARGV  1 channel of the backplane   2 key of the last number   3 message
+ *     ARGV  1 to 4 channel, joined, counter and parts, see `announcing`   5 message   6 its part
  *
  * Replies 1.
  */
 export const announceOne: Script = defineScript(`
 ${announcing}
-announce(ARGV[1], ARGV[2], ARGV[3])
+announce(ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 return 1
 `)

@@ -38,7 +38,7 @@ return reply
  * The same for a cache whose loads are limited: with a lease comes a slot to load in, or a place in line.
  *
  *     KEYS  as above, then   held   line
- *     ARGV  1 to 5 as above   6 to 9 rules, see `slotFunctions`
+ *     ARGV  1 to 5 as above   6 to 10 rules, see `slotFunctions`
  *           for each entry   as above, with a further letter: s if it wants a slot with the lease
  *
  * Replies as above. If a slot is wanted, its state follows the lease, as in the reply of `slots`. Last come the figures of
@@ -54,7 +54,7 @@ ${claimFunction("if string.find(letters, 's', 1, true) then return { value, 'lea
 local count = (#KEYS - 2) / 4
 local reply = { micros }
 for i = 0, count - 1 do
-  reply[i + 2] = claimOne(4 * i, ARGV[i + 10])
+  reply[i + 2] = claimOne(4 * i, ARGV[i + 11])
 end
 reply[count + 2] = slots.figures()
 return reply

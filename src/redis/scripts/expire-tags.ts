@@ -14,7 +14,7 @@ const REMEMBERED = 8
  *
  *     KEYS  the tags
  *     ARGV  1 ms for which loads that run now may last   2 ms over which entries expire
- *           3 to 5 channel, joined and counter, see `announcing`   6… a message for each tag
+ *           3 to 6 channel, joined, counter and parts, see `announcing`   7… a message for each tag
  *
  * Replies 1.
  */
@@ -41,6 +41,6 @@ for _, tag in ipairs(KEYS) do
   local lives = math.max(redis.call('PTTL', tag), tonumber(ARGV[1]))
   redis.call('SET', tag, withExpiry(redis.call('GET', tag)), 'PX', lives)
 end
-announceAll(ARGV[3], ARGV[4], ARGV[5], { unpack(ARGV, 6) })
+announceAll(ARGV[3], ARGV[4], ARGV[5], ARGV[6], { unpack(ARGV, 7) }, {})
 return 1
 `)

@@ -5,8 +5,8 @@ import { announcing } from './announce.ts'
  * Invalidates all entries that have one of the tags and were loaded, or began to be loaded, before now.
  *
  *     KEYS  the tags
- *     ARGV  1 ms for which loads that run now may last   2 to 4 channel, joined and counter, see `announcing`
- *           5… a message for each tag
+ *     ARGV  1 ms for which loads that run now may last   2 to 5 channel, joined, counter and parts, see `announcing`
+ *           6… a message for each tag
  *
  * Replies 1.
  */
@@ -18,6 +18,6 @@ for _, tag in ipairs(KEYS) do
   local lives = math.max(redis.call('PTTL', tag), tonumber(ARGV[1]))
   redis.call('SET', tag, now, 'PX', lives)
 end
-announceAll(ARGV[2], ARGV[3], ARGV[4], { unpack(ARGV, 5) })
+announceAll(ARGV[2], ARGV[3], ARGV[4], ARGV[5], { unpack(ARGV, 6) }, {})
 return 1
 `)

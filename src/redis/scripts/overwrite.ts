@@ -9,11 +9,11 @@ import { wakeWaiters } from './wake-waiters.ts'
  * read before cannot come back. Every process is told on the backplane; one message may tell several changes.
  *
  *     KEYS  for each entry   value   lease   waiters   last   queue of the lease   present stream
- *     ARGV  1 '1' if PUBLISH counts every subscriber   2 to 4 channel, joined and counter, see `announcing`
+ *     ARGV  1 '1' if PUBLISH counts every subscriber   2 to 5 channel, joined, counter and parts, see `announcing`
  *           for each entry   ms until the bytes expire, 0 to delete what is there, 'expire' to end its ttl: without a
  *             window after that it is also deleted   bytes of the envelope
  *           its life: ms of ttl, staleWhileRevalidate and staleIfError   topic; the token of the lease follows it
- *           payload for waiters, '' for the bytes   message for the backplane
+ *           payload for waiters, '' for the bytes   message for the backplane   its part
  *           '' or the time in ms after which nothing is done any more
  *
  * Replies { now, and for each entry 1, or 3 if it was too late }: `now` in µs on Redis's clock.
@@ -30,7 +30,7 @@ local counts = ARGV[1] == '1'
 
 local function overwriteOne(keys, args)
   local valueKey, leaseKey, waitersKey, lastKey, queueKey, streamKey = unpack(KEYS, keys, keys + 5)
-  local storeFor, bytes, life, topic, notice, deadline = tonumber(ARGV[args]), ARGV[args + 1], ARGV[args + 2], ARGV[args + 3], ARGV[args + 4], ARGV[args + 6]
+  local storeFor, bytes, life, topic, notice, deadline = tonumber(ARGV[args]), ARGV[args + 1], ARGV[args + 2], ARGV[args + 3], ARGV[args + 4], ARGV[args + 7]
   if deadline ~= '' and now > tonumber(deadline) then return 3 end
   if not storeFor then
     local value = redis.pcall('GET', valueKey)
@@ -47,13 +47,16 @@ local function overwriteOne(keys, args)
   return 1
 end
 
-local reply, messages = { micros }, {}
+local reply, messages, partOf = { micros }, {}, {}
 for i = 0, #KEYS / 6 - 1 do
-  local args = 7 * i + 5
+  local args = 8 * i + 6
   local outcome = overwriteOne(6 * i + 1, args)
   reply[i + 2] = outcome
-  if outcome == 1 then messages[#messages + 1] = ARGV[args + 5] end
+  if outcome == 1 then
+    messages[#messages + 1] = ARGV[args + 5]
+    partOf[#messages] = ARGV[args + 6]
+  end
 end
-announceAll(ARGV[2], ARGV[3], ARGV[4], messages)
+announceAll(ARGV[2], ARGV[3], ARGV[4], ARGV[5], messages, partOf)
 return reply
 `)

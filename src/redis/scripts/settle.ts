@@ -21,7 +21,7 @@ import { wakeWaiters } from './wake-waiters.ts'
  *             r the lease has run out by the caller's clock; and in this order, each with further arguments:
  *             b bytes of the envelope
  *             n payload of the message; without it waiters get the bytes
- *             c channel of the backplane, key of its last number, message for it
+ *             c channel, counter and parts, see `announcing`, message for the backplane, its part
  *
  * Replies { now, and for each entry its outcome }: `now` in µs on Redis's clock, and
  *     1  done   0  the caller no longer had the lease   2  a tag forbade it   3  it was too late
@@ -51,8 +51,8 @@ local function settleOne(keys)
   local function has(letter) return string.find(letters, letter, 1, true) end
   local bytes = has('b') and nextArg()
   local notice = has('n') and nextArg()
-  local channel, counter, change
-  if has('c') then channel, counter, change = nextArg(), nextArg(), nextArg() end
+  local channel, counter, parts, change, part
+  if has('c') then channel, counter, parts, change, part = nextArg(), nextArg(), nextArg(), nextArg(), nextArg() end
   local storeFor = bytes and ttl + math.max(revalidate, ifError) or 0
   local topic = string.sub(valueKey, prefixLength + 1) .. token
   if not isStillGood(leaseKey, lastKey, token, has('r') and '1' or '') then return 0 end
@@ -67,7 +67,7 @@ local function settleOne(keys)
     redis.call('SET', valueKey, bytes, 'PX', storeFor)
   end
   freeLease(leaseKey, lastKey, queueKey, counts)
-  if channel then announce(channel, counter, change) end
+  if channel then announce(channel, counter, parts, change, part) end
   wakeWaiters(waitersKey, topic, notice or bytes, storeFor > 0 and #bytes or 0)
   return 1
 end

@@ -12,8 +12,8 @@ export const KEPT = 60_000
  *     held, line  keys, see `redis/slot-keys.ts`
  *     ttl         ms for which a slot is held
  *     rules       index in ARGV of   slots that may be held at once   '1' if PUBLISH counts every subscriber (on a
- *                 Cluster it counts only those of one node)   channel of the backplane   beginning of a message for it,
- *                 which ends in the inbox of a process that is gone
+ *                 Cluster it counts only those of one node)   channel of the backplane   channel of those who listen to
+ *                 parts of it, or ''   beginning of a message for both, which ends in the inbox of a process that is gone
  *
  * First, slots whose time is over are taken back. A process that lets one run out, or cannot be reached, counts as dead or
  * frozen: its places go, too, and the processes that wait for its loads are told. If it is alive, it notices and lines up
@@ -29,14 +29,17 @@ export const KEPT = 60_000
 export const slotFunctions: string = `
 ${tell}
 local function slotsOf(held, line, ttl, rules)
-  local max, counts, channel, message = tonumber(ARGV[rules]), ARGV[rules + 1] == '1', ARGV[rules + 2], ARGV[rules + 3]
+  local max, counts, channel, parted, message = tonumber(ARGV[rules]), ARGV[rules + 1] == '1', ARGV[rules + 2], ARGV[rules + 3], ARGV[rules + 4]
   local time = redis.call('TIME')
   local now, arrival = time[1] * 1000 + math.floor(time[2] / 1000), time[1] * 1000000 + time[2]
   local function forget(inboxes)
     for _, token in ipairs(redis.call('ZRANGE', line, 0, -1)) do
       if inboxes[inboxOf(token)] then redis.call('ZREM', line, token) end
     end
-    for inbox in pairs(inboxes) do redis.pcall('PUBLISH', channel, message .. inbox) end
+    for inbox in pairs(inboxes) do
+      redis.pcall('PUBLISH', channel, message .. inbox)
+      if parted ~= '' then redis.pcall('PUBLISH', parted, message .. inbox) end
+    end
   end
   local over = redis.call('ZRANGEBYSCORE', held, '-inf', now)
   if #over > 0 then

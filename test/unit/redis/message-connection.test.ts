@@ -48,9 +48,10 @@ describe('a connection for messages that several use', () => {
   })
 
   const line = (): MessageConnection => MessageConnection.of(connection, clock, {})
-  const member = (name: string, ...channels: string[]): Member => ({
-    channels,
+  const member = (name: string, ...channels: string[]): Member & { readonly channels: Set<string> } => ({
+    channels: new Set(channels),
     onReady: () => void told.push(`${name} ready`),
+    onAdded: (added) => void told.push(`${name} hears ${added.join()}`),
     onLost: () => void told.push(`${name} lost`),
     onMessage: (channel, message) => void told.push(`${name} ${channel.toString()} ${message.toString()}`),
     onFailure: (error: SubscriberError) =>
@@ -85,6 +86,53 @@ describe('a connection for messages that several use', () => {
     expect(clock.pendingKeepAliveTimers).toBe(0)
     line().join(a)
     expect(opened).toHaveLength(2)
+  })
+
+  it('adds channels to a member, and takes them away, while others go on with them', async () => {
+    const [a, b] = [member('a', 'inbox a'), member('b', 'inbox b', 'part 1')]
+    const add = (channel: string): void => {
+      a.channels.add(channel)
+      line().added(a, [channel])
+    }
+    line().join(a)
+    add('part 0') // before there is a connection
+    line().join(b)
+    await ready()
+    expect(told).toEqual(['a ready', 'b ready'])
+    add('part 1')
+    add('part 2')
+    expect(told).toHaveLength(2) // Redis has not answered yet
+    await clock.settle()
+    expect(told.slice(2)).toEqual(['a hears part 1', 'a hears part 2'])
+    expect(present().said).toEqual(['+inbox a', '+part 0', '+inbox b', '+part 1', '+part 2'])
+    say('part 0', '1')
+    say('part 1', '2')
+    say('part 2', '3')
+    expect(told.slice(4)).toEqual(['a part 0 1', 'a part 1 2', 'b part 1 2', 'a part 2 3'])
+    for (const channel of ['part 1', 'part 2']) {
+      a.channels.delete(channel)
+      line().removed([channel])
+    }
+    expect(present().said.slice(5)).toEqual(['-part 2'])
+    say('part 1', '4')
+    expect(told.slice(8)).toEqual(['b part 1 4'])
+  })
+
+  it('reports that an added channel is refused, and asks for it on the next connection', async () => {
+    const a = member('a', 'inbox a')
+    line().join(a)
+    await ready()
+    forbidden.add('part')
+    a.channels.add('part')
+    line().added(a, ['part'])
+    await clock.settle()
+    expect(told).toEqual(['a ready', 'a failure NOPERM'])
+    expect(line().hears(a)).toBe(true)
+    forbidden.clear()
+    line().reopen('for the test')
+    await clock.advance(100)
+    await ready()
+    expect(present().said).toEqual(['+inbox a', '+part'])
   })
 
   it('tells the others what one has thrown at', async () => {

@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { isolateLoaded } from '../../../../src/cache/local/isolation.ts'
+import { Interest } from '../../../../src/cache/local/interest.ts'
 import { Local } from '../../../../src/cache/local/local.ts'
 import { Memory } from '../../../../src/cache/local/memory.ts'
+import type { MemoryEntry } from '../../../../src/cache/local/memory-entry.ts'
 import { fullKey } from '../../../../src/full-key.ts'
 import { Flights } from '../../../../src/flight/flights.ts'
 import { readable } from '../../../../src/redis/entry-keys.ts'
+import { partOf } from '../../../../src/store/key-part.ts'
 import { defaultCodec } from '../../../../src/store/codec.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
@@ -324,3 +327,74 @@ describe('Local', () => {
     expect(isUnchanged((changed) => changed.outdateAll())).toBe(false)
   })
 })
+
+describe('Local of a process that hears only of what it holds', () => {
+  const clock = new FakeClock()
+  let local: Local
+  let wanted: string[]
+  beforeEach(() => {
+    wanted = []
+    const interest = new Interest({ hear: (part) => void wanted.push(part), leave: () => {} })
+    const memory = new Memory({ maxEntries: 100 }, 0, interest)
+    const flights = new Flights(clock, () => expect.unreachable(), interest)
+    const options = { isAlone: false, isTracking: false, unsyncedTtl: UNSYNCED }
+    local = new Local(memory, flights, clock, options, interest)
+    local.gainSync(true)
+  })
+
+  const life = () => ({ ...endingAt(clock.now() + 60_000), loadTime: 0, tags: [] })
+  const keep = (key: string, since = local.now) => local.keep(since, key, life(), isolateLoaded('value', defaultCodec))
+  const isTrustedLater = (entry: MemoryEntry | undefined): boolean =>
+    entry !== undefined && local.isFresh(entry, clock.now() + UNSYNCED)
+
+  it('trusts an entry for a moment that was asked for before changes of its part arrive', () => {
+    const since = local.now
+    expect(isTrustedLater(keep('a', since))).toBe(false)
+    expect(wanted).toEqual([partOf('a')])
+    local.noteHeard([partOf('a')])
+    expect(isTrustedLater(keep('a', since))).toBe(false)
+    expect(isTrustedLater(keep('a'))).toBe(true)
+    expect(isTrustedLater(keep('b'))).toBe(false)
+    local.noteHeard([partOf('b')])
+    expect(isTrustedLater(keep('b'))).toBe(true)
+    expect(wanted).toEqual([partOf('a'), partOf('b')])
+  })
+
+  it('keeps what was committed for its whole ttl if it was sent after that', () => {
+    const since = local.now
+    const flight = local.flights.start('a')
+    const kept = keep('a', since)
+    const commit = (sentAt: number): MemoryEntry | undefined => {
+      local.keepCommitted({ since, sentAt, kept }, 'a', life(), isolateLoaded('value', defaultCodec))
+      return local.memory?.peek('a')
+    }
+    expect(isTrustedLater(commit(local.now))).toBe(false)
+    local.noteHeard([partOf('a')])
+    expect(isTrustedLater(commit(since))).toBe(false)
+    expect(isTrustedLater(commit(local.now))).toBe(true)
+    local.flights.end(flight)
+  })
+
+  it('lets nobody join a flight that began before, as changes since then may have been missed', () => {
+    const before = local.flights.start('a')
+    expect(local.flights.joinable('a')).toBe(before)
+    const other = local.flights.start('b')
+    local.noteHeard([partOf('a')])
+    expect(local.flights.joinable('a')).toBeUndefined()
+    expect(local.flights.joinable('b')).toBe(other)
+    const after = local.flights.start('a')
+    local.noteHeard([partOf('a')]) // of another instance, or after an interruption that has closed all
+    expect(local.flights.joinable('a')).toBe(after)
+  })
+
+  it('trusts nothing while no messages arrive at all', () => {
+    keep('a')
+    local.noteHeard([partOf('a')])
+    local.loseSync()
+    expect(isTrustedLater(keep('a'))).toBe(false)
+    local.gainSync(false)
+    expect(isTrustedLater(keep('a'))).toBe(true)
+  })
+})
+
+const endingAt = (freshUntil: number) => ({ freshUntil, staleUntil: freshUntil, errorUntil: freshUntil })
