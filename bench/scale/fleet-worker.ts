@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { partOf } from '../../src/store/key-part.ts'
 import { encode, RespStream } from './resp-stream.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface Held {
   readonly prefix: string
   readonly each: number
   readonly of: number
+  /** How herdlock's keys begin, if the channels are those of the parts of such keys. */
+  readonly keys?: string
 }
 
 export interface Heard {
@@ -86,7 +89,10 @@ async function obey(order: FleetOrder): Promise<unknown> {
 /** Spread evenly: each name is held by as many. */
 function namesOf({ number }: Member, held: Held | undefined): string[] {
   if (held === undefined) return []
-  return Array.from({ length: held.each }, (_, i) => `${held.prefix}${(number * held.each + i) % held.of}`)
+  const { prefix, each, of, keys } = held
+  const places = Array.from({ length: each }, (_, i) => (number * each + i) % of)
+  if (keys === undefined) return places.map((place) => prefix + place)
+  return [...new Set(places.map((place) => prefix + partOf(keys + place)))]
 }
 
 async function inTurn(action: (member: Member) => Promise<void>): Promise<void> {

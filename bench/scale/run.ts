@@ -7,7 +7,7 @@ import { measureHerd } from './herd.ts'
 import { measureWays } from './ways.ts'
 
 /**
- *     npm run bench -- scale [--quick] [--only changes,herd,ways,cluster] [--sizes 10,1000]
+ *     npm run bench -- scale [--quick] [--only changes,held,herd,ways,cluster] [--sizes 10,1000]
  *
  * What fleets of processes cost Redis: processor time of its only thread, as INFO tells it. Each process of a fleet is a
  * connection that reads what comes; they need as many files as that, and run in few processes (`fleet-worker.ts`).
@@ -17,7 +17,7 @@ const only = optionAfter('--only')?.split(',')
 const json = optionAfter('--json')
 const sizes = (optionAfter('--sizes') ?? (quick ? '10,100' : '10,100,1000,5000,10000')).split(',').map(Number)
 const asks = (part: string): boolean => only === undefined || only.includes(part)
-const RATES = [1, 100, 1000]
+const RATES = { all: [1, 100, 1000], held: [100, 1000] }
 const HERD_BYTES = 60 * 1024
 const MANY_CLIENTS = ['--maxclients', '15000', '--tcp-backlog', '1024', '--tracking-table-max-keys', '0']
 
@@ -32,19 +32,27 @@ function bySize<F>(
   return new Map([...figures].map(([size, figure]) => [named(size), of(figure)]))
 }
 
-if (asks('changes')) {
+for (const messages of ['all', 'held'] as const) {
+  if (!asks(messages === 'all' ? 'changes' : messages)) continue
   const figures = new Map<number, ChangeFigures>()
-  await onRedis(async (server, size) => figures.set(size, await measureChanges(server, size, RATES)))
+  await onRedis(async (server, size) =>
+    figures.set(size, await measureChanges(server, size, RATES[messages], messages)),
+  )
+  const to = messages === 'all' ? '' : ', told to those who hold the key'
   report.add(
-    "one change that comes alone: ms of Redis's thread",
+    `one change that comes alone${to}: ms of Redis's thread`,
     bySize(figures, ({ lone }) => lone),
   )
   report.add(
-    "one of 100 changes at once: ms of Redis's thread",
+    `one of 100 changes at once${to}: ms of Redis's thread`,
     bySize(figures, ({ gathered }) => gathered),
   )
-  for (const rate of RATES) {
-    const asked = `one of ${rate} changes a second of one process: ms of Redis's thread`
+  report.add(
+    `one of 1000 changes a second of ten processes${to}: ms of Redis's thread`,
+    bySize(figures, ({ ofMany }) => ofMany),
+  )
+  for (const rate of RATES[messages]) {
+    const asked = `one of ${rate} changes a second of one process${to}: ms of Redis's thread`
     report.add(
       asked,
       bySize(figures, ({ rates }) => rates.get(rate)),

@@ -53,7 +53,7 @@ export async function tryEntries({ connection, prefix, key, token }: Trial): Pro
   const owner = `${TOKEN_PREFIX}:${token}`
   const bytes = encodeHead({ kind: 'value', loadTime: 0, tags: [] })
   const ending = [`${owner} ${lifeOf({ ...NOT_KEPT, ttl: LIVES })} b`, bytes]
-  const removal = ['', `${prefix}:backplane`, '', '', 0, '', lifeOf(NOT_KEPT), value, AGAIN, '', '']
+  const removal = ['', `${prefix}:backplane`, '', '', '', 0, '', lifeOf(NOT_KEPT), value, AGAIN, '', '', '']
   const steps: readonly [what: string, right: string, run: () => Promise<unknown>][] = [
     ['claiming a refill', '', () => connection.run(claim, changed.slice(0, 4), [LIVES, token, '', AGAIN, 0, owner])],
     ['storing an entry', '', () => connection.run(settle, changed, ['', '', AGAIN, '', 0, ...ending])],

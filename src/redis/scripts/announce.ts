@@ -54,7 +54,7 @@ end
 local function tellPart(counter, parts, message, part)
   if counter ~= '' then
     local numbers = counter .. ':parts'
-    message = withNumber(message, redis.pcall('HINCRBY', numbers, part, 1), function(first) redis.call('HSET', numbers, part, first) end)
+    message = withNumber(message, redis.pcall('HINCRBY', numbers, part, 1), function(first) redis.pcall('HSET', numbers, part, first) end)
     redis.pcall('PEXPIRE', numbers, ${NUMBER_LIVES})
   end
   redis.pcall('PUBLISH', parts .. part, message)
