@@ -22,7 +22,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 /** Each with the folder of its peers' package and what it must be compiled from. */
 const benches: Record<string, { readonly peers?: string; readonly compile?: string }> = {
   cache: { peers: 'bench/cache/peers', compile: 'bench/cache/tsconfig.json' },
-  lock: { peers: 'bench/lock' },
+  lock: { peers: 'bench/lock/peers' },
   http: { peers: 'bench/http/peers' },
   scale: {},
   streams: {},

@@ -19,6 +19,7 @@ const peers = [layeredLoader, asyncCacheDedupe, cachified, bentocache, cacheable
 export const contenders = {
   memoryHits: [promisesInMap, valuesInMap, herdlock, herdlockWithRedis, lruCache, ...peers],
   peeks: [valuesInMap, herdlock, lruCache, layeredLoader],
+  misses: [rawLruCache, herdlock, lruCache, ...peers],
   redisHits: [plainGet, batchedGet, herdlock, ...peers],
   /** Those that can keep bytes as they are. */
   byteHits: [plainGet, batchedGet, herdlock],

@@ -4,14 +4,14 @@ import { contenders } from './contenders.ts'
 import { setupOf, startWorker, Worker } from './workers.ts'
 import type { Waited } from './worker.ts'
 
-const FLAGS = ['--expose-gc', '--max-old-space-size=4096']
+export const GC_FLAGS = ['--expose-gc', '--max-old-space-size=4096']
 
 /** What an entry costs in memory. */
 export async function measureEntries(report: Report, quick: boolean): Promise<void> {
   for (const count of quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000]) {
     const figures = new Map<string, number>()
     for (const { name } of contenders.entries) {
-      const worker = new Worker(FLAGS)
+      const worker = new Worker(GC_FLAGS)
       const setup = setupOf({ maxEntries: count })
       figures.set(name, await worker.obey<number>({ do: 'entries', contender: name, setup, count }))
       worker.end()
@@ -29,7 +29,7 @@ export async function measureEntries(report: Report, quick: boolean): Promise<vo
 export async function measureWaiters(report: Report, quick: boolean): Promise<void> {
   for (const waiters of [10, 100, 1000, 10_000]) {
     const workers = new Map<string, Worker>()
-    for (const contender of contenders.waiters) workers.set(contender.name, await startWorker(contender, {}, FLAGS))
+    for (const contender of contenders.waiters) workers.set(contender.name, await startWorker(contender, {}, GC_FLAGS))
     const all = new Map<string, Waited[]>([...workers.keys()].map((name) => [name, []]))
     for (let round = 0; round < (quick ? 5 : 15); round++) {
       for (const [name, worker] of rotated([...workers], round)) {

@@ -9,14 +9,17 @@ import { flush, ping } from './redis-hits.ts'
 import { startWorker, type Work, type Worker } from './workers.ts'
 import type { Herded } from './worker.ts'
 
-const LOAD_TIME = 100
-const PROCESSES = 8
+export const LOAD_TIME = 100
+export const PROCESSES = 8
 /** ms that all processes have to get ready for the moment at which they ask. */
 const LEAD = 40
 /** Herds before the first that counts: as in a service that has been running for a while, the code has been compiled. */
 const WARM_UPS = 10
 /** ms until what goes on in the background is over. */
 const AFTERMATH = 150
+/** ms: values that are stale a second later, and ms until they are. */
+export const SOON_STALE = { ttl: 1000, stale: 600_000 } as const
+export const UNTIL_STALE = 1500
 
 interface Figures {
   readonly runs: number[]
@@ -55,15 +58,12 @@ export async function measureCold(report: Report, url: string, quick: boolean): 
 
 /** Every process has the value in memory, or Redis has it for those without; then its ttl ends, and all ask for it. */
 export async function measureStale(report: Report, url: string, quick: boolean): Promise<void> {
-  const groups = await startGroups({ url, loadTime: LOAD_TIME, ttl: 1000, stale: 600_000 }, PROCESSES)
+  const groups = await startGroups({ url, loadTime: LOAD_TIME, ...SOON_STALE }, PROCESSES)
   for (const processes of [2, 4, 8]) {
     for (const callers of [100, 1000]) {
       const know = async (key: string): Promise<void> => {
-        for (const [contender, workers] of groups) {
-          await askAll(workers.slice(0, 1), ownKey(contender, key), 1)
-          await askAll(workers.slice(0, processes), ownKey(contender, key), 1)
-        }
-        await delay(1500)
+        for (const [contender, workers] of groups) await learn(workers.slice(0, processes), ownKey(contender, key))
+        await delay(UNTIL_STALE)
         for (const workers of groups.values()) for (const worker of workers) await worker.obey({ do: 'loads' })
       }
       const all = await rounds(groups, url, quick ? 3 : 9, processes, callers, know)
@@ -136,19 +136,14 @@ async function rounds(
     await prepare(key)
     for (const [contender, workers] of rotated([...groups], round)) {
       const own = all.get(contender) as Figures
-      const asked = workers.slice(0, processes)
       const counter = url !== undefined && round % 3 === 0 ? await countCommands(url) : undefined
-      const at = process.hrtime.bigint() + BigInt(LEAD * 1_000_000)
-      const herded = await askAll(asked, ownKey(contender, key), callers, at)
-      await delay(AFTERMATH)
-      const runs = await Promise.all(asked.map((worker) => worker.obey<number>({ do: 'loads' })))
-      own.runs.push(runs.reduce((sum, each) => sum + each, 0))
+      const { runs, last, waits } = await askAtOnce(workers.slice(0, processes), ownKey(contender, key), callers)
+      own.runs.push(runs)
       if (counter !== undefined) {
         own.commands.push(await counter.stop())
         continue
       }
-      own.last.push(Math.max(...herded.map(({ last }) => Number(BigInt(last) - at) / 1e6)))
-      const waits = herded.flatMap((each) => each.waits)
+      own.last.push(last)
       own.p50.push(quantile(waits, 0.5))
       own.p99.push(quantile(waits, 0.99))
     }
@@ -156,9 +151,37 @@ async function rounds(
   return all
 }
 
+/** One herd; times in ms. */
+export interface Herd {
+  /** Of the loader. */
+  readonly runs: number
+  /** From the moment at which all ask until the last is answered. */
+  readonly last: number
+  readonly waits: readonly number[]
+}
+
+/** So many callers in each of these processes ask at one moment; resolves when all is over, in the background, too. */
+export async function askAtOnce(workers: readonly Worker[], key: string, callers: number): Promise<Herd> {
+  const at = process.hrtime.bigint() + BigInt(LEAD * 1_000_000)
+  const herded = await askAll(workers, key, callers, at)
+  await delay(AFTERMATH)
+  const runs = await Promise.all(workers.map((worker) => worker.obey<number>({ do: 'loads' })))
+  return {
+    runs: runs.reduce((sum, each) => sum + each, 0),
+    last: Math.max(...herded.map(({ last }) => Number(BigInt(last) - at) / 1e6)),
+    waits: herded.flatMap((each) => each.waits),
+  }
+}
+
 /** Some store under the key as it is: nobody is to find what another has stored. */
-function ownKey(contender: Contender, key: string): string {
+export function ownKey(contender: Contender, key: string): string {
   return `${contenders.herds.indexOf(contender as (typeof contenders.herds)[number])}:${key}`
+}
+
+/** One process loads the value, so that all of them have it. */
+export async function learn(workers: readonly Worker[], key: string): Promise<void> {
+  await askAll(workers.slice(0, 1), key, 1)
+  await askAll(workers, key, 1)
 }
 
 function askAll(workers: readonly Worker[], key: string, callers: number, at = 0n): Promise<Herded[]> {

@@ -205,7 +205,7 @@ export const byHand: Contender = {
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the peers are installed apart, their types with them
 async function peer(name: string): Promise<any> {
-  const { load } = (await import(new URL('../peers/load.js', import.meta.url).href)) as { load: typeof peer }
+  const { load } = (await import(new URL('../../peers/load.js', import.meta.url).href)) as { load: typeof peer }
   try {
     return await load(name)
   } catch (error) {

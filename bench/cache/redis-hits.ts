@@ -10,7 +10,7 @@ import { contenders } from './contenders.ts'
 import { keysOf, startWorker, type Worker } from './workers.ts'
 import type { Timed } from './worker.ts'
 
-interface Size {
+export interface Size {
   readonly name: string
   readonly bytes: number
   readonly keys: number
@@ -19,7 +19,7 @@ interface Size {
 }
 
 /** At 1 MB no thousand at once: that would be a gigabyte on its way. */
-const SIZES: readonly Size[] = [
+export const SIZES: readonly [small: Size, middle: Size, large: Size] = [
   { name: '100 B', bytes: 100, keys: 1000, reads: { 1: 5000, 64: 32_000, 1000: 40_000 } },
   { name: '10 KB', bytes: 10_000, keys: 1000, reads: { 1: 1000, 64: 3200, 1000: 4000 } },
   { name: '1 MB', bytes: 1_000_000, keys: 64, reads: { 1: 20, 64: 64 } },
@@ -43,7 +43,7 @@ export async function measureClientHits(report: Report, url: string, quick: bool
   for (const size of SIZES.filter(({ bytes }) => bytes < 1_000_000)) {
     await measureRates(contenders.clientHits, url, quick, size, false, (callers, rates) => {
       const rateOf = ({ name }: Contender): number => rates.get(name) as number
-      const what = `hit in Redis by client, JSON of ${size.name}, ${callers} at once: herdlock's share of`
+      const what = clientQuestion(size, Number(callers))
       const [first] = clientPairs as [ClientPair]
       const shares = clientPairs.map(({ client, own, cached }) => [client, rateOf(cached) / rateOf(own)] as const)
       report.add(`${what} the client's own GETs`, new Map(shares))
@@ -55,12 +55,20 @@ export async function measureClientHits(report: Report, url: string, quick: bool
 
 async function measureSize(report: Report, url: string, quick: boolean, size: Size, bytes: boolean): Promise<void> {
   const list: readonly Contender[] = bytes ? contenders.byteHits : contenders.redisHits
-  const kind = bytes ? 'a Buffer of' : 'JSON of'
   await measureRates(list, url, quick, size, bytes, (callers, rates) => {
     const get = rates.get((list[0] as Contender).name) as number
     const shares = new Map([...rates].map(([name, rate]) => [name, rate / get]))
-    report.add(`hit in Redis, ${kind} ${size.name}, ${callers} at once: share of single GETs`, shares)
+    report.add(redisQuestion(size, bytes, Number(callers)), shares)
   })
+}
+
+/** To be followed by what it is a share of. */
+export function clientQuestion({ name }: Size, callers: number): string {
+  return `hit in Redis by client, JSON of ${name}, ${callers} at once: herdlock's share of`
+}
+
+export function redisQuestion({ name }: Size, bytes: boolean, callers: number): string {
+  return `hit in Redis, ${bytes ? 'a Buffer of' : 'JSON of'} ${name}, ${callers} at once: share of single GETs`
 }
 
 /** Calls `onRates` with the reads a second of each contender, by its name, for each number of callers. */
@@ -105,7 +113,7 @@ async function startAll(
 
 /** Commands for one hit: one caller, and a thousand at once with a key each. */
 async function measureCommands(report: Report, url: string): Promise<void> {
-  const [size] = SIZES as [Size]
+  const [size] = SIZES
   for (const callers of [1, 1000]) {
     const figures = new Map<string, number>()
     const workers = await startAll(contenders.redisHits, url, size, false)
@@ -126,7 +134,7 @@ async function measureRoundTrips(report: Report, url: string): Promise<void> {
   const proxy = await startProxy({ host, port: Number(port) })
   const away = `redis://${proxy.host}:${proxy.port}`
   const [untilHit, untilLoad, untilAnswer] = [new Map(), new Map(), new Map()] as Map<string, number>[]
-  const workers = await startAll(contenders.redisHits, away, SIZES[0] as Size, false)
+  const workers = await startAll(contenders.redisHits, away, SIZES[0], false)
   proxy.delay(10)
   const roundTrip = await ping(away)
   for (const [contender, worker] of workers) {

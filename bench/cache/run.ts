@@ -2,14 +2,16 @@ import { startRedis } from '../../test/support/redis-server.ts'
 import { optionAfter, Report } from '../measure/report.ts'
 import { measureBatches } from './batches.ts'
 import { measureCrowd } from './crowd.ts'
+import { measureFirstSecond } from './first-second.ts'
 import { measureEntries, measureWaiters } from './footprint.ts'
 import { measureCold, measureDistance, measureStale } from './herds.ts'
 import { measureMemoryHits } from './memory-hits.ts'
+import { measureMisses } from './misses.ts'
 import { measureClientHits, measureRedisHits, measureRedisTraffic } from './redis-hits.ts'
 import { endWorkers } from './workers.ts'
 
 /**
- *     npm run bench -- cache [--quick] [--only memory,redis,clients,traffic,cold,stale,distance,crowd,batches,entries,waiters]
+ *     npm run bench -- cache [--quick] [--only memory,misses,redis,clients,traffic,cold,stale,distance,crowd,batches,entries,waiters,first]
  *
  * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
  * Figures are medians, of contenders that took turns; where it says so, shares of another's.
@@ -24,6 +26,7 @@ const url = server?.url ?? (process.env['REDIS_URL'] as string)
 const report = new Report()
 try {
   if (asks('memory')) await measureMemoryHits(report, url, quick)
+  if (asks('misses')) await measureMisses(report, quick)
   if (asks('redis')) await measureRedisHits(report, url, quick)
   if (asks('clients')) await measureClientHits(report, url, quick)
   if (asks('traffic')) await measureRedisTraffic(report, url)
@@ -34,6 +37,7 @@ try {
   if (asks('batches')) await measureBatches(report, url, quick)
   if (asks('entries')) await measureEntries(report, quick)
   if (asks('waiters')) await measureWaiters(report, quick)
+  if (asks('first')) await measureFirstSecond(report, url, quick)
 } finally {
   endWorkers()
   if (json !== undefined) await report.save(json)

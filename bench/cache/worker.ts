@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { batches, type BatchSetup } from './batch-worker.ts'
 import type { Opened, Setup } from './contender.ts'
 import { contender } from './contenders.ts'
+import { type Rates, ratesOfFirstSecond } from '../measure/first-second.ts'
 import { crowd, openCrowd, type CrowdSetup } from './crowd-worker.ts'
 import { valueOf } from './values.ts'
 
@@ -10,9 +11,14 @@ import { valueOf } from './values.ts'
 export type Order =
   | { do: 'open'; contender: string; setup: Omit<Setup, 'load'>; size: number; loadTime: number }
   | { do: 'fill'; keys: readonly string[]; rounds: number }
+  | { do: 'misses' }
+  | { do: 'know'; keys: readonly string[] }
   | { do: 'hits'; callers: number; count: number }
   | { do: 'bursts'; count: number }
   | { do: 'peeks'; count: number }
+  | { do: 'first-hits'; callers: number; inARow: number }
+  | { do: 'first-bursts' }
+  | { do: 'first-peeks' }
   | { do: 'garbage'; count: number }
   | { do: 'herd'; key: string; callers: number; at: string }
   | { do: 'loads' }
@@ -43,6 +49,10 @@ export interface Waited {
   /** ms from the end of the load until the last waiter was awake. */
   lastAwake: number
 }
+
+/** Between two looks at the clock. */
+const PEEKS_IN_A_ROW = 1000
+const MISSES_IN_A_ROW = 100
 
 const collect = (): void => (globalThis as { gc?: () => void }).gc?.()
 
@@ -79,12 +89,23 @@ async function obey(order: Order): Promise<unknown> {
     case 'fill':
       keys = order.keys
       return await fill(order.rounds)
+    case 'know':
+      keys = order.keys
+      return undefined
     case 'hits':
       return await hitsPerSecond(order.callers, order.count)
     case 'bursts':
       return await burstHitsPerSecond(order.count)
     case 'peeks':
       return peeksPerSecond(order.count)
+    case 'first-hits':
+      return await firstHits(order.callers, order.inARow)
+    case 'first-bursts':
+      return await ratesOfFirstSecond(1, async () => (await burstHitsPerSecond(keys.length), keys.length))
+    case 'first-peeks':
+      return await ratesOfFirstSecond(1, async () => (peeksPerSecond(PEEKS_IN_A_ROW), PEEKS_IN_A_ROW))
+    case 'misses':
+      return await cpuOfMiss()
     case 'garbage':
       return await garbagePerHit(order.count)
     case 'herd':
@@ -142,6 +163,26 @@ async function hitsPerSecond(callers: number, count: number): Promise<number> {
   return (each * callers) / seconds
 }
 
+/** As above, for the first second of a process; a caller looks at the clock after so many in a row. */
+async function firstHits(callers: number, inARow: number): Promise<Rates> {
+  const { get } = opened
+  const known = keys
+  const next = Array.from({ length: callers }, (_, caller) => caller)
+  const before = runs
+  const rates = await ratesOfFirstSecond(callers, async (caller) => {
+    let at = next[caller] as number
+    for (let i = 0; i < inARow; i++) {
+      if ((await get(known[at] as string)) === undefined) throw new Error('not a hit')
+      at += callers
+      if (at >= known.length) at = caller
+    }
+    next[caller] = at
+    return inARow
+  })
+  if (runs !== before) throw new Error(`${runs - before} were no hits`)
+  return rates
+}
+
 /** All keys at once, then again. */
 async function burstHitsPerSecond(count: number): Promise<number> {
   const { get } = opened
@@ -163,6 +204,18 @@ function peeksPerSecond(count: number): number {
   const seconds = (performance.now() - start) / 1000
   if (!(sum > 0)) throw new Error('not a hit')
   return count / seconds
+}
+
+/** µs of processor time that a miss takes in a second of nothing else, one after another. */
+async function cpuOfMiss(): Promise<number> {
+  const before = runs
+  const used = process.cpuUsage()
+  await ratesOfFirstSecond(1, async () => {
+    for (let i = 0; i < MISSES_IN_A_ROW; i++) await opened.get(`unknown:${runs}`)
+    return MISSES_IN_A_ROW
+  })
+  const { user, system } = process.cpuUsage(used)
+  return (user + system) / (runs - before)
 }
 
 /** Bytes that one hit leaves to the garbage collector, in a young generation so large that it does not run meanwhile. */

@@ -5,7 +5,7 @@ import type { Contender, Setup } from './contender.ts'
 import type { Order } from './worker.ts'
 
 /** Compiled: what strips types on the fly also names closures, which costs those who make many. */
-const FILE = fileURLToPath(new URL('dist/worker.js', import.meta.url))
+const FILE = fileURLToPath(new URL('dist/cache/worker.js', import.meta.url))
 
 interface Answer {
   readonly answer?: unknown

@@ -105,7 +105,7 @@ function honoPageOf({ bytes, delay: pageDelay, maxAge }: Load, onRun: () => void
   }
 }
 
-const peers = createRequire(new URL('peers/package.json', import.meta.url))
+export const peers = createRequire(new URL('peers/package.json', import.meta.url))
 
 function apicache({ maxAge }: Load): Middleware {
   const module = peers('apicache') as { newInstance: () => { middleware: (duration: string) => Middleware } }

@@ -5,9 +5,9 @@ import { median, rotated } from '../measure/statistics.ts'
 import type { Contestant, Started } from './contestants.ts'
 import { type Answer, Herd } from './herd.ts'
 
-const HERD = 1000
-const WORK = 200
-const FIGURES = {
+export const HERD = 1000
+export const WORK = 200
+const TITLES = {
   coldRuns: 'cold: handler runs',
   coldSlowest: 'cold: slowest answer, ms',
   freshP50: 'fresh: median answer, ms',
@@ -15,7 +15,13 @@ const FIGURES = {
   staleP50: 'expired: median answer, ms',
   failed: 'answers that failed',
 } as const
-type Figures = Record<keyof typeof FIGURES, number>
+type Figure = keyof typeof TITLES
+type Figures = Record<Figure, number>
+export const FIGURES = Object.keys(TITLES) as readonly Figure[]
+
+export function figureQuestion(figure: Figure): string {
+  return `${HERD} at once, handler of ${WORK} ms, ${TITLES[figure]}`
+}
 
 /** A thousand at once on a handler that takes 200 ms: the page is new, then fresh, then expired with a stale copy. */
 export async function measureHerds(report: Report, all: readonly Contestant[], rounds: number): Promise<void> {
@@ -23,23 +29,25 @@ export async function measureHerds(report: Report, all: readonly Contestant[], r
   const figures = new Map<string, Figures[]>(all.map(({ name }) => [name, []]))
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const server of rotated(servers, round))
-        figures.get(server.name)?.push(await measure(server, `/page?${round}`))
+      for (const server of rotated(servers, round)) {
+        const herd = await new Herd(server.port, HERD).gather()
+        figures.get(server.name)?.push(await measureHerd(server, `/page?${round}`, herd))
+      }
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
   }
-  for (const [figure, title] of Object.entries(FIGURES)) {
+  for (const figure of FIGURES) {
     const medians = all.map(({ name }) => {
       const own = figures.get(name) ?? []
-      return [name, median(own.map((each) => each[figure as keyof Figures]))] as const
+      return [name, median(own.map((each) => each[figure]))] as const
     })
-    report.add(`${HERD} at once, handler of ${WORK} ms, ${title}`, new Map(medians))
+    report.add(figureQuestion(figure), new Map(medians))
   }
 }
 
-async function measure(server: Started, path: string): Promise<Figures> {
-  const herd = await new Herd(server.port, HERD).gather()
+/** The page is cold, then fresh, then stale. Ends the herd. */
+export async function measureHerd(server: Started, path: string, herd: Herd): Promise<Figures> {
   await server.runs()
   const cold = await herd.ask(path)
   const coldRuns = await server.runs()

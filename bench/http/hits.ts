@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 import type { Report } from '../measure/report.ts'
 import { median, rotated } from '../measure/statistics.ts'
-import { BARE } from './contenders.ts'
+import { BARE, peers } from './contenders.ts'
 import type { Contestant } from './contestants.ts'
 import { whereIs } from './proxies.ts'
 
@@ -32,19 +31,25 @@ export async function measureHits(
     await Promise.all(servers.map((server) => server.stop()))
   }
   const rateOf = (name: string): number => median(rates.get(name) ?? [])
-  const title = `hits per second, ${bytes / 1024} KB`
-  report.add(title, new Map(all.map(({ name }) => [name, rateOf(name)])))
+  const { rate, share } = hitQuestions(bytes)
+  report.add(rate, new Map(all.map(({ name }) => [name, rateOf(name)])))
   report.add(
-    `${title}, as a share of bare node:http`,
+    `${rate}, as a share of bare node:http`,
     new Map(all.map(({ name }) => [name, rateOf(name) / rateOf(BARE)])),
   )
   report.add(
-    `${title}, as a share of the limit at the same place`,
+    share,
     new Map(all.map(({ name, limit }) => [name, limit === undefined ? undefined : rateOf(name) / rateOf(limit)])),
   )
 }
 
-async function requestsPerSecond(port: number, duration: number): Promise<number> {
+/** As the results name them. */
+export function hitQuestions(bytes: number): { rate: string; share: string } {
+  const rate = `hits per second, ${bytes / 1024} KB`
+  return { rate, share: `${rate}, as a share of the limit at the same place` }
+}
+
+export async function requestsPerSecond(port: number, duration: number): Promise<number> {
   const url = `http://127.0.0.1:${port}/page`
   const wrk = whereIs('wrk')
   if (wrk !== undefined) {
@@ -52,7 +57,14 @@ async function requestsPerSecond(port: number, duration: number): Promise<number
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout)
     return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
   }
-  const bin = fileURLToPath(new URL('peers/node_modules/.bin/autocannon', import.meta.url))
-  const { stdout } = await promisify(execFile)(bin, ['-j', '-n', '-c', '64', '-d', String(duration), url])
-  return (JSON.parse(stdout) as { requests: { average: number } }).requests.average
+  const autocannon = peers('autocannon') as (options: object) => Promise<Cannonade>
+  const { requests, errors, non2xx } = await autocannon({ url, connections: 64, duration })
+  if (errors + non2xx > 0) throw new Error(`${errors} errors, ${non2xx} answers that are no success`)
+  return requests.average
+}
+
+interface Cannonade {
+  readonly requests: { readonly average: number }
+  readonly errors: number
+  readonly non2xx: number
 }

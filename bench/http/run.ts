@@ -2,16 +2,17 @@ import { writeFile } from 'node:fs/promises'
 
 import { optionAfter, Report } from '../measure/report.ts'
 import { contestants } from './contestants.ts'
+import { measureFirstSecond } from './first-second.ts'
 import { measureHerds } from './herds.ts'
 import { measureHits } from './hits.ts'
 import { playScenes } from './scenes.ts'
 
 /**
- *     npm run bench -- http [--quick] [--only scenes,small,large,herds] [--contenders herdlock,limit] [--json results.json]
+ *     npm run bench -- http [--quick] [--only scenes,small,large,herds,first] [--contenders herdlock,limit] [--json results.json]
  *
  * herdlock as it is built, next to what else there is: `scenes` says what happens when many ask at once, `small`, `large`
- * and `herds` how fast it is. Servers, origins and clients are processes of their own; contenders take turns; figures are
- * medians. nginx, Varnish and wrk are taken from the system, where they are.
+ * and `herds` how fast it is, `first` how fast in its first second. Servers and origins are processes of their own;
+ * contenders take turns; figures are medians. nginx, Varnish and wrk are taken from the system, where they are.
  */
 const quick = process.argv.includes('--quick')
 const only = optionAfter('--only')?.split(',')
@@ -27,6 +28,7 @@ const scenes = asks('scenes') ? await playScenes(withoutLimit, quick ? 1 : 3) : 
 if (asks('small')) await measureHits(report, all, 1024, pace)
 if (asks('large')) await measureHits(report, all, 100 * 1024, pace)
 if (asks('herds')) await measureHerds(report, all, quick ? 2 : 7)
+if (asks('first')) await measureFirstSecond(report, all, quick ? 1 : 5)
 if (json !== undefined) {
   await report.save(json)
   if (scenes !== undefined) await writeFile(`${json}.scenes`, `${JSON.stringify(scenes, null, 2)}\n`)

@@ -1,12 +1,12 @@
+import { Locker } from 'herdlock/lock'
 import { Redis } from 'ioredis'
-import { Locker } from '../../src/lock.ts'
 import type { Contender } from './contender.ts'
 import { handOffLimit, pairLimit } from './limit.ts'
 
 /** Retries that never run out, at each library's default pace unless that is only a number of tries. */
 const FOREVER = 1e6
 
-const herdlock: Contender = {
+export const herdlock: Contender = {
   name: 'herdlock',
   async connect(url) {
     const redis = new Redis(url)
@@ -105,10 +105,11 @@ const simpleRedisMutex: Contender = {
 // oxlint-disable-next-line typescript/no-explicit-any -- the peers are installed apart, their types with them
 async function peer(name: string): Promise<any> {
   try {
-    const { default: exported, ...named } = await import(name)
+    const { load } = (await import(new URL('peers/load.js', import.meta.url).href)) as { load: typeof peer }
+    const { default: exported, ...named } = await load(name)
     return exported ?? named
   } catch (error) {
-    throw new Error(`peer ${name} is not installed: npm ci --prefix bench/lock`, { cause: error })
+    throw new Error(`peer ${name} is not installed: npm ci --prefix bench/lock/peers`, { cause: error })
   }
 }
 

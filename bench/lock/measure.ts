@@ -1,15 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { askRedis, connectResp } from '../../test/support/resp.ts'
 import type { Span } from './worker.ts'
+import { rotated } from '../measure/statistics.ts'
 import { startWorkers, type Worker } from './workers.ts'
 
-const PROCESSES = 4
+export const PROCESSES = 4
 /** ms a holder keeps the lock: long enough for what a library does after acquiring to be over. */
 const HOLD_FOR = 2
 /** ms for all waiters to be in line before the first release. */
 const GATHER = 300
 /** Ends the counting of commands. */
 const END_MARK = 'the end of counting'
+
+/** Questions, as the results name them. */
+export const PAIRS = 'pairs per second, 100 at once, as a share of the limit'
+export const handOff = (waiters: number): string => `hand-off p50 in ms, ${waiters} waiters in ${PROCESSES} processes`
 
 /** Pairs per second with 100 at once, each round in every contender before the next round. */
 export async function measurePairs(
@@ -64,7 +69,13 @@ export async function measureHandOffs(
   return figures
 }
 
-async function oneChain(workers: readonly Worker[], url: string, key: string, waiters: number, count: boolean) {
+export async function oneChain(
+  workers: readonly Worker[],
+  url: string,
+  key: string,
+  waiters: number,
+  count: boolean,
+): Promise<{ latencies: number[]; commands: number | undefined }> {
   const [first] = workers as [Worker]
   await first.obey({ do: 'hold', key })
   const counts = workers.map((_, index) => Math.floor((waiters + index) / workers.length)).toReversed()
@@ -130,13 +141,4 @@ function gaps(spans: readonly Span[]): number[] {
     .map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }))
     .toSorted((a, b) => (a.from < b.from ? -1 : 1))
   return ordered.slice(1).map(({ from }, index) => Number(from - (ordered[index]?.to ?? from)) / 1e6)
-}
-
-function rotated<T>(list: readonly T[], by: number): T[] {
-  return list.map((_, index) => list[(index + by) % list.length] as T)
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN
 }

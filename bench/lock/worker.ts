@@ -1,3 +1,4 @@
+import { ratesOfFirstSecond } from '../measure/first-second.ts'
 import type { Connected } from './contender.ts'
 import { handOffContenders, pairContenders } from './contenders.ts'
 
@@ -5,6 +6,7 @@ import { handOffContenders, pairContenders } from './contenders.ts'
 export type Order =
   | { do: 'connect'; contender: string; url: string }
   | { do: 'pairs'; pairs: number; concurrency: number }
+  | { do: 'first-pairs'; concurrency: number }
   | { do: 'hold'; key: string }
   | { do: 'drop' }
   | { do: 'queue'; key: string; waiters: number; holdFor: number }
@@ -42,6 +44,13 @@ async function obey(order: Order): Promise<unknown> {
     }
     case 'pairs':
       return await pairsPerSecond(order.pairs, order.concurrency)
+    case 'first-pairs':
+      return await ratesOfFirstSecond(order.concurrency, async (caller) => {
+        await (
+          await connected.acquire(`pair:${caller}`, TTL)
+        )()
+        return 1
+      })
     case 'hold':
       drop = await connected.acquire(order.key, TTL)
       return undefined

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { Locker } from 'herdlock/lock'
 import { Redis } from 'ioredis'
-import { Locker } from '../../src/lock.ts'
 
 const LOCKERS = 5
 const KEY = 'yielding'

@@ -8,7 +8,7 @@ export type Figures = Readonly<Record<string, Readonly<Record<string, number | n
 export interface Results {
   readonly node: string
   readonly cores: number
-  /** Measured in fewer rounds. */
+  /** Some of it was measured in fewer rounds. */
   readonly quick: boolean
   readonly figures: Figures
 }
@@ -25,12 +25,14 @@ export async function readResults(bench: string, node: number = USUAL): Promise<
 /** Keeps figures beside those of other parts and contenders of the same bench and Node, in place of older ones. */
 export async function keepFigures(bench: string, figures: Figures, quick: boolean): Promise<void> {
   const node = Number.parseInt(process.versions.node)
-  const before = (await readResults(bench, node))?.figures
+  const kept = await readResults(bench, node)
+  const before = kept?.figures
+  const keepsQuick = kept?.quick === true && Object.keys(kept.figures).some((question) => !(question in figures))
   const merged = Object.entries(figures).map(([question, own]) => [question, { ...before?.[question], ...own }])
   const results: Results = {
     node: process.version,
     cores: availableParallelism(),
-    quick,
+    quick: quick || keepsQuick,
     figures: { ...before, ...(Object.fromEntries(merged) as Figures) },
   }
   await writeFile(fileOf(bench, node), `${JSON.stringify(results, null, 2)}\n`)

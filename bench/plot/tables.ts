@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
+import { firstSecondTables } from './first-second.ts'
 import { readResults, type Figures } from '../measure/results.ts'
 
 /** A question of a bench, as its results name it, and the heading of its column. */
@@ -130,10 +131,12 @@ const laterTables: readonly Table[] = [
 export async function filledPage(): Promise<string> {
   const page = await readFile(PAGE, 'utf8')
   const [now, later] = [(await readResults('cache'))?.figures ?? {}, (await readResults('cache', LATER))?.figures ?? {}]
-  const filled = [
-    ...tables.map((table) => ({ table, figures: now })),
-    ...laterTables.map((table) => ({ table, figures: later })),
-  ].reduce((text, { table, figures }) => withTable(text, table, figures), page)
+  const cells: readonly (readonly [name: string, cells: string[][]])[] = [
+    ...tables.map((table) => [table.name, cellsOf(table, now)] as const),
+    ...laterTables.map((table) => [table.name, cellsOf(table, later)] as const),
+    ...Object.entries(await firstSecondTables(shown)),
+  ]
+  const filled = cells.reduce((text, [name, rows]) => withTable(text, name, rows), page)
   return format(filled, { ...(await resolveConfig(PAGE)), parser: 'markdown' })
 }
 
@@ -142,26 +145,27 @@ export async function fillTables(): Promise<void> {
 }
 
 /** Puts the table in the place of the one that follows its comment. */
-function withTable(page: string, table: Table, figures: Figures): string {
-  const comment = `<!-- npm run bench -- --plot: ${table.name} -->\n`
+function withTable(page: string, name: string, cells: string[][]): string {
+  const comment = `<!-- npm run bench -- --plot: ${name} -->\n`
   const at = page.indexOf(comment)
-  if (at === -1) throw new Error(`docs/comparison.md has no place for the table ${table.name}`)
+  if (at === -1) throw new Error(`docs/comparison.md has no place for the table ${name}`)
   const from = at + comment.length
   const old = /^\s*(\|.*\n)*/.exec(page.slice(from))?.[0] ?? ''
-  return `${page.slice(0, from)}\n${markdownOf(table, figures)}\n${page.slice(from + old.length).replace(/^\n*/, '')}`
+  return `${page.slice(0, from)}\n${markdownOf(cells)}\n${page.slice(from + old.length).replace(/^\n*/, '')}`
 }
 
-function markdownOf({ heading, columns, labels: own }: Table, figures: Figures): string {
+function markdownOf([headings = [], ...rows]: string[][]): string {
+  const lines = [headings, headings.map(() => '---'), ...rows]
+  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+function cellsOf({ heading, columns, labels: own }: Table, figures: Figures): string[][] {
   const contenders = new Set(columns.flatMap(([asked]) => Object.keys(figures[asked] ?? {})))
-  const rows = [
-    [heading, ...columns.map(([, title]) => title)],
-    ['---', ...columns.map(() => '---')],
-    ...[...contenders].map((contender) => [
-      own?.get(contender) ?? labelOf(contender),
-      ...columns.map(([asked]) => shown(figures[asked]?.[contender])),
-    ]),
-  ]
-  return rows.map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+  const rows = [...contenders].map((contender) => [
+    own?.get(contender) ?? labelOf(contender),
+    ...columns.map(([asked]) => shown(figures[asked]?.[contender])),
+  ])
+  return [[heading, ...columns.map(([, title]) => title)], ...rows]
 }
 
 function labelOf(contender: string): string {

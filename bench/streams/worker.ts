@@ -11,7 +11,7 @@ export type Order =
 export interface ReadBack {
   /** How often its producer was run. */
   readonly producers: number
-  /** ms from when a token was made until a reader had it; of every 50th token and all readers. */
+  /** ms from when a token was made until a reader had it; of every 10th token and all readers. */
   readonly delays: readonly number[]
   /** Readers that have had every token once, in order. */
   readonly whole: number
@@ -19,7 +19,7 @@ export interface ReadBack {
   readonly processor: number
 }
 
-const SAMPLED = 50
+const SAMPLED = 10
 let cache: Cache
 /** Shares within this process only. */
 const alone = createCache({ ttl: 60_000 })

@@ -1,0 +1,2 @@
+/** Imports from here, where the peers are installed. */
+export const load = (name) => import(name)
