@@ -18,6 +18,8 @@ import type { Order, Waited } from './worker.ts'
 const CALLERS = 1000
 /** Keys of a crowd that is through after a second, if nothing but the loads takes time. */
 const CROWD_KEYS = 400
+/** Units a second, below which the first 100 ms say nothing. */
+const LEAST_RATE = 1000
 /** ms: what a new process does after its first answer is over. */
 const SETTLED = 200
 
@@ -221,7 +223,9 @@ async function theOnly<T = Rates>(worker: Worker, order: Order): Promise<T> {
 
 /** Rates as shares of the first contender's. */
 function addShares(report: Report, asked: string, rates: ReadonlyMap<Contender, readonly Rates[]>): void {
-  report.add(`${FIRST_TENTH}: ${asked}`, shares(mediansOf(rates, ({ tenth }) => tenth)))
+  const tenths = mediansOf(rates, ({ tenth }) => tenth)
+  // What takes so long that hardly any ends in 100 ms is no rate.
+  if (Math.min(...tenths.values()) >= LEAST_RATE) report.add(`${FIRST_TENTH}: ${asked}`, shares(tenths))
   report.add(`${FIRST_SECOND}: ${asked}`, shares(mediansOf(rates, ({ second }) => second)))
 }
 
