@@ -19,6 +19,8 @@ export interface ChaosSetup {
   readonly callers: number
   /** Of streams. */
   readonly readers: number
+  /** Whether any process of the run may store what may be served stale. */
+  readonly mayBeStale: boolean
   readonly options: Omit<CacheOptions, 'redis'>
 }
 
@@ -40,8 +42,14 @@ const pick = <T>(random: FakeRandom, choices: readonly T[]): T =>
 export const between = (random: FakeRandom, least: number, most: number): number =>
   Math.floor(least + random.uniform() * (most - least))
 
+/**
+ * Whether caches of a run may serve what is stale. An entry has the windows of the process that stored it, so this holds for
+ * all processes of a run.
+ */
+export const drawStaleness = (random: FakeRandom): boolean => random.uniform() < 0.6
+
 /** Options of a cache, whatever a user may have chosen. */
-export function drawOptions(random: FakeRandom): Omit<CacheOptions, 'redis'> {
+export function drawOptions(random: FakeRandom, mayBeStale: boolean): Omit<CacheOptions, 'redis'> {
   const memory = pick(random, [
     ...[false, {}, { maxEntries: 4 }, { tracking: true }, { unsyncedTtl: 200 }, { messages: 'held' }],
     { messages: 'held', unsyncedTtl: 200 },
@@ -53,8 +61,8 @@ export function drawOptions(random: FakeRandom): Omit<CacheOptions, 'redis'> {
     commandTimeout: pick(random, [300, 1000]),
     memory,
     jitter: pick(random, [0, 0.3]),
-    staleWhileRevalidate: pick(random, [0, 0, 1000]),
-    staleIfError: pick(random, [0, 2000]),
+    staleWhileRevalidate: pick(random, mayBeStale ? [0, 0, 1000] : [0]),
+    staleIfError: pick(random, mayBeStale ? [0, 2000] : [0]),
     failureTtl: pick(random, [0, 0, 100]),
     softTimeout: pick(random, [0, 0, 20]),
     ...(random.uniform() < 0.3 && { earlyExpiration: { beta: 1 } }),

@@ -9,7 +9,16 @@ import { startWorkers, type Worker } from '../support/workers.ts'
 import type { Bounds } from './bounds.ts'
 import { check, type Verdict } from './checker.ts'
 import type { Change, Fault, History, Stall } from './history.ts'
-import { between, type ChaosSetup, drawClient, drawOptions, KEYS, LONGEST_LOAD, PROCESSES } from './plan.ts'
+import {
+  between,
+  type ChaosSetup,
+  drawClient,
+  drawOptions,
+  drawStaleness,
+  KEYS,
+  LONGEST_LOAD,
+  PROCESSES,
+} from './plan.ts'
 
 export interface ChaosRun {
   readonly seed: number
@@ -69,6 +78,7 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
   const pass = (least: number, most: number): Promise<void> =>
     new Promise((resolve) => setTimeout(resolve, between(random, least, most)))
 
+  const mayBeStale = drawStaleness(random)
   let generation = 0
   async function start(place: number, proxy: TcpProxy): Promise<Member> {
     const name = `process ${place}.${generation++}`
@@ -76,7 +86,8 @@ export async function chaos({ seed, seconds }: { seed: number; seconds: number }
       ...{ name, place, places: PROCESSES, keys: KEYS, callers: CALLERS, readers: READERS },
       ...{ port: proxy.port, originUrl: origin.url },
       ...drawClient(random, place),
-      options: drawOptions(random),
+      mayBeStale,
+      options: drawOptions(random, mayBeStale),
       seed: between(random, 0, 2 ** 31),
     }
     setups.push(`${name}: ${setup.library} ${JSON.stringify(setup.client)} ${JSON.stringify(setup.options)}`)

@@ -300,7 +300,7 @@ async function caller(): Promise<void> {
 const streams = new StreamUser({
   ...{ cache, name, now, pause, between, noteHow, tagOf, leaseAskedAt },
   // A stream that is replayed while it is produced anew is not told apart.
-  mayBeStale: (setup.options.staleWhileRevalidate ?? 0) + (setup.options.staleIfError ?? 0) > 0,
+  mayBeStale: setup.mayBeStale,
   versionOf: async (key) => Number((await origin.get(`version:${key}`)) ?? 0),
   seeReading: (reading) => see('readings', reading),
   seeLoad(load) {
