@@ -70,6 +70,14 @@ test.each([
   expect(await textsOf(log)).not.toContain('c')
 })
 
+test('a run whose life has run out does not live again because its begin is sent twice', async () => {
+  const log = await begun()
+  await redis.del(`${prefix}:stream:{key}:one:alive`)
+  expect(await log.begin('restart', 1)).toMatchObject({ chunks: 2 })
+  expect(await log.append(2, frames('c'))).toBeUndefined()
+  expect(await textsOf(log)).toEqual(['a', 'b'])
+})
+
 test('a run that a change has detached goes on without its lease', async () => {
   const log = await begun()
   await redis.del(`${prefix}:{key}:lease`, `${prefix}:{key}:stream`)

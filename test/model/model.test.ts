@@ -36,7 +36,9 @@ test(
 
 describe('the table of checks', () => {
   test('every mutation and every possibility of the model is in it', async () => {
-    const files = ['herd.pml', 'slots.pml'].map((file) => readFile(new URL(file, import.meta.url), 'utf8'))
+    const files = ['herd.pml', 'slots.pml', 'streams.pml'].map((file) =>
+      readFile(new URL(file, import.meta.url), 'utf8'),
+    )
     const model = (await Promise.all(files)).join()
     const inModel = new Set([...model.matchAll(/\b[MP]_[A-Z]+\b/g)].map(([name]) => name))
     expect([...inModel].toSorted()).toEqual(

@@ -20,7 +20,8 @@ const unknown = words.filter((word) => word.startsWith('--') && word !== '--quic
 if (unknown.length > 0) throw new Error(`no flag ${unknown.join(', ')}; there are --quick and --trace`)
 const traced = words.includes('--trace')
 const names = words.filter((word) => !word.startsWith('--'))
-const queue = questionsOf(table, names, words.includes('--quick'))
+const isQuick = words.includes('--quick')
+const queue = questionsOf(table, names, isQuick)
 const width = Math.max(...queue.map(({ name }) => name.length))
 let wrong = 0
 
@@ -30,7 +31,7 @@ console.log(wrong === 0 ? 'all as it should be' : `${wrong} not as it should be`
 
 async function work(): Promise<void> {
   for (let question = queue.shift(); question !== undefined; question = queue.shift()) {
-    const outcome = await search(question, { seconds: SECONDS, traced })
+    const outcome = await search(question, { seconds: SECONDS, traced, optimized: !isQuick })
     if (outcome.verdict !== question.expected) wrong++
     print(question, outcome)
     if (outcome.trace === '') continue

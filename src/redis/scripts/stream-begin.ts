@@ -11,7 +11,8 @@ import { touchTag } from './touch-tag.ts'
  *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
  *           7 '1' if PUBLISH counts every subscriber   8 how the keys of tags begin   9… tags
  *
- * Replies { head, chunks }, or { } if the caller does not have the lease. If sent twice, the second changes nothing.
+ * Replies { head, chunks }, or { } if the caller does not have the lease. If sent twice, the second changes nothing, and does not
+ * revive a run whose life has run out.
  */
 export const streamBegin: Script = defineScript(`
 ${tellReaders}
@@ -44,7 +45,7 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('RPUSH', KEYS[3], ARGV[3]) end
 redis.call('PEXPIRE', KEYS[3], logFor)
 redis.call('SET', KEYS[2], token, 'PX', logFor)
-redis.call('SET', KEYS[4], '1', 'PX', ARGV[4])
+if former ~= token or redis.call('EXISTS', KEYS[4]) == 1 then redis.call('SET', KEYS[4], '1', 'PX', ARGV[4]) end
 if isTakenOver then tellReaders(KEYS[5], ARGV[6], '', counts) end
 return { redis.call('LINDEX', KEYS[3], 0), redis.call('LLEN', KEYS[3]) - 1 }
 `)
