@@ -23,8 +23,9 @@ class Told {
   set(at: number, runsAt = at): this {
     const bytes = `hl1v ${START + runsAt + VALUE_LIVES_FOR} ${'0'.repeat(50)}{"version":1}`
     const keys = [KEY, `${KEY}:lease`, `${KEY}:waiters`, `${KEY}:last`, `${KEY}:queue`, `${KEY}:stream`]
-    const args = ['0', 'changes', 'joined', 'counter', String(VALUE_LIVES_FOR), bytes, '', KEY, '', 'message', '']
-    return this.#script(at, [overwrite.sha, '6', ...keys, ...args], runsAt, [
+    const toAll = ['0', 'changes', 'joined', 'counter', 'parts']
+    const args = [String(VALUE_LIVES_FOR), bytes, '', KEY, '', 'message', 'its part', '']
+    return this.#script(at, [overwrite.sha, '6', ...keys, ...toAll, ...args], runsAt, [
       ['TIME'],
       ['SET', KEY, bytes, 'PX', String(VALUE_LIVES_FOR)],
       ['GET', `${KEY}:lease`],
