@@ -23,24 +23,33 @@ const LEAST_RATE = 1000
 /** ms: what a new process does after its first answer is over. */
 const SETTLED = 200
 
+/** What is measured, each under the name of the part that measures it warmed. */
+const parts: Readonly<Record<string, (report: Report, url: string, generations: number) => Promise<void>>> = {
+  memory: measureMemoryHits,
+  redis: measureRedisHits,
+  clients: measureClientHits,
+  cold: measureCold,
+  stale: measureStale,
+  distance: measureDistance,
+  crowd: measureCrowd,
+  waiters: measureWaiters,
+}
+
 /**
- * The other parts once more, in processes that have just started, and against the least alone. A process is ready when
- * it has had one value of its own, so that connections, subscriptions and scripts are there; its code is cold.
+ * Other parts once more, those that `asks` for, in processes that have just started, and against the least alone. A process
+ * is ready when it has had one value of its own, so that connections, subscriptions and scripts are there; its code is cold.
  */
-export async function measureFirstSecond(report: Report, url: string, quick: boolean): Promise<void> {
-  const generations = quick ? 1 : 5
-  await measureMemoryHits(report, generations)
-  await measureRedisHits(report, url, generations)
-  await measureClientHits(report, url, Math.min(generations, 3))
-  await measureCold(report, url, generations)
-  await measureStale(report, url, generations)
-  await measureDistance(report, url, generations)
-  await measureCrowd(report, url, Math.min(generations, 3))
-  await measureWaiters(report, generations)
+export async function measureFirstSecond(
+  report: Report,
+  url: string,
+  quick: boolean,
+  asks: (part: string) => boolean,
+): Promise<void> {
+  for (const [part, measure] of Object.entries(parts)) if (asks(part)) await measure(report, url, quick ? 1 : 5)
   await flush(url)
 }
 
-async function measureMemoryHits(report: Report, generations: number): Promise<void> {
+async function measureMemoryHits(report: Report, _url: string, generations: number): Promise<void> {
   const questions: readonly [asked: string, least: Contender, order: Order][] = [
     [
       'hit in memory, one after another: share of the limit',
@@ -167,7 +176,7 @@ async function measureCrowd(report: Report, url: string, generations: number): P
   )
 }
 
-async function measureWaiters(report: Report, generations: number): Promise<void> {
+async function measureWaiters(report: Report, _url: string, generations: number): Promise<void> {
   const waited = await inNewProcesses([sharedPromise, herdlock], generations, async (contender) => {
     const worker = await startWorker(contender, {}, GC_FLAGS)
     return await theOnly<Waited>(worker, { do: 'waiters', waiters: 10_000, flights: 1 })
@@ -182,15 +191,15 @@ async function measureWaiters(report: Report, generations: number): Promise<void
 }
 
 /** The first herd of processes; where it is asked for, they have had the value once, and it is stale now. */
-function measureHerds(
-  work: Work,
+async function measureHerds(
+  work: Work & { url: string },
   processes: number,
   generations: number,
   stale = false,
 ): Promise<Map<Contender, Herd[]>> {
-  return inNewProcesses([claimAndPush, herdlock], generations, async (contender, generation) => {
+  const herds = await inNewProcesses([claimAndPush, herdlock], generations, async (contender, generation) => {
     const workers = await startReady(contender, work, processes, generation)
-    const key = ownKey(contender, `first:${processes}:${generation}:${stale}`)
+    const key = ownKey(contender, `first:${generation}`)
     if (stale) {
       await learn(workers, key)
       await delay(UNTIL_STALE)
@@ -198,8 +207,11 @@ function measureHerds(
     for (const worker of workers) await worker.obey({ do: 'loads' })
     const herd = await askAtOnce(workers, key, CALLERS)
     for (const worker of workers) worker.end()
+    if (herd.runs === 0) throw new Error(`${contender.name} had the value already`)
     return herd
   })
+  await flush(work.url)
+  return herds
 }
 
 async function startReady(

@@ -14,7 +14,8 @@ import { endWorkers } from './workers.ts'
  *     npm run bench -- cache [--quick] [--only memory,misses,redis,clients,traffic,cold,stale,distance,crowd,batches,entries,waiters,first]
  *
  * herdlock as it is built, next to what else there is, on a Redis of its own, or that of REDIS_URL, which it flushes.
- * Figures are medians, of contenders that took turns; where it says so, shares of another's.
+ * `first` is the first second of new processes, `first-memory` that of one part. Figures are medians, of contenders that
+ * took turns; where it says so, shares of another's.
  */
 const quick = process.argv.includes('--quick')
 const only = optionAfter('--only')?.split(',')
@@ -37,7 +38,7 @@ try {
   if (asks('batches')) await measureBatches(report, url, quick)
   if (asks('entries')) await measureEntries(report, quick)
   if (asks('waiters')) await measureWaiters(report, quick)
-  if (asks('first')) await measureFirstSecond(report, url, quick)
+  await measureFirstSecond(report, url, quick, (part) => asks('first') || asks(`first-${part}`))
 } finally {
   endWorkers()
   if (json !== undefined) await report.save(json)

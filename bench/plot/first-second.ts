@@ -153,8 +153,10 @@ export interface FirstAndWarmed {
   readonly warmed: Pair
 }
 
-export async function figuresOf({ bench, warmed, first, ours, least }: FirstSecondRow): Promise<FirstAndWarmed> {
-  const figures: Figures = (await readResults(bench))?.figures ?? {}
+/** On that major version of Node, if it is not the usual one. */
+export async function figuresOf(row: FirstSecondRow, node?: number): Promise<FirstAndWarmed> {
+  const { bench, warmed, first, ours, least } = row
+  const figures: Figures = (await readResults(bench, node))?.figures ?? {}
   const pair = (asked: string): Pair => ({
     ours: figures[asked]?.[ours ?? 'herdlock'] ?? undefined,
     least: least === undefined ? undefined : (figures[asked]?.[least] ?? undefined),
@@ -166,28 +168,35 @@ export async function figuresOf({ bench, warmed, first, ours, least }: FirstSeco
   }
 }
 
-/** Cells of the two tables, headings first. */
+/** Cells of the two tables, headings first. On a later Node they have the rows that were measured there. */
 export async function firstSecondTables(
   show: (figure: number | undefined) => string,
-): Promise<Record<string, string[][]>> {
+  node?: number,
+): Promise<{ rates: string[][]; costs: string[][] }> {
   const share = ({ ours, least = 1 }: Pair): string =>
     show(ours === undefined ? undefined : Number((ours / least).toPrecision(3)))
-  const rateRows = rates.map(async (row) => {
-    const { tenth, second, warmed } = await figuresOf(row)
-    return [row.label, share(tenth), share(second), share(warmed)]
-  })
-  const costRows = costs.map(async (row) => {
-    const { second, warmed } = await figuresOf(row)
-    return [row.label, ...[second.ours, warmed.ours, second.least, warmed.least].map(show)]
-  })
+  const [shown, costly] = [await measured(rates, node), await measured(costs, node)]
   return {
-    'first second, rates': [
+    rates: [
       ['of what the least does', 'the first 100 ms', 'the first second', 'warmed'],
-      ...(await Promise.all(rateRows)),
+      ...shown.map(({ label, tenth, second, warmed }) => [label, ...[tenth, second, warmed].map(share)]),
     ],
-    'first second, costs': [
+    costs: [
       ['what it takes', '**herdlock**, the first second', 'warmed', 'the least, the first second', 'warmed'],
-      ...(await Promise.all(costRows)),
+      ...costly.map(({ label, second, warmed }) => [
+        label,
+        ...[second.ours, warmed.ours, second.least, warmed.least].map(show),
+      ]),
     ],
   }
+}
+
+async function measured(
+  rows: readonly FirstSecondRow[],
+  node: number | undefined,
+): Promise<(FirstAndWarmed & { readonly label: string })[]> {
+  const all = await Promise.all(rows.map(async (row) => ({ label: row.label, ...(await figuresOf(row, node)) })))
+  return all.filter(
+    ({ second, warmed }) => node === undefined || (second.ours !== undefined && warmed.ours !== undefined),
+  )
 }

@@ -131,10 +131,14 @@ const laterTables: readonly Table[] = [
 export async function filledPage(): Promise<string> {
   const page = await readFile(PAGE, 'utf8')
   const [now, later] = [(await readResults('cache'))?.figures ?? {}, (await readResults('cache', LATER))?.figures ?? {}]
+  const [firstNow, firstLater] = [await firstSecondTables(shown), await firstSecondTables(shown, LATER)]
   const cells: readonly (readonly [name: string, cells: string[][]])[] = [
     ...tables.map((table) => [table.name, cellsOf(table, now)] as const),
     ...laterTables.map((table) => [table.name, cellsOf(table, later)] as const),
-    ...Object.entries(await firstSecondTables(shown)),
+    ['first second, rates', firstNow.rates],
+    ['first second, costs', firstNow.costs],
+    [`first second, rates, on Node ${LATER}`, firstLater.rates],
+    [`first second, costs, on Node ${LATER}`, firstLater.costs],
   ]
   const filled = cells.reduce((text, [name, rows]) => withTable(text, name, rows), page)
   return format(filled, { ...(await resolveConfig(PAGE)), parser: 'markdown' })
