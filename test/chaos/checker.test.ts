@@ -149,6 +149,13 @@ describe('one load', () => {
     ])
   })
 
+  it('excuses a change since the claim of the one that has begun later', () => {
+    const changes = [change(1, -30, -10)]
+    const loads = (claimedAt: number): Load[] => [load('a', 0, 100), load('b', 50, 150, { claimedAt })]
+    expect(complaints({ changes, loads: loads(-15) })).toEqual([])
+    expect(complaints({ changes, loads: loads(-5) })).toEqual(['one load'])
+  })
+
   it.each<[string, Partial<History>]>([
     ['a change after both had begun', { changes: [change(1, 60, 70)] }],
     ['a change before', { changes: [change(1, -20, -10)] }],

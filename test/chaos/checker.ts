@@ -103,10 +103,12 @@ function checkLoads(
   for (const [i, later] of sorted.entries()) {
     for (const earlier of sorted.slice(0, i)) {
       if (earlier.to <= later.from) continue
+      // The one that has begun later may have claimed before: then it is its lease that a change has taken away.
+      const claimedAt = Math.min(earlier.claimedAt, later.claimedAt)
       const isExplained =
         earlier.forced ||
         later.forced ||
-        changes.some(({ from, to }) => from <= later.from && to >= earlier.claimedAt) ||
+        changes.some(({ from, to }) => from <= later.from && to >= claimedAt) ||
         trouble.excuses(earlier, later)
       if (isExplained) excused.add(later)
       else {
