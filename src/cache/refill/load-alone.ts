@@ -4,7 +4,7 @@ import { Execution } from '../../flight/execution.ts'
 import type { LoadLimit } from '../shared/load-limit.ts'
 import type { Slot } from '../shared/slot.ts'
 import type { CacheCore } from '../core.ts'
-import { LoadRecord, type Loader } from './loader-context.ts'
+import { LoadRecord, NO_SHARER, type Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
 import { checked } from '../schema/made-valid.ts'
 import { runLoader } from './run-loader.ts'
@@ -42,10 +42,10 @@ export async function loadAlone<V>(
   const { clock, events, closing } = core
   const execution = new Execution()
   const stops = [settings.signal, closing].map((signal) => signal && forward(signal, execution))
-  const record = new LoadRecord<V>(key, execution, undefined, false, () => {})
+  const record = new LoadRecord<V>(key, execution, undefined, false, NO_SHARER)
   record.sharing = sharing
   const asked = checked(loader, settings.schema)
-  const load = (): Promise<V> => runLoader(asked, record, settings.loadTimeout, execution, clock)
+  const load = (): Promise<V> => runLoader(asked, record, settings.loadTimeout, clock)
   let startedAt = NaN
   try {
     const slot = core.limit && (await slotFor(core.limit, key, settings.waitTimeout, execution, clock))

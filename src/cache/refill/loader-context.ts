@@ -48,6 +48,13 @@ export function isPassed<V>(context: LoaderContext<V>): boolean {
   return context instanceof LoadRecord && context.sharing === 'do-not-share'
 }
 
+/** Who shares the result of a load, until the loader forbids it. */
+export interface Sharer {
+  doNotShare(): void
+}
+
+export const NO_SHARER: Sharer = { doNotShare() {} }
+
 /** Collects what the loader says about its result. */
 export class LoadRecord<V> implements LoaderContext<V> {
   /** With its namespace and version. Not for loaders. */
@@ -60,15 +67,15 @@ export class LoadRecord<V> implements LoaderContext<V> {
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
   /** Not for loaders, like the fields below. */
   readonly execution: Execution
-  /** Gives the load that many ms from now on, instead of the rest of its time. Set while it runs. */
-  allow: ((ms: number) => void) | undefined = undefined
+  /** The load, while it runs. */
+  running: { allow(ms: number): void } | undefined = undefined
   /** The lease under which the result is stored, if there is one. Set when the load begins. */
   lease: Lease | undefined = undefined
   /** The number of the last change that was known when the result was requested. Set when the load begins. */
   since = 0
   /** The flight that gets the result, if there is one. */
   readonly flight: Waiter | undefined
-  readonly #onDoNotShare: () => void
+  readonly #sharer: Sharer
   /** Absent once it has been read, or if nothing is stored. */
   #readStale: (() => V) | undefined
   #stale: V | undefined
@@ -80,7 +87,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     execution: Execution,
     readStale: (() => V) | undefined,
     background: boolean,
-    onDoNotShare: () => void,
+    sharer: Sharer,
     flight?: Waiter,
   ) {
     this.fullKey = fullKey
@@ -88,7 +95,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     this.#readStale = readStale
     this.#hasStale = readStale !== undefined
     this.background = background
-    this.#onDoNotShare = onDoNotShare
+    this.#sharer = sharer
     this.flight = flight
   }
 
@@ -137,7 +144,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     return () => {
       if (this.sharing === 'do-not-share') return
       this.sharing = 'do-not-share'
-      this.#onDoNotShare()
+      this.#sharer.doNotShare()
     }
   }
 

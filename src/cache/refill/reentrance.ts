@@ -27,16 +27,16 @@ export class Reentrance {
   }
 
   /**
-   * Runs the loader of `flight`, which must reject and not throw, so that its calls are known as its own. When the last
+   * Starts the loader of `flight`, so that its calls are known as its own, until `end`. `load` must not throw. When the last
    * loader has ended, the storage is switched off: on Node 20 and 22 an AsyncLocalStorage in use makes every promise of the
    * process several times as costly, and most of the time nothing is being loaded.
    */
-  run<V>(flight: Flight<V>, load: () => Promise<V>): Promise<V> {
+  start<T>(flight: Waiter, load: () => T): T {
     this.#begin(flight)
-    return this.#runAs(flight, load, () => this.#end(flight))
+    return this.#startAs(flight, load)
   }
 
-  /** The same for one loader of several flights: each of them waits for whatever it asks for. */
+  /** Runs one loader of several flights: each of them waits for whatever it asks for. */
   runTogether<T>(flights: readonly Waiter[], load: () => Promise<T>): Promise<T> {
     const [first] = flights
     if (first === undefined) return load()
@@ -47,18 +47,20 @@ export class Reentrance {
       flight.waitsFor = waitsFor
       this.#begin(flight)
     }
-    return this.#runAs(together, load, () => {
-      for (const flight of flights) this.#end(flight)
-    })
-  }
-
-  #runAs<T>(waiter: Waiter, load: () => Promise<T>, leave: () => void): Promise<T> {
-    const outer = this.#starting
-    this.#starting = waiter
-    const loaded = this.#running.run(waiter, load)
-    this.#starting = outer
+    const loaded = this.#startAs(together, load)
+    const leave = (): void => {
+      for (const flight of flights) this.end(flight)
+    }
     loaded.then(leave, leave)
     return loaded
+  }
+
+  #startAs<T>(waiter: Waiter, load: () => T): T {
+    const outer = this.#starting
+    this.#starting = waiter
+    const started = this.#running.run(waiter, load)
+    this.#starting = outer
+    return started
   }
 
   #begin(node: Waiter): void {
@@ -68,7 +70,8 @@ export class Reentrance {
     this.#loading.set(node.key, node)
   }
 
-  #end(node: Waiter): void {
+  /** The loader of that flight has ended, or is no longer waited for. */
+  end(node: Waiter): void {
     this.#loads--
     if (this.#loads === 0) this.#running.disable()
     const older = this.#older.get(node)

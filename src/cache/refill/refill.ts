@@ -19,8 +19,8 @@ import type { RefillOrder } from './call.ts'
 import { Callers, PASS_DURATION } from './callers.ts'
 import { failLoad } from './fail-load.ts'
 import { loadAlone } from './load-alone.ts'
-import { LoadRecord } from './loader-context.ts'
-import { runLoader } from './run-loader.ts'
+import { LoadRecord, type Sharer } from './loader-context.ts'
+import { RunningLoad, type LoadOwner } from './run-loader.ts'
 import { asLoaded, toStale, usableUntil } from './stale.ts'
 import { storeLoaded } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
@@ -28,12 +28,13 @@ import { traceRefill } from './trace-refill.ts'
 /** The share of `waitTimeout` for which a claim may be put off while loads stand in line. */
 const MAY_BE_PUT_OFF = 1 / 16
 
-/** What work says after which Redis must be asked again. */
+/** Redis must be asked again. */
 const CLAIM_AGAIN: unique symbol = Symbol('claim again')
-const AGAIN_SOON = Promise.resolve(CLAIM_AGAIN)
+/** The loader runs, and what follows its end is decided then. */
+const LOADING: unique symbol = Symbol('loading')
 
 /** Brings one flight to its end: with an entry of Redis, with another process's refill, or by running the loader. */
-export class Refill<V> {
+export class Refill<V> implements LoadOwner<V>, Sharer {
   readonly #core: CacheCore
   readonly #order: RefillOrder<V>
   readonly #flight: Flight<V>
@@ -43,8 +44,16 @@ export class Refill<V> {
   #freshBeyond: number | undefined
   /** The number of the last change that was known when the current claim was sent, or the load began. */
   #since = 0
-  /** The result of this refill's own loader, once it runs. */
-  #loaded: Promise<V> | undefined
+  /** Its own load, once it runs, and what belongs to it. */
+  #load: RunningLoad<V> | undefined
+  #record: LoadRecord<V> | undefined
+  #lease: Lease = localLease
+  #slot: Slot | undefined
+  #startedAt = 0
+  /** Whether the stale value is the one in Redis. */
+  #isStored = false
+  /** The result of the load, if it is for the leader's caller alone. */
+  #unshared: Promise<V> | undefined
   /** Local time until which it may wait for another process or for a slot. Set when it first may have to wait. */
   #waitUntil: number | undefined
   /** Set if somebody waits for the end. */
@@ -69,18 +78,18 @@ export class Refill<V> {
   }
 
   #start(): void {
-    if (!refillChannel.hasSubscribers) return this.#begin()
+    if (!refillChannel.hasSubscribers) return this.#ask()
     traceRefill(this.#core.options, this.#order, (message) => {
       this.#callers.message = message
       const ended = new Promise<void>((resolve) => (this.#onEnd = resolve))
-      this.#begin()
+      this.#ask()
       return ended
     })
   }
 
   /** With thousands at once every promise counts, so the usual paths have few. */
-  #begin(): void {
-    if (this.#core.redis === undefined) return this.#untilEnd(() => this.#load(localLease))
+  #ask(): void {
+    if (this.#core.redis === undefined) return this.#follow(this.#lead(localLease))
     this.#claim(this.#order.invalidUntil)
   }
 
@@ -115,11 +124,11 @@ export class Refill<V> {
   #goOn(claim: Claim<V>): void {
     const redis = this.#core.redis as RedisTier
     if (claim.state === 'fresh' && this.#adopt(claim.entry, 'redis')) return this.#end()
-    if (this.#flight.execution.isAborted) return this.#untilEnd(() => this.#giveUp(redis, claim))
+    if (this.#flight.execution.isAborted) return this.#follow(this.#giveUp(redis, claim))
     if (claim.state === 'fresh') return this.#claim() // it is due early
     if (claim.state === 'busy') return this.#waitWhileBusy(redis, claim)
-    if (claim.state === 'leased') return this.#untilEnd(() => this.#lead(this.#leaseOf(redis, claim), claim.stale))
-    if (claim.state === 'local' || claim.state === 'unavailable') return this.#untilEnd(() => this.#load(localLease))
+    if (claim.state === 'leased') return this.#follow(this.#lead(this.#leaseOf(redis, claim), claim.stale))
+    if (claim.state === 'local' || claim.state === 'unavailable') return this.#follow(this.#lead(localLease))
     if (claim.state === 'failed') this.#acceptFailure(claim)
     else this.#callers.pass()
     this.#end()
@@ -135,10 +144,13 @@ export class Refill<V> {
     return redis.lease(this.#order.key, possessions, this.#isForced)
   }
 
-  /** Ends with that work, or claims again if it says so. */
-  #untilEnd(work: () => Promise<unknown>): void {
-    work().then(
-      (outcome) => (outcome === CLAIM_AGAIN ? this.#claimAgain() : this.#end()),
+  /** Goes on as a step says: if it says nothing, the flight ends. */
+  #follow(way: unknown): void {
+    if (way === LOADING) return
+    if (way === CLAIM_AGAIN) return this.#claimAgain()
+    if (!(way instanceof Promise)) return this.#end()
+    way.then(
+      (known: unknown) => this.#follow(known),
       (error: unknown) => this.#fail(error),
     )
   }
@@ -164,7 +176,7 @@ export class Refill<V> {
   /** What the leader's caller gets if the flight is released: the result of its loader, if that runs already. */
   alone(): Promise<V> {
     const { key, loader, settings } = this.#order
-    const loaded = this.#loaded
+    const loaded = this.#unshared
     if (loaded === undefined) return loadAlone(this.#core, key, loader, settings)
     // Nobody else wants it now.
     const { signal } = settings
@@ -176,11 +188,11 @@ export class Refill<V> {
     return (this.#waitUntil ??= this.#core.clock.now() + this.#order.settings.waitTimeout)
   }
 
-  #lead(lease: Lease, stale: ReadEntry<V> | undefined): Promise<unknown> {
-    if (stale === undefined) return this.#load(lease)
+  #lead(lease: Lease, stale?: ReadEntry<V>): unknown {
+    if (stale === undefined) return this.#begin(lease)
     if (!this.#isForced) return this.#replace(lease, stale)
     this.#callers.noteStale(stale)
-    return this.#load(lease, true)
+    return this.#begin(lease, true)
   }
 
   async #replace(lease: Lease, stale: ReadEntry<V>): Promise<unknown> {
@@ -191,7 +203,7 @@ export class Refill<V> {
       return lease.abandon()
     }
     if (this.#flight.settled) await this.#callersAreAway()
-    return this.#load(lease, true)
+    return this.#begin(lease, true)
   }
 
   /**
@@ -229,12 +241,8 @@ export class Refill<V> {
 
   /** A wait has ended. */
   #noticed(notice: Notice<V> | undefined): void {
-    if (notice?.kind === 'entry' && this.#order.settings.schema !== undefined) {
-      return this.#untilEnd(() => this.#check(notice))
-    }
-    const outcome = this.#accept(notice)
-    if (outcome === undefined) this.#end()
-    else this.#untilEnd(() => outcome)
+    const isToCheck = notice?.kind === 'entry' && this.#order.settings.schema !== undefined
+    this.#follow(isToCheck ? this.#check(notice) : this.#accept(notice))
   }
 
   async #check(notice: Notice<V> & { kind: 'entry' }): Promise<unknown> {
@@ -243,14 +251,13 @@ export class Refill<V> {
     return this.#accept(isUsable ? notice : undefined)
   }
 
-  /** Returns what goes on, if anything does. */
-  #accept(notice: Notice<V> | undefined): Promise<unknown> | undefined {
+  #accept(notice: Notice<V> | undefined): unknown {
     const now = this.#core.clock.now()
-    if (notice?.kind === 'local') return this.#load(localLease)
+    if (notice?.kind === 'local') return this.#begin(localLease)
     if (notice?.kind === 'entry') this.#adopt(notice.entry, undefined)
     else if (notice?.kind === 'pass') this.#callers.pass()
     else if (notice?.kind === 'failed') this.#callers.fail(new RefillFailedError(this.#order.key, notice.failure))
-    else return now < this.#mayWaitUntil() ? AGAIN_SOON : this.#giveUpWaiting()
+    else return now < this.#mayWaitUntil() ? CLAIM_AGAIN : this.#giveUpWaiting()
     return undefined
   }
 
@@ -278,15 +285,19 @@ export class Refill<V> {
   }
 
   /** Loads under the lease, in a slot if loads are limited. `isStored`: the stale value is the one in Redis. */
-  #load(lease: Lease, isStored = false): Promise<unknown> {
+  #begin(lease: Lease, isStored = false): unknown {
     const { limit, local } = this.#core
+    this.#isStored = isStored
     if (this.#isForced && (lease === localLease || !isStored)) local.flights.open(this.#flight) // there is nothing better
-    return limit === undefined ? this.#run(lease, isStored, undefined) : this.#loadInLimit(limit, lease, isStored)
+    return limit === undefined ? this.#run(lease) : this.#beginInLimit(limit, lease)
   }
 
-  async #loadInLimit(limit: LoadLimit, lease: Lease, isStored: boolean): Promise<unknown> {
+  async #beginInLimit(limit: LoadLimit, lease: Lease): Promise<unknown> {
     const slot = await this.#slotFor(limit, lease)
-    if (typeof slot !== 'string') return this.#run(lease, isStored, slot)
+    if (typeof slot !== 'string') {
+      this.#slot = slot
+      return this.#run(lease)
+    }
     const { isAborted, reason } = this.#flight.execution
     if (isAborted) this.#callers.failAll(reason)
     else if (slot === 'over') this.#callers.fail(limit.refusal(this.#order.key))
@@ -320,7 +331,7 @@ export class Refill<V> {
   }
 
   /** Runs the loader whose result is stored. */
-  #run(lease: Lease, isStored: boolean, slot: Slot | undefined): Promise<void> {
+  #run(lease: Lease): unknown {
     const { key, loader, settings, background = false, batch } = this.#order
     const { clock, events, reentrance, local } = this.#core
     const { execution } = this.#flight
@@ -328,56 +339,74 @@ export class Refill<V> {
     local.flights.begun(this.#flight)
     const { stale } = this.#callers
     const readStale = stale && ((): V => readOf(stale))
-    const pass = (): void => {
-      this.#callers.pass()
-      void lease.pass(PASS_DURATION)
+    const record = new LoadRecord<V>(key, execution, readStale, background || this.#flight.settled, this, this.#flight)
+    this.#record = record
+    record.lease = this.#lease = lease
+    if (lease === localLease) {
+      this.#since = local.now // under a lease it stays that of the claim: Redis refuses the result only for changes after it
+    } else {
+      lease.onLost((reason) => {
+        events.leaseLost(key)
+        execution.abort(reason)
+      })
     }
-    const inBackground = background || this.#flight.settled
-    const record = new LoadRecord<V>(key, execution, readStale, inBackground, pass, this.#flight)
-    record.lease = lease
-    lease.onLost((reason) => {
-      events.leaseLost(key)
-      execution.abort(reason)
-    })
-    const startedAt = clock.now()
-    // Under a lease, `#since` stays that of the claim: Redis refuses the result only for changes after it.
-    if (lease === localLease) this.#since = local.now
     record.since = this.#since
-    const load = (): Promise<V> =>
-      runLoader(checked(loader, settings.schema), record, settings.loadTimeout, execution, clock)
-    const run = slot === undefined ? load : () => slot.run(load)
-    this.#loaded = batch === undefined ? reentrance.run(this.#flight, run) : run()
+    this.#startedAt = clock.now()
+    const load = (this.#load = new RunningLoad<V>(this, record, clock))
+    const start = (): Promise<V> => load.start(checked(loader, settings.schema))
+    const inSlot = this.#slot === undefined ? start : () => (this.#slot as Slot).start(start)
+    const loaded = batch === undefined ? reentrance.start(this.#flight, inSlot) : inSlot()
     batch?.decided(key)
-    return this.#loaded.then(
-      (value) => this.#ending(lease, () => this.#loadedIt(value, record, lease, startedAt, isStored)),
-      (reason: unknown) => this.#ending(lease, () => this.#loadFailed(reason, record, lease, startedAt)),
-    )
+    load.follow(loaded, settings.loadTimeout)
+    return LOADING
+  }
+
+  /** The result is for the leader's caller alone. */
+  doNotShare(): void {
+    this.#unshared ??= this.#load?.result()
+    this.#callers.pass()
+    void this.#lease.pass(PASS_DURATION)
+  }
+
+  loaded(value: V): void {
+    this.#leave()
+    this.#endLoad(() => this.#loadedIt(value))
+  }
+
+  loadFailed(reason: unknown): void {
+    this.#leave()
+    this.#endLoad(() => this.#failedIt(reason))
+  }
+
+  #leave(): void {
+    if (this.#order.batch === undefined) this.#core.reentrance.end(this.#flight)
+    this.#slot?.leave()
   }
 
   /** A lease never outlives its load, however that ends. */
-  #ending(lease: Lease, end: () => Promise<unknown> | undefined): Promise<void> | void {
+  #endLoad(end: () => unknown): void {
+    this.#orFail(() => this.#follow(this.#ending(end)))
+  }
+
+  #ending(end: () => unknown): unknown {
     try {
-      return end() as Promise<void> | undefined
+      return end()
     } finally {
-      if (!lease.hasEnded) void lease.abandon()
+      if (!this.#lease.hasEnded) void this.#lease.abandon()
     }
   }
 
-  #loadFailed(reason: unknown, record: LoadRecord<V>, lease: Lease, startedAt: number): Promise<unknown> {
-    const failed = { reason, record, loadTime: this.#core.clock.now() - startedAt, since: this.#since }
-    return failLoad(this.#core, this.#order, failed, lease, this.#callers)
+  #failedIt(reason: unknown): Promise<unknown> {
+    const record = this.#record as LoadRecord<V>
+    const failed = { reason, record, loadTime: this.#core.clock.now() - this.#startedAt, since: this.#since }
+    return failLoad(this.#core, this.#order, failed, this.#lease, this.#callers)
   }
 
   /** Hands on the loader's result, to the callers first. */
-  #loadedIt(
-    value: V,
-    record: LoadRecord<V>,
-    lease: Lease,
-    startedAt: number,
-    isStored: boolean,
-  ): Promise<unknown> | undefined {
+  #loadedIt(value: V): Promise<unknown> | undefined {
     const { clock, events } = this.#core
-    const loadTime = clock.now() - startedAt
+    const record = this.#record as LoadRecord<V>
+    const loadTime = clock.now() - this.#startedAt
     events.refilled(this.#order.key, loadTime)
     this.#core.limit?.noteLoadTime(loadTime)
     this.#callers.note('loaded', undefined, loadTime)
@@ -389,8 +418,8 @@ export class Refill<V> {
         : asLoaded(unchanged, this.#order.settings.codec)
     this.#core.local.endSetbacks(this.#since, this.#order.key)
     this.#callers.settle(isolated, value)
-    const loaded = { value, isolated, record, loadTime, unchanged, isStored, since: this.#since }
-    return storeLoaded(this.#core, this.#order, loaded, lease, this.#callers)
+    const loaded = { value, isolated, record, loadTime, unchanged, isStored: this.#isStored, since: this.#since }
+    return storeLoaded(this.#core, this.#order, loaded, this.#lease, this.#callers)
   }
 
   /** Takes over from a `BatchedRefill`: with the result of a claim that was sent when `since` was the last change. */
@@ -402,10 +431,10 @@ export class Refill<V> {
   /** Takes over the failure of a load that began at `startedAt` under that lease. */
   resumeFailed(reason: unknown, lease: Lease, startedAt: number, since: number): void {
     this.#since = since
-    const record = new LoadRecord<V>(this.#order.key, this.#flight.execution, undefined, false, () => {}, this.#flight)
-    this.#untilEnd(async () => {
-      await this.#ending(lease, () => this.#loadFailed(reason, record, lease, startedAt))
-    })
+    this.#lease = lease
+    this.#startedAt = startedAt
+    this.#record = new LoadRecord<V>(this.#order.key, this.#flight.execution, undefined, false, this, this.#flight)
+    this.#endLoad(() => this.#failedIt(reason))
   }
 
   /**

@@ -25,13 +25,19 @@ export class Slot {
     return this
   }
 
-  /** Runs a loader in it. The slot is given back when the last load has ended. */
+  /** Runs a loader in it. */
   run<T>(load: () => Promise<T>): Promise<T> {
-    const loaded = this.#inside.run(this, load)
+    const loaded = this.start(load)
     loaded.then(this.leave, this.leave)
     return loaded
   }
 
+  /** Starts a loader in it, at the end of which the slot must be left. */
+  start<T>(load: () => T): T {
+    return this.#inside.run(this, load)
+  }
+
+  /** The slot is given back when the last load has ended. */
   readonly leave = (): void => {
     this.#uses--
     this.endIfUnused()

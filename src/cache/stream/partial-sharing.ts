@@ -47,5 +47,5 @@ export function sharingBy(inner: PartialSharing | undefined, keyOf: (key: string
 
 /** See `PartialSharing`. */
 export function allow(context: unknown, ms: number): void {
-  if (context instanceof LoadRecord) context.allow?.(ms)
+  if (context instanceof LoadRecord) context.running?.allow(ms)
 }

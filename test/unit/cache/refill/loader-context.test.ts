@@ -4,13 +4,7 @@ import { LoadRecord } from '../../../../src/cache/refill/loader-context.ts'
 
 function record(): { record: LoadRecord<number>; unshared: () => number } {
   let calls = 0
-  const made = new LoadRecord<number>(
-    'key',
-    new Execution(),
-    () => 7,
-    true,
-    () => calls++,
-  )
+  const made = new LoadRecord<number>('key', new Execution(), () => 7, true, { doNotShare: () => void calls++ })
   return { record: made, unshared: () => calls }
 }
 

@@ -23,8 +23,12 @@ describe('Reentrance', () => {
       suspected.push(error)
       return join()
     })
-  const run = <T>(name: Name, load: () => Promise<T>): Promise<T> =>
-    reentrance.run(flights[name] as unknown as Flight<T>, async () => load())
+  const run = <T>(name: Name, load: () => Promise<T>): Promise<T> => {
+    const loaded = reentrance.start(flights[name], async () => load())
+    const end = (): void => reentrance.end(flights[name])
+    loaded.then(end, end)
+    return loaded
+  }
   const never = (): Promise<never> => new Promise(() => {})
 
   it('lets whoever is in no loader join whatever there is', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { LoadRecord, type Loader } from '../../../../src/cache/refill/loader-context.ts'
+import { LoadRecord, NO_SHARER, type Loader } from '../../../../src/cache/refill/loader-context.ts'
 import { isAbandonment, runLoader } from '../../../../src/cache/refill/run-loader.ts'
 import { ClosedError, LoadTimeoutError, LockLostError } from '../../../../src/errors.ts'
 import { Execution } from '../../../../src/flight/execution.ts'
@@ -15,8 +15,8 @@ describe('runLoader', () => {
   })
 
   function run<V>(loader: Loader<V>): Promise<V> {
-    const record = new LoadRecord<V>('key', execution, undefined, false, () => {})
-    return runLoader(loader, record, 1000, execution, clock)
+    const record = new LoadRecord<V>('key', execution, undefined, false, NO_SHARER)
+    return runLoader(loader, record, 1000, clock)
   }
 
   /** No timer and no callback is left. */
