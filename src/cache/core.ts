@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
+import type { Deadlines } from '../redis/deadlines.ts'
 import type { Local } from './local/local.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Reentrance } from './refill/reentrance.ts'
@@ -17,6 +18,8 @@ export interface CacheCore {
   readonly random: Random
   readonly events: Events
   readonly reentrance: Reentrance
+  /** When loads that have the cache's `loadTimeout` have taken too long. */
+  readonly loadTimeouts: Deadlines
   /** What this process knows of its keys. */
   readonly local: Local
   /** L2 and everything that is shared with other processes; absent without Redis. */

@@ -35,6 +35,7 @@ import { BatchAnswers } from './refill/batch-answers.ts'
 import type { Call } from './refill/call.ts'
 import { aloneWith, type Brought } from './refill/load-alone.ts'
 import type { Loader } from './refill/loader-context.ts'
+import { Deadlines } from '../redis/deadlines.ts'
 import { Reentrance } from './refill/reentrance.ts'
 import { isValid } from './schema/found-valid.ts'
 import { refuseInvalid } from './schema/made-valid.ts'
@@ -111,6 +112,7 @@ export class RefillCache implements Cache {
       random,
       events: this.#events,
       reentrance: new Reentrance(),
+      loadTimeouts: new Deadlines(clock, options.loadTimeout, { keepsAlive: true }),
       local,
       redis,
       limit: this.#limitOf(options, redis),
@@ -376,6 +378,7 @@ export class RefillCache implements Cache {
     await this.#reads.close(closed)
     await this.#core.limit?.close()
     await this.#core.redis?.close()
+    this.#core.loadTimeouts.close()
     this.#local.forgetAll()
     this.#events.clear()
   }

@@ -64,7 +64,7 @@ export class Connection {
     this.readsMayLag = client.readsFromReplicas
     this.commandTimeout = Math.min(commandTimeout, client.commandTimeout ?? Infinity)
     this.#clock = clock
-    this.#deadlines = new Deadlines(clock, this.commandTimeout, true)
+    this.#deadlines = new Deadlines(clock, this.commandTimeout, { hearsOut: true })
     this.#state = state
     this.#splitsKeys = client.isCluster
   }

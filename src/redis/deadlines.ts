@@ -1,5 +1,10 @@
 import type { Clock, Timer } from '../clock.ts'
 
+interface Waiting {
+  readonly hearsOut?: boolean
+  readonly keepsAlive?: boolean
+}
+
 /**
  * Deadlines of equal length, which fall due in the order in which they were set, so one timer serves all. Setting and
  * cancelling a timer for each costs a short operation more than its promise does.
@@ -8,21 +13,27 @@ export class Deadlines {
   readonly #clock: Clock
   readonly #ms: number
   readonly #hearsOut: boolean
-  /** The earliest deadline that is not met. Those behind it may be met. */
+  readonly #keepsAlive: boolean
+  /** The earliest deadline that is not met. */
   #first: Deadline | undefined
   #last: Deadline | undefined
   #timer: Timer | undefined
+  #isSweepDue = false
 
-  /** `hearsOut`: the awaited reply may have arrived already, and gets time to be read. */
-  constructor(clock: Clock, ms: number, hearsOut: boolean) {
+  /**
+   * `hearsOut`: the awaited reply may have arrived already, and gets time to be read. `keepsAlive`: a deadline that is not met
+   * keeps the process alive; where there is a socket that waits, that does.
+   */
+  constructor(clock: Clock, ms: number, { hearsOut = false, keepsAlive = false }: Waiting = {}) {
     this.#clock = clock
     this.#ms = ms
     this.#hearsOut = hearsOut
+    this.#keepsAlive = keepsAlive
   }
 
   /** Calls `onMissed` unless the returned deadline is met in time. */
   set(onMissed: () => void): Deadline {
-    const deadline = new Deadline(this.#clock.now() + this.#ms, onMissed)
+    const deadline = new Deadline(this, this.#clock.now() + this.#ms, onMissed, this.#last)
     if (this.#last === undefined) this.#first = deadline
     else this.#last.next = deadline
     this.#last = deadline
@@ -30,32 +41,49 @@ export class Deadlines {
     return deadline
   }
 
+  /** The same for another length, which takes a timer of its own. */
+  after(ms: number, onMissed: () => void): Pick<Timer, 'cancel'> {
+    return ms === this.#ms ? this.set(onMissed) : this.#clock.setTimeout(onMissed, ms)
+  }
+
   meet(deadline: Deadline): void {
     deadline.onMissed = undefined
-    // Replies keep the order of commands, so this is usually the first. Behind one that still waits, only the empty
-    // deadline stays.
-    while (this.#first !== undefined && this.#first.onMissed === undefined) this.#shift()
+    this.#drop(deadline)
+    if (this.#first === undefined && this.#keepsAlive && !this.#isSweepDue) this.#sweepSoon()
   }
 
-  #shift(): void {
-    this.#first = this.#first?.next
-    if (this.#first === undefined) this.#last = undefined
+  /** The timer must not keep the process alive for nothing. Often the next deadline is set in the same turn. */
+  #sweepSoon(): void {
+    this.#isSweepDue = true
+    this.#clock.setImmediate(() => {
+      this.#isSweepDue = false
+      if (this.#first === undefined) this.close()
+    })
   }
 
-  /** The socket of an operation that waits for a reply keeps the process alive. */
+  #drop(deadline: Deadline): void {
+    const { previous, next } = deadline
+    if (previous !== undefined) previous.next = next
+    else if (this.#first === deadline) this.#first = next
+    if (next !== undefined) next.previous = previous
+    else if (this.#last === deadline) this.#last = previous
+    deadline.previous = deadline.next = undefined
+  }
+
   #setTimer(ms: number): void {
-    this.#timer = this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: false })
+    this.#timer = this.#clock.setTimeout(() => this.#onTimer(), ms, { keepAlive: this.#keepsAlive })
   }
 
   /** Call this when no deadline counts any more. */
   close(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   #onTimer(): void {
     const now = this.#clock.now()
     for (let first = this.#first; first !== undefined && first.at <= now; first = this.#first) {
-      this.#shift()
+      this.#drop(first)
       this.#giveUp(first)
     }
     this.#timer = undefined
@@ -75,10 +103,19 @@ export class Deadline {
   readonly at: number
   /** Absent once it is met. */
   onMissed: (() => void) | undefined
+  previous: Deadline | undefined
   next: Deadline | undefined = undefined
 
-  constructor(at: number, onMissed: () => void) {
+  readonly #all: Deadlines
+
+  constructor(all: Deadlines, at: number, onMissed: () => void, previous: Deadline | undefined) {
+    this.#all = all
     this.at = at
     this.onMissed = onMissed
+    this.previous = previous
+  }
+
+  cancel(): void {
+    this.#all.meet(this)
   }
 }

@@ -4,10 +4,10 @@ import { Execution } from '../../flight/execution.ts'
 import type { LoadLimit } from '../shared/load-limit.ts'
 import type { Slot } from '../shared/slot.ts'
 import type { CacheCore } from '../core.ts'
-import { LoadRecord, NO_SHARER, type Loader } from './loader-context.ts'
+import type { Loader } from './loader-context.ts'
 import { settingsOf, type CallSettings } from '../options.ts'
 import { checked } from '../schema/made-valid.ts'
-import { runLoader } from './run-loader.ts'
+import { LoneLoad } from './run-loader.ts'
 
 /**
  * What a caller brings to a flight, for the case that the flight has no result for it. If the cache's own settings apply, it
@@ -42,10 +42,9 @@ export async function loadAlone<V>(
   const { clock, events, closing } = core
   const execution = new Execution()
   const stops = [settings.signal, closing].map((signal) => signal && forward(signal, execution))
-  const record = new LoadRecord<V>(key, execution, undefined, false, NO_SHARER)
-  record.sharing = sharing
-  const asked = checked(loader, settings.schema)
-  const load = (): Promise<V> => runLoader(asked, record, settings.loadTimeout, clock)
+  const alone = new LoneLoad<V>(core.loadTimeouts, { fullKey: key, execution })
+  alone.record.sharing = sharing
+  const load = (): Promise<V> => alone.run(checked(loader, settings.schema), settings.loadTimeout)
   let startedAt = NaN
   try {
     const slot = core.limit && (await slotFor(core.limit, key, settings.waitTimeout, execution, clock))

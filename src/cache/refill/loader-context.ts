@@ -53,16 +53,18 @@ export interface Sharer {
   doNotShare(): void
 }
 
-export const NO_SHARER: Sharer = { doNotShare() {} }
+/** Most loaders say nothing. */
+const NO_LIFETIME: Lifetime = {}
+const NO_TAGS: readonly string[] = []
 
 /** Collects what the loader says about its result. */
 export class LoadRecord<V> implements LoaderContext<V> {
   /** With its namespace and version. Not for loaders. */
   readonly fullKey: string
   readonly background: boolean
-  readonly lifetime: Lifetime = {}
+  lifetime: Lifetime = NO_LIFETIME
   /** In full form, like keys. */
-  readonly tags: string[] = []
+  tags: readonly string[] = NO_TAGS
   /** `share`: waiters get the result and it is stored. */
   sharing: 'share' | 'do-not-store' | 'do-not-share' = 'share'
   /** Not for loaders, like the fields below. */
@@ -88,7 +90,7 @@ export class LoadRecord<V> implements LoaderContext<V> {
     readStale: (() => V) | undefined,
     background: boolean,
     sharer: Sharer,
-    flight?: Waiter,
+    flight: Waiter | undefined,
   ) {
     this.fullKey = fullKey
     this.execution = execution
@@ -153,12 +155,14 @@ export class LoadRecord<V> implements LoaderContext<V> {
     if (tags !== undefined) {
       checkTags(tags)
       const path = pathOf(this.fullKey)
-      this.tags.push(...tags.map((tag) => fullKey(path, tag)))
+      this.tags = [...this.tags, ...tags.map((tag) => fullKey(path, tag))]
     }
-    if (ttl !== undefined) this.lifetime.ttl = duration('ttl', ttl)
+    const said: Lifetime = {}
+    if (ttl !== undefined) said.ttl = duration('ttl', ttl)
     if (staleWhileRevalidate !== undefined) {
-      this.lifetime.staleWhileRevalidate = duration('staleWhileRevalidate', staleWhileRevalidate)
+      said.staleWhileRevalidate = duration('staleWhileRevalidate', staleWhileRevalidate)
     }
-    if (staleIfError !== undefined) this.lifetime.staleIfError = duration('staleIfError', staleIfError)
+    if (staleIfError !== undefined) said.staleIfError = duration('staleIfError', staleIfError)
+    this.lifetime = { ...this.lifetime, ...said }
   }
 }

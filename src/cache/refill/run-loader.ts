@@ -1,39 +1,41 @@
-import type { Clock, Timer } from '../../clock.ts'
+import type { Timer } from '../../clock.ts'
 import { LoadTimeoutError, LockLostError } from '../../errors.ts'
-import type { Loader, LoadRecord } from './loader-context.ts'
-
-/** Gets the outcome of a load: one of these is called, once. */
-export interface LoadOwner<V> {
-  loaded(value: V): void
-  loadFailed(reason: unknown): void
-}
+import type { Execution } from '../../flight/execution.ts'
+import type { Waiter } from '../../flight/flight.ts'
+import type { Deadlines } from '../../redis/deadlines.ts'
+import { LoadRecord, type Loader, type Sharer } from './loader-context.ts'
 
 /**
  * A loader that runs. It ends with whatever comes first: its result or its own reason; `LoadTimeoutError` after the time that
  * it has, which also aborts its execution; or the reason of an abort of the execution because nobody wants the result any
- * more. A loader that never settles leaves nothing behind. Thousands may run at once, so this makes no promise of its own.
+ * more. A loader that never settles leaves nothing behind. Thousands may run at once, so this makes no promise of its own:
+ * subclasses get the outcome.
  */
-export class RunningLoad<V> {
-  readonly #owner: LoadOwner<V>
-  readonly #record: LoadRecord<V>
-  readonly #clock: Clock
+export abstract class RunningLoad<V> implements Sharer {
+  readonly record: LoadRecord<V>
+  readonly #timeouts: Deadlines
   #isUnderWay = true
-  #timer: Timer | undefined
-  /** Of those who need a promise of the outcome. */
-  #promised: LoadOwner<V> | undefined
+  #timer: Pick<Timer, 'cancel'> | undefined
 
-  constructor(owner: LoadOwner<V>, record: LoadRecord<V>, clock: Clock) {
-    this.#owner = owner
-    this.#record = record
-    this.#clock = clock
+  /** `timeouts`: for loads that have the usual time. */
+  constructor(timeouts: Deadlines, { fullKey, execution, readStale, background, flight }: Loading<V>) {
+    this.#timeouts = timeouts
+    this.record = new LoadRecord<V>(fullKey, execution, readStale, background ?? false, this, flight)
   }
+
+  /** One of the two is called, once. */
+  protected abstract loaded(value: V): void
+  protected abstract failed(reason: unknown): void
+
+  /** The loader says that the result is for its caller alone. */
+  abstract doNotShare(): void
 
   /**
    * Calls the loader, unless its execution was aborted before. Returns its result as a native promise, which guards against
    * thenables that throw or settle twice. Pass that to `follow`.
    */
-  start(loader: Loader<V>): Promise<V> {
-    const record = this.#record
+  protected start(loader: Loader<V>): Promise<V> {
+    const { record } = this
     if (record.execution.isAborted) return Promise.reject(record.execution.reason as Error)
     record.running = this
     try {
@@ -44,8 +46,8 @@ export class RunningLoad<V> {
   }
 
   /** From now on it has `loadTimeout` ms, if the loader has not said otherwise. */
-  follow(loaded: Promise<V>, loadTimeout: number): void {
-    const { execution } = this.#record
+  protected follow(loaded: Promise<V>, loadTimeout: number): void {
+    const { execution } = this.record
     const onAbort = (reason: unknown): void => {
       if (isAbandonment(reason)) this.#fail(reason)
     }
@@ -54,7 +56,9 @@ export class RunningLoad<V> {
     // The promise may have a `then` of its own.
     void Promise.prototype.then.call(
       loaded,
-      (value: unknown) => this.#succeed(value as V),
+      (value: unknown) => {
+        if (this.#end()) this.loaded(value as V)
+      },
       (reason: unknown) => this.#fail(reason),
     )
     if (execution.isAborted) onAbort(execution.reason)
@@ -63,31 +67,16 @@ export class RunningLoad<V> {
   /** Gives it that many ms from now on, instead of the rest of its time. */
   allow(ms: number): void {
     this.#timer?.cancel()
-    this.#timer = this.#clock.setTimeout(() => {
-      const { execution, fullKey } = this.#record
+    this.#timer = this.#timeouts.after(ms, () => {
+      const { execution, fullKey } = this.record
       const error = new LoadTimeoutError(fullKey, ms)
       execution.abort(error)
       this.#fail(error)
-    }, ms)
-  }
-
-  /** Its outcome. Only while it is under way. */
-  result(): Promise<V> {
-    const result = new Promise<V>((loaded, loadFailed) => (this.#promised = { loaded, loadFailed }))
-    result.catch(() => {}) // perhaps nobody asks for it
-    return result
-  }
-
-  #succeed(value: V): void {
-    if (!this.#end()) return
-    this.#promised?.loaded(value)
-    this.#owner.loaded(value)
+    })
   }
 
   #fail(reason: unknown): void {
-    if (!this.#end()) return
-    this.#promised?.loadFailed(reason)
-    this.#owner.loadFailed(reason)
+    if (this.#end()) this.failed(reason)
   }
 
   /** Returns whether it was under way. */
@@ -95,18 +84,43 @@ export class RunningLoad<V> {
     if (!this.#isUnderWay) return false
     this.#isUnderWay = false
     this.#timer?.cancel()
-    this.#record.running = undefined
-    this.#record.execution.onAbort = undefined
+    this.record.running = undefined
+    this.record.execution.onAbort = undefined
     return true
   }
 }
 
-/** Runs a loader in the same way, for whoever wants a promise of its outcome. */
-export function runLoader<V>(loader: Loader<V>, record: LoadRecord<V>, loadTimeout: number, clock: Clock): Promise<V> {
-  return new Promise((resolve, reject) => {
-    const load = new RunningLoad<V>({ loaded: resolve, loadFailed: reject }, record, clock)
-    load.follow(load.start(loader), loadTimeout)
-  })
+/** What a loader is to know. */
+export interface Loading<V> {
+  readonly fullKey: string
+  readonly execution: Execution
+  readonly readStale?: (() => V) | undefined
+  readonly background?: boolean
+  readonly flight?: Waiter | undefined
+}
+
+/** A load of which one caller gets a promise. */
+export class LoneLoad<V> extends RunningLoad<V> {
+  #resolve!: (value: V) => void
+  #reject!: (reason: unknown) => void
+
+  run(loader: Loader<V>, loadTimeout: number): Promise<V> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.follow(this.start(loader), loadTimeout)
+    })
+  }
+
+  protected loaded(value: V): void {
+    this.#resolve(value)
+  }
+
+  protected failed(reason: unknown): void {
+    this.#reject(reason)
+  }
+
+  doNotShare(): void {}
 }
 
 /**

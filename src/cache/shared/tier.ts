@@ -133,7 +133,7 @@ export class RedisTier {
       clock: this.#clock,
       ttl,
       running: new Set(),
-      firstExtensions: new Deadlines(this.#clock, ttl * EXTEND_AFTER, false),
+      firstExtensions: new Deadlines(this.#clock, ttl * EXTEND_AFTER),
       lockOf: (key, token, takenAt) => this.#locker.adopt({ key: store.leaseKey(key), token, ttl, takenAt }),
       onOvertaken: (key) => void this.remove(key).catch(() => {}), // if Redis fails, that is reported already
     }

@@ -62,6 +62,7 @@ describe('a pool that runs one request in the context of another', () => {
     await clock.advance(400)
     rest.resolve()
     expect(await Promise.all([first, second])).toEqual(['row', 'row'])
+    await clock.settle()
     expect(clock.pendingTimers).toBe(0)
   })
 

@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { Deadlines } from '../../../src/redis/deadlines.ts'
+import { type Deadline, Deadlines } from '../../../src/redis/deadlines.ts'
 import { collectGarbage } from '../../support/collect-garbage.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
 /** Deadlines 100 ms away, and the names of those that were missed. */
 function setUp() {
   const clock = new FakeClock()
-  const deadlines = new Deadlines(clock, 100, true)
+  const deadlines = new Deadlines(clock, 100, { hearsOut: true })
   const missed: string[] = []
   const set = (name: string) => deadlines.set(() => missed.push(name))
   return { clock, deadlines, missed, set }
@@ -71,4 +71,37 @@ it('counts one as met that is met right after the event loop was blocked', async
   clock.setImmediate(() => deadlines.meet(late)) // a reply that had arrived by then
   await clock.block(500)
   expect(missed).toEqual([])
+})
+
+it('keeps the process alive, if it is to, while one is neither met nor missed, and has no timer after that', async () => {
+  const { clock, missed } = setUp()
+  const deadlines = new Deadlines(clock, 100, { keepsAlive: true })
+  const [first, second] = ['first', 'second'].map((name) => deadlines.set(() => missed.push(name)))
+  expect(clock.pendingKeepAliveTimers).toBe(1)
+  deadlines.meet(first as Deadline)
+  await clock.settle()
+  expect(clock.pendingKeepAliveTimers).toBe(1)
+  deadlines.meet(second as Deadline)
+  deadlines.meet(deadlines.set(() => missed.push('third'))) // in the same turn, with the same timer
+  expect(clock.pendingTimers).toBe(1)
+  await clock.settle()
+  expect(clock.pendingTimers).toBe(0)
+  deadlines.set(() => missed.push('fourth'))
+  await clock.advance(100)
+  expect(missed).toEqual(['fourth'])
+  expect(clock.pendingTimers).toBe(0)
+})
+
+it('forgets one from among others', async () => {
+  const { clock, deadlines, missed, set } = setUp()
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(set) as [Deadline, Deadline, Deadline, Deadline]
+  for (const met of [b, d, d]) deadlines.meet(met)
+  set('e')
+  deadlines.meet(a)
+  await clock.advance(100)
+  expect(missed).toEqual(['c', 'e'])
+  deadlines.meet(c) // too late
+  set('f')
+  await clock.advance(100)
+  expect(missed).toEqual(['c', 'e', 'f'])
 })

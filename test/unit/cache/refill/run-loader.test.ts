@@ -1,22 +1,24 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { LoadRecord, NO_SHARER, type Loader } from '../../../../src/cache/refill/loader-context.ts'
-import { isAbandonment, runLoader } from '../../../../src/cache/refill/run-loader.ts'
+import type { Loader } from '../../../../src/cache/refill/loader-context.ts'
+import { isAbandonment, LoneLoad } from '../../../../src/cache/refill/run-loader.ts'
 import { ClosedError, LoadTimeoutError, LockLostError } from '../../../../src/errors.ts'
+import { Deadlines } from '../../../../src/redis/deadlines.ts'
 import { Execution } from '../../../../src/flight/execution.ts'
 import { deferred } from '../../../support/deferred.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
-describe('runLoader', () => {
+describe('a loader that runs', () => {
   let clock: FakeClock
   let execution: Execution
+  let timeouts: Deadlines
   beforeEach(() => {
     clock = new FakeClock()
     execution = new Execution()
+    timeouts = new Deadlines(clock, 1000, { keepsAlive: true })
   })
 
   function run<V>(loader: Loader<V>): Promise<V> {
-    const record = new LoadRecord<V>('key', execution, undefined, false, NO_SHARER)
-    return runLoader(loader, record, 1000, clock)
+    return new LoneLoad<V>(timeouts, { fullKey: 'key', execution }).run(loader, 1000)
   }
 
   /** No timer and no callback is left. */
