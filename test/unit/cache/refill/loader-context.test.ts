@@ -4,7 +4,14 @@ import { LoadRecord } from '../../../../src/cache/refill/loader-context.ts'
 
 function record(): { record: LoadRecord<number>; unshared: () => number } {
   let calls = 0
-  const made = new LoadRecord<number>('key', new Execution(), () => 7, true, { doNotShare: () => void calls++ })
+  const made = new LoadRecord<number>(
+    'key',
+    new Execution(),
+    () => 7,
+    true,
+    { doNotShare: () => void calls++ },
+    undefined,
+  )
   return { record: made, unshared: () => calls }
 }
 
