@@ -137,7 +137,7 @@ export class OwnLoad<V> extends RunningLoad<V> {
   }
 
   /** Hands on the result, to the callers first. */
-  #handOn(value: V): Promise<unknown> | undefined {
+  #handOn(value: V): unknown {
     const { core, order, callers } = this.#leader
     const { events, limit, local } = core
     const { record } = this
@@ -155,6 +155,6 @@ export class OwnLoad<V> extends RunningLoad<V> {
     local.endSetbacks(since, order.key)
     callers.settle(isolated, value)
     const loaded = { value, isolated, record, loadTime, unchanged, isStored: this.#isStored, since }
-    return storeLoaded(core, order, loaded, this.#lease, callers)
+    return storeLoaded(core, order, loaded, this.#lease, callers, () => this.#leader.ended(() => undefined))
   }
 }

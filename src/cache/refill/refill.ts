@@ -19,6 +19,7 @@ import { Callers } from './callers.ts'
 import { loadAlone } from './load-alone.ts'
 import { OwnLoad, type Leader, type Terms } from './own-load.ts'
 import { toStale, usableUntil } from './stale.ts'
+import { TOLD_LATER } from './store-loaded.ts'
 import { traceRefill } from './trace-refill.ts'
 
 /** The share of `waitTimeout` for which a claim may be put off while loads stand in line. */
@@ -26,8 +27,6 @@ const MAY_BE_PUT_OFF = 1 / 16
 
 /** Redis must be asked again. */
 const CLAIM_AGAIN: unique symbol = Symbol('claim again')
-/** The loader runs, and what follows its end is decided then. */
-const LOADING: unique symbol = Symbol('loading')
 
 /** Brings one flight to its end: with an entry of Redis, with another process's refill, or by running the loader. */
 export class Refill<V> implements Leader<V> {
@@ -134,7 +133,7 @@ export class Refill<V> implements Leader<V> {
 
   /** Goes on as a step says: if it says nothing, the flight ends. */
   #follow(way: unknown): void {
-    if (way === LOADING) return
+    if (way === TOLD_LATER) return
     if (way === CLAIM_AGAIN) return this.#claimAgain()
     if (!(way instanceof Promise)) return this.#end()
     way.then(
@@ -320,7 +319,7 @@ export class Refill<V> implements Leader<V> {
   #run(terms: Terms): unknown {
     this.#load = new OwnLoad(this, terms)
     this.#load.run()
-    return LOADING
+    return TOLD_LATER
   }
 
   /** Whatever a step throws ends the flight. */

@@ -1,5 +1,6 @@
 import type { Encoded } from '../../store/codec.ts'
 import type { Life } from '../../store/entry.ts'
+import type { Storing } from '../../store/storing.ts'
 import type { CacheCore } from '../core.ts'
 import type { IsolatedLoad } from '../local/isolation.ts'
 import { lifeFrom, storingOf } from '../local/lifetime.ts'
@@ -25,9 +26,12 @@ export interface Loaded<V> {
   readonly since: number
 }
 
+/** What a step says of which the end is told by a call. */
+export const TOLD_LATER: unique symbol = Symbol('told later')
+
 /**
  * Stores the value in memory and in Redis. The callers have it already. `callers` is told that this goes on. Returns a
- * promise of the end, or nothing if that has come.
+ * promise of the end, or nothing if that has come, or `TOLD_LATER` if `onEnd` will be called: the usual end has no promise.
  */
 export function storeLoaded<V>(
   core: CacheCore,
@@ -35,7 +39,8 @@ export function storeLoaded<V>(
   loaded: Loaded<V>,
   lease: Lease,
   callers: Callers<V>,
-): Promise<unknown> | undefined {
+  onEnd: () => void,
+): Promise<unknown> | typeof TOLD_LATER | undefined {
   const { value, isolated, record, unchanged } = loaded
   const storing = storingOf(value, settings, record, core.random.uniform(), unchanged && storedTags(unchanged))
   // Nothing has changed this time, but the next load may be a full one again.
@@ -60,7 +65,22 @@ export function storeLoaded<V>(
   // Others need not wait for a value that cannot be sent to them.
   if (payload === undefined) return lease.localise(PASS_DURATION)
   if (keeping === undefined) return lease.deliver(payload, storing)
-  return lease.commit(payload, storing, loadTime).then((isHeld) => keeping.stored(isHeld, callers.replaced))
+  commit(lease, keeping, { payload, storing, loadTime }, callers.replaced, onEnd)
+  return TOLD_LATER
+}
+
+function commit<V>(
+  lease: Lease,
+  keeping: Keeping<V>,
+  { payload, storing, loadTime }: { payload: Encoded; storing: Storing; loadTime: number },
+  replaced: MemoryEntry<V> | undefined,
+  onEnd: () => void,
+): void {
+  const onCommitted = (isHeld: boolean | undefined): void => {
+    keeping.stored(isHeld, replaced)
+    onEnd()
+  }
+  lease.commitFor(onCommitted, payload, storing, loadTime)
 }
 
 /** The same for one of thousands, of which the loader could say nothing. Calls `onEnd` at the end. */
@@ -79,11 +99,7 @@ export function storeBatched<V>(
   const payload = isolated && encoded(core, isolated)
   if (payload === undefined) return void lease.localise(PASS_DURATION).then(onEnd)
   if (keeping === undefined) return void lease.deliver(payload, storing).then(onEnd)
-  const onStored = (isHeld: boolean | undefined): void => {
-    keeping.stored(isHeld)
-    onEnd()
-  }
-  lease.commitFor(onStored, payload, storing, loadTime)
+  commit(lease, keeping, { payload, storing, loadTime }, undefined, onEnd)
 }
 
 /** A batch loader can say nothing about a single key. */
@@ -124,7 +140,7 @@ class Keeping<V> {
   }
 
   /** `isHeld`: whether the lease still allowed it. If so, Redis has something newer than what memory had. */
-  stored(isHeld: boolean | undefined, replaced?: MemoryEntry<V>): void {
+  stored(isHeld: boolean | undefined, replaced: MemoryEntry<V> | undefined): void {
     const { local, events } = this.#core
     if (isHeld === false) local.drop(this.#key, this.#kept)
     else if (!this.isKept) local.drop(this.#key, replaced)
