@@ -246,7 +246,7 @@ export class Connection {
     const call: Call = { expired: false }
     const reply = begin(work, call)
     return new Promise((resolve, reject) => {
-      const deadline = this.#deadlines.set(() => {
+      const missed = (): void => {
         call.expired = true
         call.onExpiry?.()
         this.failures++
@@ -254,7 +254,8 @@ export class Connection {
         const error = new RedisTimeoutError(this.label, this.commandTimeout, cause && { cause })
         lateReplies.set(error, reply)
         reject(error)
-      })
+      }
+      const deadline = this.#deadlines.set({ missed })
       reply.then(
         (value) => {
           this.#deadlines.meet(deadline)

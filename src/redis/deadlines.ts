@@ -1,6 +1,12 @@
 import type { Clock, Timer } from '../clock.ts'
 
-interface Waiting {
+/** Whoever waits. An object, because a function for each of thousands costs more than all else here. */
+export interface Waiting {
+  /** The deadline has passed. */
+  missed(): void
+}
+
+interface Ways {
   readonly hearsOut?: boolean
   readonly keepsAlive?: boolean
 }
@@ -24,16 +30,16 @@ export class Deadlines {
    * `hearsOut`: the awaited reply may have arrived already, and gets time to be read. `keepsAlive`: a deadline that is not met
    * keeps the process alive; where there is a socket that waits, that does.
    */
-  constructor(clock: Clock, ms: number, { hearsOut = false, keepsAlive = false }: Waiting = {}) {
+  constructor(clock: Clock, ms: number, { hearsOut = false, keepsAlive = false }: Ways = {}) {
     this.#clock = clock
     this.#ms = ms
     this.#hearsOut = hearsOut
     this.#keepsAlive = keepsAlive
   }
 
-  /** Calls `onMissed` unless the returned deadline is met in time. */
-  set(onMissed: () => void): Deadline {
-    const deadline = new Deadline(this, this.#clock.now() + this.#ms, onMissed, this.#last)
+  /** Calls `missed` unless the returned deadline is met in time. */
+  set(waiting: Waiting): Deadline {
+    const deadline = new Deadline(this, this.#clock.now() + this.#ms, waiting, this.#last)
     if (this.#last === undefined) this.#first = deadline
     else this.#last.next = deadline
     this.#last = deadline
@@ -42,12 +48,12 @@ export class Deadlines {
   }
 
   /** The same for another length, which takes a timer of its own. */
-  after(ms: number, onMissed: () => void): Pick<Timer, 'cancel'> {
-    return ms === this.#ms ? this.set(onMissed) : this.#clock.setTimeout(onMissed, ms)
+  after(ms: number, waiting: Waiting): Pick<Timer, 'cancel'> {
+    return ms === this.#ms ? this.set(waiting) : this.#clock.setTimeout(() => waiting.missed(), ms)
   }
 
   meet(deadline: Deadline): void {
-    deadline.onMissed = undefined
+    deadline.waiting = undefined
     this.#drop(deadline)
     if (this.#first === undefined && this.#keepsAlive && !this.#isSweepDue) this.#sweepSoon()
   }
@@ -92,7 +98,7 @@ export class Deadlines {
 
   /** After a blocked event loop, timers run late. Two turns give time to read a reply that has already arrived. */
   #giveUp(deadline: Deadline): void {
-    const miss = (): void => deadline.onMissed?.()
+    const miss = (): void => deadline.waiting?.missed()
     if (!this.#hearsOut) return miss()
     this.#clock.setImmediate(() => this.#clock.setImmediate(miss))
   }
@@ -102,16 +108,16 @@ export class Deadline {
   /** Time of the monotonic clock. */
   readonly at: number
   /** Absent once it is met. */
-  onMissed: (() => void) | undefined
+  waiting: Waiting | undefined
   previous: Deadline | undefined
   next: Deadline | undefined = undefined
 
   readonly #all: Deadlines
 
-  constructor(all: Deadlines, at: number, onMissed: () => void, previous: Deadline | undefined) {
+  constructor(all: Deadlines, at: number, waiting: Waiting, previous: Deadline | undefined) {
     this.#all = all
     this.at = at
-    this.onMissed = onMissed
+    this.waiting = waiting
     this.previous = previous
   }
 

@@ -93,9 +93,17 @@ export class Refill<V> implements Leader<V> {
       redis.claim(key, settings.codec, { freshBeyond, wantsSlot, takesOver: this.#isForced, patience })
     const claimed = settings.schema === undefined ? claim() : claimValid(this.core, key, settings, claim, invalidUntil)
     claimed.then(
-      (known) => this.#orFail(() => this.#goOn(known)),
+      (known) => this.#claimed(known),
       (error: unknown) => this.#fail(error),
     )
+  }
+
+  #claimed(claim: Claim<V>): void {
+    try {
+      this.#goOn(claim)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** Whatever a step throws ends the flight. */

@@ -2,7 +2,7 @@ import type { Timer } from '../../clock.ts'
 import { LoadTimeoutError, LockLostError } from '../../errors.ts'
 import type { Execution } from '../../flight/execution.ts'
 import type { Waiter } from '../../flight/flight.ts'
-import type { Deadlines } from '../../redis/deadlines.ts'
+import type { Deadlines, Waiting } from '../../redis/deadlines.ts'
 import { LoadRecord, type Loader, type Sharer } from './loader-context.ts'
 
 /**
@@ -11,11 +11,12 @@ import { LoadRecord, type Loader, type Sharer } from './loader-context.ts'
  * more. A loader that never settles leaves nothing behind. Thousands may run at once, so this makes no promise of its own:
  * subclasses get the outcome.
  */
-export abstract class RunningLoad<V> implements Sharer {
+export abstract class RunningLoad<V> implements Sharer, Waiting {
   readonly record: LoadRecord<V>
   readonly #timeouts: Deadlines
   #isUnderWay = true
   #timer: Pick<Timer, 'cancel'> | undefined
+  #allowed = 0
 
   /** `timeouts`: for loads that have the usual time. */
   constructor(timeouts: Deadlines, { fullKey, execution, readStale, background, flight }: Loading<V>) {
@@ -67,12 +68,16 @@ export abstract class RunningLoad<V> implements Sharer {
   /** Gives it that many ms from now on, instead of the rest of its time. */
   allow(ms: number): void {
     this.#timer?.cancel()
-    this.#timer = this.#timeouts.after(ms, () => {
-      const { execution, fullKey } = this.record
-      const error = new LoadTimeoutError(fullKey, ms)
-      execution.abort(error)
-      this.#fail(error)
-    })
+    this.#allowed = ms
+    this.#timer = this.#timeouts.after(ms, this)
+  }
+
+  /** It has taken too long. */
+  missed(): void {
+    const { execution, fullKey } = this.record
+    const error = new LoadTimeoutError(fullKey, this.#allowed)
+    execution.abort(error)
+    this.#fail(error)
   }
 
   #fail(reason: unknown): void {

@@ -85,11 +85,12 @@ export class RedisLease implements Lease, Committing {
     this.#possessions = possessions
     this.#takenAt = this.#first.sentAt
     this.#change = change
-    this.#firstExtension = host.firstExtensions.set(this.#extend)
+    this.#firstExtension = host.firstExtensions.set(this)
     host.running.add(this.token)
   }
 
-  readonly #extend = (): void => {
+  /** It is to be extended for the first time. */
+  missed(): void {
     this.#lock = this.#host.lockOf(this.#key, this.token, this.#takenAt)
     this.#lock.onEnd((outcome, reason) => {
       if (outcome === 'lost') this.#onLost?.(reason)

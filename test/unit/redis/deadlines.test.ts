@@ -9,7 +9,7 @@ function setUp() {
   const clock = new FakeClock()
   const deadlines = new Deadlines(clock, 100, { hearsOut: true })
   const missed: string[] = []
-  const set = (name: string) => deadlines.set(() => missed.push(name))
+  const set = (name: string) => deadlines.set({ missed: () => void missed.push(name) })
   return { clock, deadlines, missed, set }
 }
 
@@ -44,7 +44,7 @@ it('keeps nothing of those that were met, also behind one that is not', async ()
   set('waits')
   const kept = ((): WeakRef<object> => {
     const value = { reply: 'of a megabyte' }
-    deadlines.meet(deadlines.set(() => void value))
+    deadlines.meet(deadlines.set({ missed: () => void value }))
     return new WeakRef(value)
   })()
   await nextTurn()
@@ -76,17 +76,17 @@ it('counts one as met that is met right after the event loop was blocked', async
 it('keeps the process alive, if it is to, while one is neither met nor missed, and has no timer after that', async () => {
   const { clock, missed } = setUp()
   const deadlines = new Deadlines(clock, 100, { keepsAlive: true })
-  const [first, second] = ['first', 'second'].map((name) => deadlines.set(() => missed.push(name)))
+  const [first, second] = ['first', 'second'].map((name) => deadlines.set({ missed: () => void missed.push(name) }))
   expect(clock.pendingKeepAliveTimers).toBe(1)
   deadlines.meet(first as Deadline)
   await clock.settle()
   expect(clock.pendingKeepAliveTimers).toBe(1)
   deadlines.meet(second as Deadline)
-  deadlines.meet(deadlines.set(() => missed.push('third'))) // in the same turn, with the same timer
+  deadlines.meet(deadlines.set({ missed: () => void missed.push('third') })) // in the same turn, with the same timer
   expect(clock.pendingTimers).toBe(1)
   await clock.settle()
   expect(clock.pendingTimers).toBe(0)
-  deadlines.set(() => missed.push('fourth'))
+  deadlines.set({ missed: () => void missed.push('fourth') })
   await clock.advance(100)
   expect(missed).toEqual(['fourth'])
   expect(clock.pendingTimers).toBe(0)
