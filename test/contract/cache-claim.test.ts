@@ -6,7 +6,7 @@ import { ClosedError, InvalidValueError, LoadTimeoutError, OverloadedError } fro
 import { deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
 import { uniquePrefix } from '../support/shared-redis.ts'
-import { cachesOn, counter, expired, hearEachOther, settled, setups } from './cache-setups.ts'
+import { cachesOn, counter, expired, hearEachOther, hearOf, settled, setups } from './cache-setups.ts'
 
 const unused = (): never => {
   throw new Error('no loader was to run')
@@ -170,6 +170,7 @@ describe.each(setups)('claim on $name', (setup) => {
 
   test('a change is not overwritten by a refill that was claimed before it', async () => {
     const [one, two] = await pair()
+    await hearOf('key', [one, two], setup)
     const { refill } = await leased(one)
     const before = one.getOrRefill('key', unused)
     await two.invalidate('key')

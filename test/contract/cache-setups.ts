@@ -195,6 +195,19 @@ export async function hearEachOther(caches: readonly Cache[]): Promise<void> {
   await eventually('they hear of each other', areUp, { every: 2 })
 }
 
+/**
+ * Resolves when they hear of changes of that key, if they hear only of what they hold: at that moment whoever has asked for
+ * the key before is joined no more. Leaves nothing.
+ */
+export async function hearOf(key: string, caches: readonly Cache[], { options }: Setup): Promise<void> {
+  const { memory } = options()
+  if (typeof memory !== 'object' || memory.messages !== 'held') return
+  await Promise.all(caches.map((cache) => cache.getOrRefill(key, () => 'heard')))
+  await Promise.all(caches.map(settled))
+  await caches[0]?.invalidate(key)
+  await eventually('they hear of it', () => caches.every((cache) => cache.peek(key) === undefined), { every: 2 })
+}
+
 /** Lets `ms` of an entry's ttl pass, on the clocks of both sides: there is nothing to be awaited but time itself. */
 export function expired(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms + 5))
