@@ -5,8 +5,10 @@ import { valueOf } from './values.ts'
 
 export interface BatchSetup {
   readonly url: string
-  /** Keys of one call; each round has keys of its own. */
+  /** Each round has keys of its own. */
   readonly keys: number
+  /** One call for all keys, or a call for each, all in one tick. */
+  readonly by: 'one call' | 'single calls'
   readonly rounds: number
 }
 
@@ -19,8 +21,8 @@ export interface Batched {
 const TTL = 600_000
 const SIZE = 100
 
-/** One call for keys that nobody has, until all is stored, in turns with the least that does the same without a lease. */
-export async function batches({ url, keys: count, rounds }: BatchSetup): Promise<Batched> {
+/** Loads keys that nobody has, until all is stored, in turns with the least that does the same without a lease. */
+export async function batches({ url, keys: count, by, rounds }: BatchSetup): Promise<Batched> {
   const redis = new Redis(url)
   const cache = createCache({ ttl: TTL, redis, memory: { maxEntries: (rounds + 1) * count } })
   await cache.getOrRefill('warm-up', () => 'warm')
@@ -28,7 +30,8 @@ export async function batches({ url, keys: count, rounds }: BatchSetup): Promise
   const load = (keys: readonly string[]): Map<string, unknown> =>
     new Map(keys.map((key) => [key, valueOf(key, SIZE, false)]))
   const batched = async (keys: string[]): Promise<void> => {
-    await cache.getOrRefillMany(keys, load)
+    if (by === 'one call') await cache.getOrRefillMany(keys, load)
+    else await Promise.all(keys.map((key) => cache.getOrRefill(key, async () => valueOf(key, SIZE, false))))
     while (cache.stats().flights > 0) await delay(1)
   }
   const plain = async (keys: string[]): Promise<void> => {
