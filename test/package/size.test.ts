@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, type Packed, ROOT } from './packed.ts'
 
 /** Bytes of the tarball, some hundredths above what it is. Whoever needs more raises it, and says why in the commit. */
-const TARBALL = 275_000
+const TARBALL = 280_000
 
 /** Of each entry, how large it may be when an application bundles it, as a share of the root. */
 const SHARES = {
