@@ -123,9 +123,13 @@ export class MessageConnection {
     const link = this.#link
     if (!this.#isUp || link === undefined || !this.#members.has(member)) return
     const unasked = channels.filter((channel) => !this.#asked.has(channel))
-    Promise.all(this.#askFor(channels, link)).then(
+    const answers = this.#askFor(channels, link)
+    Promise.all(answers).then(
       () => {
-        if (link === this.#link && this.#members.has(member)) member.onAdded(channels)
+        if (link !== this.#link || !this.#members.has(member)) return
+        // One that was left meanwhile may have been asked for again, and that answer has not come yet.
+        const heard = channels.filter((channel, i) => this.#asked.get(channel) === answers[i])
+        if (heard.length > 0) member.onAdded(heard)
       },
       (error: unknown) => {
         if (link !== this.#link) return

@@ -14,8 +14,16 @@ export interface Head {
   readonly run: string
   /** µs on Redis's clock at which the lease of that producer was granted. */
   readonly beganAt: number
-  /** How many chunks were published each time that another producer took it over. */
-  readonly resumptions: readonly number[]
+  /** Each time that another producer took it over. */
+  readonly resumptions: readonly Resumption[]
+}
+
+/** Another producer has taken a run over. */
+export interface Resumption {
+  /** How many chunks were published by then. */
+  readonly from: number
+  /** Its token. */
+  readonly by: string
 }
 
 /** The end of a run of a stream. */
@@ -51,9 +59,11 @@ export function writeHead({ run, beganAt }: Omit<Head, 'resumptions'>): string {
 export function readHead(frame: Buffer): Head | undefined {
   if (frame[0] !== HEAD) return undefined
   const told = parsed(frame)
-  const [run, beganAt, ...resumptions] = Array.isArray(told) ? (told as unknown[]) : []
+  const [run, beganAt, ...rest] = Array.isArray(told) ? (told as unknown[]) : []
   if (typeof run !== 'string' || typeof beganAt !== 'number') return undefined
-  return { run, beganAt, resumptions: resumptions.filter((from) => typeof from === 'number') }
+  const resumptions: Resumption[] = []
+  for (let i = 0; i < rest.length; i += 2) resumptions.push({ from: Number(rest[i]), by: String(rest[i + 1]) })
+  return { run, beganAt, resumptions }
 }
 
 /** What follows the first byte, as JSON. `undefined` if it is not JSON. */

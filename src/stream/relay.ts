@@ -155,7 +155,7 @@ export class Relay {
     this.#lifeEndsAt = this.#parts.clock.now() + life
     if (this.tape === undefined) {
       this.tape = this.#tapeOf(head)
-      this.tape.resumptions = head.resumptions.length
+      this.tape.resumptions = head.resumptions
       this.state = 'live'
       if (this.tape.length !== from) return void (this.#isReadAgain = true) // it continues nothing that this process has
     }

@@ -1,4 +1,5 @@
 import type { Chunk, MakeChunk } from './chunk.ts'
+import type { Resumption } from './frames.ts'
 import type { Tape, TapeEnd } from './tape.ts'
 
 /** Bytes of chunks that a process keeps of a run that is produced elsewhere. */
@@ -17,8 +18,8 @@ export class Window implements Tape {
   /** Number of the first chunk → the read: readers that lag behind together share it. */
   readonly #fetching = new Map<number, Promise<readonly Chunk[]>>()
   end: TapeEnd | undefined
-  /** How often the run has been resumed, as far as is known. Set by the relay that follows it. */
-  resumptions = 0
+  /** Those of the run, as far as is known. Set by the relay that follows it. */
+  resumptions: readonly Resumption[] = []
 
   /** `read` reads frames of chunks from a number on, at least one. */
   constructor(run: string, makeChunk: MakeChunk, read: (index: number) => Promise<readonly Buffer[]>) {

@@ -92,8 +92,9 @@ test('to resume takes the chunks from whoever had them', async () => {
   const one = await begun()
   await lease('two')
   const two = logOf('two')
-  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumptions: [2] }, chunks: 2 })
-  expect(await two.begin('resume', 2)).toMatchObject({ head: { resumptions: [2] } }) // sent twice
+  const resumptions = [{ from: 2, by: 'two' }]
+  expect(await two.begin('resume', 2)).toEqual({ head: { run: 'one', beganAt: 1, resumptions }, chunks: 2 })
+  expect(await two.begin('resume', 2)).toMatchObject({ head: { resumptions } }) // sent twice
   expect(await one.append(2, frames('zombie'))).toBeUndefined()
   expect(await two.append(2, [...frames('c'), writeEnd({})], 'end')).toBe(0)
 })

@@ -5,7 +5,7 @@ import { touchTag } from './touch-tag.ts'
 /**
  * Begins a run of a stream under the lease of its entry. If the entry has a current run, that run is over from now on: its
  * producer has lost the lease, and appends no more. With 'resume', its chunks are taken over, and the head notes how many
- * they are, unless one of the tags has changed since it began.
+ * they are, and by whom, unless one of the tags has changed since it began.
  *
  *     KEYS  1 lease   2 present   3 log   4 alive   5 readers
  *     ARGV  1 token   2 'restart' or 'resume'   3 head   4 ms of life   5 ms for which the log is kept   6 topic
@@ -34,8 +34,8 @@ if former and former ~= token then
   redis.call('DEL', formerLog .. ':alive')
   if ARGV[2] == 'resume' and redis.call('EXISTS', formerLog) == 1 and not isOvertaken(formerLog) then
     redis.call('RENAME', formerLog, KEYS[3])
-    local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^h%["[^"]*",[%d,]+')
-    if head then redis.call('LSET', KEYS[3], 0, head .. ',' .. (redis.call('LLEN', KEYS[3]) - 1) .. ']') end
+    local head = string.match(redis.call('LINDEX', KEYS[3], 0), '^(h%[.*)%]$')
+    if head then redis.call('LSET', KEYS[3], 0, head .. ',' .. (redis.call('LLEN', KEYS[3]) - 1) .. ',"' .. token .. '"]') end
     isTakenOver = true
   else
     redis.call('UNLINK', formerLog)

@@ -118,6 +118,21 @@ describe('a connection for messages that several use', () => {
     expect(told.slice(8)).toEqual(['b part 1 4'])
   })
 
+  it('hears of a channel that was left and added again from the second answer on', async () => {
+    const a = member('a', 'inbox a')
+    line().join(a)
+    await ready()
+    a.channels.add('part')
+    line().added(a, ['part'])
+    a.channels.delete('part')
+    line().removed(['part'])
+    a.channels.add('part')
+    line().added(a, ['part'])
+    await clock.settle()
+    expect(told).toEqual(['a ready', 'a hears part'])
+    expect(present().said).toEqual(['+inbox a', '+part', '-part', '+part'])
+  })
+
   it('reports that an added channel is refused, and asks for it on the next connection', async () => {
     const a = member('a', 'inbox a')
     line().join(a)

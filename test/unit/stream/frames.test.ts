@@ -31,7 +31,13 @@ describe('a frame', () => {
     const head = { run: 'token', beganAt: 1796027397806358 }
     const failure = { name: 'Error', message: 'no', origin: 'here:1', limit: ['maxBytes', 1] as const }
     expect(readHead(Buffer.from(writeHead(head)))).toEqual({ ...head, resumptions: [] })
-    expect(readHead(Buffer.from('h["run",5,7]'))).toEqual({ run: 'run', beganAt: 5, resumptions: [7] })
+    expect(readHead(Buffer.from('h["run",5,7,"a",9,"b"]'))).toEqual({
+      ...{ run: 'run', beganAt: 5 },
+      resumptions: [
+        { from: 7, by: 'a' },
+        { from: 9, by: 'b' },
+      ],
+    })
     expect(readEnd(writeEnd({}))).toEqual({})
     expect(readEnd(writeEnd({ failure }))).toEqual({ failure })
     expect(readHead(writeEnd({}))).toBeUndefined()
