@@ -307,4 +307,13 @@ describe('streams', () => {
     const loads = [load('a', 0, 100), load('b', 50, 150)]
     expect(complaints({ loads, readings: [reading(run('one', 0))] })).toEqual(['one load'])
   })
+
+  it('excuses a producer that has heard of a change meanwhile, though that was made before: of a stream, not of a load', () => {
+    const loads = [load('a', 0, 100), load('b', 50, 150)]
+    const parts = { loads, changes: [change(1, -30, -10)] }
+    const readings = [reading(run('one', 0))]
+    expect(complaints({ ...parts, readings, hearings: [hearing(1, 20)] })).toEqual([])
+    expect(complaints({ ...parts, readings, hearings: [hearing(1, -5)] })).toEqual(['one load'])
+    expect(complaints({ ...parts, hearings: [hearing(1, 20)] })).toEqual(['one load'])
+  })
 })

@@ -1,6 +1,6 @@
 import type { Bounds } from './bounds.ts'
 import { explainsFailure } from './failures.ts'
-import type { Call, Change, History, Load } from './history.ts'
+import type { Call, Change, Hearing, History, Load } from './history.ts'
 import { Known } from './known.ts'
 import { checkReadings } from './stream-rules.ts'
 import { span } from './span.ts'
@@ -41,7 +41,7 @@ export function check(history: History, bounds: Bounds): Verdict {
   const wrong: string[] = []
   const byKey = {
     ...{ calls: groupBy(calls), loads: groupBy(history.loads), changes: groupBy(history.changes) },
-    readings: groupBy(readings),
+    ...{ readings: groupBy(readings), hearings: groupBy(history.hearings) },
   }
   const known = new Known(history)
   const trouble = new Trouble(history, bounds)
@@ -63,7 +63,8 @@ export function check(history: History, bounds: Bounds): Verdict {
     wrong.push(...read.wrong)
     for (const name of ['readings', 'chunks', 'resumed', 'bound'] as const) judged[name] += read.judged[name]
     const forced = (byKey.calls.get(key) ?? []).filter(({ method }) => method === FORCED)
-    const alone = checkLoads(loads, [...changes, ...forced.map(whenForced)], trouble)
+    const heard = byKey.readings.has(key) ? (byKey.hearings.get(key) ?? []).map(whenHeard) : []
+    const alone = checkLoads(loads, [...changes, ...heard, ...forced.map(whenForced)], trouble)
     judged.exclusive += alone.exclusive
     wrong.push(...alone.wrong)
   }
@@ -89,6 +90,11 @@ const CLAIM_LASTS = 1000
 
 function whenForced({ from, to }: Call): Pick<Change, 'from' | 'to'> {
   return { from, to: (to ?? Infinity) + CLAIM_LASTS }
+}
+
+/** A producer gives its lease up when it hears of a change of its tag, also of one from shortly before its claim. */
+function whenHeard({ at }: Hearing): Pick<Change, 'from' | 'to'> {
+  return { from: at, to: at }
 }
 
 /** `changes`: what takes leases away. */
