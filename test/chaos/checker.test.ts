@@ -141,6 +141,13 @@ describe('one load', () => {
     expect(complaints({ loads: twice, ...parts })).toEqual([])
   })
 
+  it('excuses a forced call whose claim a fault has held back', () => {
+    const calls = [call(-1500, undefined, { method: FORCED, process: 'c' })]
+    expect(complaints({ loads: twice, calls })).toEqual(['one load'])
+    expect(complaints({ loads: twice, calls, faults: [fault(-1600, -500, { process: 'c' })] })).toEqual([])
+    expect(complaints({ loads: twice, calls, faults: [fault(-1600, -500, { process: 'd' })] })).toEqual(['one load'])
+  })
+
   it('excuses a change that was done between the claim and the load', () => {
     const changes = [change(1, -30, -10)]
     expect(complaints({ changes, loads: [load('a', 0, 100, { claimedAt: -15 }), load('b', 50, 150)] })).toEqual([])

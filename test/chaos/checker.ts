@@ -64,7 +64,11 @@ export function check(history: History, bounds: Bounds): Verdict {
     for (const name of ['readings', 'chunks', 'resumed', 'bound'] as const) judged[name] += read.judged[name]
     const forced = (byKey.calls.get(key) ?? []).filter(({ method }) => method === FORCED)
     const heard = byKey.readings.has(key) ? (byKey.hearings.get(key) ?? []).map(whenHeard) : []
-    const alone = checkLoads(loads, [...changes, ...heard, ...forced.map(whenForced)], trouble)
+    const alone = checkLoads(
+      loads,
+      [...changes, ...heard, ...forced.map((call) => whenForced(call, history.faults))],
+      trouble,
+    )
     judged.exclusive += alone.exclusive
     wrong.push(...alone.wrong)
   }
@@ -88,8 +92,12 @@ export const FORCED = 'getOrRefill, forced'
 /** ms for which the claim of a call that was given up may still be under way. */
 const CLAIM_LASTS = 1000
 
-function whenForced({ from, to }: Call): Pick<Change, 'from' | 'to'> {
-  return { from, to: (to ?? Infinity) + CLAIM_LASTS }
+/** A fault may hold its claim back for as long as it lasts. */
+function whenForced({ process, from, to }: Call, faults: History['faults']): Pick<Change, 'from' | 'to'> {
+  const answeredAt = to ?? Infinity
+  const holding = faults.filter((fault) => (fault.process ?? process) === process && fault.from <= answeredAt)
+  const heldUntil = holding.filter((fault) => fault.to >= from).map((fault) => fault.to)
+  return { from, to: Math.max(answeredAt, ...heldUntil) + CLAIM_LASTS }
 }
 
 /** A producer gives its lease up when it hears of a change of its tag, also of one from shortly before its claim. */
