@@ -7,8 +7,8 @@ import type { FleetLine } from '../../src/redis/fleet-line.ts'
 import { partOf } from '../../src/store/key-part.ts'
 import { cacheLab, gatedLoad, settled } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
+import { onPublished } from '../support/published.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { connectResp, type Reply } from '../support/resp.ts'
 
 const lab = cacheLab()
 
@@ -43,16 +43,9 @@ async function hold(cache: Cache, key: string, value: unknown, options = {}): Pr
 
 /** What arrives on these channels, without the senders. */
 async function listenTo(...channels: string[]): Promise<string[]> {
-  const listener = await connectResp(lab.redis)
-  lab.atEnd(async () => listener.close())
   const heard: string[] = []
-  const read = (message: Reply): void => {
-    heard.push(String((message as string[])[2]).slice(22))
-    listener.next().then(read, () => {})
-  }
-  await listener.command('SUBSCRIBE', ...channels)
-  for (let more = 1; more < channels.length; more++) await listener.next()
-  listener.next().then(read, () => {})
+  const stop = await onPublished(lab.redis, channels, (_channel, text) => void heard.push(text.slice(22)))
+  lab.atEnd(async () => stop())
   return heard
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/cache/cache.ts'
 import { cacheLab } from '../support/cache-lab.ts'
 import { eventually } from '../support/eventually.ts'
-import { connectResp, type Reply } from '../support/resp.ts'
+import { onPublished } from '../support/published.ts'
 
 const lab = cacheLab()
 
@@ -12,17 +12,11 @@ const joined = (): string => `herdlock:inbox:joined:${lab.prefix}:backplane`
 
 /** What arrives on these channels, without the senders. */
 async function listenTo(...channels: string[]): Promise<string[]> {
-  const listener = await connectResp(lab.redis)
-  lab.atEnd(async () => listener.close())
   const heard: string[] = []
-  const read = (message: Reply): void => {
-    const [, channel, text] = message as string[]
-    heard.push(`${channel === joined() ? 'joined ' : ''}${String(text).slice(22)}`)
-    listener.next().then(read, () => {})
-  }
-  await listener.command('SUBSCRIBE', ...channels)
-  for (let more = 1; more < channels.length; more++) await listener.next()
-  listener.next().then(read, () => {})
+  const stop = await onPublished(lab.redis, channels, (channel, text) => {
+    heard.push(`${channel === joined() ? 'joined ' : ''}${text.slice(22)}`)
+  })
+  lab.atEnd(async () => stop())
   return heard
 }
 
